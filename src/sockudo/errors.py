@@ -1,0 +1,36 @@
+"""The exceptions of the server, as a tree.
+
+    SockudoError
+    ├── ConfigError                a setting is wrong; carries every problem found
+    └── MissingExtraError          a driver needs an optional dependency that is not installed
+
+    pusher.errors.PusherError      what a peer asked for is refused; the protocol says how it is told
+    ├── CloseConnection            40xx, 41xx, 42xx: pusher:error, then a close frame with the same code
+    ├── CommandRejected            43xx or no code: pusher:error, the connection stays
+    ├── SubscriptionRejected       pusher:subscription_error for one channel, the connection stays
+    └── RequestRejected            an HTTP answer with a 4xx status
+
+    rfc6455.frames.FrameError      bytes that are not a WebSocket frame; carries the close code
+    rfc6455.handshake.HandshakeError   an upgrade that RFC 6455 refuses; carries the HTTP status
+"""
+
+from __future__ import annotations
+
+
+class SockudoError(Exception):
+    """Base of everything this server raises about itself."""
+
+
+class ConfigError(SockudoError):
+    """Settings that cannot be used.
+
+    `problems` has one line for each, of the form `path: what was expected and what was found`.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class MissingExtraError(SockudoError):
+    """A driver was chosen whose optional dependencies are not installed."""
