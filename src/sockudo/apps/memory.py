@@ -1,0 +1,27 @@
+"""Apps that the configuration lists."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from sockudo.apps.app import App
+
+
+class MemoryAppManager:
+    """An `AppManager` over a fixed list of apps, whose ids and keys differ."""
+
+    def __init__(self, apps: Iterable[App]) -> None:
+        self._by_id = {app.id: app for app in apps}
+        self._by_key = {app.key: app for app in self._by_id.values()}
+
+    def by_id(self, app_id: str) -> App | None:
+        """Return the app with this id, or None."""
+        return self._by_id.get(app_id)
+
+    def by_key(self, key: str) -> App | None:
+        """Return the app with this key, or None."""
+        return self._by_key.get(key)
+
+    def all(self) -> Collection[App]:
+        """Return every app."""
+        return self._by_id.values()

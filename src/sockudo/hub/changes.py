@@ -1,0 +1,45 @@
+"""What a step of the hub changed, as values, for those who tell others of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sockudo.hub.channel import Channel
+
+
+class Joined(NamedTuple):
+    """A connection has joined a channel.
+
+    Attributes:
+        first_here: nobody of this process was on the channel before.
+        member_added: the user id that is new on the presence channel, or None.
+    """
+
+    channel: Channel
+    first_here: bool
+    member_added: str | None
+
+
+class Left(NamedTuple):
+    """A connection has left a channel.
+
+    Attributes:
+        last_here: nobody of this process is on the channel any more.
+        member_removed: the user id that is gone from the presence channel, or None.
+    """
+
+    channel: Channel
+    last_here: bool
+    member_removed: str | None
+
+
+class Departure(NamedTuple):
+    """A connection is gone.
+
+    Attributes:
+        left: one entry for each channel it was on.
+        user_gone: the user id whose last signed-in connection it was, or None.
+    """
+
+    left: list[Left]
+    user_gone: str | None

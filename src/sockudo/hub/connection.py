@@ -1,0 +1,130 @@
+"""One client's connection, as the hub and the node know it: who it is, what it has joined, what waits to be sent.
+
+How bytes reach the client is behind `Wire`, so that the routing below does not know about WebSockets.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sockudo.apps.app import App
+from sockudo.hub.outbox import Flusher, Outbox
+from sockudo.pusher.members import Identity
+
+
+class Wire(Protocol):
+    """The way to one client."""
+
+    def write(self, data: bytes) -> None:
+        """Send frames, or take them into a bounded buffer; never waits."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Tell the client that the connection ends and why, then end it; frames written before still go out."""
+
+    def ping(self) -> None:
+        """Ask for a sign of life."""
+
+
+class Connection:
+    """A connection that the server has accepted.
+
+    Attributes:
+        socket_id: `digits.digits`, unique in its app.
+        write: the wire's `write`, bound once; a no-op after the end.
+        outbox: frames queued in this tick.
+        subscriptions: name of each joined channel -> the user id of this connection there, or None where the channel
+            has no members; None as a whole until the first subscription.
+        user: who it is signed in as.
+        authorised: it has signed in or joined a private or presence channel.
+        last_activity: second (of the monotonic clock) of the last inbound bytes.
+        deadline: second of the timing wheel at which it is looked at next, 0 when it is not on the wheel.
+        pinged_at: second at which a ping was sent that is not answered yet, or 0.
+        opened_at: second at which it was accepted.
+        is_open: false from the moment the server or the client ends it.
+    """
+
+    __slots__ = (
+        "_event_count",
+        "_event_second",
+        "_flusher",
+        "app",
+        "authorised",
+        "deadline",
+        "is_open",
+        "last_activity",
+        "opened_at",
+        "outbox",
+        "pinged_at",
+        "protocol_version",
+        "socket_id",
+        "subscriptions",
+        "user",
+        "wire",
+        "write",
+    )
+
+    def __init__(self, socket_id: str, app: App, wire: Wire, flusher: Flusher, *, now: int, version: int) -> None:
+        self.socket_id = socket_id
+        self.app = app
+        self.wire = wire
+        self.write = wire.write
+        self._flusher = flusher
+        self.outbox: Outbox = None
+        self.protocol_version = version
+        self.subscriptions: dict[str, str | None] | None = None
+        self.user: Identity | None = None
+        self.authorised = False
+        self.last_activity = now
+        self.opened_at = now
+        self.deadline = 0
+        self.pinged_at = 0
+        self.is_open = True
+        self._event_second = 0.0
+        self._event_count = 0
+
+    def queue(self, frame: bytes) -> None:
+        """Add a frame to the outbox. The caller wakes the flusher, once for all connections."""
+        # hot path
+        outbox = self.outbox
+        if outbox is None:
+            self.outbox = frame
+            self._flusher.mark(self)
+        elif type(outbox) is list:
+            outbox.append(frame)
+        else:
+            self.outbox = [outbox, frame]  # type: ignore[list-item]  # mypy does not narrow by the negated type()
+
+    def send(self, frame: bytes) -> None:
+        """Send one frame at the end of this tick, after what was queued before it."""
+        self.queue(frame)
+        self._flusher.wake()
+
+    def flush(self) -> None:
+        """Write the outbox, with one call."""
+        # hot path
+        outbox = self.outbox
+        if outbox is None:
+            return
+        self.outbox = None
+        self.write(outbox if type(outbox) is bytes else b"".join(outbox))
+
+    def take_client_event(self, now: float) -> bool:
+        """Tell whether this connection may send one more client event in the current second (monotonic `now`)."""
+        limit = self.app.max_client_events_per_second
+        if now - self._event_second >= 1.0:
+            self._event_second = now
+            self._event_count = 0
+        if limit and self._event_count >= limit:
+            return False
+        self._event_count += 1
+        return True
+
+    def end(self) -> None:
+        """Stop sending: what is queued is dropped, and so is all that comes later."""
+        self.is_open = False
+        self.outbox = None
+        self.write = _discard
+
+
+def _discard(data: bytes) -> None:
+    """Take the place of `write` on a connection that has ended."""

@@ -1,0 +1,162 @@
+"""The routing table of this process: apps -> connections, channels, users.
+
+Rules: synchronous and in memory; nothing here awaits, so nothing here can race. A step changes state and returns what
+changed as values; who is told of it is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from sockudo.hub.changes import Departure, Joined, Left
+from sockudo.hub.channel import Channel
+from sockudo.hub.connection import Connection
+from sockudo.hub.outbox import Flusher
+from sockudo.hub.users import Users
+from sockudo.pusher.channels import ChannelKind
+from sockudo.pusher.members import Identity
+
+
+class AppRoutes:
+    """The part of the routing table that belongs to one app."""
+
+    __slots__ = ("channels", "connections", "users")
+
+    def __init__(self) -> None:
+        self.connections: dict[str, Connection] = {}
+        self.channels: dict[str, Channel] = {}
+        self.users = Users()
+
+
+class Hub:
+    """What this process knows of its clients."""
+
+    def __init__(self, flusher: Flusher) -> None:
+        self.flusher = flusher
+        self._apps: dict[str, AppRoutes] = {}
+
+    def add(self, connection: Connection) -> None:
+        """Register an accepted connection."""
+        routes = self._apps.get(connection.app.id)
+        if routes is None:
+            routes = self._apps[connection.app.id] = AppRoutes()
+        routes.connections[connection.socket_id] = connection
+
+    def remove(self, connection: Connection) -> Departure:
+        """Forget a connection and everything it had joined; safe to call again."""
+        routes = self._apps.get(connection.app.id)
+        if routes is None or routes.connections.pop(connection.socket_id, None) is None:
+            return Departure([], None)
+        subscriptions, connection.subscriptions = connection.subscriptions, None
+        left = [
+            _leave(routes, routes.channels[name], connection, user_id)
+            for name, user_id in (subscriptions or {}).items()
+        ]
+        user = connection.user
+        gone = user.user_id if user is not None and routes.users.remove(user.user_id, connection) else None
+        if not routes.connections:
+            del self._apps[connection.app.id]
+        return Departure(left, gone)
+
+    def subscribe(
+        self, connection: Connection, name: str, kind: ChannelKind, identity: Identity | None = None
+    ) -> Joined | None:
+        """Put a registered connection on a channel; `identity` is the member, on presence channels.
+
+        Returns None where it was on the channel already, and nothing changes then.
+        """
+        subscriptions = connection.subscriptions
+        if subscriptions is None:
+            subscriptions = connection.subscriptions = {}
+        elif name in subscriptions:
+            return None
+        channels = self._apps[connection.app.id].channels
+        channel = channels.get(name)
+        first_here = channel is None
+        if channel is None:
+            channel = channels[name] = Channel(name, kind)
+        channel.subscribers[connection] = None
+        member_added = None
+        if channel.members is not None:
+            assert identity is not None, "a presence channel has members only"
+            subscriptions[name] = identity.user_id
+            if channel.members.join(identity):
+                member_added = identity.user_id
+        else:
+            subscriptions[name] = None
+        return Joined(channel, first_here, member_added)
+
+    def unsubscribe(self, connection: Connection, name: str) -> Left | None:
+        """Take a connection off a channel; None where it was not on it."""
+        subscriptions = connection.subscriptions
+        if subscriptions is None or name not in subscriptions:
+            return None
+        routes = self._apps[connection.app.id]
+        return _leave(routes, routes.channels[name], connection, subscriptions.pop(name))
+
+    def sign_in(self, connection: Connection, user: Identity) -> bool:
+        """Note who a connection is; tell whether the user has just come online."""
+        connection.user = user
+        return self._apps[connection.app.id].users.add(user.user_id, connection)
+
+    def deliver(self, app_id: str, name: str, frame: bytes, except_id: str | None = None) -> int:
+        """Send one frame to every subscriber of a channel here, but the connection `except_id`; return how many."""
+        # hot path
+        routes = self._apps.get(app_id)
+        if routes is None:
+            return 0
+        channel = routes.channels.get(name)
+        if channel is None:
+            return 0
+        channel.broadcast(frame, None if except_id is None else routes.connections.get(except_id))
+        self.flusher.wake()
+        return len(channel.subscribers)
+
+    def deliver_to_user(self, app_id: str, user_id: str, frame: bytes, except_id: str | None = None) -> None:
+        """Send one frame to every connection signed in as a user, but the connection `except_id`."""
+        for connection in self.user_connections(app_id, user_id):
+            if connection.socket_id != except_id:
+                connection.queue(frame)
+        self.flusher.wake()
+
+    def connections(self) -> Iterator[Connection]:
+        """Yield every connection; the table must not change meanwhile."""
+        for routes in self._apps.values():
+            yield from routes.connections.values()
+
+    def connection_count(self, app_id: str) -> int:
+        """Return how many connections an app has."""
+        routes = self._apps.get(app_id)
+        return 0 if routes is None else len(routes.connections)
+
+    def channel(self, app_id: str, name: str) -> Channel | None:
+        """Return a channel that has subscribers, or None."""
+        routes = self._apps.get(app_id)
+        return None if routes is None else routes.channels.get(name)
+
+    def channels(self, app_id: str) -> Collection[Channel]:
+        """Return every channel of an app that has subscribers."""
+        routes = self._apps.get(app_id)
+        return () if routes is None else routes.channels.values()
+
+    def is_online(self, app_id: str, user_id: str) -> bool:
+        """Tell whether a user is signed in on any connection."""
+        routes = self._apps.get(app_id)
+        return routes is not None and user_id in routes.users
+
+    def user_connections(self, app_id: str, user_id: str) -> Collection[Connection]:
+        """Return the connections signed in as a user."""
+        routes = self._apps.get(app_id)
+        return () if routes is None else routes.users.connections(user_id)
+
+
+def _leave(routes: AppRoutes, channel: Channel, connection: Connection, user_id: str | None) -> Left:
+    """Take a connection off a channel: the one way out, whatever the cause."""
+    del channel.subscribers[connection]
+    member_removed = None
+    if user_id is not None and channel.members is not None and channel.members.leave(user_id):
+        member_removed = user_id
+    last_here = not channel.subscribers
+    if last_here:
+        del routes.channels[channel.name]
+    return Left(channel, last_here, member_removed)

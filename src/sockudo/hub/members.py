@@ -1,0 +1,61 @@
+"""The members of one presence channel: users, each with any number of connections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sockudo.pusher.events import presence_roster, roster_entry, roster_id
+from sockudo.pusher.members import Identity
+
+
+class Members:
+    """Who is on a presence channel, by user id.
+
+    The pieces of the roster are kept as they go onto the wire, so that a join costs the time to copy the roster for
+    the newcomer and nothing for each member.
+    """
+
+    __slots__ = ("_connections", "_entries", "_ids", "_roster")
+
+    def __init__(self) -> None:
+        self._connections: dict[str, int] = {}
+        self._ids: dict[str, bytes] = {}
+        self._entries: dict[str, bytes] = {}
+        self._roster: bytes | None = None
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._connections)
+
+    def __contains__(self, user_id: str) -> bool:
+        return user_id in self._connections
+
+    def join(self, identity: Identity) -> bool:
+        """Add one connection of a user; tell whether the user is new here."""
+        user_id = identity.user_id
+        count = self._connections.get(user_id, 0)
+        self._connections[user_id] = count + 1
+        if count:
+            return False
+        self._ids[user_id] = roster_id(user_id)
+        self._entries[user_id] = roster_entry(user_id, identity.user_info)
+        self._roster = None
+        return True
+
+    def leave(self, user_id: str) -> bool:
+        """Remove one connection of a user; tell whether it was the last."""
+        count = self._connections[user_id]
+        if count > 1:
+            self._connections[user_id] = count - 1
+            return False
+        del self._connections[user_id], self._ids[user_id], self._entries[user_id]
+        self._roster = None
+        return True
+
+    def roster(self) -> bytes:
+        """Return the members as a newcomer is told of them (see `pusher.events.presence_roster`)."""
+        if self._roster is None:
+            self._roster = presence_roster(self._ids.values(), self._entries.values(), len(self._ids))
+        return self._roster

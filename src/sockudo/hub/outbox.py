@@ -1,0 +1,57 @@
+"""How frames leave: queued for each connection while a loop tick lasts, then written with one call each.
+
+An outbox is lazy: `None`, then the frame itself, then a list of frames. A lone broadcast therefore costs each
+subscriber one attribute and one write; under load the frames of a tick leave joined, and a delivery becomes several
+times cheaper, because the system call is nearly all of its cost.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Protocol, TypeAlias
+
+Outbox: TypeAlias = None | bytes | list[bytes]
+
+# Connections written before other work gets its turn: about 1.5 ms.
+SLICE: Final = 256
+
+
+class Flushable(Protocol):
+    """What a flusher empties."""
+
+    def flush(self) -> None:
+        """Write what is queued, with one call."""
+
+
+class Flusher:
+    """Empties the outboxes that were filled in a tick, at its end, in slices.
+
+    Attributes:
+        mark: notes one connection whose outbox has just become non-empty. It does not wake the flusher, so that a
+            broadcast wakes it once and not once a subscriber.
+    """
+
+    __slots__ = ("_call_soon", "_dirty", "_scheduled", "mark")
+
+    def __init__(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
+        self._call_soon = call_soon
+        self._dirty: deque[Flushable] = deque()
+        self._scheduled = False
+        self.mark: Callable[[Flushable], None] = self._dirty.append
+
+    def wake(self) -> None:
+        """See to it that everything marked is written at the end of this tick."""
+        if not self._scheduled and self._dirty:
+            self._scheduled = True
+            self._call_soon(self._flush)
+
+    def _flush(self) -> None:
+        # hot path
+        dirty = self._dirty
+        for _ in range(min(SLICE, len(dirty))):
+            dirty.popleft().flush()
+        if dirty:
+            self._call_soon(self._flush)
+        else:
+            self._scheduled = False

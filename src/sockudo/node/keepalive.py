@@ -1,0 +1,99 @@
+"""Liveness: asks silent clients for a sign of life, ends those that give none, and those that stay unauthorised.
+
+One timing wheel and one timer serve all connections. Any inbound byte counts as life: some client libraries never
+answer a JSON ping, and all answer a WebSocket PING.
+
+Source: Pusher docs, `library_auth_reference/pusher-websockets-protocol` ("Ping and pong messages").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from sockudo.clock import Clock, Handle
+from sockudo.deadlines import Deadlines
+from sockudo.hub.connection import Connection
+from sockudo.node.limits import NodeLimits
+from sockudo.pusher.codes import Code
+from sockudo.pusher.errors import CloseConnection
+
+TICK: Final = 1.0
+
+
+class Keepalive:
+    """Looks at each connection when its next deadline has come.
+
+    Attributes:
+        now: the current second of the monotonic clock, renewed once a second, so that noting an activity costs
+            one attribute.
+    """
+
+    def __init__(self, limits: NodeLimits, clock: Clock, fail: Callable[[Connection, CloseConnection], None]) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._fail = fail
+        self._timer: Handle | None = None
+        self.now = int(clock.monotonic())
+        self._deadlines: Deadlines[Connection] = Deadlines(self.now)
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self._timer = self._clock.call_later(TICK, self._tick)
+
+    def stop(self) -> None:
+        """Stop ticking."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def add(self, connection: Connection) -> None:
+        """Watch over a new connection."""
+        self._schedule(connection)
+
+    def discard(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self._deadlines.discard(connection)
+
+    def _tick(self) -> None:
+        self._timer = self._clock.call_later(TICK, self._tick)
+        self.now = int(self._clock.monotonic())
+        for connection in self._deadlines.due(self.now):
+            if connection.is_open:
+                self._look(connection)
+
+    def _look(self, connection: Connection) -> None:
+        now, limits = self.now, self._limits
+        if connection.pinged_at and connection.last_activity >= connection.pinged_at:
+            connection.pinged_at = 0
+        if connection.pinged_at and now >= connection.pinged_at + limits.pong_timeout:
+            self._fail(connection, CloseConnection(Code.PONG_NOT_RECEIVED, "Pong reply not received in time"))
+            return
+        if now >= self._unauthorised_until(connection):
+            self._fail(connection, _unauthorised(limits.user_authentication_timeout))
+            return
+        if not connection.pinged_at and now >= connection.last_activity + limits.activity_timeout:
+            connection.pinged_at = now
+            connection.wire.ping()
+        self._schedule(connection)
+
+    def _schedule(self, connection: Connection) -> None:
+        if connection.pinged_at:
+            at = connection.pinged_at + self._limits.pong_timeout
+        else:
+            at = connection.last_activity + self._limits.activity_timeout
+        self._deadlines.schedule(connection, int(min(at, self._unauthorised_until(connection))))
+
+    def _unauthorised_until(self, connection: Connection) -> float:
+        timeout = self._limits.user_authentication_timeout
+        if connection.authorised or not timeout or not connection.app.enable_user_authentication:
+            return float("inf")
+        return connection.opened_at + timeout
+
+
+def _unauthorised(timeout: int) -> CloseConnection:
+    return CloseConnection(
+        Code.UNAUTHORIZED,
+        f"Connection not authorized within timeout: sign in or join a private channel within {timeout} s "
+        "(user_authentication_timeout)",
+    )

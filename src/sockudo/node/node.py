@@ -1,0 +1,164 @@
+"""Connections of this node: how one begins and how it ends."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from sockudo.apps.app import App
+from sockudo.apps.base import AppManager
+from sockudo.clock import Clock
+from sockudo.hub.connection import Connection, Wire
+from sockudo.hub.hub import Hub
+from sockudo.log import get_logger
+from sockudo.node.announcer import Announcer
+from sockudo.node.keepalive import Keepalive
+from sockudo.node.limits import NodeLimits
+from sockudo.node.memory import MemoryGauge
+from sockudo.node.subscription_counts import SubscriptionCounts
+from sockudo.node.watchlist import Watchlist
+from sockudo.pusher.channels import SERVER_TO_USER
+from sockudo.pusher.codes import Code
+from sockudo.pusher.errors import CloseConnection
+from sockudo.pusher.events import connection_established, error
+from sockudo.pusher.versions import parse_version
+from sockudo.rfc6455.frames import text_frame
+
+_log = get_logger("sockudo.node")
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a client says when it connects.
+
+    Attributes:
+        key: the app key in the URL.
+        protocol: the `protocol` parameter of the URL, or None.
+        origin: the `Origin` header, or None.
+    """
+
+    key: str
+    protocol: str | None = None
+    origin: str | None = None
+
+
+@dataclass(slots=True)
+class NodeCounters:
+    """Totals since the start."""
+
+    connections: int = 0
+    disconnections: int = 0
+    refused: int = 0
+    slow_consumers: int = 0
+
+
+class Node:
+    """Accepts, ends and forgets connections. Everything that happens to one goes through here."""
+
+    def __init__(self, hub: Hub, apps: AppManager, limits: NodeLimits, clock: Clock, memory: MemoryGauge) -> None:
+        self.hub = hub
+        self.apps = apps
+        self.limits = limits
+        self.clock = clock
+        self.counters = NodeCounters()
+        self.is_draining = False
+        self.watchlist = Watchlist(hub)
+        self.announcer = Announcer(hub, SubscriptionCounts(hub, clock), self.watchlist)
+        self.keepalive = Keepalive(limits, clock, self.fail)
+        self._memory = memory
+
+    def connect(self, opening: Opening, wire: Wire) -> Connection:
+        """Accept a client and queue its `pusher:connection_established`.
+
+        Raises:
+            CloseConnection: it is refused; nothing is left of it.
+        """
+        try:
+            app = self._admit(opening)
+        except CloseConnection:
+            self.counters.refused += 1
+            raise
+        socket_id = _new_socket_id()
+        connection = Connection(
+            socket_id, app, wire, self.hub.flusher, now=self.keepalive.now, version=parse_version(opening.protocol)
+        )
+        self.hub.add(connection)
+        self.keepalive.add(connection)
+        self.counters.connections += 1
+        connection.send(text_frame(connection_established(socket_id, self.limits.activity_timeout)))
+        return connection
+
+    def _admit(self, opening: Opening) -> App:
+        parse_version(opening.protocol)
+        app = self.apps.by_key(opening.key)
+        if app is None:
+            raise CloseConnection(Code.APP_UNKNOWN, "Application does not exist: no app has this key")
+        if not app.enabled:
+            raise CloseConnection(Code.APP_DISABLED, "Application disabled")
+        if app.origins is not None and not app.origins.allows(opening.origin):
+            _log.info("origin refused", app=app.id, origin=(opening.origin or "")[:200])
+            raise CloseConnection(Code.UNAUTHORIZED, "Origin not allowed (allowed_origins of the app)")
+        if self.is_draining:
+            raise shutting_down()
+        if self._memory.is_over_threshold():
+            raise CloseConnection(Code.OVER_CAPACITY, "Over capacity (http_api.accept_traffic.memory_threshold)")
+        if app.max_connections and self.hub.connection_count(app.id) >= app.max_connections:
+            raise CloseConnection(
+                Code.OVER_QUOTA,
+                f"Application is over connection quota: {app.max_connections} connections (max_connections of the app)",
+            )
+        return app
+
+    def disconnect(self, connection: Connection) -> None:
+        """Forget a connection, whatever ended it, and tell the others; safe to call again."""
+        if not connection.is_open:
+            return
+        connection.end()
+        self.keepalive.discard(connection)
+        self.counters.disconnections += 1
+        self.announcer.departed(connection, self.hub.remove(connection))
+
+    def fail(self, connection: Connection, problem: CloseConnection) -> None:
+        """End a connection: the error frame, a close frame with the same code and text, then the leave."""
+        if not connection.is_open:
+            return
+        connection.queue(text_frame(error(problem.message, problem.code)))
+        connection.flush()
+        connection.wire.close(problem.code, problem.message)
+        self.disconnect(connection)
+
+    def drop_slow(self, connection: Connection) -> None:
+        """End a connection that does not read what it is sent."""
+        if not connection.is_open:
+            return
+        self.counters.slow_consumers += 1
+        _log.info("slow consumer dropped", app=connection.app.id, socket_id=connection.socket_id)
+        message = "Too many unsent bytes: the connection does not keep up (websocket.max_buffer_kb)"
+        self.fail(connection, CloseConnection(Code.OVER_CAPACITY, message))
+
+    def terminate_user(self, app: App, user_id: str) -> None:
+        """End every connection that is signed in as a user, or is that user on a presence channel."""
+        found = dict.fromkeys(self.hub.user_connections(app.id, user_id))
+        for channel in self.hub.channels(app.id):
+            if channel.members is not None and user_id in channel.members:
+                name = channel.name
+                found |= dict.fromkeys(
+                    one for one in channel.subscribers if one.subscriptions and one.subscriptions.get(name) == user_id
+                )
+        for connection in found:
+            self.fail(connection, CloseConnection(Code.UNAUTHORIZED, "User terminated by app."))
+
+    def is_user_channel_of(self, connection: Connection, name: str) -> bool:
+        """Tell whether `name` is the server-to-user channel of who the connection is signed in as."""
+        return connection.user is not None and name == SERVER_TO_USER + connection.user.user_id
+
+
+def shutting_down() -> CloseConnection:
+    """Return how a connection is ended when the node leaves."""
+    return CloseConnection(Code.RECONNECT, "Server shutting down")
+
+
+def _new_socket_id() -> str:
+    """Return two independent random numbers of up to ten digits: unique and not to be guessed."""
+    random = int.from_bytes(os.urandom(10))
+    return f"{random % 10_000_000_000}.{(random >> 40) % 10_000_000_000}"

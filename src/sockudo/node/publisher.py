@@ -1,0 +1,96 @@
+"""Publishing: events of back ends and of clients, encoded once, framed once, handed to the hub.
+
+Source: Pusher docs, `library_auth_reference/rest-api` and `using_channels/events` ("Triggering client events").
+"""
+
+from __future__ import annotations
+
+from sockudo.apps.app import App
+from sockudo.hub.connection import Connection
+from sockudo.hub.hub import Hub
+from sockudo.node.cached_events import CachedEvents
+from sockudo.pusher.channels import SERVER_TO_USER
+from sockudo.pusher.codes import Code
+from sockudo.pusher.commands import ClientEvent
+from sockudo.pusher.errors import CommandRejected
+from sockudo.pusher.events import channel_event, client_event
+from sockudo.pusher.triggers import Trigger
+from sockudo.rfc6455.frames import text_frame
+
+
+class Publisher:
+    """Sends events to the subscribers of channels."""
+
+    def __init__(self, hub: Hub, cached_events: CachedEvents) -> None:
+        self._hub = hub
+        self._cached_events = cached_events
+
+    def publish(self, app: App, trigger: Trigger) -> None:
+        """Send a checked event to each of its channels, and keep it where the channel keeps its last event."""
+        # hot path
+        hub, app_id = self._hub, app.id
+        for name, kind in trigger.targets:
+            if kind.user:
+                frame = text_frame(channel_event(trigger.name, name, trigger.data))
+                hub.deliver_to_user(app_id, name[len(SERVER_TO_USER) :], frame, trigger.socket_id)
+            elif kind.cache:
+                payload = channel_event(trigger.name, name, trigger.data)
+                self._cached_events.keep(app_id, name, payload)
+                hub.deliver(app_id, name, text_frame(payload), trigger.socket_id)
+            elif hub.channel(app_id, name) is not None:
+                frame = text_frame(channel_event(trigger.name, name, trigger.data))
+                hub.deliver(app_id, name, frame, trigger.socket_id)
+
+    def client_event(self, connection: Connection, event: ClientEvent, now: float) -> None:
+        """Send a client's event to the others on its channel (`now`: monotonic seconds).
+
+        Raises:
+            CommandRejected: 4301, the event is not allowed.
+        """
+        # hot path
+        app = connection.app
+        if not app.enable_client_messages:
+            raise _rejected("Client events are not enabled for this app (enable_client_messages of the app)")
+        name = event.channel
+        if name is None:
+            raise _rejected("Channel required for client event")
+        if not connection.take_client_event(now):
+            raise CommandRejected(
+                f"Client event rejected due to rate limit: {app.max_client_events_per_second} a second "
+                "(max_client_events_per_second of the app)",
+                Code.CLIENT_EVENT_REJECTED,
+                name[:200],
+            )
+        subscriptions = connection.subscriptions
+        if subscriptions is None or name not in subscriptions:
+            raise _rejected("The connection is not subscribed to this channel", name)
+        channel = self._hub.channel(app.id, name)
+        assert channel is not None, "a channel that a connection is on exists"
+        if not channel.kind.private or channel.kind.encrypted:
+            raise _rejected("Client events can only be sent to private or presence channels", name)
+        _check_sizes(app, event, name)
+        payload = client_event(event.event, name, event.data or b"null", subscriptions[name])
+        channel.broadcast(text_frame(payload), connection)
+        self._hub.flusher.wake()
+
+
+def _check_sizes(app: App, event: ClientEvent, name: str) -> None:
+    limits = app.publishing
+    if len(event.event) > limits.max_name_length:
+        raise _rejected(
+            f"Event name of {len(event.event)} characters exceeds the limit of {limits.max_name_length} "
+            "(max_event_name_length of the app, or event_limits.max_name_length)",
+            name,
+        )
+    if len(event.data) > limits.max_payload_bytes:
+        raise _rejected(
+            f"Event data of {len(event.data)} bytes exceeds the limit of {limits.max_payload_bytes} bytes "
+            "(max_event_payload_in_kb of the app, or event_limits.max_payload_in_kb)",
+            name,
+        )
+
+
+def _rejected(reason: str, channel: str | None = None) -> CommandRejected:
+    return CommandRejected(
+        f"Client event error: {reason}", Code.CLIENT_EVENT_REJECTED, None if channel is None else channel[:200]
+    )

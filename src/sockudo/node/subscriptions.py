@@ -1,0 +1,175 @@
+"""The subscribe, unsubscribe and sign-in use cases: who may join what, and what the client is told.
+
+Source: Pusher docs, `library_auth_reference/pusher-websockets-protocol`, `using_channels/presence-channels`,
+`using_channels/user-authentication`.
+"""
+
+from __future__ import annotations
+
+from sockudo.apps.app import App
+from sockudo.hub.connection import Connection
+from sockudo.node.cached_events import CachedEvents
+from sockudo.node.node import Node
+from sockudo.pusher import events
+from sockudo.pusher.channels import ChannelKind, InvalidChannelName, parse_channel
+from sockudo.pusher.commands import Signin, Subscribe, Unsubscribe
+from sockudo.pusher.codes import Code
+from sockudo.pusher.errors import CloseConnection, CommandRejected, SubscriptionRejected
+from sockudo.pusher.members import (
+    MAX_WATCHLIST,
+    Identity,
+    InvalidIdentity,
+    parse_channel_data,
+    parse_user_data,
+)
+from sockudo.pusher.signatures import channel_string, is_authorised, user_string
+from sockudo.rfc6455.frames import text_frame
+
+
+class Subscriptions:
+    """Lets connections join and leave channels, and say who they are."""
+
+    def __init__(self, node: Node, cached_events: CachedEvents) -> None:
+        self._node = node
+        self._cached_events = cached_events
+
+    def subscribe(self, connection: Connection, command: Subscribe) -> None:
+        """Join a channel and send what a new subscriber gets, in order: success, cached event, count.
+
+        Raises:
+            SubscriptionRejected: the channel is not open to this connection; nothing has changed.
+        """
+        name, app = command.channel, connection.app
+        try:
+            kind = parse_channel(name, app.publishing.max_channel_name_length)
+        except InvalidChannelName as problem:
+            raise SubscriptionRejected(name[:200], "InvalidChannel", str(problem), 400) from None
+        if kind.user:
+            self._join_own_user_channel(connection, name)
+            return
+        if kind.private:
+            _verify(connection, command)
+        identity = self._identity(connection, command) if kind.presence else None
+        joined = self._node.hub.subscribe(connection, name, kind, identity)
+        if kind.private:
+            connection.authorised = True
+        self._send_success(connection, name, kind)
+        if joined is not None:
+            self._node.announcer.joined(connection, joined, identity)
+
+    def unsubscribe(self, connection: Connection, command: Unsubscribe) -> None:
+        """Leave a channel; nothing happens where the connection is not on it."""
+        left = self._node.hub.unsubscribe(connection, command.channel)
+        if left is not None:
+            self._node.announcer.left(connection.app, left)
+
+    def sign_in(self, connection: Connection, command: Signin) -> None:
+        """Tie a connection to a user.
+
+        Raises:
+            CommandRejected: the app has no user authentication, or the connection is somebody else already.
+            CloseConnection: 4009, the signature or the user data is not valid.
+        """
+        app = connection.app
+        if not app.enable_user_authentication:
+            raise CommandRejected(
+                "User authentication is disabled for this app (enable_user_authentication of the app)",
+                Code.UNAUTHORIZED,
+            )
+        user = _signed_user(connection, command)
+        previous = connection.user
+        if previous is not None and previous.user_id != user.user_id:
+            raise CommandRejected("Connection is already signed in as another user", Code.UNAUTHORIZED)
+        if len(user.watchlist) > MAX_WATCHLIST:
+            connection.send(text_frame(events.error(_WATCHLIST_TOO_LONG, Code.WATCHLIST_TOO_LONG)))
+            user = user._replace(watchlist=user.watchlist[:MAX_WATCHLIST])
+        watchlist = self._node.watchlist
+        watchlist.unwatch(connection)
+        came_online = self._node.hub.sign_in(connection, user)
+        connection.authorised = True
+        watchlist.watch(connection)
+        connection.send(text_frame(events.signin_success(command.user_data)))
+        if came_online and previous is None and app.enable_watchlist_events:
+            watchlist.came_online(app, user.user_id)
+
+    def _join_own_user_channel(self, connection: Connection, name: str) -> None:
+        # Nobody is put on such a channel: its events reach the connections signed in as the user.
+        if not self._node.is_user_channel_of(connection, name):
+            text = "Only a connection signed in as the user may subscribe to a server-to-user channel"
+            raise SubscriptionRejected(name, "AuthError", text, 401)
+        connection.send(text_frame(events.subscription_succeeded(name)))
+
+    def _identity(self, connection: Connection, command: Subscribe) -> Identity:
+        """Return the member that a signed subscription to a presence channel brings."""
+        name, app = command.channel, connection.app
+        if command.channel_data is None:
+            if connection.user is None:
+                text = "Missing channel_data for presence channel: send it, or sign in before"
+                raise SubscriptionRejected(name, "InvalidMessage", text, 400)
+            identity = connection.user
+        else:
+            try:
+                identity = parse_channel_data(command.channel_data)
+            except InvalidIdentity as problem:
+                raise SubscriptionRejected(name, "InvalidMessage", str(problem), 400) from None
+        if len(identity.user_info) > app.max_presence_member_bytes:
+            raise SubscriptionRejected(
+                name,
+                "InvalidMessage",
+                f"Presence member data of {len(identity.user_info)} bytes exceeds the limit of "
+                f"{app.max_presence_member_bytes} bytes (max_presence_member_size_in_kb of the app, "
+                "or presence.max_member_size_in_kb)",
+                400,
+            )
+        self._check_capacity(app, name, identity.user_id)
+        return identity
+
+    def _check_capacity(self, app: App, name: str, user_id: str) -> None:
+        channel = self._node.hub.channel(app.id, name)
+        if channel is None or channel.members is None or user_id in channel.members:
+            return
+        if len(channel.members) >= app.max_presence_members:
+            raise SubscriptionRejected(
+                name,
+                "LimitReached",
+                f"Presence channel is full: the limit is {app.max_presence_members} members "
+                "(max_presence_members_per_channel of the app, or presence.max_members_per_channel)",
+                4004,
+            )
+
+    def _send_success(self, connection: Connection, name: str, kind: ChannelKind) -> None:
+        app_id = connection.app.id
+        if kind.presence:
+            channel = self._node.hub.channel(app_id, name)
+            assert channel is not None
+            assert channel.members is not None
+            payload = events.presence_succeeded(name, channel.members.roster())
+        else:
+            payload = events.subscription_succeeded(name)
+        connection.send(text_frame(payload))
+        if kind.cache:
+            cached = self._cached_events.find(app_id, name)
+            connection.send(text_frame(events.cache_miss(name) if cached is None else cached.payload))
+
+
+_WATCHLIST_TOO_LONG = f"Watchlist limit exceeded. Only the first {MAX_WATCHLIST} user IDs are accepted."
+
+
+def _verify(connection: Connection, command: Subscribe) -> None:
+    name, app = command.channel, connection.app
+    if not command.auth:
+        raise SubscriptionRejected(name, "AuthError", "Authentication signature required for this channel", 401)
+    message = channel_string(connection.socket_id, name, command.channel_data)
+    if not is_authorised(app.signer, app.key, command.auth, message):
+        text = "Invalid signature: auth must be KEY:SIGNATURE, made with this app's key and secret for this socket_id"
+        raise SubscriptionRejected(name, "AuthError", text, 401)
+
+
+def _signed_user(connection: Connection, command: Signin) -> Identity:
+    app = connection.app
+    if not is_authorised(app.signer, app.key, command.auth, user_string(connection.socket_id, command.user_data)):
+        raise CloseConnection(Code.UNAUTHORIZED, "Connection not authorized for signin: invalid signature")
+    try:
+        return parse_user_data(command.user_data)
+    except InvalidIdentity as problem:
+        raise CloseConnection(Code.UNAUTHORIZED, str(problem)) from None

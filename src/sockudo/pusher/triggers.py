@@ -1,0 +1,214 @@
+"""Bodies of the HTTP API's publishing calls: bytes in, checked triggers out.
+
+A body is checked whole before anything of it is published, so that a call or a batch goes out entirely or not at all.
+
+Source: Pusher docs, `library_auth_reference/rest-api` ("POST event", "POST batch events").
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple, TypeVar
+
+import msgspec
+
+from sockudo.pusher.channels import ChannelKind, InvalidChannelName, parse_channel
+from sockudo.pusher.errors import RequestRejected
+from sockudo.pusher.events import json_text
+from sockudo.pusher.query import Query
+
+INFO_ATTRIBUTES: Final = frozenset({"user_count", "subscription_count", "occupied", "cache"})
+
+
+class TriggerLimits(msgspec.Struct, frozen=True, gc=False):
+    """What one app may publish: counts, lengths in characters, sizes in bytes."""
+
+    max_channels: int
+    max_name_length: int
+    max_payload_bytes: int
+    max_batch_size: int
+    max_channel_name_length: int
+
+
+class Target(NamedTuple):
+    """A channel that an event goes to."""
+
+    name: str
+    kind: ChannelKind
+
+
+class Trigger(msgspec.Struct, frozen=True, gc=False):
+    """One event to publish.
+
+    Attributes:
+        name: its name as a JSON string literal.
+        data: its data as a JSON string literal; what was not a string has been encoded to one.
+        targets: its channels, each once, in the order given.
+        socket_id: the connection that must not get it, or None.
+        info: which attributes of the channels the answer tells.
+    """
+
+    name: bytes
+    data: bytes
+    targets: tuple[Target, ...]
+    socket_id: str | None
+    info: frozenset[str]
+
+
+class _Event(msgspec.Struct, gc=False):
+    name: str | None = None
+    data: msgspec.Raw = msgspec.Raw(b"")
+    channels: list[str] | None = None
+    channel: str | None = None
+    socket_id: str | None = None
+    info: str | None = None
+
+
+class _Batch(msgspec.Struct, gc=False):
+    batch: list[_Event]
+
+
+_T = TypeVar("_T")
+
+_decode_event: Final = msgspec.json.Decoder(_Event)
+_decode_batch: Final = msgspec.json.Decoder(_Batch)
+_decode_text: Final = msgspec.json.Decoder(str).decode
+
+
+def parse_trigger(body: bytes, limits: TriggerLimits, query: Query | None = None) -> Trigger:
+    """Return the event of a `POST /events` body; parameters that it lacks are taken from the query.
+
+    Raises:
+        RequestRejected: 400, 403 (too many channels) or 413 (data too large).
+    """
+    event = _decode(_decode_event, body) if body or query is None else _Event()
+    if query is not None and query.last:
+        _fill(event, query)
+    return _checked(event, limits)
+
+
+def parse_batch(body: bytes, limits: TriggerLimits) -> list[Trigger]:
+    """Return the events of a `POST /batch_events` body, in order.
+
+    Raises:
+        RequestRejected: as for `parse_trigger`, for the first event at fault.
+    """
+    events = _decode(_decode_batch, body).batch
+    if len(events) > limits.max_batch_size:
+        raise RequestRejected(
+            400,
+            f"Batch of {len(events)} events exceeds the limit of {limits.max_batch_size} "
+            "(max_event_batch_size of the app, or event_limits.max_batch_size)",
+        )
+    return [_checked(event, limits) for event in events]
+
+
+def parse_raw_trigger(body: bytes, channel: str, query: Query, limits: TriggerLimits) -> Trigger:
+    """Return the event of the deprecated `POST /channels/CHANNEL/events`: the body is the data, the rest the query.
+
+    Raises:
+        RequestRejected: as for `parse_trigger`, and 400 for a body that is not UTF-8.
+    """
+    try:
+        data = body.decode()
+    except UnicodeDecodeError:
+        raise RequestRejected(400, "Invalid request: the body is not valid UTF-8") from None
+    event = _Event(
+        name=query.last.get("name"),
+        data=msgspec.Raw(json_text(data)),
+        channel=channel,
+        socket_id=query.last.get("socket_id"),
+    )
+    return _checked(event, limits)
+
+
+def parse_info(text: str | None) -> frozenset[str]:
+    """Return the known attributes of a comma-separated `info`; unknown ones are ignored."""
+    if not text:
+        return frozenset()
+    return frozenset(part.strip() for part in text.split(",")) & INFO_ATTRIBUTES
+
+
+def _decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
+    try:
+        # Raw values are not looked at by the decoder, and must not carry other encodings into frames.
+        if not body.isascii():
+            body.decode()
+        return decoder.decode(body)
+    except RecursionError:
+        raise RequestRejected(400, "Invalid request: the JSON body is nested too deeply") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+        raise RequestRejected(400, f"Invalid request: {str(problem)[:200]}") from None
+
+
+def _fill(event: _Event, query: Query) -> None:
+    """Take from the query what the body does not have: `name=`, `data=`, `channel=`, `channels[]=` ..."""
+    params = query.last
+    if event.name is None:
+        event.name = params.get("name")
+    if not bytes(event.data) and "data" in params:
+        event.data = msgspec.Raw(json_text(params["data"]))
+    if event.channels is None and event.channel is None:
+        event.channels = query.values("channels[]") or None
+        event.channel = params.get("channel")
+    event.socket_id = event.socket_id or params.get("socket_id")
+    event.info = event.info or params.get("info")
+
+
+def _checked(event: _Event, limits: TriggerLimits) -> Trigger:
+    name = event.name
+    if not name:
+        raise RequestRejected(400, "Invalid request: 'name' field is required.")
+    if len(name) > limits.max_name_length:
+        raise RequestRejected(
+            400,
+            f"Event name of {len(name)} characters exceeds the limit of {limits.max_name_length} "
+            "(max_event_name_length of the app, or event_limits.max_name_length)",
+        )
+    data = _data_literal(bytes(event.data), limits.max_payload_bytes)
+    targets = _targets(event, limits)
+    return Trigger(json_text(name), data, targets, event.socket_id, parse_info(event.info))
+
+
+def _data_literal(raw: bytes, limit: int) -> bytes:
+    if not raw:
+        raise RequestRejected(400, "Invalid request: 'data' field is required.")
+    try:
+        if raw[0] == 0x22:
+            text = _decode_text(raw)
+            # Of an ASCII text, the characters are the bytes.
+            size = len(text) if raw.isascii() and b"\\" not in raw else len(text.encode())
+        else:
+            text = json_text(msgspec.json.decode(raw)).decode()
+            size = len(text.encode())
+    except RecursionError:
+        raise RequestRejected(400, "Invalid request: 'data' is nested too deeply") from None
+    except msgspec.MsgspecError as problem:
+        raise RequestRejected(400, f"Invalid request: 'data': {str(problem)[:200]}") from None
+    if size > limit:
+        raise RequestRejected(
+            413,
+            f"Event data of {size} bytes exceeds the limit of {limit} bytes "
+            "(max_event_payload_in_kb of the app, or event_limits.max_payload_in_kb)",
+        )
+    return json_text(text)
+
+
+def _targets(event: _Event, limits: TriggerLimits) -> tuple[Target, ...]:
+    names = event.channels
+    if not names:
+        if event.channel is None:
+            raise RequestRejected(400, "Request must contain 'channels' (list) or 'channel' (string)")
+        names = [event.channel]
+    if len(names) > limits.max_channels:
+        raise RequestRejected(
+            403,
+            f"Publishing to {len(names)} channels at once exceeds the limit of {limits.max_channels} "
+            "(max_event_channels_at_once of the app, or event_limits.max_channels_at_once)",
+        )
+    longest = limits.max_channel_name_length
+    try:
+        if len(names) == 1:
+            return (Target(names[0], parse_channel(names[0], longest)),)
+        return tuple([Target(name, parse_channel(name, longest)) for name in dict.fromkeys(names)])
+    except InvalidChannelName as problem:
+        raise RequestRejected(400, str(problem)) from None
