@@ -36,7 +36,9 @@ class MemoryCache:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._expiring: Deadlines[_Entry] = Deadlines(int(clock.monotonic()))
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
+        """How many entries are in memory, expired ones included. Not `__len__`: an empty cache is not a missing one."""
         return len(self._entries)
 
     def get(self, key: str) -> Cached | None:

@@ -43,9 +43,10 @@ class MemoryRateLimiter:
         self._windows = _Windows(clock, max_keys)
         self._strategy = MovingWindowRateLimiter(self._windows)
 
-    def __len__(self) -> int:
-        """Return how many keys are remembered."""
-        return len(self._windows)
+    @property
+    def size(self) -> int:
+        """How many keys are remembered. Not `__len__`: a limiter that has seen nobody is not a missing one."""
+        return self._windows.size
 
     def consume(self, key: str, limit: Limit, cost: int = 1) -> Decision:
         item = RateLimitItemPerSecond(limit.requests, limit.seconds)
@@ -92,7 +93,8 @@ class _Windows(Storage, MovingWindowSupport):
         self._windows: OrderedDict[str, _Window] = OrderedDict()
         self._ending: Deadlines[_Window] = Deadlines(int(clock.monotonic()))
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
         return len(self._windows)
 
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:  # hot path
