@@ -6,8 +6,7 @@ for every request (measured with limits 5.8):
 * `limits.storage.MemoryStorage` starts a thread for its expiry up to a hundred times a second and never forgets the
   key of an idle client.
 * `limits.aio.storage.MemoryStorage` starts a task that goes through every key, each in a worker thread: 16 to 25 us
-  of CPU for a decision instead of 6, and the task is still running when the limiter is closed. An idle key stays
-  until somebody else is counted.
+  of CPU for a decision instead of 6, and the task may still be running when the limiter is closed.
 * Both read `time.time()`, so a step of the clock opens or shuts every window, and both count a unit that is exactly a
   window old.
 
