@@ -1,0 +1,87 @@
+"""The cache of one process: bounded, least recently used first out.
+
+An expired entry is never returned. It leaves memory when it is asked for, when the cache is full, or when the owner
+sweeps (`cache.memory.cleanup_interval`), whichever is first; a timing wheel knows which those are, so no sweep walks
+over the living.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from math import ceil, inf
+
+from sockudo.cache.base import Cached
+from sockudo.clock import Clock
+from sockudo.deadlines import Deadlines
+
+
+class _Entry:
+    __slots__ = ("deadline", "expires", "key", "value")
+
+    def __init__(self, key: str, value: bytes, expires: float) -> None:
+        self.key = key
+        self.value = value
+        self.expires = expires
+        self.deadline = 0
+
+
+class MemoryCache:
+    """At most `max_entries` values in a dictionary."""
+
+    __slots__ = ("_clock", "_entries", "_expiring", "_max_entries")
+
+    def __init__(self, max_entries: int, clock: Clock) -> None:
+        self._max_entries = max_entries
+        self._clock = clock
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._expiring: Deadlines[_Entry] = Deadlines(int(clock.monotonic()))
+
+    @property
+    def size(self) -> int:
+        """How many entries are in memory, expired ones included. Not `__len__`: an empty cache is not a missing one."""
+        return len(self._entries)
+
+    def get(self, key: str) -> Cached | None:
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        if entry.expires == inf:
+            self._entries.move_to_end(key)
+            return Cached(entry.value, 0)
+        left = entry.expires - self._clock.monotonic()
+        if left <= 0:
+            self.delete(key)
+            return None
+        self._entries.move_to_end(key)
+        return Cached(entry.value, ceil(left))
+
+    def set(self, key: str, value: bytes, ttl: float) -> None:
+        self.delete(key)
+        expires = self._clock.monotonic() + ttl if ttl > 0 else inf
+        entry = self._entries[key] = _Entry(key, value, expires)
+        if expires != inf:
+            self._expiring.schedule(entry, ceil(expires))
+        if len(self._entries) > self._max_entries:
+            self._make_room()
+
+    def delete(self, key: str) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._expiring.discard(entry)
+
+    def sweep(self) -> None:
+        """Drop every entry that has expired, to the second."""
+        for entry in self._expiring.due(int(self._clock.monotonic())):
+            del self._entries[entry.key]
+
+    def check(self) -> None:
+        """Memory can always be used."""
+
+    async def aclose(self) -> None:
+        self._entries.clear()
+        self._expiring = Deadlines()
+
+    def _make_room(self) -> None:
+        self.sweep()
+        while len(self._entries) > self._max_entries:
+            self.delete(next(iter(self._entries)))

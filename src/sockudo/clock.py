@@ -1,0 +1,61 @@
+"""Time and timers, behind one small interface.
+
+Whatever waits or measures is given a `Clock`, so that its tests move time by hand and never sleep. Intervals are
+measured with `monotonic()`; `now()` is only for what leaves the process, because an operator or NTP may step it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Handle(Protocol):
+    """A callback that was scheduled and has perhaps not run yet."""
+
+    def cancel(self) -> None:
+        """Keep the callback from running; does nothing when it has run or was cancelled."""
+
+
+class Clock(Protocol):
+    """Where time comes from."""
+
+    def now(self) -> float:
+        """Return Unix seconds."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds since some unknown moment; they never go back."""
+        ...
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> Handle:
+        """Run `callback` once, `delay` seconds from now."""
+        ...
+
+    def call_soon(self, callback: Callable[[], object]) -> Handle:
+        """Run `callback` once, in the next tick of the loop."""
+        ...
+
+
+class LoopClock:
+    """The clock of the machine and the timers of an event loop."""
+
+    __slots__ = ("_loop",)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        # Not loop.time(): uvloop updates that once a tick and rounds it to milliseconds.
+        return time.monotonic()
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> Handle:
+        return self._loop.call_later(delay, callback)
+
+    def call_soon(self, callback: Callable[[], object]) -> Handle:
+        return self._loop.call_soon(callback)

@@ -1,0 +1,80 @@
+"""Many deadlines behind one timer.
+
+A timing wheel of one-second buckets: the owner calls `due()` about once a second and gets whatever has come due, so a
+hundred thousand connections need one timer. Scheduling, moving and discarding are O(1); a deadline is kept to the
+second, which is enough for everything that is waited for this way.
+
+Rules: an item knows its own bucket (`deadline`), so it belongs to one wheel at a time. The wheel holds an item only
+while it is scheduled.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, Protocol, TypeVar
+
+
+class Scheduled(Protocol):
+    """What can be scheduled: hashable by identity, and with a place for its deadline."""
+
+    deadline: int
+    """The second the item is scheduled for, 0 when it is not. Only the wheel changes it."""
+
+
+T = TypeVar("T", bound=Scheduled)
+
+
+class Deadlines(Generic[T]):
+    """Items, each with the second at which it comes due."""
+
+    __slots__ = ("_buckets", "_now", "_size")
+
+    def __init__(self, now: int = 0) -> None:
+        self._buckets: dict[int, set[T]] = {}
+        self._now = now
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def schedule(self, item: T, at: int) -> None:
+        """Let `item` come due at second `at`, or in the next tick when that has passed; moves it when scheduled."""
+        # A bucket that has been emptied is never looked at again, so nothing may be put into it.
+        at = max(at, self._now + 1)
+        if item.deadline == at:
+            return
+        self.discard(item)
+        bucket = self._buckets.get(at)
+        if bucket is None:
+            bucket = self._buckets[at] = set()
+        bucket.add(item)
+        item.deadline = at
+        self._size += 1
+
+    def discard(self, item: T) -> None:
+        """Forget `item`; does nothing when it is not scheduled."""
+        if item.deadline == 0:
+            return
+        bucket = self._buckets[item.deadline]
+        bucket.remove(item)
+        if not bucket:
+            del self._buckets[item.deadline]
+        item.deadline = 0
+        self._size -= 1
+
+    def due(self, now: int) -> list[T]:
+        """Return every item whose second has come, earliest second first; they are no longer scheduled."""
+        items: list[T] = []
+        for second in self._passed(now):
+            items.extend(self._buckets.pop(second, ()))
+        for item in items:
+            item.deadline = 0
+        self._size -= len(items)
+        self._now = max(self._now, now)
+        return items
+
+    def _passed(self, now: int) -> range | list[int]:
+        """Return the seconds after the last tick up to `now`."""
+        if now - self._now <= len(self._buckets):
+            return range(self._now + 1, now + 1)
+        # The clock jumped: there are fewer buckets than seconds.
+        return sorted(second for second in self._buckets if second <= now)

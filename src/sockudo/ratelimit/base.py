@@ -1,0 +1,43 @@
+"""The interface of a rate limiter: how often something may happen in a sliding window.
+
+Drivers in memory decide at once and remote ones return an awaitable, as caches do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `requests` units in any `seconds` seconds."""
+
+    requests: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the limiter decided, with what the X-RateLimit-* headers say about it.
+
+    `remaining` is how many units could be taken right now. `reset_after` is the whole seconds, at least 1, after
+    which the oldest unit has left the window and `remaining` grows; it is also the Retry-After of a refusal.
+    """
+
+    allowed: bool
+    limit: int
+    remaining: int
+    reset_after: int
+
+
+class RateLimiter(Protocol):
+    """Counts what each key has used."""
+
+    def consume(self, key: str, limit: Limit, cost: int = 1) -> Decision | Awaitable[Decision]:
+        """Take `cost` units of `limit` for `key`, all of them or none; what is refused is not counted."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release what the driver holds; may be called again."""
