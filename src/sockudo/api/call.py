@@ -1,0 +1,23 @@
+"""One authenticated call of the HTTP API."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sockudo.api.messages import Request
+from sockudo.apps.app import App
+from sockudo.pusher.query import Query
+
+
+class Call(NamedTuple):
+    """What a handler gets.
+
+    Attributes:
+        app: the app that the call acts on.
+        names: the decoded parts of the path after the app id that are names: a channel, a user id.
+    """
+
+    app: App
+    request: Request
+    query: Query
+    names: tuple[str, ...] = ()

@@ -1,0 +1,77 @@
+"""Questions about channels over HTTP.
+
+Source: Pusher docs, `library_auth_reference/rest-api` ("GET channels" and following) and `rest-api-deprecated`.
+"""
+
+from __future__ import annotations
+
+from sockudo.api.call import Call
+from sockudo.api.messages import Response, json_response
+from sockudo.api.quotas import AppQuotas
+from sockudo.node.queries import Queries
+from sockudo.pusher.channels import ChannelKind, InvalidChannelName, parse_channel
+from sockudo.pusher.errors import RequestRejected
+from sockudo.pusher.triggers import parse_info
+
+_PRESENCE_ONLY = "user_count is only available for presence channels"
+
+
+class ChannelHandlers:
+    """`GET /channels`, `/channels/CHANNEL`, `/channels/CHANNEL/users` and the deprecated `/channels/CHANNEL/stats`."""
+
+    def __init__(self, queries: Queries, quotas: AppQuotas, *, unknown_channel_not_found: bool) -> None:
+        self._queries = queries
+        self._quotas = quotas
+        self._unknown_channel_not_found = unknown_channel_not_found
+
+    def channels(self, call: Call) -> Response:
+        """List the occupied channels of an app."""
+        self._quotas.take_read(call.app)
+        prefix = call.query.last.get("filter_by_prefix", "")
+        info = parse_info(call.query.last.get("info"))
+        if "user_count" in info and not prefix.startswith("presence-"):
+            raise RequestRejected(400, f"{_PRESENCE_ONLY}. Use filter_by_prefix=presence-.")
+        app_id = call.app.id
+        return json_response(
+            {
+                "channels": {
+                    channel.name: self._queries.attributes(app_id, channel.name, channel.kind, info)
+                    for channel in self._queries.occupied_channels(app_id, prefix)
+                }
+            }
+        )
+
+    def channel(self, call: Call) -> Response:
+        """Tell of one channel whether it is occupied, and what else is asked."""
+        name, kind = self._named_channel(call)
+        info = parse_info(call.query.last.get("info"))
+        if "user_count" in info and not kind.presence:
+            raise RequestRejected(400, _PRESENCE_ONLY)
+        self._check_known(call, name)
+        return json_response(self._queries.attributes(call.app.id, name, kind, info | {"occupied"}))
+
+    def users(self, call: Call) -> Response:
+        """List the users on a presence channel."""
+        name, kind = self._named_channel(call)
+        if not kind.presence:
+            raise RequestRejected(400, "Only presence channels support this endpoint")
+        self._check_known(call, name)
+        return json_response({"users": [{"id": user_id} for user_id in self._queries.users(call.app.id, name)]})
+
+    def stats(self, call: Call) -> Response:
+        """Tell every count of one channel."""
+        name, kind = self._named_channel(call)
+        info = frozenset({"occupied", "user_count", "subscription_count"})
+        return json_response(self._queries.attributes(call.app.id, name, kind, info))
+
+    def _named_channel(self, call: Call) -> tuple[str, ChannelKind]:
+        self._quotas.take_read(call.app)
+        (name,) = call.names
+        try:
+            return name, parse_channel(name, call.app.publishing.max_channel_name_length)
+        except InvalidChannelName as problem:
+            raise RequestRejected(400, str(problem)) from None
+
+    def _check_known(self, call: Call, name: str) -> None:
+        if self._unknown_channel_not_found and not self._queries.is_occupied(call.app.id, name):
+            raise RequestRejected(404, "Channel not found: nobody is on it (http_api.unknown_channel_not_found)")

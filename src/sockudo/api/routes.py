@@ -1,0 +1,187 @@
+"""Which path is which handler: request in, response out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+from urllib.parse import unquote
+
+from sockudo.api.auth import Authenticator
+from sockudo.api.call import Call
+from sockudo.api.channels import ChannelHandlers
+from sockudo.api.cors import Cors
+from sockudo.api.events import EventHandlers
+from sockudo.api.health import HealthHandlers
+from sockudo.api.messages import Request, Response, error_response, rejection_response
+from sockudo.api.throttle import Throttle, rate_headers
+from sockudo.api.users import UserHandlers
+from sockudo.apps.app import App
+from sockudo.apps.base import AppManager
+from sockudo.clock import Clock
+from sockudo.log import get_logger
+from sockudo.pusher.errors import RequestRejected
+from sockudo.pusher.query import Query, parse_query
+
+_log = get_logger("sockudo.api")
+
+Handler: TypeAlias = Callable[[Call], Response]
+
+_READ: Final = ("GET", "HEAD")
+_WRITE: Final = ("POST",)
+
+
+class Routes:
+    """The HTTP API."""
+
+    def __init__(
+        self,
+        *,
+        apps: AppManager,
+        authenticator: Authenticator,
+        clock: Clock,
+        events: EventHandlers,
+        channels: ChannelHandlers,
+        users: UserHandlers,
+        health: HealthHandlers,
+        cors: Cors,
+        throttle: Throttle | None,
+        path_prefix: str,
+    ) -> None:
+        self._apps = apps
+        self._authenticator = authenticator
+        self._clock = clock
+        self._health = health
+        self._cors = cors
+        self._throttle = throttle
+        self._prefix = path_prefix
+        # What comes after /apps/ID, and after /apps/ID/channels/CHANNEL.
+        self._collections: dict[str, tuple[tuple[str, ...], Handler]] = {
+            "events": (_WRITE, events.trigger),
+            "batch_events": (_WRITE, events.batch),
+            "channels": (_READ, channels.channels),
+        }
+        self._channel: tuple[tuple[str, ...], Handler] = (_READ, channels.channel)
+        self._of_channel: dict[str, tuple[tuple[str, ...], Handler]] = {
+            "users": (_READ, channels.users),
+            "events": (_WRITE, events.raw_trigger),
+            "stats": (_READ, channels.stats),
+        }
+        self._terminate: tuple[tuple[str, ...], Handler] = (_WRITE, users.terminate_connections)
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request; every refusal is a JSON body with its status, and nothing is raised."""
+        try:
+            response = self._limited(request)
+        except RequestRejected as rejected:
+            response = rejection_response(rejected)
+        except Exception:
+            # The client is told nothing; the log gets the cause, and this connection and all others go on.
+            _log.exception("request failed", method=request.method, path=request.path[:200])
+            response = error_response(500, "Internal server error")
+        headers = self._cors.for_request(request)
+        return response.with_headers(*headers) if headers else response
+
+    def _limited(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return self._cors.preflight()
+        path = request.path
+        if len(path) > 1 and path.endswith("/"):
+            path = path[:-1]
+        parts = self._parts(path)
+        health = self._probe(request, parts)
+        if health is not None:
+            return health
+        if self._throttle is None:
+            return self._route(request, path, parts)
+        decision = self._throttle.consume(request)
+        if not decision.allowed:
+            return self._throttle.refusal(decision)
+        try:
+            response = self._route(request, path, parts)
+        except RequestRejected as rejected:
+            response = rejection_response(rejected)
+        return response.with_headers(*rate_headers(decision))
+
+    def _parts(self, path: str) -> list[str]:
+        """Return the parts of a path below the configured prefix; probes are found without it too."""
+        prefix = self._prefix
+        if prefix:
+            if path.startswith(prefix + "/"):
+                path = path[len(prefix) :]
+            elif not path.startswith(("/up", "/usage")):
+                raise RequestRejected(404, f"Not found: paths begin with {prefix} (path_prefix)")
+        return path.split("/")[1:]
+
+    def _probe(self, request: Request, parts: list[str]) -> Response | None:
+        """Answer health probes, which no limit may stop."""
+        match parts:
+            case ["up"]:
+                return _only(request, _READ) or self._health.up()
+            case ["up", app_id]:
+                return _only(request, _READ) or self._health.up_app(unquote(app_id))
+            case ["usage"]:
+                return _only(request, _READ) or self._health.usage()
+            case _:
+                return None
+
+    def _route(self, request: Request, path: str, parts: list[str]) -> Response:
+        # hot path
+        match parts:
+            case ["apps", app_id, collection] if collection in self._collections:
+                return self._call(self._collections[collection], request, path, app_id)
+            case ["apps", app_id, "channels", channel]:
+                return self._call(self._channel, request, path, app_id, channel)
+            case ["apps", app_id, "channels", channel, what] if what in self._of_channel:
+                return self._call(self._of_channel[what], request, path, app_id, channel)
+            case ["apps", app_id, "users", user_id, "terminate_connections"]:
+                return self._call(self._terminate, request, path, app_id, user_id)
+            case ["users", user_id, "terminate_connections"]:
+                # The official Python library leaves out /apps/ID here; the key tells the app.
+                return self._call(self._terminate, request, path, None, user_id)
+            case ["app", _]:
+                return error_response(
+                    400,
+                    "This path is a WebSocket: connect to it with a Pusher client library (no Upgrade header was sent)",
+                )
+            case _:
+                raise RequestRejected(404, "Not found: no such path")
+
+    def _call(
+        self,
+        route: tuple[tuple[str, ...], Handler],
+        request: Request,
+        path: str,
+        app_id: str | None,
+        *names: str,
+    ) -> Response:
+        # hot path
+        methods, handler = route
+        if request.method not in methods:
+            return _method_not_allowed(methods)
+        query = parse_query(request.query)
+        app = self._app(app_id, query)
+        self._authenticator.authenticate(app, request, path, query, self._clock.now())
+        return handler(Call(app, request, query, tuple([_decoded(name) for name in names])))
+
+    def _app(self, app_id: str | None, query: Query) -> App:
+        if app_id is None:
+            app = self._apps.by_key(query.last.get("auth_key", ""))
+            if app is None:
+                raise RequestRejected(401, "Authentication failed: auth_key is missing or unknown.")
+            return app
+        app = self._apps.by_id(_decoded(app_id))
+        if app is None:
+            raise RequestRejected(404, "Application not found.")
+        return app
+
+
+def _decoded(part: str) -> str:
+    return unquote(part) if "%" in part else part
+
+
+def _only(request: Request, methods: tuple[str, ...]) -> Response | None:
+    return None if request.method in methods else _method_not_allowed(methods)
+
+
+def _method_not_allowed(methods: tuple[str, ...]) -> Response:
+    return error_response(405, "Method not allowed", ("Allow", ", ".join((*methods, "OPTIONS"))))

@@ -1,0 +1,50 @@
+"""Rate limits by client address: of requests to the HTTP API, and of new connections."""
+
+from __future__ import annotations
+
+from sockudo.api.messages import Request, Response, error_response
+from sockudo.ratelimit.base import Decision, Limit, RateLimiter
+from sockudo.ratelimit.client_address import client_ip
+
+
+class Throttle:
+    """One limit for each client address.
+
+    Args:
+        name: prefix of the keys, and of the settings named in a refusal: `api` or `websocket`.
+        trust_hops: how many proxies in front may be believed about the client's address.
+    """
+
+    def __init__(self, limiter: RateLimiter, limit: Limit, *, name: str, trust_hops: int) -> None:
+        self._limiter = limiter
+        self._limit = limit
+        self._name = name
+        self._trust_hops = trust_hops
+
+    def consume(self, request: Request) -> Decision:
+        """Count one request of its client."""
+        peer, hops = request.peer, self._trust_hops
+        if hops:
+            address = client_ip(peer, request.header_list(b"x-forwarded-for"), request.header(b"x-real-ip"), hops)
+        else:
+            address = client_ip(peer, None, None, 0)
+        return self._limiter.consume(f"{self._name}::{address}", self._limit)
+
+    def refusal(self, decision: Decision) -> Response:
+        """Return the 429 of a request that is too many."""
+        limit = self._limit
+        text = (
+            f"Too Many Requests: Rate limit exceeded. The limit is {limit.requests} in {limit.seconds} s "
+            f"(rate_limiter.{self._name}_rate_limit)"
+        )
+        headers = (*rate_headers(decision), ("Retry-After", str(decision.reset_after)))
+        return error_response(429, text, *headers)
+
+
+def rate_headers(decision: Decision) -> tuple[tuple[str, str], ...]:
+    """Return what an answer tells of its client's limit; Reset is in seconds from now."""
+    return (
+        ("X-RateLimit-Limit", str(decision.limit)),
+        ("X-RateLimit-Remaining", str(decision.remaining)),
+        ("X-RateLimit-Reset", str(decision.reset_after)),
+    )

@@ -1,0 +1,89 @@
+"""The door: every socket begins as HTTP here; an upgrade of `/app/KEY` makes it a WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import unquote
+
+from sockudo.api.messages import Request, Response, error_response
+from sockudo.api.routes import Routes
+from sockudo.api.throttle import Throttle
+from sockudo.node.node import Opening
+from sockudo.pusher.query import parse_query
+from sockudo.rfc6455.handshake import HandshakeError, accept, is_upgrade
+from sockudo.server.answers import Answers
+from sockudo.server.http import HttpProtocol
+from sockudo.server.timeouts import Timeouts
+from sockudo.server.websocket import WebSocketContext, WebSocketProtocol
+
+
+class Front:
+    """Answers requests and upgrades of all sockets of one server."""
+
+    def __init__(
+        self,
+        *,
+        routes: Routes,
+        websockets: WebSocketContext,
+        answers: Answers,
+        throttle: Throttle | None,
+        path_prefix: str,
+        max_body_bytes: int,
+    ) -> None:
+        self._routes = routes
+        self._throttle = throttle
+        self._app_path = f"{path_prefix}/app/"
+        self.websockets = websockets
+        self.answers = answers
+        self.timeouts: Timeouts = websockets.timeouts
+        self.max_body_bytes = max_body_bytes
+        self.is_draining = False
+        self.http_connections: set[HttpProtocol] = set()
+
+    def protocol(self) -> HttpProtocol:
+        """Return the protocol of a new socket."""
+        return HttpProtocol(self)
+
+    def opened(self, connection: HttpProtocol) -> None:
+        """Note a new socket."""
+        self.http_connections.add(connection)
+
+    def closed(self, connection: HttpProtocol) -> None:
+        """Forget a socket that is gone or no longer HTTP."""
+        self.http_connections.discard(connection)
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request."""
+        return self._routes.handle(request)
+
+    def upgrade(self, request: Request, http_version: str, transport: asyncio.Transport) -> asyncio.Protocol | Response:
+        """Open a WebSocket on `/app/KEY`; any other request is answered as if it had not asked for an upgrade."""
+        key = self._app_key(request.path)
+        if key is None or not is_upgrade(request.headers):
+            return self._routes.handle(request)
+        if self._throttle is not None:
+            decision = self._throttle.consume(request)
+            if not decision.allowed:
+                return self._throttle.refusal(decision)
+        try:
+            handshake = accept(request.method.encode(), http_version, request.headers)
+        except HandshakeError as refused:
+            return error_response(refused.status, refused.reason, *refused.headers)
+        protocol = WebSocketProtocol(self.websockets, transport)
+        version = parse_query(request.query).last.get("protocol") if request.query else None
+        protocol.open(handshake, Opening(key, version, request.header(b"origin")))
+        return protocol
+
+    def drain(self) -> None:
+        """Answer what is under way, and nothing after that."""
+        self.is_draining = True
+        for connection in tuple(self.http_connections):
+            connection.drain()
+
+    def _app_key(self, path: str) -> str | None:
+        if not path.startswith(self._app_path):
+            return None
+        key = path[len(self._app_path) :].removesuffix("/")
+        if not key or "/" in key:
+            return None
+        return unquote(key) if "%" in key else key

@@ -1,0 +1,81 @@
+"""The server: listens, serves, and leaves in order."""
+
+from __future__ import annotations
+
+import asyncio
+from math import ceil
+from typing import Final
+
+from sockudo.log import get_logger
+from sockudo.node.node import Node, shutting_down
+from sockudo.server.front import Front
+
+_log = get_logger("sockudo.server")
+
+BACKLOG: Final = 4096
+
+# Connections are told to go in steps over this share of the grace period; the rest is for them to go.
+_SPREAD: Final = 0.7
+_STEP_SECONDS: Final = 0.05
+_MIN_PER_STEP: Final = 50
+
+
+class Server:
+    """Listens on one address."""
+
+    def __init__(self, front: Front, node: Node, host: str, port: int) -> None:
+        self._front = front
+        self._node = node
+        self._host = host
+        self._port = port
+        self._listener: asyncio.Server | None = None
+
+    async def start(self) -> list[tuple[str, int]]:
+        """Begin to listen; return the addresses.
+
+        Raises:
+            OSError: the address cannot be had.
+        """
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(self._front.protocol, self._host, self._port, backlog=BACKLOG)
+        self._front.timeouts.start()
+        self._node.keepalive.start()
+        return [socket.getsockname()[:2] for socket in self._listener.sockets]
+
+    async def drain(self, grace: float) -> None:
+        """Leave: accept nothing more, answer what is under way, send every client elsewhere, within `grace` seconds."""
+        self._node.is_draining = True
+        if self._listener is not None:
+            self._listener.close()
+        self._front.drain()
+        gone = asyncio.Event()
+        self._front.websockets.on_idle = gone.set
+        try:
+            async with asyncio.timeout(grace):
+                await self._send_away(grace * _SPREAD)
+                if self._front.websockets.open_count:
+                    await gone.wait()
+        except TimeoutError:
+            _log.warning("clients left over at the end of the grace period", open=self._front.websockets.open_count)
+
+    async def stop(self) -> None:
+        """Drop what is left."""
+        if self._listener is not None:
+            self._listener.close()
+        for connection in tuple(self._front.http_connections):
+            connection.abort()
+        for client in tuple(self._node.hub.connections()):
+            self._node.disconnect(client)
+        self._front.timeouts.stop()
+        self._node.keepalive.stop()
+
+    async def _send_away(self, seconds: float) -> None:
+        """Close every connection with 4200, a share at each step, so that other nodes are not flooded."""
+        clients = list(self._node.hub.connections())
+        steps = max(1, int(seconds / _STEP_SECONDS))
+        share = max(_MIN_PER_STEP, ceil(len(clients) / steps))
+        for start in range(0, len(clients), share):
+            if start:
+                await asyncio.sleep(_STEP_SECONDS)
+            for client in clients[start : start + share]:
+                self._node.fail(client, shutting_down())

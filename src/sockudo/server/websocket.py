@@ -1,0 +1,155 @@
+"""The asyncio side of a WebSocket: bytes <-> `rfc6455` <-> the node's session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from sockudo.hub.connection import Connection
+from sockudo.node.node import Node, Opening
+from sockudo.node.session import Session
+from sockudo.pusher.errors import CloseConnection
+from sockudo.pusher.events import error
+from sockudo.rfc6455.frames import BINARY, CLOSE, PING, TEXT, FrameReader, close_frame, encode_frame, text_frame
+from sockudo.server.timeouts import CLOSE_TIMEOUT, Timeouts
+
+_PING_FRAME: Final = encode_frame(PING)
+_TOO_BIG: Final = 1009
+
+
+@dataclass(slots=True)
+class WebSocketContext:
+    """What every WebSocket of a server shares.
+
+    Attributes:
+        max_message_bytes: of one inbound message.
+        max_buffer_bytes: unsent, above which a connection is dropped.
+        open_count: how many sockets are open, refused and closing ones included.
+        on_idle: called when the last of them is gone.
+    """
+
+    node: Node
+    session: Session
+    timeouts: Timeouts
+    max_message_bytes: int
+    max_buffer_bytes: int
+    open_count: int = 0
+    on_idle: Callable[[], None] | None = None
+
+
+class WebSocketProtocol(asyncio.Protocol):
+    """One upgraded socket; the `Wire` of its connection.
+
+    `write` is the transport's own: a frame passes through nothing of ours on its way out.
+    """
+
+    __slots__ = ("_connection", "_context", "_reader", "_transport", "deadline", "write")
+
+    def __init__(self, context: WebSocketContext, transport: asyncio.Transport) -> None:
+        self._context = context
+        self._transport = transport
+        self._reader = FrameReader(context.max_message_bytes)
+        self._connection: Connection | None = None
+        self.write: Callable[[bytes], None] = transport.write
+        self.deadline = 0
+
+    def open(self, handshake: bytes, opening: Opening) -> None:
+        """Answer the upgrade, then accept the client or tell it why not."""
+        context, transport = self._context, self._transport
+        context.open_count += 1
+        transport.set_write_buffer_limits(high=context.max_buffer_bytes)
+        transport.set_protocol(self)
+        self.write(handshake)
+        try:
+            self._connection = context.node.connect(opening, self)
+        except CloseConnection as refused:
+            self.write(text_frame(error(refused.message, refused.code)))
+            self.close(refused.code, refused.message)
+
+    def data_received(self, data: bytes) -> None:
+        # hot path
+        connection = self._connection
+        if connection is None or not connection.is_open:
+            self._await_close(data)
+            return
+        context = self._context
+        connection.last_activity = context.node.keepalive.now
+        reader = self._reader
+        for opcode, payload in reader.feed(data):
+            if opcode == TEXT or opcode == BINARY:
+                context.session.receive(connection, payload)
+            elif opcode == PING:
+                self.write(encode_frame(0xA, payload))
+            elif opcode == CLOSE:
+                self._answer_close(payload)
+                return
+            if not connection.is_open:
+                return
+        if reader.error is not None:
+            self._fail(reader.error.close_code, reader.error.reason)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        context, connection = self._context, self._connection
+        context.timeouts.discard(self)
+        if connection is not None:
+            self._connection = None
+            context.node.disconnect(connection)
+        context.open_count -= 1
+        if not context.open_count and context.on_idle is not None:
+            context.on_idle()
+
+    def pause_writing(self) -> None:
+        # The buffer has passed its limit; the transport watches it, so that a delivery need not.
+        if self._connection is not None:
+            self._context.node.drop_slow(self._connection)
+
+    def ping(self) -> None:
+        """Send a PING frame, which every client answers by itself (RFC 6455, section 5.5.2)."""
+        self.write(_PING_FRAME)
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake; the socket goes when the peer answers, or a few seconds later."""
+        self.write(close_frame(code, reason))
+        self._context.timeouts.schedule(self, CLOSE_TIMEOUT)
+
+    def abort(self) -> None:
+        """Drop the socket at once."""
+        self._transport.abort()
+
+    def expire(self, now: int) -> None:
+        """Drop the socket of a peer that has not answered a close frame."""
+        self._transport.abort()
+
+    def _await_close(self, data: bytes) -> None:
+        for opcode, _ in self._reader.feed(data):
+            if opcode == CLOSE:
+                self._end_transport()
+
+    def _answer_close(self, payload: bytes) -> None:
+        """Echo the client's close frame (RFC 6455, section 5.5.1) and end the connection."""
+        connection = self._connection
+        if connection is not None:
+            connection.flush()
+            self.write(encode_frame(CLOSE, payload[:2]))
+            self._context.node.disconnect(connection)
+        self._end_transport()
+
+    def _fail(self, close_code: int, reason: str) -> None:
+        """End a connection whose bytes are not WebSocket frames (RFC 6455, section 7.1.7)."""
+        connection, context = self._connection, self._context
+        if close_code == _TOO_BIG:
+            reason = f"{reason}: the limit is {context.max_message_bytes} bytes (websocket_max_payload_kb)"
+        if connection is not None:
+            connection.flush()
+            self.close(close_code, reason)
+            context.node.disconnect(connection)
+        # No close frame of the peer can be recognised any more, so its end of the stream is what is waited for.
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def _end_transport(self) -> None:
+        # What is unsent still goes out, but only while the peer reads.
+        self._context.timeouts.schedule(self, CLOSE_TIMEOUT)
+        self._transport.close()
