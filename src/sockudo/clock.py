@@ -51,7 +51,7 @@ class LoopClock:
         return time.time()
 
     def monotonic(self) -> float:
-        # Not loop.time(): uvloop updates that once a tick and rounds it to milliseconds.
+        # Not loop.time(): uvloop rounds that to milliseconds.
         return time.monotonic()
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> Handle:

@@ -100,6 +100,13 @@ def test_sweeping_drops_what_has_expired_and_nothing_else(cache: MemoryCache, cl
     assert cache.get("for good") == Cached(b"", 0)
 
 
+def test_sweeping_drops_nothing_in_the_second_before_its_end(cache: MemoryCache, clock: FakeClock) -> None:
+    cache.set("key", b"", 5.5)
+    clock.advance(5.25)
+    cache.sweep()
+    assert cache.get("key") == Cached(b"", 1)
+
+
 def test_sweeping_does_not_drop_what_replaced_an_expired_entry(cache: MemoryCache, clock: FakeClock) -> None:
     cache.set("key", b"old", 5)
     cache.set("key", b"new", 50)

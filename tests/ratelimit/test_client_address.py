@@ -63,7 +63,7 @@ def test_a_peer_on_a_link_keeps_the_name_of_the_link() -> None:
     assert client_ip("fe80::1%eth0", None, None, 0) == "fe80::1%eth0"
 
 
-@pytest.mark.parametrize("peer", [None, "", "/run/client.sock", "localhost"])
+@pytest.mark.parametrize("peer", [None, "", "/run/client.sock", "localhost", "fe80::1%" + "e" * 5000])
 def test_a_peer_without_an_address_is_unknown(peer: str | None) -> None:
     assert client_ip(peer, None, None, 0) == "unknown_ip"
     assert client_ip(peer, "nonsense", "nonsense", 1) == "unknown_ip"
