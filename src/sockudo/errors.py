@@ -1,17 +1,17 @@
 """The exceptions of the server, as a tree.
 
-    SockudoError
-    ├── ConfigError                a setting is wrong; carries every problem found
-    └── MissingExtraError          a driver needs an optional dependency that is not installed
+SockudoError
+├── ConfigError                a setting is wrong; carries every problem found
+└── MissingExtraError          a driver needs an optional dependency that is not installed
 
-    pusher.errors.PusherError      what a peer asked for is refused; the protocol says how it is told
-    ├── CloseConnection            40xx, 41xx, 42xx: pusher:error, then a close frame with the same code
-    ├── CommandRejected            43xx or no code: pusher:error, the connection stays
-    ├── SubscriptionRejected       pusher:subscription_error for one channel, the connection stays
-    └── RequestRejected            an HTTP answer with a 4xx status
+pusher.errors.PusherError      what a peer asked for is refused; the protocol says how it is told
+├── CloseConnection            40xx, 41xx, 42xx: pusher:error, then a close frame with the same code
+├── CommandRejected            43xx or no code: pusher:error, the connection stays
+├── SubscriptionRejected       pusher:subscription_error for one channel, the connection stays
+└── RequestRejected            an HTTP answer with a 4xx status
 
-    rfc6455.frames.FrameError      bytes that are not a WebSocket frame; carries the close code
-    rfc6455.handshake.HandshakeError   an upgrade that RFC 6455 refuses; carries the HTTP status
+rfc6455.frames.FrameError      bytes that are not a WebSocket frame; carries the close code
+rfc6455.handshake.HandshakeError   an upgrade that RFC 6455 refuses; carries the HTTP status
 """
 
 from __future__ import annotations

@@ -1,0 +1,85 @@
+"""An app as configuration describes it: identity, switches, limits, webhooks and origins."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from pydantic import Field
+
+from sockudo.apps.origins import validate_pattern
+from sockudo.config.section import Section
+from sockudo.config.values import Check, Count, Flag, NullAsEmpty, OptionalCount, OptionalFlag, Words
+from sockudo.config.webhook import WebhookSettings
+
+
+class OriginPattern(Check):
+    """A pattern of `allowed_origins`."""
+
+    __slots__ = ()
+
+    @property
+    def expected(self) -> str:
+        return 'an origin, a host, "*" or a pattern such as "*.example.com"'
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str) or validate_pattern(value) is not None:
+            raise self.refuse()
+        return value
+
+
+class AppSettings(Section):
+    """One app. A limit of null takes the value of the global limit."""
+
+    id: Words = Field(description="Name of the app in the paths of the HTTP API.")
+    key: Words = Field(description="Public key that clients connect with.")
+    # Never shown: not in repr, not in error texts, not in logs.
+    secret: Words = Field(repr=False, description="Secret that signatures are made with.")
+    enabled: Flag = Field(default=True, description="Whether connections and HTTP requests are accepted.")
+    max_connections: Count = Field(default=0, description="Connections at once; 0 means no limit.")
+    enable_client_messages: Flag = Field(default=False, description="Whether clients may send client events.")
+    max_client_events_per_second: Count = Field(
+        default=0, description="Client events a connection may send a second; 0 means no limit."
+    )
+    max_backend_events_per_second: OptionalCount = Field(
+        default=None, description="Events the HTTP API takes a second; null means no limit."
+    )
+    max_read_requests_per_second: OptionalCount = Field(
+        default=None, description="Read requests the HTTP API takes a second; null means no limit."
+    )
+    max_presence_members_per_channel: OptionalCount = Field(
+        default=None, description="Members of a presence channel; null takes presence.max_members_per_channel."
+    )
+    max_presence_member_size_in_kb: OptionalCount = Field(
+        default=None, description="Size of a member's user_info (KB); null takes presence.max_member_size_in_kb."
+    )
+    max_channel_name_length: OptionalCount = Field(
+        default=None, description="Length of a channel name; null takes channel_limits.max_name_length."
+    )
+    max_event_channels_at_once: OptionalCount = Field(
+        default=None, description="Channels of one publish; null takes event_limits.max_channels_at_once."
+    )
+    max_event_name_length: OptionalCount = Field(
+        default=None, description="Length of an event name; null takes event_limits.max_name_length."
+    )
+    max_event_payload_in_kb: OptionalCount = Field(
+        default=None, description="Size of an event's data (KB); null takes event_limits.max_payload_in_kb."
+    )
+    max_event_batch_size: OptionalCount = Field(
+        default=None, description="Events of one batch; null takes event_limits.max_batch_size."
+    )
+    enable_user_authentication: OptionalFlag = Field(
+        default=False, description="Whether connections must sign in within user_authentication_timeout."
+    )
+    enable_watchlist_events: OptionalFlag = Field(default=False, description="Whether watchlist events are sent.")
+    enable_subscription_count: OptionalFlag = Field(
+        default=False, description="Whether subscribers are told how many they are. Not a setting of the original."
+    )
+    webhooks: Annotated[tuple[WebhookSettings, ...], NullAsEmpty()] = Field(
+        default=(), description="Webhooks of the app."
+    )
+    allowed_origins: Annotated[tuple[Annotated[str, OriginPattern()], ...], NullAsEmpty()] = Field(
+        default=(), description="Origins that may connect, with wildcards; an empty list or null allows all."
+    )
+
+
+DEMO_APP: Final = AppSettings(id="app-id", key="app-key", secret="app-secret", enable_client_messages=True)

@@ -1,0 +1,33 @@
+"""`cache`: where the last events of cache channels are kept."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sockudo.config.section import Section, env
+from sockudo.config.values import Count, Positive, drivers
+
+
+class MemoryCacheSettings(Section):
+    """The cache in this process."""
+
+    ttl: Annotated[Count, env("CACHE_TTL_SECONDS")] = Field(
+        default=300, description="How long an entry without a time of its own lives (seconds); 0 means for ever."
+    )
+    cleanup_interval: Annotated[Positive, env("CACHE_CLEANUP_INTERVAL")] = Field(
+        default=60, description="How often expired entries are removed (seconds)."
+    )
+    max_capacity: Annotated[Positive, env("CACHE_MAX_CAPACITY")] = Field(
+        default=10000, description="Entries that are kept; the oldest make room."
+    )
+
+
+class CacheSettings(Section):
+    """Where the last events of cache channels are kept."""
+
+    driver: Annotated[Literal["memory", "none"], drivers("memory", "none"), env("CACHE_DRIVER")] = Field(
+        default="memory", description="Which store is the cache; none switches it off."
+    )
+    memory: MemoryCacheSettings = Field(default_factory=MemoryCacheSettings, description="The cache in this process.")

@@ -1,0 +1,67 @@
+"""Read the settings that environment variables carry, as the declarations of a section name them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, get_origin
+
+from pydantic.fields import FieldInfo
+
+from sockudo.config.section import Section, env_of, key_of, section_of
+from sockudo.config.values import Truth
+
+_TRUE: Final = frozenset({"true", "1", "yes", "on"})
+_FALSE: Final = frozenset({"false", "0", "no", "off"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one variable says about one setting."""
+
+    path: tuple[str, ...]
+    variable: str
+    value: Any
+
+
+def read_environment(model: type[Section], environ: Mapping[str, str]) -> list[Reading]:
+    """Collect every setting of `model` that a variable sets. Values are checked later, together with the file's."""
+    found: list[Reading] = []
+    for name, field in model.model_fields.items():
+        key = key_of(name, field)
+        inner = section_of(field)
+        if inner is not None:
+            found += [
+                Reading((key, *reading.path), reading.variable, reading.value)
+                for reading in read_environment(inner, environ)
+            ]
+            continue
+        reading = _read_field(key, field, environ)
+        if reading is not None:
+            found.append(reading)
+    return found
+
+
+def _read_field(key: str, field: FieldInfo, environ: Mapping[str, str]) -> Reading | None:
+    mark = env_of(field)
+    if mark is None:
+        return None
+    if mark.switch_on is not None:
+        value = _value(field, environ.get(mark.switch_on, "").strip())
+        if value not in (False, ""):
+            return Reading((key,), mark.switch_on, value)
+    for variable in mark.names:
+        text = environ.get(variable, "").strip()
+        if text:
+            return Reading((key,), variable, _value(field, text))
+    return None
+
+
+def _value(field: FieldInfo, text: str) -> Any:
+    """Shape the text as a file would have it. What cannot be shaped stays text and is refused later."""
+    if any(isinstance(mark, Truth) for mark in field.metadata):
+        lowered = text.lower()
+        return True if lowered in _TRUE else False if lowered in _FALSE else text
+    if get_origin(field.annotation) is tuple:
+        return [item.strip() for item in text.split(",") if item.strip()]
+    return text

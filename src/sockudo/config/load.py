@@ -1,0 +1,118 @@
+"""Load the settings: defaults, below a file, below the environment, below command line flags.
+
+Everything is merged as plain values first and validated once, so that one start reports every problem of every source.
+For each value that did not come from the file, the variable or option that set it is remembered and named in problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from sockudo.config.default_app import DefaultAppSettings
+from sockudo.config.environment import Reading, read_environment
+from sockudo.config.files import find_file, read_file
+from sockudo.config.model import Settings
+from sockudo.config.problems import Location, describe
+from sockudo.config.unknown import UnknownKeys, without_environment_only
+from sockudo.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, what is odd about them, and where they come from."""
+
+    settings: Settings
+    warnings: list[str] = field(default_factory=list)
+    config_file: Path | None = None
+    # Path of a setting -> the variable or option that set it; what is not here came from the file or is a default.
+    sources: dict[str, str] = field(default_factory=dict)
+
+
+def load(config_file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object], cwd: Path) -> Loaded:
+    """Read the settings from every source, or raise ConfigError with every problem.
+
+    `flags` maps the path of a setting to its value; None means that the option was not given.
+    """
+    path = find_file(config_file, environ, cwd)
+    document = read_file(path) if path is not None else {}
+    warnings = UnknownKeys(Settings).warnings(document)
+    without_environment_only(document, Settings)
+    merged = _Merged(document)
+    for reading in read_environment(Settings, environ):
+        merged.put(reading.path, reading.value, reading.variable)
+    warnings += merged.add_default_app(read_environment(DefaultAppSettings, environ))
+    for name, value in flags.items():
+        if value is not None:
+            merged.put(tuple(name.split(".")), value, f"--{name.rpartition('.')[2].replace('_', '-')}")
+    settings = merged.validate()
+    warnings += settings.advice()
+    return Loaded(settings, warnings, path, merged.sources())
+
+
+class _Merged:
+    """The document with the values of other sources laid over it."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+        self._setters: dict[Location, str] = {}
+
+    def put(self, path: tuple[str, ...], value: Any, setter: str) -> None:
+        """Set one value. A section that is not an object is left as it is: validation reports it."""
+        section: Any = self._document
+        for name in path[:-1]:
+            section = section.setdefault(name, {}) if isinstance(section, dict) else None
+        if isinstance(section, dict):
+            section[path[-1]] = value
+            self._setters[path] = setter
+
+    def add_default_app(self, readings: list[Reading]) -> list[str]:
+        """Append the app that the environment describes; returns a warning if it describes half of one."""
+        given = {reading.path[0]: reading for reading in readings}
+        enabled = given.pop("enabled", None)
+        if enabled is not None and enabled.value is False:
+            return []
+        identity = {"id", "key", "secret"} & given.keys()
+        if len(identity) < 3:
+            names = " and ".join(given[name].variable for name in sorted(identity))
+            return [f"no default app is added: {names} alone do not make one"] if identity else []
+        defaults = DefaultAppSettings().model_dump(exclude={"enabled"})
+        app = {**defaults, **{name: reading.value for name, reading in given.items()}}
+        apps = self._app_list()
+        if apps is not None:
+            place: Location = ("app_manager", "array", "apps", len(apps))
+            apps.append(app)
+            self._setters.update({(*place, name): reading.variable for name, reading in given.items()})
+        return []
+
+    def _app_list(self) -> list[Any] | None:
+        section: Any = self._document
+        for name in ("app_manager", "array"):
+            section = section.setdefault(name, {}) if isinstance(section, dict) else None
+        if not isinstance(section, dict):
+            return None
+        if section.get("apps") is None:
+            section["apps"] = []
+        apps = section["apps"]
+        return apps if isinstance(apps, list) else None
+
+    def validate(self) -> Settings:
+        """Check everything, or raise ConfigError with every problem."""
+        try:
+            return Settings.model_validate(self._document)
+        except ValidationError as error:
+            raise ConfigError(describe(error.errors(include_url=False), self._document, self._setter)) from None
+
+    def _setter(self, location: Location) -> str | None:
+        """What set the value at a place, or the list around it."""
+        return next(
+            (self._setters[location[:n]] for n in range(len(location), 0, -1) if location[:n] in self._setters), None
+        )
+
+    def sources(self) -> dict[str, str]:
+        """Who set what, with the paths as text."""
+        return {".".join(str(part) for part in path): setter for path, setter in self._setters.items()}

@@ -1,0 +1,106 @@
+"""The settings as a whole: the top-level keys and the sections."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import uuid4
+
+from pydantic import Field, field_validator
+
+from sockudo.config.app import DEMO_APP, AppSettings
+from sockudo.config.app_manager import AppManagerSettings
+from sockudo.config.cache import CacheSettings
+from sockudo.config.cors import CorsSettings
+from sockudo.config.limits import ChannelLimits, EventLimits, HttpApiSettings, PresenceLimits, WebSocketSettings
+from sockudo.config.logs import Level, LoggingSettings
+from sockudo.config.rate_limiter import RateLimiterSettings
+from sockudo.config.section import Section, env
+from sockudo.config.values import Count, Flag, PathPrefix, Positive, Whole, Words
+
+
+class InstanceSettings(Section):
+    """This process among others."""
+
+    process_id: Annotated[Words, env("INSTANCE_PROCESS_ID")] = Field(
+        default_factory=lambda: str(uuid4()),
+        description="Name of this process.",
+        json_schema_extra={"default_text": "a random UUID"},
+    )
+
+
+class Settings(Section):
+    """Everything that can be configured."""
+
+    debug: Annotated[Flag, env("DEBUG_MODE", switch_on="DEBUG")] = Field(
+        default=False, description="Log more. DEBUG can only switch it on, DEBUG_MODE sets it either way."
+    )
+    host: Annotated[Words, env("HOST")] = Field(default="0.0.0.0", description="Address to listen on.")
+    port: Annotated[int, Whole(0, 65535), env("PORT")] = Field(
+        default=6001, description="TCP port to listen on; 0 takes a free one."
+    )
+    mode: Annotated[Words, env("ENVIRONMENT", "APP_MODE")] = Field(
+        default="production", description="Name of the environment; a label."
+    )
+    path_prefix: Annotated[str, PathPrefix(), env("PATH_PREFIX")] = Field(
+        default="", description="Path under which everything is served, such as /sockudo."
+    )
+    shutdown_grace_period: Annotated[Count, env("SHUTDOWN_GRACE_PERIOD")] = Field(
+        default=10, description="How long a stopping server may take to say goodbye (seconds)."
+    )
+    user_authentication_timeout: Annotated[Positive, env("USER_AUTHENTICATION_TIMEOUT")] = Field(
+        default=3600, description="How long a connection may take to sign in where an app demands it (seconds)."
+    )
+    websocket_max_payload_kb: Annotated[Positive, env("WEBSOCKET_MAX_PAYLOAD_KB")] = Field(
+        default=64, description="Size of a message from a client (KB)."
+    )
+    activity_timeout: Annotated[Positive, env("ACTIVITY_TIMEOUT")] = Field(
+        default=120, description="Silence after which a connection is asked whether it is alive (seconds)."
+    )
+    app_manager: AppManagerSettings = Field(default_factory=AppManagerSettings, description="Where apps come from.")
+    channel_limits: ChannelLimits = Field(default_factory=ChannelLimits, description="Limits on channels.")
+    event_limits: EventLimits = Field(default_factory=EventLimits, description="Limits on events.")
+    presence: PresenceLimits = Field(default_factory=PresenceLimits, description="Limits on presence channels.")
+    http_api: HttpApiSettings = Field(default_factory=HttpApiSettings, description="The HTTP API.")
+    websocket: WebSocketSettings = Field(default_factory=WebSocketSettings, description="WebSocket connections.")
+    rate_limiter: RateLimiterSettings = Field(
+        default_factory=RateLimiterSettings, description="Requests and connections of one client address."
+    )
+    cors: CorsSettings = Field(default_factory=CorsSettings, description="Web pages that may use the HTTP API.")
+    cache: CacheSettings = Field(default_factory=CacheSettings, description="Last events of cache channels.")
+    logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged, and how.")
+    instance: InstanceSettings = Field(default_factory=InstanceSettings, description="This process among others.")
+
+    @field_validator("logging", mode="before")
+    @classmethod
+    def _logging_may_be_null(cls, value: Any) -> Any:
+        # The one section that files of the original may give as null.
+        return {} if value is None else value
+
+    @property
+    def configured_apps(self) -> tuple[AppSettings, ...]:
+        """The apps that were configured anywhere."""
+        return self.app_manager.array.apps + self.app_manager.apps
+
+    @property
+    def uses_demo_app(self) -> bool:
+        """Whether no app is configured, so that the well-known demo app stands in."""
+        return self.app_manager.driver == "memory" and not self.configured_apps
+
+    @property
+    def apps(self) -> tuple[AppSettings, ...]:
+        """The apps to start with: the configured ones, else the demo app."""
+        return (DEMO_APP,) if self.uses_demo_app else self.configured_apps
+
+    @property
+    def log_level(self) -> Level:
+        """The least important level that is logged."""
+        return self.logging.effective_level(debug=self.debug)
+
+    def advice(self) -> list[str]:
+        """What an operator should know about these settings although they are valid."""
+        found = self.cors.advice()
+        if self.uses_demo_app:
+            found.append(
+                f'no app is configured: the demo app "{DEMO_APP.id}" is active, and its secret is public knowledge'
+            )
+        return found

@@ -1,0 +1,62 @@
+"""`rate_limiter`: how many requests and connections one client address may make."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sockudo.config.section import Section, env
+from sockudo.config.values import Flag, OptionalWords, Positive, Whole, drivers
+
+_IDENTIFIER = "A label; accepted as the original does, and without effect."
+_TRUST_HOPS = "How many proxies in front are trusted to name the client in X-Forwarded-For; 0 trusts none."
+# null in the file is the original's way to say "none".
+Hops = Annotated[int, Whole(null=True, null_means=0)]
+
+
+class ApiRateLimit(Section):
+    """HTTP requests of one client address."""
+
+    max_requests: Annotated[Positive, env("RATE_LIMITER_API_MAX_REQUESTS")] = Field(
+        default=100, description="Requests in a window."
+    )
+    window_seconds: Annotated[Positive, env("RATE_LIMITER_API_WINDOW_SECONDS")] = Field(
+        default=60, description="Length of the window (seconds)."
+    )
+    identifier: OptionalWords = Field(default="api", description=_IDENTIFIER)
+    trust_hops: Annotated[Hops, env("RATE_LIMITER_API_TRUST_HOPS")] = Field(default=0, description=_TRUST_HOPS)
+
+
+class WebSocketRateLimit(Section):
+    """New WebSocket connections of one client address."""
+
+    max_requests: Annotated[Positive, env("RATE_LIMITER_WS_MAX_REQUESTS", "RATE_LIMITER_WEBSOCKET_MAX_REQUESTS")] = (
+        Field(default=20, description="New connections in a window.")
+    )
+    window_seconds: Annotated[
+        Positive, env("RATE_LIMITER_WS_WINDOW_SECONDS", "RATE_LIMITER_WEBSOCKET_WINDOW_SECONDS")
+    ] = Field(default=60, description="Length of the window (seconds).")
+    identifier: OptionalWords = Field(default="websocket_connect", description=_IDENTIFIER)
+    trust_hops: Annotated[Hops, env("RATE_LIMITER_WEBSOCKET_TRUST_HOPS")] = Field(default=0, description=_TRUST_HOPS)
+
+
+class RateLimiterSettings(Section):
+    """How many requests and connections one client address may make."""
+
+    # The original switches this on by default, where one back end that publishes more than 100 times a minute is
+    # already refused. Its documentation says "if configured", so here it is.
+    enabled: Annotated[Flag, env("RATE_LIMITER_ENABLED")] = Field(
+        default=False,
+        description="Whether requests and connections are limited. Off by default, unlike the original, whose default "
+        "of 100 requests a minute refuses ordinary back ends.",
+    )
+    driver: Annotated[Literal["memory"], drivers("memory"), env("RATE_LIMITER_DRIVER")] = Field(
+        default="memory", description="Where requests are counted."
+    )
+    api_rate_limit: ApiRateLimit = Field(
+        default_factory=ApiRateLimit, description="HTTP requests of one client address."
+    )
+    websocket_rate_limit: WebSocketRateLimit = Field(
+        default_factory=WebSocketRateLimit, description="New WebSocket connections of one client address."
+    )

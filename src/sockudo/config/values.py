@@ -1,0 +1,286 @@
+"""The kinds of value a setting can have: what is accepted, and the words for what was expected.
+
+Each kind is used as an annotation (`Annotated[int, Whole(1, 65535)]`). It runs before pydantic's own validation, so
+that every refusal reads the same and numbers may be written as decimal strings. The error type says whether the text
+may quote what was found: `expected` may, `unquoted` may not (it could be a secret), `rule` is a sentence by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+
+U32: Final = 2**32 - 1
+_DIGITS: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
+_DECIMAL: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?|\.[0-9]{1,20}", re.ASCII)
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)  # RFC 9110, 5.6.2
+_PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*", re.ASCII)  # RFC 3986 path segments
+_ORIGIN: Final = re.compile(
+    r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.ASCII | re.IGNORECASE
+)
+
+
+class Check:
+    """Base of the kinds: run `check` on the raw value, then let pydantic look at the result."""
+
+    __slots__ = ()
+
+    @property
+    def expected(self) -> str:
+        """What a right value looks like, to stand after the word "expected"."""
+        raise NotImplementedError
+
+    def check(self, value: Any) -> Any:
+        """Return the value to keep, or raise `refuse()`."""
+        raise NotImplementedError
+
+    def refuse(self) -> PydanticCustomError:
+        """Make the error whose text may quote the value."""
+        return PydanticCustomError("expected", "expected {what}", {"what": self.expected})
+
+    def refuse_unquoted(self) -> PydanticCustomError:
+        """Make the error whose text must not quote the value."""
+        return PydanticCustomError("unquoted", "expected {what}", {"what": self.expected})
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self.check, handler(source))
+
+
+@dataclass(frozen=True, slots=True)
+class Whole(Check):
+    """An integer, also as a decimal string; `null` only where a field may be left open."""
+
+    low: int = 0
+    high: int = U32
+    null: bool = False
+    null_means: int | None = None
+
+    @property
+    def expected(self) -> str:
+        return f"an integer between {self.low} and {self.high}" + (" or null" if self.null else "")
+
+    def check(self, value: Any) -> int | None:
+        if value is None and self.null:
+            return self.null_means
+        if isinstance(value, str) and _DIGITS.fullmatch(value):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not self.low <= value <= self.high:
+            raise self.refuse()
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Share(Check):
+    """A number from 0 to 1, also as a decimal string."""
+
+    @property
+    def expected(self) -> str:
+        return "a number between 0 and 1"
+
+    def check(self, value: Any) -> float:
+        if isinstance(value, str) and _DECIMAL.fullmatch(value):
+            value = float(value)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+            raise self.refuse()
+        return float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Truth(Check):
+    """A boolean; with `null`, nothing means false."""
+
+    null: bool = False
+
+    @property
+    def expected(self) -> str:
+        return "true or false" + (" or null" if self.null else "")
+
+    def check(self, value: Any) -> bool:
+        if value is None and self.null:
+            return False
+        if not isinstance(value, bool):
+            raise self.refuse()
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Check):
+    """A string that is not empty. It may be a secret, so it is never quoted."""
+
+    null: bool = False
+
+    @property
+    def expected(self) -> str:
+        return "a non-empty string" + (" or null" if self.null else "")
+
+    def check(self, value: Any) -> str | None:
+        if value is None and self.null:
+            return None
+        if not isinstance(value, str) or not value.strip():
+            raise self.refuse_unquoted()
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf(Check):
+    """One of a few names, in any case."""
+
+    names: tuple[str, ...]
+    note: str = ""
+    null: bool = False
+
+    @property
+    def expected(self) -> str:
+        return " or ".join(f'"{name}"' for name in self.names) + (" or null" if self.null else "") + self.note
+
+    def check(self, value: Any) -> str | None:
+        if value is None and self.null:
+            return None
+        if not isinstance(value, str) or value.lower() not in self.names:
+            raise self.refuse()
+        return value.lower()
+
+
+def drivers(*names: str) -> OneOf:
+    """A driver of which this version has only the given ones."""
+    return OneOf(names, " (no other driver is supported by this version)")
+
+
+@dataclass(frozen=True, slots=True)
+class Token(Check):
+    """A name as HTTP writes methods and header names."""
+
+    what: str
+
+    @property
+    def expected(self) -> str:
+        return f"the name of {self.what}"
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+            raise self.refuse()
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class WebOrigin(Check):
+    """An origin as browsers send it, or the word for all of them."""
+
+    @property
+    def expected(self) -> str:
+        return '"*" or an origin such as "https://example.com" (no path, no trailing slash)'
+
+    def check(self, value: Any) -> str:
+        if isinstance(value, str):
+            if value.lower() in ("*", "any"):
+                return "*"
+            if _ORIGIN.fullmatch(value):
+                return value
+        raise self.refuse()
+
+
+@dataclass(frozen=True, slots=True)
+class PathPrefix(Check):
+    """A path under which everything is served; kept as nothing, or with a leading slash and no trailing one."""
+
+    @property
+    def expected(self) -> str:
+        return 'a path such as "/sockudo"'
+
+    def check(self, value: Any) -> str:
+        if isinstance(value, str):
+            trimmed = value.strip("/")
+            prefix = f"/{trimmed}" if trimmed else ""
+            if _PREFIX.fullmatch(prefix):
+                return prefix
+        raise self.refuse()
+
+
+@dataclass(frozen=True, slots=True)
+class WebUrl(Check):
+    """An http or https URL. It may carry credentials, so it is never quoted."""
+
+    @property
+    def expected(self) -> str:
+        return "an http or https URL"
+
+    def check(self, value: Any) -> str | None:
+        if value is None:
+            return None
+        if not isinstance(value, str) or not _is_web_url(value):
+            raise self.refuse_unquoted()
+        return value
+
+
+def _is_web_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port_is_valid = parts.port != 0
+    except ValueError:
+        return False
+    printable = text.isascii() and all(" " < character < "\x7f" for character in text)
+    return printable and port_is_valid and parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+@dataclass(frozen=True, slots=True)
+class NullAsEmpty(Check):
+    """A list (or an object) where nothing means an empty one."""
+
+    empty: type = tuple
+
+    @property
+    def expected(self) -> str:
+        return "a list or null" if self.empty is tuple else "an object or null"
+
+    def check(self, value: Any) -> Any:
+        return self.empty() if value is None else value
+
+
+@dataclass(frozen=True, slots=True)
+class NotEmpty(Check):
+    """A list with at least one entry."""
+
+    @property
+    def expected(self) -> str:
+        return "a list with at least one entry"
+
+    def check(self, value: Any) -> Any:
+        if isinstance(value, (list, tuple)) and not value:
+            raise self.refuse_unquoted()
+        return value
+
+
+# Named kinds that many settings share. Seconds and sizes of zero would switch a server off rather than configure it.
+Count = Annotated[int, Whole()]
+Positive = Annotated[int, Whole(1)]
+OptionalCount = Annotated[int | None, Whole(null=True)]
+Flag = Annotated[bool, Truth()]
+OptionalFlag = Annotated[bool, Truth(null=True)]
+Words = Annotated[str, Text()]
+OptionalWords = Annotated[str | None, Text(null=True)]
+
+
+def rule_broken(location: Sequence[str | int], sentence: str) -> InitErrorDetails:
+    """Make one line of `add_problems`: a rule between several fields that does not hold."""
+    return InitErrorDetails(
+        type=PydanticCustomError("rule", "{text}", {"text": sentence}), loc=tuple(location), input=None
+    )
+
+
+def add_problems(error: ValidationError | None, title: str, extra: list[InitErrorDetails]) -> ValidationError:
+    """Join what single fields got wrong and what is wrong between them, so that both are reported at once."""
+    lines = [
+        InitErrorDetails(
+            type=PydanticCustomError(line["type"], "{text}", {**line.get("ctx", {}), "text": line["msg"]}),
+            loc=line["loc"],
+            input=line["input"],
+        )
+        for line in (error.errors(include_url=False) if error else [])
+    ]
+    return ValidationError.from_exception_data(title, [*lines, *extra], hide_input=True)

@@ -1,0 +1,130 @@
+"""A webhook of an app: where it goes, which events it wants, and the filter on their channels."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final, Self
+
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
+
+from sockudo.config.section import Section
+from sockudo.config.values import (
+    Check,
+    NotEmpty,
+    NullAsEmpty,
+    OneOf,
+    OptionalWords,
+    Token,
+    WebUrl,
+    Words,
+    add_problems,
+    rule_broken,
+)
+
+EVENT_TYPES: Final = (
+    "channel_occupied",
+    "channel_vacated",
+    "member_added",
+    "member_removed",
+    "client_event",
+    "cache_miss",
+    "subscription_count",
+    "connection_established",
+    "connection_terminated",
+)
+CHANNEL_TYPES: Final = ("public", "private", "presence", "encrypted", "cache")
+
+
+class Pattern(Check):
+    """A regular expression."""
+
+    __slots__ = ()
+
+    @property
+    def expected(self) -> str:
+        return "a regular expression"
+
+    def check(self, value: Any) -> str | None:
+        if value is None:
+            return None
+        try:
+            re.compile(value)
+        except (re.error, TypeError, ValueError, OverflowError, RecursionError):
+            raise self.refuse() from None
+        return str(value)
+
+
+class HeaderValue(Check):
+    """The value of an HTTP header. It is often a credential, so it is never quoted."""
+
+    __slots__ = ()
+
+    @property
+    def expected(self) -> str:
+        return "a string without line breaks"
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str) or any(character in value for character in "\r\n\0"):
+            raise self.refuse_unquoted()
+        return value
+
+
+class WebhookLambda(Section):
+    """The AWS Lambda function that a webhook invokes."""
+
+    function_name: Words = Field(description="Name or ARN of the function.")
+    region: Words = Field(default="us-east-1", description="AWS region of the function.")
+    invocation_type: Words = Field(default="Event", description="How the function is invoked.")
+    qualifier: OptionalWords = Field(default=None, description="Version or alias of the function.")
+    endpoint_url: Annotated[str | None, WebUrl()] = Field(
+        default=None, description="Another endpoint than that of AWS."
+    )
+
+
+class WebhookFilter(Section):
+    """Conditions on the channel of an event; all that are given must hold."""
+
+    channel_type: Annotated[str | None, OneOf(CHANNEL_TYPES, null=True)] = Field(
+        default=None, description="Kind of channel."
+    )
+    channel_prefix: OptionalWords = Field(default=None, description="How the channel name starts.")
+    channel_suffix: OptionalWords = Field(default=None, description="How the channel name ends.")
+    channel_pattern: Annotated[str | None, Pattern()] = Field(
+        default=None, description="Regular expression for the channel name."
+    )
+
+
+class WebhookSettings(Section):
+    """One entry of an app's `webhooks`."""
+
+    # A webhook URL and its headers often carry credentials, so neither is shown.
+    url: Annotated[str | None, WebUrl()] = Field(default=None, repr=False, description="Where the events are posted.")
+    lambda_: WebhookLambda | None = Field(
+        default=None, alias="lambda", description="Or the AWS Lambda function to invoke."
+    )
+    lambda_function: OptionalWords = Field(
+        default=None, description="Or, as in old files, the name of a function in us-east-1."
+    )
+    event_types: Annotated[tuple[Annotated[str, OneOf(EVENT_TYPES)], ...], NotEmpty()] = Field(
+        description="Which events are sent."
+    )
+    filter: WebhookFilter | None = Field(default=None, description="Conditions on the channel of an event.")
+    headers: Annotated[dict[Annotated[str, Token("a header")], Annotated[str, HeaderValue()]], NullAsEmpty(dict)] = (
+        Field(default_factory=dict, repr=False, description="HTTP headers to add.")
+    )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _has_one_target(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        extra = []
+        if isinstance(data, dict):
+            has_function = any(data.get(key) is not None for key in ("lambda", "lambda_", "lambda_function"))
+            if has_function == (data.get("url") is not None):
+                extra = [rule_broken((), "needs either url or lambda (or lambda_function)")]
+        try:
+            webhook = handler(data)
+        except ValidationError as error:
+            raise add_problems(error, cls.__name__, extra) from None
+        if extra:
+            raise add_problems(None, cls.__name__, extra)
+        return webhook
