@@ -80,8 +80,7 @@ def app_from_settings(app: AppSettings, settings: Settings) -> App:
         max_backend_events_per_second=app.max_backend_events_per_second,
         max_read_requests_per_second=app.max_read_requests_per_second,
         max_presence_members=limit(app.max_presence_members_per_channel, presence.max_members_per_channel),
-        max_presence_member_bytes=limit(app.max_presence_member_size_in_kb, presence.max_member_size_in_kb)
-        * _KILOBYTE,
+        max_presence_member_bytes=limit(app.max_presence_member_size_in_kb, presence.max_member_size_in_kb) * _KILOBYTE,
         enable_user_authentication=app.enable_user_authentication,
         enable_watchlist_events=app.enable_watchlist_events,
         enable_subscription_count=app.enable_subscription_count,

@@ -39,7 +39,9 @@ class Authenticator:
         """
         params = query.last
         if not params:
-            raise RequestRejected(401, "Authentication failed: query parameters auth_key, auth_timestamp, ... are missing.")
+            raise RequestRejected(
+                401, "Authentication failed: query parameters auth_key, auth_timestamp, ... are missing."
+            )
         for name in query.repeated:
             if name in _AUTH_PARAMETERS:
                 raise RequestRejected(400, f"Invalid authentication query parameters: {name} is given more than once")

@@ -1,16 +1,10 @@
 """The interface of a cache: small values that may be lost at any time, each with a time to live.
 
-It holds the last event of cache channels and the apps of a remote app manager. Drivers in memory answer at once and
-remote ones return an awaitable, so that the hot path never makes a task, or even a coroutine, for the former:
-
-    found = cache.get(key)
-    if isinstance(found, Awaitable):
-        found = await found
+It holds the last event of cache channels. Every method answers at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,19 +23,19 @@ class Cached:
 class Cache(Protocol):
     """A cache. Every method but `aclose` may raise what the store raises."""
 
-    def get(self, key: str) -> Cached | Awaitable[Cached | None] | None:
+    def get(self, key: str) -> Cached | None:
         """Return what was set for `key`, or None when it was not, has expired or was evicted."""
         ...
 
-    def set(self, key: str, value: bytes, ttl: float) -> Awaitable[None] | None:
+    def set(self, key: str, value: bytes, ttl: float) -> None:
         """Keep `value` for `ttl` seconds, or for good when `ttl` is 0 or less; replaces what was set before."""
         ...
 
-    def delete(self, key: str) -> Awaitable[None] | None:
+    def delete(self, key: str) -> None:
         """Forget `key`; does nothing when it is unknown."""
         ...
 
-    def check(self) -> Awaitable[None] | None:
+    def check(self) -> None:
         """Raise when the store cannot be used."""
         ...
 

@@ -89,10 +89,10 @@ class Connection:
         if outbox is None:
             self.outbox = frame
             self._flusher.mark(self)
-        elif type(outbox) is list:
+        elif isinstance(outbox, list):
             outbox.append(frame)
         else:
-            self.outbox = [outbox, frame]  # type: ignore[list-item]  # mypy does not narrow by the negated type()
+            self.outbox = [outbox, frame]
 
     def send(self, frame: bytes) -> None:
         """Send one frame at the end of this tick, after what was queued before it."""
@@ -106,7 +106,7 @@ class Connection:
         if outbox is None:
             return
         self.outbox = None
-        self.write(outbox if type(outbox) is bytes else b"".join(outbox))
+        self.write(outbox if isinstance(outbox, bytes) else b"".join(outbox))
 
     def take_client_event(self, now: float) -> bool:
         """Tell whether this connection may send one more client event in the current second (monotonic `now`)."""

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias
 
-Outbox: TypeAlias = None | bytes | list[bytes]
+Outbox: TypeAlias = bytes | list[bytes] | None
 
 # Connections written before other work gets its turn: about 1.5 ms.
 SLICE: Final = 256

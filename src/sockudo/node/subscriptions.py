@@ -12,8 +12,8 @@ from sockudo.node.cached_events import CachedEvents
 from sockudo.node.node import Node
 from sockudo.pusher import events
 from sockudo.pusher.channels import ChannelKind, InvalidChannelName, parse_channel
-from sockudo.pusher.commands import Signin, Subscribe, Unsubscribe
 from sockudo.pusher.codes import Code
+from sockudo.pusher.commands import Signin, Subscribe, Unsubscribe
 from sockudo.pusher.errors import CloseConnection, CommandRejected, SubscriptionRejected
 from sockudo.pusher.members import (
     MAX_WATCHLIST,

@@ -55,7 +55,9 @@ def parse_channel_data(text: str) -> Identity:
     user_id = data.user_id
     if user_id is None:
         raise InvalidIdentity("Missing user_id in channel_data")
-    return Identity(_checked_id(user_id if isinstance(user_id, str) else str(user_id), "user_id"), _info(data.user_info))
+    return Identity(
+        _checked_id(user_id if isinstance(user_id, str) else str(user_id), "user_id"), _info(data.user_info)
+    )
 
 
 def parse_user_data(text: str) -> Identity:

@@ -1,11 +1,7 @@
-"""The interface of a rate limiter: how often something may happen in a sliding window.
-
-Drivers in memory decide at once and remote ones return an awaitable, as caches do.
-"""
+"""The interface of a rate limiter: how often something may happen in a sliding window."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,7 +31,7 @@ class Decision:
 class RateLimiter(Protocol):
     """Counts what each key has used."""
 
-    def consume(self, key: str, limit: Limit, cost: int = 1) -> Decision | Awaitable[Decision]:
+    def consume(self, key: str, limit: Limit, cost: int = 1) -> Decision:
         """Take `cost` units of `limit` for `key`, all of them or none; what is refused is not counted."""
         ...
 

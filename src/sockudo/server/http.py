@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import httptools
 
@@ -88,8 +88,8 @@ class HttpProtocol(asyncio.Protocol):
     # The socket
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are not instances of asyncio's class.
+        self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if isinstance(peer, tuple) else None
         self._service.opened(self)
@@ -231,9 +231,7 @@ class HttpProtocol(asyncio.Protocol):
         if self._is_ended:
             return
         keep_alive = keep_alive and not self._service.is_draining
-        self._transport.write(
-            self._service.answers.encode(response, keep_alive=keep_alive, head_only=method == "HEAD")
-        )
+        self._transport.write(self._service.answers.encode(response, keep_alive=keep_alive, head_only=method == "HEAD"))
         if not keep_alive:
             self._end()
 

@@ -12,7 +12,7 @@ from sockudo.node.node import Node, Opening
 from sockudo.node.session import Session
 from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.events import error
-from sockudo.rfc6455.frames import BINARY, CLOSE, PING, TEXT, FrameReader, close_frame, encode_frame, text_frame
+from sockudo.rfc6455.frames import BINARY, CLOSE, PING, PONG, TEXT, FrameReader, close_frame, encode_frame, text_frame
 from sockudo.server.timeouts import CLOSE_TIMEOUT, Timeouts
 
 _PING_FRAME: Final = encode_frame(PING)
@@ -78,10 +78,10 @@ class WebSocketProtocol(asyncio.Protocol):
         connection.last_activity = context.node.keepalive.now
         reader = self._reader
         for opcode, payload in reader.feed(data):
-            if opcode == TEXT or opcode == BINARY:
+            if opcode in (TEXT, BINARY):
                 context.session.receive(connection, payload)
             elif opcode == PING:
-                self.write(encode_frame(0xA, payload))
+                self.write(encode_frame(PONG, payload))
             elif opcode == CLOSE:
                 self._answer_close(payload)
                 return

@@ -1,0 +1,105 @@
+"""A running server for tests: in the test's own event loop, or as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sockudo.bootstrap import Assembly, assemble
+from sockudo.clock import LoopClock
+from sockudo.config.model import Settings
+
+APP_ID, KEY, SECRET = "app-id", "app-key", "app-secret"
+
+
+def app(**changes: Any) -> dict[str, Any]:
+    """Return an app as configuration has it, with client events on."""
+    return {"id": APP_ID, "key": KEY, "secret": SECRET, "enable_client_messages": True} | changes
+
+
+def settings(*apps: Mapping[str, Any], **changes: Any) -> Settings:
+    """Return settings for a loopback port of the system's choice."""
+    document = {"host": "127.0.0.1", "port": 0, "app_manager": {"array": {"apps": list(apps) or [app()]}}}
+    return Settings.model_validate(document | changes)
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server in this event loop; its parts can be looked at."""
+
+    port: int
+    assembly: Assembly
+
+
+@contextlib.asynccontextmanager
+async def running_server(*apps: Mapping[str, Any], **changes: Any) -> AsyncIterator[RunningServer]:
+    """Run a server in this event loop; arguments as for `settings`."""
+    assembly = assemble(settings(*apps, **changes), LoopClock(asyncio.get_running_loop()))
+    ((_, port),) = await assembly.server.start()
+    try:
+        yield RunningServer(port, assembly)
+    finally:
+        await assembly.server.stop()
+
+
+@dataclass
+class ServerProcess:
+    """A server in a process of its own."""
+
+    port: int
+    process: subprocess.Popen[str]
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = 20) -> int:
+        """Send a signal and return the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout)
+
+
+@contextlib.contextmanager
+def server_process(folder: Path, *apps: Mapping[str, Any], **changes: Any) -> Iterator[ServerProcess]:
+    """Run `sockudo serve` with a configuration file in `folder`; ready when this returns."""
+    config = folder / "config.json"
+    document = {"host": "127.0.0.1", "port": 0, "app_manager": {"array": {"apps": list(apps) or [app()]}}}
+    config.write_text(json.dumps(document | changes))
+    environ = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "PYTHONPATH", "LANG")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sockudo", "serve", "--config", str(config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=folder,
+        env=environ | {"PYTHONUNBUFFERED": "1", "LOG_OUTPUT_FORMAT": "json"},
+    )
+    log = folder / "server.log"
+    try:
+        yield ServerProcess(_listening_port(process, log), process)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        assert process.stdout is not None
+        with log.open("a") as file:
+            file.write(process.stdout.read())
+        process.stdout.close()
+
+
+def _listening_port(process: subprocess.Popen[str], log: Path) -> int:
+    """Read the log until the banner names the address."""
+    assert process.stdout is not None
+    seen: list[str] = []
+    for line in process.stdout:
+        seen.append(line)
+        if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+            log.write_text("".join(seen))
+            return int(found.group(1))
+    raise AssertionError("the server did not start:\n" + "".join(seen))
