@@ -21,6 +21,10 @@ class OriginPattern(Check):
     def expected(self) -> str:
         return 'an origin, a host, "*" or a pattern such as "*.example.com"'
 
+    @property
+    def type_name(self) -> str:
+        return "origin pattern"
+
     def check(self, value: Any) -> str:
         if not isinstance(value, str) or validate_pattern(value) is not None:
             raise self.refuse()

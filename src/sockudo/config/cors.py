@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from sockudo.config.section import Section, env
-from sockudo.config.values import Flag, Token, WebOrigin
+from sockudo.config.values import Flag
+from sockudo.config.web_values import Token, WebOrigin
 
 
 class CorsSettings(Section):

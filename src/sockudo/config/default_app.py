@@ -5,7 +5,7 @@ Each limit defaults to 100 here, as in the original, although an app in a file h
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -13,7 +13,7 @@ from sockudo.config.app import OriginPattern
 from sockudo.config.section import Section, env
 from sockudo.config.values import Count, Flag, OptionalWords
 
-_P = "SOCKUDO_DEFAULT_APP_"
+_P: Final = "SOCKUDO_DEFAULT_APP_"
 
 
 class DefaultAppSettings(Section):
@@ -70,3 +70,15 @@ class DefaultAppSettings(Section):
     allowed_origins: Annotated[tuple[Annotated[str, OriginPattern()], ...], env(_P + "ALLOWED_ORIGINS")] = Field(
         default=(), description="Origins that may connect; unset allows all."
     )
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Which parts of the identity are not set."""
+        return tuple(name for name in ("id", "key", "secret") if getattr(self, name) is None)
+
+    def advice(self) -> list[str]:
+        """Say so if only a part of the identity is set."""
+        if not self.enabled or len(self.missing) in (0, 3):
+            return []
+        names = " and ".join(_P + name.upper() for name in self.missing)
+        return [f"no app is added from the environment, because {names} is not set"]

@@ -60,6 +60,7 @@ class _Merged:
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
         self._setters: dict[Location, str] = {}
+        self._problems: list[str] = []
 
     def put(self, path: tuple[str, ...], value: Any, setter: str) -> None:
         """Set one value. A section that is not an object is left as it is: validation reports it."""
@@ -71,23 +72,20 @@ class _Merged:
             self._setters[path] = setter
 
     def add_default_app(self, readings: list[Reading]) -> list[str]:
-        """Append the app that the environment describes; returns a warning if it describes half of one."""
-        given = {reading.path[0]: reading for reading in readings}
-        enabled = given.pop("enabled", None)
-        if enabled is not None and enabled.value is False:
+        """Append the app that the environment describes; returns what is odd about it."""
+        given: dict[Location, str] = {reading.path: reading.variable for reading in readings}
+        values = {reading.path[0]: reading.value for reading in readings}
+        try:
+            app = DefaultAppSettings.model_validate(values)
+        except ValidationError as error:
+            self._problems += describe(error.errors(include_url=False), values, lambda place: given.get(place[:1]))
             return []
-        identity = {"id", "key", "secret"} & given.keys()
-        if len(identity) < 3:
-            names = " and ".join(given[name].variable for name in sorted(identity))
-            return [f"no default app is added: {names} alone do not make one"] if identity else []
-        defaults = DefaultAppSettings().model_dump(exclude={"enabled"})
-        app = {**defaults, **{name: reading.value for name, reading in given.items()}}
-        apps = self._app_list()
+        apps = self._app_list() if app.enabled and not app.missing else None
         if apps is not None:
             place: Location = ("app_manager", "array", "apps", len(apps))
-            apps.append(app)
-            self._setters.update({(*place, name): reading.variable for name, reading in given.items()})
-        return []
+            apps.append(app.model_dump())
+            self._setters.update({(*place, *path): variable for path, variable in given.items()})
+        return app.advice()
 
     def _app_list(self) -> list[Any] | None:
         section: Any = self._document
@@ -103,9 +101,14 @@ class _Merged:
     def validate(self) -> Settings:
         """Check everything, or raise ConfigError with every problem."""
         try:
-            return Settings.model_validate(self._document)
+            settings = Settings.model_validate(self._document)
         except ValidationError as error:
-            raise ConfigError(describe(error.errors(include_url=False), self._document, self._setter)) from None
+            found = describe(error.errors(include_url=False), self._document, self._setter)
+            # The cause is left out: it holds the values, and one of them may be a secret.
+            raise ConfigError(found + self._problems) from None
+        if self._problems:
+            raise ConfigError(self._problems)
+        return settings
 
     def _setter(self, location: Location) -> str | None:
         """What set the value at a place, or the list around it."""

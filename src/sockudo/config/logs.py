@@ -16,7 +16,7 @@ from sockudo.config.values import Check, Flag, OneOf
 
 Level = Literal["off", "error", "warn", "info", "debug", "trace"]
 LEVELS: Final[tuple[Level, ...]] = ("off", "error", "warn", "info", "debug", "trace")
-_DIRECTIVE: Final = re.compile(r"[^=,\s]*(\[[^\]]*\])?=(\w+)|[^=,\s]+|")
+_DIRECTIVE: Final = re.compile(r"[^=\s]*=(\w+)|[^=\s]+|")
 
 
 class LogFilter(Check):
@@ -28,14 +28,20 @@ class LogFilter(Check):
     def expected(self) -> str:
         return f'a filter such as "info,sockudo=debug" with the levels {", ".join(LEVELS)}'
 
+    @property
+    def type_name(self) -> str:
+        return "filter"
+
     def check(self, value: Any) -> str | None:
         if value is None:
             return None
         if not isinstance(value, str):
             raise self.refuse()
+        if "[" in value:  # a filter on spans, which can only be meant for another program
+            return value
         for directive in value.split(","):
             match = _DIRECTIVE.fullmatch(directive.strip())
-            if match is None or (match[2] and match[2].lower() not in LEVELS):
+            if match is None or (match[1] and match[1].lower() not in LEVELS):
                 raise self.refuse()
         return value
 

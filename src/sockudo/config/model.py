@@ -8,14 +8,16 @@ from uuid import uuid4
 from pydantic import Field, field_validator
 
 from sockudo.config.app import DEMO_APP, AppSettings
-from sockudo.config.app_manager import AppManagerSettings
+from sockudo.config.app_manager import AppManagerSettings, listed_apps
 from sockudo.config.cache import CacheSettings
 from sockudo.config.cors import CorsSettings
 from sockudo.config.limits import ChannelLimits, EventLimits, HttpApiSettings, PresenceLimits, WebSocketSettings
 from sockudo.config.logs import Level, LoggingSettings
+from sockudo.config.problems import path_text, quote
 from sockudo.config.rate_limiter import RateLimiterSettings
 from sockudo.config.section import Section, env
-from sockudo.config.values import Count, Flag, PathPrefix, Positive, Whole, Words
+from sockudo.config.values import Count, Flag, Positive, Whole, Words
+from sockudo.config.web_values import PathPrefix
 
 
 class InstanceSettings(Section):
@@ -103,4 +105,9 @@ class Settings(Section):
             found.append(
                 f'no app is configured: the demo app "{DEMO_APP.id}" is active, and its secret is public knowledge'
             )
+        found += [
+            f"{path_text(('app_manager', *place, index))}.webhooks are not sent by this version (app {quote(app.id)})"
+            for place, index, app in listed_apps(self.app_manager)
+            if app.webhooks
+        ]
         return found

@@ -70,10 +70,10 @@ class UnknownKeys:
 
     def _hint(self, key: str, fields: dict[str, FieldInfo], path: tuple[str | int, ...]) -> str:
         elsewhere = self._everywhere.get(key, [])
-        if len(elsewhere) == 1:
-            return f" (did you mean {elsewhere[0]}?)"
-        near = get_close_matches(key.lower(), fields, n=1)
-        return f" (did you mean {path_text((*path, near[0]))}?)" if near else ""
+        near = get_close_matches(key.lower(), fields, n=1, cutoff=0.5)
+        # A name that exists in one other place is misplaced rather than misspelt.
+        meant = [path_text((*path, near[0]))] if near and len(elsewhere) != 1 else elsewhere
+        return f" (did you mean {' or '.join(meant)}?)" if 0 < len(meant) <= 3 else ""
 
 
 def is_environment_only(field: FieldInfo) -> bool:

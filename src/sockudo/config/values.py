@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
 
 from pydantic import GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
@@ -19,11 +18,6 @@ from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, cor
 U32: Final = 2**32 - 1
 _DIGITS: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?|\.[0-9]{1,20}", re.ASCII)
-_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)  # RFC 9110, 5.6.2
-_PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*", re.ASCII)  # RFC 3986 path segments
-_ORIGIN: Final = re.compile(
-    r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.ASCII | re.IGNORECASE
-)
 
 
 class Check:
@@ -35,6 +29,11 @@ class Check:
     def expected(self) -> str:
         """What a right value looks like, to stand after the word "expected"."""
         raise NotImplementedError
+
+    @property
+    def type_name(self) -> str:
+        """What the reference calls this kind."""
+        return self.expected.removeprefix("an ").removeprefix("a ")
 
     def check(self, value: Any) -> Any:
         """Return the value to keep, or raise `refuse()`."""
@@ -64,6 +63,11 @@ class Whole(Check):
     @property
     def expected(self) -> str:
         return f"an integer between {self.low} and {self.high}" + (" or null" if self.null else "")
+
+    @property
+    def type_name(self) -> str:
+        bounds = f"{self.low} or more" if self.high == U32 else f"{self.low} to {self.high}"
+        return f"integer, {bounds}" + (", or null" if self.null else "")
 
     def check(self, value: Any) -> int | None:
         if value is None and self.null:
@@ -101,6 +105,10 @@ class Truth(Check):
     def expected(self) -> str:
         return "true or false" + (" or null" if self.null else "")
 
+    @property
+    def type_name(self) -> str:
+        return "boolean or null" if self.null else "boolean"
+
     def check(self, value: Any) -> bool:
         if value is None and self.null:
             return False
@@ -118,6 +126,10 @@ class Text(Check):
     @property
     def expected(self) -> str:
         return "a non-empty string" + (" or null" if self.null else "")
+
+    @property
+    def type_name(self) -> str:
+        return "string or null" if self.null else "string"
 
     def check(self, value: Any) -> str | None:
         if value is None and self.null:
@@ -137,7 +149,12 @@ class OneOf(Check):
 
     @property
     def expected(self) -> str:
-        return " or ".join(f'"{name}"' for name in self.names) + (" or null" if self.null else "") + self.note
+        return self.type_name + self.note
+
+    @property
+    def type_name(self) -> str:
+        choices = [f'"{name}"' for name in self.names] + ["null"] * self.null
+        return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
 
     def check(self, value: Any) -> str | None:
         if value is None and self.null:
@@ -150,82 +167,6 @@ class OneOf(Check):
 def drivers(*names: str) -> OneOf:
     """A driver of which this version has only the given ones."""
     return OneOf(names, " (no other driver is supported by this version)")
-
-
-@dataclass(frozen=True, slots=True)
-class Token(Check):
-    """A name as HTTP writes methods and header names."""
-
-    what: str
-
-    @property
-    def expected(self) -> str:
-        return f"the name of {self.what}"
-
-    def check(self, value: Any) -> str:
-        if not isinstance(value, str) or not _TOKEN.fullmatch(value):
-            raise self.refuse()
-        return value
-
-
-@dataclass(frozen=True, slots=True)
-class WebOrigin(Check):
-    """An origin as browsers send it, or the word for all of them."""
-
-    @property
-    def expected(self) -> str:
-        return '"*" or an origin such as "https://example.com" (no path, no trailing slash)'
-
-    def check(self, value: Any) -> str:
-        if isinstance(value, str):
-            if value.lower() in ("*", "any"):
-                return "*"
-            if _ORIGIN.fullmatch(value):
-                return value
-        raise self.refuse()
-
-
-@dataclass(frozen=True, slots=True)
-class PathPrefix(Check):
-    """A path under which everything is served; kept as nothing, or with a leading slash and no trailing one."""
-
-    @property
-    def expected(self) -> str:
-        return 'a path such as "/sockudo"'
-
-    def check(self, value: Any) -> str:
-        if isinstance(value, str):
-            trimmed = value.strip("/")
-            prefix = f"/{trimmed}" if trimmed else ""
-            if _PREFIX.fullmatch(prefix):
-                return prefix
-        raise self.refuse()
-
-
-@dataclass(frozen=True, slots=True)
-class WebUrl(Check):
-    """An http or https URL. It may carry credentials, so it is never quoted."""
-
-    @property
-    def expected(self) -> str:
-        return "an http or https URL"
-
-    def check(self, value: Any) -> str | None:
-        if value is None:
-            return None
-        if not isinstance(value, str) or not _is_web_url(value):
-            raise self.refuse_unquoted()
-        return value
-
-
-def _is_web_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        port_is_valid = parts.port != 0
-    except ValueError:
-        return False
-    printable = text.isascii() and all(" " < character < "\x7f" for character in text)
-    return printable and port_is_valid and parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,11 @@ from sockudo.config.values import (
     NullAsEmpty,
     OneOf,
     OptionalWords,
-    Token,
-    WebUrl,
     Words,
     add_problems,
     rule_broken,
 )
+from sockudo.config.web_values import Token, WebUrl
 
 EVENT_TYPES: Final = (
     "channel_occupied",

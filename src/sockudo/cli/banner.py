@@ -1,0 +1,186 @@
+"""What the server prints when it is ready: where it listens, for whom, within which limits, and what to try next.
+
+This is text for the person at the terminal. It never shows a secret, except the demo app's, which everybody knows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from sockudo import __version__
+from sockudo.config.app import AppSettings
+from sockudo.config.model import Settings
+from sockudo.config.rate_limiter import ApiRateLimit, WebSocketRateLimit
+
+try:
+    import resource
+except ImportError:  # Windows has no such limits
+    resource = None  # type: ignore[assignment]  # the checker sees only the platform it runs on
+
+_MOST_APPS: Final = 10
+# Files a server needs besides its sockets: listeners, the event loop, logs, connections of the HTTP API.
+_RESERVED_FILES: Final = 64
+_WIDTH: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFiles:
+    """How many files the process may open: now, and at most if it asks. None is no limit."""
+
+    soft: int | None
+    hard: int | None
+
+    @classmethod
+    def current(cls) -> OpenFiles:
+        """Ask the operating system."""
+        if resource is None:
+            return cls(None, None)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        infinity = resource.RLIM_INFINITY
+        return cls(None if soft == infinity else soft, None if hard == infinity else hard)
+
+    @property
+    def sockets(self) -> int | None:
+        """How many connections that leaves room for."""
+        return None if self.soft is None else max(0, self.soft - _RESERVED_FILES)
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The address the server really listens on."""
+
+    host: str
+    port: int
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether it listens on every interface."""
+        return self.host in ("0.0.0.0", "::", "")
+
+    @property
+    def reachable_host(self) -> str:
+        """A host under which this machine reaches it."""
+        return "localhost" if self.is_everywhere else self.host
+
+    def url(self, scheme: str, path: str) -> str:
+        """The URL of a path on this server."""
+        host = self.reachable_host
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}{path}"
+
+
+def banner(settings: Settings, listening: Listening, open_files: OpenFiles, warnings: Sequence[str]) -> Text:
+    """Compose the banner; `.plain` is its text without styles."""
+    text = Text()
+    text.append(f"Sockudo {__version__}", style="bold").append(" is ready\n")
+    _block(text, "Listening", _listening(settings, listening))
+    _block(text, "Apps", _apps(settings))
+    _block(text, "Limits", _limits(settings, open_files))
+    if warnings:
+        _block(text, "Warnings", ((f"! {warning}", "") for warning in warnings), style="bold yellow")
+    _block(text, "Try next", ((line, "") for line in _try_next(settings, listening)))
+    return text
+
+
+def print_banner(text: Text, stream: TextIO) -> None:
+    """Print a banner: with styles on a terminal, plain elsewhere, and never re-wrapped."""
+    Console(file=stream, highlight=False, emoji=False, markup=False).print(text, soft_wrap=True)
+
+
+def _block(text: Text, title: str, lines: Iterable[tuple[str, str]], *, style: str = "bold") -> None:
+    text.append(f"\n{title}\n", style=style)
+    for name, value in lines:
+        text.append(f"  {name:<{_WIDTH}}{value}".rstrip() + "\n" if value else f"  {name}\n")
+
+
+def _listening(settings: Settings, listening: Listening) -> Iterator[tuple[str, str]]:
+    where = f"  (all interfaces, {listening.host})" if listening.is_everywhere else ""
+    yield "clients", listening.url("ws", f"{settings.path_prefix}/app/{{key}}") + where
+    yield "HTTP API", listening.url("http", f"{settings.path_prefix}/apps/{{id}}/events")
+
+
+def _apps(settings: Settings) -> Iterator[tuple[str, str]]:
+    shown = settings.apps[:_MOST_APPS]
+    for app in shown:
+        notes = [f"key {app.key}"]
+        if not app.enabled:
+            notes.append("disabled")
+        if app.enable_client_messages:
+            rate = app.max_client_events_per_second
+            notes.append(f"client events{f' up to {rate}/s' if rate else ''}")
+        if app.max_connections:
+            notes.append(f"up to {app.max_connections} connections")
+        if settings.uses_demo_app:
+            notes.append("DEMO: configure an app of your own before others can reach this server")
+        yield app.id, ", ".join(notes)
+    if len(settings.apps) > len(shown):
+        yield f"and {len(settings.apps) - len(shown)} more", ""
+
+
+def _limits(settings: Settings, open_files: OpenFiles) -> Iterator[tuple[str, str]]:
+    events, presence, rates = settings.event_limits, settings.presence, settings.rate_limiter
+    yield "connections", _connections(open_files)
+    yield (
+        "messages",
+        f"{settings.websocket_max_payload_kb} KB from a client, {settings.websocket.max_buffer_kb} KB waiting for one",
+    )
+    yield (
+        "events",
+        f"{events.max_payload_in_kb} KB each, {events.max_channels_at_once} channels, {events.max_batch_size} a batch",
+    )
+    yield (
+        "names",
+        f"channels {settings.channel_limits.max_name_length} characters, events {events.max_name_length} characters",
+    )
+    yield "requests", f"{settings.http_api.request_limit_in_mb} MB"
+    yield (
+        "presence",
+        f"{presence.max_members_per_channel} members a channel, {presence.max_member_size_in_kb} KB each",
+    )
+    yield (
+        "rate limits",
+        f"{_rate(rates.api_rate_limit)} requests, {_rate(rates.websocket_rate_limit)} connections, by client address"
+        if rates.enabled
+        else "off",
+    )
+
+
+def _rate(limit: ApiRateLimit | WebSocketRateLimit) -> str:
+    return f"{limit.max_requests} in {limit.window_seconds} s"
+
+
+def _connections(open_files: OpenFiles) -> str:
+    if open_files.sockets is None:
+        return "no limit on open files"
+    hard = "unlimited" if open_files.hard is None else open_files.hard
+    can_raise = open_files.hard is None or open_files.hard > (open_files.soft or 0)
+    hint = "; more with ulimit -n" if can_raise else ""
+    return f"about {open_files.sockets} (open files: {open_files.soft}, at most {hard}{hint})"
+
+
+def _try_next(settings: Settings, listening: Listening) -> Iterator[str]:
+    yield f"curl {listening.url('http', settings.path_prefix + '/up')}"
+    app = next((app for app in settings.apps if app.enabled), None)
+    if app is None:
+        return
+    path = f", wsPath: {json.dumps(settings.path_prefix)}" if settings.path_prefix else ""
+    yield (
+        f'new Pusher({json.dumps(app.key)}, {{wsHost: "{listening.reachable_host}", wsPort: {listening.port}{path}, '
+        'forceTLS: false, enabledTransports: ["ws"], cluster: ""})'
+    )
+    if not settings.path_prefix:  # the Python library cannot put a path before its own
+        yield from _python_lines(settings, app, listening)
+
+
+def _python_lines(settings: Settings, app: AppSettings, listening: Listening) -> Iterator[str]:
+    secret = json.dumps(app.secret) if settings.uses_demo_app else '"..."'
+    yield (
+        f"pusher.Pusher(app_id={json.dumps(app.id)}, key={json.dumps(app.key)}, secret={secret}, "
+        f'host="{listening.reachable_host}", port={listening.port}, ssl=False)'
+        '.trigger("my-channel", "my-event", {"hello": "world"})'
+    )

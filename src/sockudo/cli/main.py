@@ -1,0 +1,59 @@
+"""The `sockudo` command.
+
+Without a subcommand it serves, as the original does, so `sockudo --config FILE` starts the server.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from sockudo import __version__
+from sockudo.cli.check_config import check
+from sockudo.cli.serve import run_server
+
+_CONFIG_HELP: Final = "Configuration file, JSON or TOML (default: config/config.json, if it exists)."
+
+# The file is not checked by click: that it is missing is reported like every other problem of the configuration.
+config_option = click.option("-c", "--config", type=click.Path(path_type=Path), metavar="FILE", help=_CONFIG_HELP)
+host_option = click.option("--host", metavar="HOST", help="Address to listen on.")
+# Text, because the settings say what a port may be.
+port_option = click.option("--port", metavar="PORT", help="TCP port to listen on.")
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@config_option
+@host_option
+@port_option
+@click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
+@click.pass_context
+def main(context: click.Context, config: Path | None, host: str | None, port: str | None) -> None:
+    """A realtime server that speaks the Pusher Channels protocol.
+
+    Without a command it serves.
+    """
+    if context.invoked_subcommand is None:
+        run_server(config, host, port)
+    # Options before a command are the defaults of the command's own.
+    context.default_map = {
+        "serve": {"config": config, "host": host, "port": port},
+        "check-config": {"file": config},
+    }
+
+
+@main.command()
+@config_option
+@host_option
+@port_option
+def serve(config: Path | None, host: str | None, port: str | None) -> None:
+    """Run the server."""
+    run_server(config, host, port)
+
+
+@main.command("check-config")
+@click.argument("file", type=click.Path(path_type=Path), metavar="[FILE]", required=False)
+def check_config(file: Path | None) -> None:
+    """Check a configuration file, together with the environment."""
+    check(file)

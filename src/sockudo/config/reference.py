@@ -1,0 +1,180 @@
+"""Write docs/configuration.md from the declarations: `python -m sockudo.config.reference > docs/configuration.md`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any, Final, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from sockudo.config.app import DEMO_APP, AppSettings
+from sockudo.config.default_app import DefaultAppSettings
+from sockudo.config.files import DEFAULT_FILES, LOCATION_VARIABLE
+from sockudo.config.model import Settings
+from sockudo.config.section import Section, env_of, key_of, section_of
+from sockudo.config.unknown import NOT_SUPPORTED, item_section_of
+from sockudo.config.values import Check
+from sockudo.config.webhook import WebhookFilter, WebhookLambda, WebhookSettings
+
+_HEAD: Final = """# Configuration
+
+Settings come from four places; a later one wins over an earlier one, value by value:
+
+1. the defaults below
+2. a file: the one given with `--config`, else the one named by `{variable}`, else {files} if it exists
+3. environment variables (an empty one counts as unset; lists are separated by commas)
+4. `--host` and `--port` of `sockudo serve`
+
+Files are JSON or TOML. Numbers may also be written as strings (`"6001"`). A wrong value stops the start, and every
+problem is listed at once; an unknown key is a warning. `sockudo check-config FILE` does the same without starting.
+
+Where several environment variables are named, the first that is set wins. Where the key is "-", there is only the
+environment.
+"""
+
+_APPS: Final = """
+## An app
+
+Each entry of `app_manager.array.apps` (or of `app_manager.apps`). Ids and keys must be unique. If no app is configured
+anywhere, the demo app is active: id `{demo.id}`, key `{demo.key}`, secret `{demo.secret}`, client events on. Its secret
+is public knowledge, so it is for a first try only.
+"""
+
+_DEFAULT_APP: Final = """
+## An app from the environment
+
+Added to the apps of the file when id, key and secret are all set. Its limits are {limit} unless set, unlike those of an
+app in a file.
+"""
+
+_EXAMPLE: Final = {
+    "host": "0.0.0.0",
+    "port": 6001,
+    "app_manager": {
+        "array": {
+            "apps": [
+                {
+                    "id": "chat",
+                    "key": "chat-key",
+                    "secret": "change-me",
+                    "enable_client_messages": True,
+                    "allowed_origins": ["https://*.example.com"],
+                }
+            ]
+        }
+    },
+    "rate_limiter": {"enabled": True, "api_rate_limit": {"max_requests": 6000, "window_seconds": 60}},
+}
+
+_EXAMPLE_TOML: Final = """host = "0.0.0.0"
+port = 6001
+
+[[app_manager.array.apps]]
+id = "chat"
+key = "chat-key"
+secret = "change-me"
+enable_client_messages = true
+allowed_origins = ["https://*.example.com"]
+
+[rate_limiter]
+enabled = true
+
+[rate_limiter.api_rate_limit]
+max_requests = 6000
+window_seconds = 60
+"""
+
+
+def reference() -> str:
+    """The whole page."""
+    files = " or ".join(f"`{name}`" for name in DEFAULT_FILES)
+    parts = [_HEAD.format(variable=LOCATION_VARIABLE, files=files), *_settings()]
+    parts += [_APPS.format(demo=DEMO_APP), _table(AppSettings, with_environment=False)]
+    parts += ["\n### A webhook of an app\n", _table(WebhookSettings, with_environment=False)]
+    parts += [_table(WebhookFilter, "filter", with_environment=False, heads=False)]
+    parts += [_table(WebhookLambda, "lambda", with_environment=False, heads=False)]
+    limit = DefaultAppSettings.model_fields["max_connections"].default
+    parts += [_DEFAULT_APP.format(limit=limit), _table(DefaultAppSettings, key_column=False)]
+    names = ", ".join(f"`{name}`" for name in sorted(NOT_SUPPORTED))
+    parts.append(
+        f"\n## Not supported yet\n\nFiles may have these sections; they have no effect and are warned about: {names}.\n"
+    )
+    parts.append("\n## By example\n")
+    parts.append(f"\n```json\n{json.dumps(_EXAMPLE, indent=2)}\n```\n")
+    parts.append(f"\nThe same as TOML:\n\n```toml\n{_EXAMPLE_TOML}```\n")
+    return "".join(parts)
+
+
+def _settings() -> Iterator[str]:
+    top = {name: field for name, field in Settings.model_fields.items() if section_of(field) is None}
+    yield "\n## Server\n\nKeys at the top level.\n" + _heads() + "".join(_rows(top))
+    for name, field in Settings.model_fields.items():
+        section = section_of(field)
+        if section is not None:
+            yield f"\n## `{name}`\n\n{_intro(section)}\n{_table(section, name)}"
+
+
+def _intro(section: type[Section]) -> str:
+    return " ".join((section.__doc__ or "").split())
+
+
+def _table(
+    model: type[Section], path: str = "", *, with_environment: bool = True, key_column: bool = True, heads: bool = True
+) -> str:
+    head = _heads(with_environment=with_environment, key_column=key_column) if heads else ""
+    return head + "".join(_rows(model.model_fields, path, with_environment=with_environment, key_column=key_column))
+
+
+def _heads(*, with_environment: bool = True, key_column: bool = True) -> str:
+    columns = ["Key"] * key_column + ["Type", "Default"] + ["Environment"] * with_environment + ["What it does"]
+    return f"\n{_row(columns)}{_row(['---'] * len(columns))}"
+
+
+def _rows(
+    fields: dict[str, FieldInfo], path: str = "", *, with_environment: bool = True, key_column: bool = True
+) -> Iterator[str]:
+    for name, field in fields.items():
+        key = f"{path}.{key_of(name, field)}" if path else key_of(name, field)
+        inner = section_of(field)
+        if inner is not None:
+            yield from _rows(inner.model_fields, key)
+            continue
+        mark = env_of(field)
+        variables = ", ".join(f"`{name}`" for name in mark.all_names) if mark else ""
+        shown_key = f"`{key}`" if mark is None or mark.file else "-"
+        columns = [shown_key] * key_column + [_type(field), _default(field)]
+        yield _row([*columns, *[variables] * with_environment, field.description or ""])
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+
+def _type(field: FieldInfo) -> str:
+    listed = get_origin(field.annotation) is tuple
+    if item_section_of(field) is not None:
+        return "list of objects" if listed else "object or null"
+    if get_origin(field.annotation) is dict:
+        return "object of strings"
+    marks = get_args(field.annotation)[0].__metadata__ if listed else field.metadata
+    name = next(mark.type_name for mark in marks if isinstance(mark, Check))
+    return f"list, each {name}" if listed else name
+
+
+def _default(field: FieldInfo) -> str:
+    extra = field.json_schema_extra
+    if isinstance(extra, dict) and "default_text" in extra:
+        return str(extra["default_text"])
+    if field.is_required():
+        return "required"
+    value: Any = field.default if field.default is not PydanticUndefined else field.default_factory
+    if callable(value):
+        return "`{}`"
+    return f"`{json.dumps(value)}`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())
