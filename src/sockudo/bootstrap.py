@@ -21,7 +21,6 @@ from sockudo.api.users import UserHandlers
 from sockudo.apps.app import App
 from sockudo.apps.memory import MemoryAppManager
 from sockudo.apps.origins import AllowedOrigins
-from sockudo.cache.base import Cache
 from sockudo.cache.memory import MemoryCache
 from sockudo.cache.none import NoCache
 from sockudo.clock import Clock, LoopClock
@@ -45,6 +44,8 @@ from sockudo.ratelimit.base import Limit
 from sockudo.ratelimit.memory import MemoryRateLimiter
 from sockudo.server.answers import Answers
 from sockudo.server.front import Front
+from sockudo.server.housekeeping import Housekeeping
+from sockudo.server.open_files import raise_limit
 from sockudo.server.server import Server
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.websocket import WebSocketContext
@@ -108,7 +109,8 @@ def assemble(settings: Settings, clock: Clock) -> Assembly:
         cache_ttl=settings.channel_limits.cache_ttl,
     )
     node = Node(hub, apps, limits, clock, memory)
-    cached_events = CachedEvents(_cache(settings, clock), limits.cache_ttl)
+    cache = MemoryCache(settings.cache.memory.max_capacity, clock) if settings.cache.driver == "memory" else NoCache()
+    cached_events = CachedEvents(cache, limits.cache_ttl)
     publisher = Publisher(hub, cached_events)
     cors = _cors(settings)
     api_throttle, socket_throttle = _throttles(settings, clock)
@@ -128,12 +130,13 @@ def assemble(settings: Settings, clock: Clock) -> Assembly:
         path_prefix=settings.path_prefix,
     )
     answers = Answers(cors.common, clock.now())
+    housekeeping = Housekeeping(lambda: answers.renew(clock.now()), cache.sweep, settings.cache.memory.cleanup_interval)
     front = Front(
         routes=routes,
         websockets=WebSocketContext(
             node=node,
             session=Session(node, Subscriptions(node, cached_events), publisher),
-            timeouts=Timeouts(clock, lambda: answers.renew(clock.now())),
+            timeouts=Timeouts(clock, housekeeping.tick),
             max_message_bytes=settings.websocket_max_payload_kb * _KILOBYTE,
             max_buffer_bytes=settings.websocket.max_buffer_kb * _KILOBYTE,
         ),
@@ -143,12 +146,6 @@ def assemble(settings: Settings, clock: Clock) -> Assembly:
         max_body_bytes=settings.http_api.request_limit_in_mb * _MEGABYTE,
     )
     return Assembly(Server(front, node, settings.host, settings.port), node, front)
-
-
-def _cache(settings: Settings, clock: Clock) -> Cache:
-    if settings.cache.driver == "none":
-        return NoCache()
-    return MemoryCache(settings.cache.memory.max_capacity, clock)
 
 
 def _cors(settings: Settings) -> Cors:
@@ -181,6 +178,7 @@ def run(settings: Settings, on_start: Callable[[list[tuple[str, int]]], None]) -
     Raises:
         OSError: the address cannot be had.
     """
+    raise_limit()
     with asyncio.Runner(loop_factory=_new_loop) as runner:
         return runner.run(_serve(settings, on_start))
 
@@ -190,7 +188,8 @@ async def _serve(settings: Settings, on_start: Callable[[list[tuple[str, int]]],
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signals.put_nowait, number)
-    assembly = assemble(settings, LoopClock(loop))
+    clock = LoopClock(loop)
+    assembly = assemble(settings, clock)
     addresses = await assembly.server.start()
     _settle_memory()
     on_start(addresses)

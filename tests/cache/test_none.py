@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from sockudo.cache.base import Cache
 from sockudo.cache.none import NoCache
-from tests.support.answers import settle
 
 
 async def test_everything_is_a_miss() -> None:

@@ -7,7 +7,6 @@ moved by hand, `elapse` waits.
 from __future__ import annotations
 
 from sockudo.cache.base import Cache, Cached
-from tests.support.answers import settle
 
 
 class CacheContract:

@@ -17,6 +17,9 @@ class NoCache:
     def delete(self, key: str) -> None:
         pass
 
+    def sweep(self) -> None:
+        pass
+
     def check(self) -> None:
         pass
 
