@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from sockudo import __version__
 from sockudo.cli.main import main
-from sockudo.config.load import Loaded
+from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, MissingExtraError
 
 APPS = {"app_manager": {"array": {"apps": [{"id": "chat", "key": "chat-key", "secret": "TOPSECRET"}]}}}
@@ -34,19 +34,20 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
 
 
 @pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch) -> list[Loaded]:
+def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """Stand in for the server; collects what it was started with."""
-    starts: list[Loaded] = []
+    starts: list[Settings] = []
 
-    def start(loaded: Loaded) -> int:
-        starts.append(loaded)
+    def start(settings: Settings, on_start: Callable[[list[tuple[str, int]]], None]) -> int:
+        starts.append(settings)
+        on_start([(settings.host, settings.port)])
         return 7
 
     install(monkeypatch, start)
     return starts
 
 
-def install(monkeypatch: pytest.MonkeyPatch, start: Callable[[Loaded], int]) -> None:
+def install(monkeypatch: pytest.MonkeyPatch, start: Callable[..., int]) -> None:
     bootstrap = ModuleType("sockudo.bootstrap")
     bootstrap.run = start  # type: ignore[attr-defined]  # a module made for the test
     monkeypatch.setitem(sys.modules, "sockudo.bootstrap", bootstrap)
@@ -59,14 +60,14 @@ def write(name: str, document: object) -> str:
 
 @pytest.mark.parametrize("arguments", [["serve", "--config", "a.json"], ["--config", "a.json"], ["-c", "a.json"]])
 def test_serve_starts_the_server_and_exits_with_its_status(
-    arguments: list[str], run: Callable[..., Result], served: list[Loaded]
+    arguments: list[str], run: Callable[..., Result], served: list[Settings]
 ) -> None:
     write("a.json", {"port": 7001})
 
     result = run(*arguments)
 
     assert result.exit_code == 7
-    assert [loaded.settings.port for loaded in served] == [7001]
+    assert [settings.port for settings in served] == [7001]
 
 
 @pytest.mark.parametrize(
@@ -78,18 +79,18 @@ def test_serve_starts_the_server_and_exits_with_its_status(
         ["--port", "1", "serve", "--port", "7002", "--host", "127.0.0.1"],
     ],
 )
-def test_options_win_over_the_file(arguments: list[str], run: Callable[..., Result], served: list[Loaded]) -> None:
+def test_options_win_over_the_file(arguments: list[str], run: Callable[..., Result], served: list[Settings]) -> None:
     Path("config").mkdir()
     write("config/config.json", {"port": 7001, "host": "10.0.0.1"})
 
     run(*arguments)
 
-    (loaded,) = served
-    assert (loaded.settings.host, loaded.settings.port) == ("127.0.0.1", 7002)
+    (settings,) = served
+    assert (settings.host, settings.port) == ("127.0.0.1", 7002)
 
 
 def test_serve_prints_every_problem_to_stderr_and_exits_with_2(
-    run: Callable[..., Result], served: list[Loaded]
+    run: Callable[..., Result], served: list[Settings]
 ) -> None:
     result = run("--config", write("a.json", {"port": "x", "debug": 5}))
 
@@ -121,7 +122,7 @@ def test_a_missing_file_is_one_problem(run: Callable[..., Result]) -> None:
 def test_a_server_that_cannot_start_says_why_and_exits_with_2(
     error: Exception, text: str, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_loaded: Loaded) -> int:
+    def fail(_settings: Settings, _on_start: object) -> int:
         raise error
 
     install(monkeypatch, fail)
