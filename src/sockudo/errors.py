@@ -32,5 +32,9 @@ class ConfigError(SockudoError):
         self.problems = problems
 
 
+class DriverError(SockudoError):
+    """A broker or a store cannot be used. The message names it and the setting, and no secret."""
+
+
 class MissingExtraError(SockudoError):
     """A driver was chosen whose optional dependencies are not installed."""

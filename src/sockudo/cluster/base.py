@@ -1,0 +1,68 @@
+"""The interface of an adapter: how opaque bytes get from one node to the others.
+
+A bus has topics. A node hears what is published to the topics that it has joined, so a message costs only the nodes
+that need it. What the bytes mean, who is alive and what is shared is decided above; a driver only moves them.
+
+What a driver must keep:
+
+* Messages that one node publishes to one topic arrive in the order published, each once, at every node that joined the
+  topic before, as long as the bus is whole. Across a lost bus messages may be lost, never doubled or reordered.
+* `publish` does not wait: what arises in one tick of the event loop leaves in one write.
+* Messages that arrived in one read are handed on before control goes back to the event loop.
+* A node's own messages may come back to it, or not; those above drop them.
+* A lost bus is reconnected for ever, with backoff, and every topic is joined again before `restored` is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+
+class Inbox(Protocol):
+    """Who hears from the bus. Its methods are called in the event loop; they return at once and never raise."""
+
+    def received(self, topic: str, data: bytes) -> None:
+        """Take one message."""
+
+    def lost(self, reason: str) -> None:
+        """Note that the bus is gone; `reason` is for the log and names no secret. Told once until `restored`."""
+
+    def restored(self) -> None:
+        """Note that the bus is back and every joined topic is joined again."""
+
+
+class Adapter(Protocol):
+    """One node's place on the bus.
+
+    Topics are text of up to 500 characters without control characters; a driver encodes what its bus cannot name.
+    """
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the bus can be reached now."""
+        ...
+
+    async def start(self, inbox: Inbox) -> None:
+        """Connect.
+
+        Raises:
+            DriverError: the bus cannot be reached or refuses; the message names the setting.
+        """
+
+    def publish(self, topic: str, data: bytes) -> None:
+        """Send `data` to every node on `topic`. While the bus is lost, what is published is dropped and counted."""
+
+    def subscribe(self, topic: str) -> asyncio.Future[None] | None:
+        """Join a topic.
+
+        Returns None where it is joined already; else a future that is done once every message published from then
+        on, by any node, arrives here. While the bus is lost the future is done at once: the topic is joined on
+        reconnecting. It never fails.
+        """
+
+    def unsubscribe(self, topic: str) -> None:
+        """Leave a topic. Messages that are on their way may still arrive."""
+
+    async def aclose(self) -> None:
+        """Send what was published, leave and release everything; safe to call again."""
