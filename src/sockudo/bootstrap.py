@@ -24,6 +24,9 @@ from sockudo.apps.origins import AllowedOrigins
 from sockudo.cache.memory import MemoryCache
 from sockudo.cache.none import NoCache
 from sockudo.clock import Clock, LoopClock
+from sockudo.cluster.base import Adapter
+from sockudo.cluster.cluster import Cluster, ClusterTimes
+from sockudo.cluster.local import NoPeers
 from sockudo.config.app import AppSettings
 from sockudo.config.model import Settings
 from sockudo.config.rate_limiter import ApiRateLimit, WebSocketRateLimit
@@ -108,13 +111,14 @@ def assemble(settings: Settings, clock: Clock) -> Assembly:
         user_authentication_timeout=settings.user_authentication_timeout,
         cache_ttl=settings.channel_limits.cache_ttl,
     )
-    node = Node(hub, apps, limits, clock, memory)
+    peers = NoPeers() if adapter is None else Cluster(hub, adapter, clock, times)
+    node = Node(hub, apps, peers, limits, clock, memory)
     cache = MemoryCache(settings.cache.memory.max_capacity, clock) if settings.cache.driver == "memory" else NoCache()
     cached_events = CachedEvents(cache, limits.cache_ttl)
-    publisher = Publisher(hub, cached_events)
+    publisher = Publisher(hub, peers, cached_events)
     cors = _cors(settings)
     api_throttle, socket_throttle = _throttles(settings, clock)
-    quotas, queries = AppQuotas(clock), Queries(hub, cached_events)
+    quotas, queries = AppQuotas(clock), Queries(node.view, cached_events)
     routes = Routes(
         apps=apps,
         authenticator=Authenticator(settings.path_prefix),
@@ -124,7 +128,7 @@ def assemble(settings: Settings, clock: Clock) -> Assembly:
             queries, quotas, unknown_channel_not_found=settings.http_api.unknown_channel_not_found
         ),
         users=UserHandlers(node),
-        health=HealthHandlers(apps, lambda: node.is_draining),
+        health=HealthHandlers(apps, lambda: not node.is_draining and peers.is_healthy),
         cors=cors,
         throttle=api_throttle,
         path_prefix=settings.path_prefix,

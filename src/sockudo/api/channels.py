@@ -9,7 +9,7 @@ from sockudo.api.call import Call
 from sockudo.api.messages import Response, json_response
 from sockudo.api.quotas import AppQuotas
 from sockudo.node.queries import Queries
-from sockudo.pusher.channels import ChannelKind, InvalidChannelName, parse_channel
+from sockudo.pusher.channels import ChannelKind, InvalidChannelName, kind_of, parse_channel
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.triggers import parse_info
 
@@ -35,8 +35,8 @@ class ChannelHandlers:
         return json_response(
             {
                 "channels": {
-                    channel.name: self._queries.attributes(app_id, channel.name, channel.kind, info)
-                    for channel in self._queries.occupied_channels(app_id, prefix)
+                    name: self._queries.attributes(app_id, name, kind_of(name), info)
+                    for name in self._queries.occupied_channels(app_id, prefix)
                 }
             }
         )

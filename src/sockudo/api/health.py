@@ -13,15 +13,15 @@ class HealthHandlers:
     """`GET /up`, `GET /up/APP` and `GET /usage`."""
 
     def __init__(
-        self, apps: AppManager, is_draining: Callable[[], bool], read: Callable[[], Memory] = read_memory
+        self, apps: AppManager, is_ready: Callable[[], bool], read: Callable[[], Memory] = read_memory
     ) -> None:
         self._apps = apps
-        self._is_draining = is_draining
+        self._is_ready = is_ready
         self._read = read
 
     def up(self) -> Response:
         """Tell whether this node can serve; 503 from the moment it begins to leave."""
-        if self._is_draining() or not self._apps.all():
+        if not self._is_ready() or not self._apps.all():
             return _status(503, "ERROR")
         return _status(200, "OK")
 
@@ -30,7 +30,7 @@ class HealthHandlers:
         app = self._apps.by_id(app_id)
         if app is None:
             return _status(404, "NOT_FOUND")
-        if self._is_draining() or not app.enabled:
+        if not self._is_ready() or not app.enabled:
             return _status(503, "ERROR")
         return _status(200, "OK")
 

@@ -5,6 +5,7 @@ How bytes reach the client is behind `Wire`, so that the routing below does not 
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Protocol
 
 from sockudo.apps.app import App
@@ -24,6 +25,12 @@ class Wire(Protocol):
     def ping(self) -> None:
         """Ask for a sign of life."""
 
+    def pause_reading(self) -> None:
+        """Take nothing more from the client for a while."""
+
+    def resume_reading(self) -> None:
+        """Take from the client again."""
+
 
 class Connection:
     """A connection that the server has accepted.
@@ -40,6 +47,7 @@ class Connection:
         deadline: second of the timing wheel at which it is looked at next, 0 when it is not on the wheel.
         pinged_at: second at which a ping was sent that is not answered yet, or 0.
         opened_at: second at which it was accepted.
+        backlog: messages that came while an earlier one is being carried out, or None while none is.
         is_open: false from the moment the server or the client ends it.
     """
 
@@ -49,6 +57,7 @@ class Connection:
         "_flusher",
         "app",
         "authorised",
+        "backlog",
         "deadline",
         "is_open",
         "last_activity",
@@ -79,6 +88,7 @@ class Connection:
         self.deadline = 0
         self.pinged_at = 0
         self.is_open = True
+        self.backlog: deque[bytes] | None = None
         self._event_second = 0.0
         self._event_count = 0
 

@@ -6,7 +6,7 @@ changed as values; who is told of it is decided elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from sockudo.hub.changes import Departure, Joined, Left
 from sockudo.hub.channel import Channel
@@ -124,6 +124,10 @@ class Hub:
         for routes in self._apps.values():
             yield from routes.connections.values()
 
+    def app_ids(self) -> list[str]:
+        """Return the ids of the apps that have connections."""
+        return list(self._apps)
+
     def connection_count(self, app_id: str) -> int:
         """Return how many connections an app has."""
         routes = self._apps.get(app_id)
@@ -138,6 +142,11 @@ class Hub:
         """Return every channel of an app that has subscribers."""
         routes = self._apps.get(app_id)
         return () if routes is None else routes.channels.values()
+
+    def online_users(self, app_id: str) -> Iterable[str]:
+        """Return the ids of the users that are signed in."""
+        routes = self._apps.get(app_id)
+        return () if routes is None else routes.users
 
     def is_online(self, app_id: str, user_id: str) -> bool:
         """Tell whether a user is signed in on any connection."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sockudo.pusher.events import presence_roster, roster_entry, roster_id
+from sockudo.pusher.events import presence_roster, roster_entry, roster_entry_info, roster_id
 from sockudo.pusher.members import Identity
 
 
@@ -53,6 +53,15 @@ class Members:
         del self._connections[user_id], self._ids[user_id], self._entries[user_id]
         self._roster = None
         return True
+
+    def infos(self) -> Iterator[tuple[str, bytes]]:
+        """Yield each user id with what is told of the user (JSON)."""
+        for user_id, entry in self._entries.items():
+            yield user_id, roster_entry_info(user_id, entry)
+
+    def pieces(self) -> tuple[dict[str, bytes], dict[str, bytes]]:
+        """Return the pieces of the roster by user id: elements of `ids`, entries of `hash`."""
+        return self._ids, self._entries
 
     def roster(self) -> bytes:
         """Return the members as a newcomer is told of them (see `pusher.events.presence_roster`)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from sockudo.hub.connection import Connection
 
@@ -17,6 +17,9 @@ class Users:
 
     def __contains__(self, user_id: str) -> bool:
         return user_id in self._connections
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._connections)
 
     def add(self, user_id: str, connection: Connection) -> bool:
         """Note a signed-in connection; tell whether the user has just come online."""

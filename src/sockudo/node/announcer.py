@@ -1,49 +1,89 @@
-"""Tells clients what a step of the hub changed: the one place where changes become frames."""
+"""Tells clients and the other nodes what a step of the hub changed: the one place where changes become frames."""
 
 from __future__ import annotations
 
-from sockudo.apps.app import App
+from sockudo.apps.base import AppManager
+from sockudo.cluster.peers import Peers
 from sockudo.hub.changes import Departure, Joined, Left
+from sockudo.hub.channel import Channel
 from sockudo.hub.connection import Connection
 from sockudo.hub.hub import Hub
 from sockudo.node.subscription_counts import SubscriptionCounts
 from sockudo.node.watchlist import Watchlist
+from sockudo.pusher.channels import server_to_user
 from sockudo.pusher.events import member_added, member_removed
 from sockudo.pusher.members import Identity
 from sockudo.rfc6455.frames import text_frame
 
 
 class Announcer:
-    """Turns `Joined`, `Left` and `Departure` into what the other clients hear."""
+    """Turns `Joined`, `Left` and `Departure` into what others hear.
 
-    def __init__(self, hub: Hub, counts: SubscriptionCounts, watchlist: Watchlist) -> None:
+    A member is news only if no other node has it too: each node tells its own clients when the merged view of the
+    cluster goes from nobody to somebody and back.
+    """
+
+    def __init__(
+        self, hub: Hub, apps: AppManager, peers: Peers, counts: SubscriptionCounts, watchlist: Watchlist
+    ) -> None:
         self._hub = hub
+        self._apps = apps
+        self._peers = peers
         self._counts = counts
         self._watchlist = watchlist
 
     def joined(self, connection: Connection, joined: Joined, identity: Identity | None) -> None:
         """Tell the others of a new member, and everybody the new count."""
-        channel = joined.channel
-        if joined.member_added is not None and identity is not None:
-            frame = text_frame(member_added(channel.name, identity.user_id, identity.user_info))
-            channel.broadcast(frame, connection)
+        channel, app_id = joined.channel, connection.app.id
+        user_id = joined.member_added
+        if user_id is not None and identity is not None:
+            self._peers.member_changed(app_id, channel.name, user_id, identity.user_info)
+            if not self._peers.replica.has_member(app_id, channel.name, user_id):
+                channel.broadcast(text_frame(member_added(channel.name, user_id, identity.user_info)), connection)
+                self._hub.flusher.wake()
+        else:
+            self._peers.channel_changed(app_id, channel.name)
+        self._counts.changed(connection.app, channel)
+
+    def left(self, connection: Connection, left: Left) -> None:
+        """Tell those who stay of a member who is gone, and of the new count."""
+        channel, app_id = left.channel, connection.app.id
+        user_id = left.member_removed
+        if user_id is not None:
+            self._peers.member_changed(app_id, channel.name, user_id, None)
+        else:
+            self._peers.channel_changed(app_id, channel.name)
+        if left.last_here:
+            self._peers.release(app_id, channel.name)
+            return
+        if user_id is not None and not self._peers.replica.has_member(app_id, channel.name, user_id):
+            channel.broadcast(text_frame(member_removed(channel.name, user_id)))
             self._hub.flusher.wake()
         self._counts.changed(connection.app, channel)
 
-    def left(self, app: App, left: Left) -> None:
-        """Tell those who stay of a member who is gone, and of the new count."""
-        if left.last_here:
-            return
-        channel = left.channel
-        if left.member_removed is not None:
-            channel.broadcast(text_frame(member_removed(channel.name, left.member_removed)))
-            self._hub.flusher.wake()
-        self._counts.changed(app, channel)
-
     def departed(self, connection: Connection, departure: Departure) -> None:
         """Tell the others that a connection is gone from everywhere it was."""
+        app_id = connection.app.id
         for left in departure.left:
-            self.left(connection.app, left)
+            self.left(connection, left)
         self._watchlist.unwatch(connection)
-        if departure.user_gone is not None:
-            self._watchlist.went_offline(connection.app, departure.user_gone)
+        user_id = departure.user_gone
+        if user_id is not None:
+            self._peers.user_changed(app_id, user_id, online=False)
+            self._peers.release(app_id, server_to_user(user_id))
+            if not self._peers.replica.is_online(app_id, user_id):
+                self._watchlist.went_offline(app_id, user_id)
+        self._peers.connections_changed(app_id)
+
+    def signed_in(self, connection: Connection, user_id: str) -> None:
+        """Tell the others that a user has signed in on a first connection here."""
+        app_id = connection.app.id
+        self._peers.user_changed(app_id, user_id, online=True)
+        if not self._peers.replica.is_online(app_id, user_id):
+            self._watchlist.came_online(app_id, user_id)
+
+    def count_changed(self, app_id: str, channel: Channel) -> None:
+        """Tell the subscribers here of a new count that other nodes have brought about."""
+        app = self._apps.by_id(app_id)
+        if app is not None:
+            self._counts.changed(app, channel)

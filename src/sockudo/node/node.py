@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
 from sockudo.clock import Clock
+from sockudo.cluster.peers import Peers
 from sockudo.hub.connection import Connection, Wire
 from sockudo.hub.hub import Hub
 from sockudo.log import get_logger
@@ -16,6 +17,7 @@ from sockudo.node.limits import NodeLimits
 from sockudo.node.memory import MemoryGauge
 from sockudo.node.socket_ids import new_socket_id
 from sockudo.node.subscription_counts import SubscriptionCounts
+from sockudo.node.view import View
 from sockudo.node.watchlist import Watchlist
 from sockudo.pusher.channels import SERVER_TO_USER
 from sockudo.pusher.codes import Code
@@ -55,15 +57,20 @@ class NodeCounters:
 class Node:
     """Accepts, ends and forgets connections. Everything that happens to one goes through here."""
 
-    def __init__(self, hub: Hub, apps: AppManager, limits: NodeLimits, clock: Clock, memory: MemoryGauge) -> None:
+    def __init__(
+        self, hub: Hub, apps: AppManager, peers: Peers, limits: NodeLimits, clock: Clock, memory: MemoryGauge
+    ) -> None:
         self.hub = hub
         self.apps = apps
+        self.peers = peers
+        self.view = View(hub, peers.replica)
         self.limits = limits
         self.clock = clock
         self.counters = NodeCounters()
         self.is_draining = False
-        self.watchlist = Watchlist(hub)
-        self.announcer = Announcer(hub, SubscriptionCounts(hub, clock), self.watchlist)
+        self.watchlist = Watchlist(self.view, hub.flusher)
+        counts = SubscriptionCounts(hub, self.view, clock)
+        self.announcer = Announcer(hub, apps, peers, counts, self.watchlist)
         self.keepalive = Keepalive(limits, clock, self.fail)
         self._memory = memory
 
@@ -83,6 +90,7 @@ class Node:
         connection = Connection(socket_id, app, wire, self.hub.flusher, now=self.keepalive.now, version=version)
         self.hub.add(connection)
         self.keepalive.add(connection)
+        self.peers.connections_changed(app.id)
         self.counters.connections += 1
         return connection
 
@@ -103,7 +111,7 @@ class Node:
             raise shutting_down()
         if self._memory.is_over_threshold():
             raise CloseConnection(Code.OVER_CAPACITY, "Over capacity (http_api.accept_traffic.memory_threshold)")
-        if app.max_connections and self.hub.connection_count(app.id) >= app.max_connections:
+        if app.max_connections and self.view.connection_count(app.id) >= app.max_connections:
             raise CloseConnection(
                 Code.OVER_QUOTA,
                 f"Application is over connection quota: {app.max_connections} connections (max_connections of the app)",
@@ -138,9 +146,14 @@ class Node:
         self.fail(connection, CloseConnection(Code.OVER_CAPACITY, message))
 
     def terminate_user(self, app: App, user_id: str) -> None:
-        """End every connection that is signed in as a user, or is that user on a presence channel."""
-        found = dict.fromkeys(self.hub.user_connections(app.id, user_id))
-        for channel in self.hub.channels(app.id):
+        """End every connection that is signed in as a user, or is that user on a presence channel, on every node."""
+        self.peers.terminate(app.id, user_id)
+        self.terminate_here(app.id, user_id)
+
+    def terminate_here(self, app_id: str, user_id: str) -> None:
+        """End the connections of a user that this node has."""
+        found = dict.fromkeys(self.hub.user_connections(app_id, user_id))
+        for channel in self.hub.channels(app_id):
             if channel.members is not None and user_id in channel.members:
                 name = channel.name
                 found |= dict.fromkeys(

@@ -6,6 +6,7 @@ Source: Pusher docs, `library_auth_reference/rest-api` and `using_channels/event
 from __future__ import annotations
 
 from sockudo.apps.app import App
+from sockudo.cluster.peers import Peers
 from sockudo.hub.connection import Connection
 from sockudo.hub.hub import Hub
 from sockudo.node.cached_events import CachedEvents
@@ -21,25 +22,30 @@ from sockudo.rfc6455.frames import text_frame
 class Publisher:
     """Sends events to the subscribers of channels."""
 
-    def __init__(self, hub: Hub, cached_events: CachedEvents) -> None:
+    def __init__(self, hub: Hub, peers: Peers, cached_events: CachedEvents) -> None:
         self._hub = hub
+        self._peers = peers
         self._cached_events = cached_events
 
     def publish(self, app: App, trigger: Trigger) -> None:
         """Send a checked event to each of its channels, and keep it where the channel keeps its last event."""
         # hot path
-        hub, app_id = self._hub, app.id
+        hub, peers, app_id, except_id = self._hub, self._peers, app.id, trigger.socket_id
         for name, kind in trigger.targets:
-            if kind.user:
-                frame = text_frame(channel_event(trigger.name, name, trigger.data))
-                hub.deliver_to_user(app_id, name[len(SERVER_TO_USER) :], frame, trigger.socket_id)
-            elif kind.cache:
+            if kind.cache:
                 payload = channel_event(trigger.name, name, trigger.data)
+                frame = text_frame(payload)
                 self._cached_events.keep(app_id, name, payload)
-                hub.deliver(app_id, name, text_frame(payload), trigger.socket_id)
-            elif hub.channel(app_id, name) is not None:
+                hub.deliver(app_id, name, frame, except_id)
+                peers.publish_cached(app_id, name, frame, except_id)
+            elif kind.user:
                 frame = text_frame(channel_event(trigger.name, name, trigger.data))
-                hub.deliver(app_id, name, frame, trigger.socket_id)
+                hub.deliver_to_user(app_id, name[len(SERVER_TO_USER) :], frame, except_id)
+                peers.publish(app_id, name, frame, except_id)
+            elif not peers.is_alone or hub.channel(app_id, name) is not None:
+                frame = text_frame(channel_event(trigger.name, name, trigger.data))
+                hub.deliver(app_id, name, frame, except_id)
+                peers.publish(app_id, name, frame, except_id)
 
     def client_event(self, connection: Connection, event: ClientEvent, now: float) -> None:
         """Send a client's event to the others on its channel (`now`: monotonic seconds).
@@ -70,8 +76,10 @@ class Publisher:
             raise _rejected("Client events can only be sent to private or presence channels", name)
         _check_sizes(app, event, name)
         payload = client_event(event.event, name, event.data or b"null", subscriptions[name])
-        channel.broadcast(text_frame(payload), connection)
+        frame = text_frame(payload)
+        channel.broadcast(frame, connection)
         self._hub.flusher.wake()
+        self._peers.publish(app.id, name, frame, connection.socket_id)
 
 
 def _check_sizes(app: App, event: ClientEvent, name: str) -> None:

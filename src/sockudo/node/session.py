@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
+
 from sockudo.hub.connection import Connection
 from sockudo.node.node import Node
 from sockudo.node.publisher import Publisher
@@ -13,6 +16,9 @@ from sockudo.rfc6455.frames import text_frame
 
 _PONG = text_frame(events.PONG)
 
+# Messages that may wait behind another before nothing more is read from their sender.
+_MAX_BACKLOG = 100
+
 
 class Session:
     """Carries out what clients ask. It keeps nothing of a conversation: the connection does, so one serves all."""
@@ -23,10 +29,40 @@ class Session:
         self._publisher = publisher
 
     def receive(self, connection: Connection, payload: bytes) -> None:
-        """Carry out one message, UTF-8 JSON; whatever is wrong with it is told to its sender only."""
+        """Carry out one message, UTF-8 JSON; whatever is wrong with it is told to its sender only.
+
+        While an earlier message of the connection waits for the cluster, the later ones wait behind it.
+        """
         # hot path
+        backlog = connection.backlog
+        if backlog is None:
+            self._handle(connection, payload)
+            return
+        backlog.append(payload)
+        if len(backlog) == _MAX_BACKLOG:
+            connection.wire.pause_reading()
+
+    def _resume(self, connection: Connection, payload: bytes) -> None:
+        """Carry out again the message that had to wait, then those behind it."""
+        backlog, connection.backlog = connection.backlog, None
+        if not connection.is_open or backlog is None:
+            return
+        was_paused = len(backlog) >= _MAX_BACKLOG
+        self._handle(connection, payload)
+        while backlog and connection.is_open:
+            if connection.backlog is not None:
+                connection.backlog.extend(backlog)
+                break
+            self._handle(connection, backlog.popleft())
+        if was_paused and len(connection.backlog or ()) < _MAX_BACKLOG and connection.is_open:
+            connection.wire.resume_reading()
+
+    def _handle(self, connection: Connection, payload: bytes) -> None:
         try:
-            self._carry_out(connection, payload)
+            waiting = self._carry_out(connection, payload)
+            if waiting is not None:
+                connection.backlog = deque()
+                waiting.add_done_callback(lambda _: self._resume(connection, payload))
         except CommandRejected as rejected:
             connection.send(text_frame(events.error(rejected.message, rejected.code, rejected.channel)))
         except SubscriptionRejected as rejected:
@@ -41,19 +77,20 @@ class Session:
         except CloseConnection as problem:
             self._node.fail(connection, problem)
 
-    def _carry_out(self, connection: Connection, payload: bytes) -> None:
+    def _carry_out(self, connection: Connection, payload: bytes) -> asyncio.Future[None] | None:
         command = parse_command(payload)
         match command:
             case ClientEvent():
                 self._publisher.client_event(connection, command, self._node.clock.monotonic())
             case Subscribe():
-                self._subscriptions.subscribe(connection, command)
+                return self._subscriptions.subscribe(connection, command)
             case Unsubscribe():
                 self._subscriptions.unsubscribe(connection, command)
             case Ping():
                 connection.send(_PONG)
             case Signin():
-                self._subscriptions.sign_in(connection, command)
+                return self._subscriptions.sign_in(connection, command)
             case _:
                 # Pong, and events that this server does not know: a sign of life, and nothing else.
                 pass
+        return None

@@ -11,6 +11,7 @@ from sockudo.apps.app import App
 from sockudo.clock import Clock
 from sockudo.hub.channel import Channel
 from sockudo.hub.hub import Hub
+from sockudo.node.view import View
 from sockudo.pusher.events import subscription_count
 from sockudo.rfc6455.frames import text_frame
 
@@ -20,8 +21,9 @@ INTERVAL: Final = 1.0
 class SubscriptionCounts:
     """Sends `pusher_internal:subscription_count` where the app has it switched on; never on presence channels."""
 
-    def __init__(self, hub: Hub, clock: Clock) -> None:
+    def __init__(self, hub: Hub, view: View, clock: Clock) -> None:
         self._hub = hub
+        self._view = view
         self._clock = clock
         # (app id, channel) -> when the next frame may go. Held for one constant interval, so oldest first.
         self._held: dict[tuple[str, str], float] = {}
@@ -39,13 +41,12 @@ class SubscriptionCounts:
 
     def _tell(self, key: tuple[str, str]) -> None:
         app_id, name = key
-        channel = self._hub.channel(app_id, name)
-        if channel is None:
+        if self._hub.channel(app_id, name) is None:
             return
         if not self._held:
             self._clock.call_later(INTERVAL, self._release)
         self._held[key] = self._clock.monotonic() + INTERVAL
-        self._hub.deliver(app_id, name, text_frame(subscription_count(name, len(channel.subscribers))))
+        self._hub.deliver(app_id, name, text_frame(subscription_count(name, self._view.subscription_count(app_id, name))))
 
     def _release(self) -> None:
         now = self._clock.monotonic()

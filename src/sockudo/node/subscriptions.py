@@ -6,12 +6,14 @@ Source: Pusher docs, `library_auth_reference/pusher-websockets-protocol`, `using
 
 from __future__ import annotations
 
+import asyncio
+
 from sockudo.apps.app import App
 from sockudo.hub.connection import Connection
 from sockudo.node.cached_events import CachedEvents
 from sockudo.node.node import Node
 from sockudo.pusher import events
-from sockudo.pusher.channels import ChannelKind, InvalidChannelName, parse_channel
+from sockudo.pusher.channels import ChannelKind, InvalidChannelName, parse_channel, server_to_user
 from sockudo.pusher.codes import Code
 from sockudo.pusher.commands import Signin, Subscribe, Unsubscribe
 from sockudo.pusher.errors import CloseConnection, CommandRejected, SubscriptionRejected
@@ -33,8 +35,11 @@ class Subscriptions:
         self._node = node
         self._cached_events = cached_events
 
-    def subscribe(self, connection: Connection, command: Subscribe) -> None:
+    def subscribe(self, connection: Connection, command: Subscribe) -> asyncio.Future[None] | None:
         """Join a channel and send what a new subscriber gets, in order: success, cached event, count.
+
+        Returns a future where the channel's events do not arrive at this node yet: nothing has happened then, and the
+        command is to be carried out again when it is done. Otherwise an event could be missed right after success.
 
         Raises:
             SubscriptionRejected: the channel is not open to this connection; nothing has changed.
@@ -46,25 +51,29 @@ class Subscriptions:
             raise SubscriptionRejected(name[:200], "InvalidChannel", str(problem), 400) from None
         if kind.user:
             self._join_own_user_channel(connection, name)
-            return
+            return None
         if kind.private:
             _verify(connection, command)
         identity = self._identity(connection, command) if kind.presence else None
+        arriving = self._node.peers.join(app.id, name)
+        if arriving is not None:
+            return arriving
         joined = self._node.hub.subscribe(connection, name, kind, identity)
         if kind.private:
             connection.authorised = True
         self._send_success(connection, name, kind)
         if joined is not None:
             self._node.announcer.joined(connection, joined, identity)
+        return None
 
     def unsubscribe(self, connection: Connection, command: Unsubscribe) -> None:
         """Leave a channel; nothing happens where the connection is not on it."""
         left = self._node.hub.unsubscribe(connection, command.channel)
         if left is not None:
-            self._node.announcer.left(connection.app, left)
+            self._node.announcer.left(connection, left)
 
-    def sign_in(self, connection: Connection, command: Signin) -> None:
-        """Tie a connection to a user.
+    def sign_in(self, connection: Connection, command: Signin) -> asyncio.Future[None] | None:
+        """Tie a connection to a user; a future is as in `subscribe`.
 
         Raises:
             CommandRejected: the app has no user authentication, or the connection is somebody else already.
@@ -80,6 +89,9 @@ class Subscriptions:
         previous = connection.user
         if previous is not None and previous.user_id != user.user_id:
             raise CommandRejected("Connection is already signed in as another user", Code.UNAUTHORIZED)
+        arriving = self._node.peers.join(app.id, server_to_user(user.user_id))
+        if arriving is not None:
+            return arriving
         if len(user.watchlist) > MAX_WATCHLIST:
             connection.send(text_frame(events.error(_WATCHLIST_TOO_LONG, Code.WATCHLIST_TOO_LONG)))
             user = user._replace(watchlist=user.watchlist[:MAX_WATCHLIST])
@@ -89,8 +101,9 @@ class Subscriptions:
         connection.authorised = True
         watchlist.watch(connection)
         connection.send(text_frame(events.signin_success(command.user_data)))
-        if came_online and previous is None and app.enable_watchlist_events:
-            watchlist.came_online(app, user.user_id)
+        if came_online and previous is None:
+            self._node.announcer.signed_in(connection, user.user_id)
+        return None
 
     def _join_own_user_channel(self, connection: Connection, name: str) -> None:
         # Nobody is put on such a channel: its events reach the connections signed in as the user.
@@ -125,10 +138,10 @@ class Subscriptions:
         return identity
 
     def _check_capacity(self, app: App, name: str, user_id: str) -> None:
-        channel = self._node.hub.channel(app.id, name)
-        if channel is None or channel.members is None or user_id in channel.members:
+        view = self._node.view
+        if view.has_member(app.id, name, user_id):
             return
-        if len(channel.members) >= app.max_presence_members:
+        if view.member_count(app.id, name) >= app.max_presence_members:
             raise SubscriptionRejected(
                 name,
                 "LimitReached",
@@ -140,10 +153,7 @@ class Subscriptions:
     def _send_success(self, connection: Connection, name: str, kind: ChannelKind) -> None:
         app_id = connection.app.id
         if kind.presence:
-            channel = self._node.hub.channel(app_id, name)
-            assert channel is not None
-            assert channel.members is not None
-            payload = events.presence_succeeded(name, channel.members.roster())
+            payload = events.presence_succeeded(name, self._node.view.roster(app_id, name))
         else:
             payload = events.subscription_succeeded(name)
         connection.send(text_frame(payload))

@@ -5,9 +5,9 @@ Source: Pusher docs, `using_channels/watchlist-events`.
 
 from __future__ import annotations
 
-from sockudo.apps.app import App
 from sockudo.hub.connection import Connection
-from sockudo.hub.hub import Hub
+from sockudo.hub.outbox import Flusher
+from sockudo.node.view import View
 from sockudo.pusher.events import watchlist_events
 from sockudo.rfc6455.frames import text_frame
 
@@ -15,8 +15,9 @@ from sockudo.rfc6455.frames import text_frame
 class Watchlist:
     """Watchers of each user, by app. A connection is a watcher from its sign-in to its end."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, view: View, flusher: Flusher) -> None:
+        self._view = view
+        self._flusher = flusher
         self._watchers: dict[tuple[str, str], dict[Connection, None]] = {}
 
     def watch(self, connection: Connection) -> None:
@@ -27,7 +28,7 @@ class Watchlist:
         states: dict[str, list[str]] = {"online": [], "offline": []}
         for user_id in dict.fromkeys(user.watchlist):
             self._watchers.setdefault((app.id, user_id), {})[connection] = None
-            states["online" if self._hub.is_online(app.id, user_id) else "offline"].append(user_id)
+            states["online" if self._view.is_online(app.id, user_id) else "offline"].append(user_id)
         connection.send(text_frame(watchlist_events(states)))
 
     def unwatch(self, connection: Connection) -> None:
@@ -43,19 +44,19 @@ class Watchlist:
                 if not watchers:
                     del self._watchers[key]
 
-    def came_online(self, app: App, user_id: str) -> None:
+    def came_online(self, app_id: str, user_id: str) -> None:
         """Tell the watchers of a user who has signed in on a first connection."""
-        self._tell(app, user_id, "online")
+        self._tell(app_id, user_id, "online")
 
-    def went_offline(self, app: App, user_id: str) -> None:
+    def went_offline(self, app_id: str, user_id: str) -> None:
         """Tell the watchers of a user whose last connection is gone."""
-        self._tell(app, user_id, "offline")
+        self._tell(app_id, user_id, "offline")
 
-    def _tell(self, app: App, user_id: str, state: str) -> None:
-        watchers = self._watchers.get((app.id, user_id))
+    def _tell(self, app_id: str, user_id: str, state: str) -> None:
+        watchers = self._watchers.get((app_id, user_id))
         if not watchers:
             return
         frame = text_frame(watchlist_events({state: [user_id]}))
         for connection in watchers:
             connection.queue(frame)
-        self._hub.flusher.wake()
+        self._flusher.wake()

@@ -90,6 +90,12 @@ def roster_entry(user_id: str, user_info: bytes) -> bytes:
     return nested(b"%b:%b" % (_encode(user_id), user_info))
 
 
+def roster_entry_info(user_id: str, entry: bytes) -> bytes:
+    """Return the `user_info` (JSON) in an entry of `roster_entry`."""
+    text = msgspec.json.decode(b'"%b"' % entry, type=str).encode()
+    return text[len(_encode(user_id)) + 1 :]
+
+
 def member_added(channel: str, user_id: str, user_info: bytes) -> bytes:
     """Return what the others hear of a user's first connection; `user_info` is JSON."""
     return b'{"event":"pusher_internal:member_added","channel":%b,"data":"%b"}' % (

@@ -82,6 +82,12 @@ def text_frame(payload: bytes) -> bytes:
     return _header_with_64_bits(0x81, 127, length) + payload
 
 
+def payload_of(frame: bytes) -> bytes:
+    """Return the payload of a whole frame as `text_frame` makes it."""
+    length = frame[1]
+    return frame[2:] if length < 126 else frame[4:] if length == 126 else frame[10:]
+
+
 def encode_frame(opcode: int, payload: bytes = b"") -> bytes:
     """Return a whole message as one unmasked frame (5.1: a server MUST NOT mask)."""
     if opcode not in _OPCODES or opcode == CONTINUATION:

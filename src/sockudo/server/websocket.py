@@ -112,6 +112,15 @@ class WebSocketProtocol(asyncio.Protocol):
         """Send a PING frame, which every client answers by itself (RFC 6455, section 5.5.2)."""
         self.write(_PING_FRAME)
 
+    def pause_reading(self) -> None:
+        """Take nothing more from the client for a while."""
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take from the client again."""
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake; the socket goes when the peer answers, or a few seconds later."""
         self.write(close_frame(code, reason))

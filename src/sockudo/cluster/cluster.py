@@ -1,0 +1,361 @@
+"""This node among the others: what it says over the bus, what it hears, and what it makes of it.
+
+Everything but `start` and `aclose` is synchronous. A message that cannot be understood is dropped and counted: a node
+of another version must not be able to bring this one down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import msgspec
+
+from sockudo import __version__
+from sockudo.clock import Clock, Handle
+from sockudo.cluster import envelope
+from sockudo.cluster.base import Adapter
+from sockudo.cluster.handler import ClusterHandler
+from sockudo.cluster.interest import Interest
+from sockudo.cluster.journal import Journal
+from sockudo.cluster.nodes import Nodes, Peer
+from sockudo.cluster.replica import Change, Replica
+from sockudo.cluster.state import Delta, Heartbeat, SnapshotPart, Terminate, encode
+from sockudo.cluster.topics import EVERYONE, channel_topic, node_topic
+from sockudo.hub.hub import Hub
+from sockudo.log import get_logger
+from sockudo.pusher.channels import SERVER_TO_USER
+
+_log = get_logger("sockudo.cluster")
+
+# How long a new node waits for the others to introduce themselves before it serves.
+_INTRODUCTION: Final = 0.3
+_SYNC_TIMEOUT: Final = 5.0
+# A snapshot that has not come by then is asked for again.
+_ASK_AGAIN: Final = 2.0
+_TICK: Final = 0.5
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterTimes:
+    """Seconds: how often a node gives a sign of life, and after which silence it is taken for dead."""
+
+    heartbeat_interval: float = 10.0
+    node_timeout: float = 30.0
+
+
+@dataclass(slots=True)
+class ClusterCounters:
+    """Totals since the start."""
+
+    events_sent: int = 0
+    events_received: int = 0
+    deltas_sent: int = 0
+    deltas_received: int = 0
+    snapshots_sent: int = 0
+    snapshots_received: int = 0
+    nodes_purged: int = 0
+    misunderstood: int = 0
+
+
+class Cluster:
+    """The `Peers` of a node that has an adapter."""
+
+    def __init__(self, hub: Hub, adapter: Adapter, clock: Clock, times: ClusterTimes) -> None:
+        self.node_id = envelope.new_node_id()
+        self.replica = Replica()
+        self.is_alone = True
+        self.counters = ClusterCounters()
+        self.nodes = Nodes(self.node_id, times.node_timeout)
+        self._hub = hub
+        self._adapter = adapter
+        self._clock = clock
+        self._times = times
+        self._handler: ClusterHandler | None = None
+        self._interest = Interest(adapter, clock, self._is_needed)
+        self._journal = Journal(hub, clock, self._send_delta)
+        self._started_at = clock.now()
+        self._next_heartbeat = 0.0
+        self._ticked_at = clock.monotonic()
+        self._timer: Handle | None = None
+        self._lag = 0.0
+        self._event_header = envelope.header(envelope.EVENT, self.node_id)
+        self._plain_event_header = self._event_header + b"\0"
+        self._own_id = bytes.fromhex(self.node_id)
+
+    # Coming and going
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the bus can be reached."""
+        return self._adapter.is_connected
+
+    async def start(self, handler: ClusterHandler) -> None:
+        """Join the bus, introduce this node and learn what the others have."""
+        self._handler = handler
+        await self._adapter.start(self)
+        for topic in (EVERYONE, node_topic(self.node_id)):
+            joined = self._adapter.subscribe(topic)
+            if joined is not None:
+                await joined
+        self._send_heartbeat(hello=True)
+        self._tick()
+        await asyncio.sleep(_INTRODUCTION)
+        await self._synced()
+
+    async def aclose(self) -> None:
+        """Say goodbye and leave."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._journal.flush()
+            self._say(EVERYONE, envelope.GOODBYE, b"")
+        await self._adapter.aclose()
+
+    async def _synced(self) -> None:
+        """Wait until everything is known that the nodes alive have."""
+        deadline = self._clock.monotonic() + _SYNC_TIMEOUT
+        while any(not peer.is_synced for peer in self.nodes.peers()) and self._clock.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+
+    # What the node says
+
+    def join(self, app_id: str, name: str) -> asyncio.Future[None] | None:
+        """See to it that events of a channel arrive here: None where they do, else a future for when they will."""
+        return self._interest.join(app_id, name)
+
+    def release(self, app_id: str, name: str) -> None:
+        """Note that the last subscriber of a channel here is gone."""
+        self._interest.release(app_id, name)
+
+    def publish(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
+        """Send an event to the nodes that have subscribers of its channel."""
+        # hot path
+        if self.is_alone:
+            return
+        self.counters.events_sent += 1
+        if except_id is None:
+            data = self._plain_event_header + frame
+        else:
+            data = self._event_header + envelope.event_rest(frame, except_id)
+        self._adapter.publish(channel_topic(app_id, name), data)
+
+    def publish_cached(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
+        """Send an event of a cache channel to every node, to be kept there."""
+        if self.is_alone:
+            return
+        self.counters.events_sent += 1
+        place = msgspec.msgpack.encode((app_id, name, except_id, frame))
+        self._say(EVERYONE, envelope.CACHED_EVENT, place)
+
+    def terminate(self, app_id: str, user_id: str) -> None:
+        """End the connections that a user has on other nodes."""
+        self._say(EVERYONE, envelope.TERMINATE, encode(Terminate(app_id, user_id)))
+
+    def connections_changed(self, app_id: str) -> None:
+        """Tell that a connection has come or gone here."""
+        self._journal.connections_changed(app_id)
+
+    def channel_changed(self, app_id: str, name: str) -> None:
+        """Tell that a channel has more or fewer subscribers here."""
+        self._journal.channel_changed(app_id, name)
+
+    def member_changed(self, app_id: str, name: str, user_id: str, user_info: bytes | None) -> None:
+        """Tell that a user has come to a presence channel here, or has left it (None)."""
+        self._journal.member_changed(app_id, name, user_id, user_info)
+
+    def user_changed(self, app_id: str, user_id: str, *, online: bool) -> None:
+        """Tell that a user has signed in here, or is gone from here."""
+        self._journal.user_changed(app_id, user_id, online=online)
+
+    def is_owner(self, app_id: str, name: str) -> bool:
+        """Tell whether this node speaks for a channel to the outside."""
+        return self.is_alone or self.nodes.owner(app_id, name) == self.node_id
+
+    # What it hears (the adapter's inbox)
+
+    def received(self, topic: str, data: bytes) -> None:
+        """Take one message of the bus."""
+        # hot path
+        if len(data) <= envelope.HEADER_BYTES - 1:
+            self.counters.misunderstood += 1
+            return
+        if data[1 : envelope.HEADER_BYTES] == self._own_id:
+            self._take_own(data)
+        elif data[0] == envelope.EVENT:
+            place = self._interest.place(topic)
+            if place is not None and self._handler is not None:
+                self.counters.events_received += 1
+                frame, except_id = envelope.parse_event(data)
+                self._handler.deliver(place.app_id, place.name, frame, except_id)
+        else:
+            self._take_control(data)
+
+    def lost(self, reason: str) -> None:
+        """Note that the bus is gone: local delivery goes on."""
+        _log.warning("bus lost", reason=reason)
+
+    def restored(self) -> None:
+        """Note that the bus is back: what was missed on both sides is fetched."""
+        _log.info("bus restored")
+        for peer in self.nodes.peers():
+            peer.is_synced = False
+        self._send_heartbeat(hello=True)
+        self._ask_for_snapshots(at_once=True)
+
+    def _take_own(self, data: bytes) -> None:
+        if data[0] == envelope.HEARTBEAT:
+            heartbeat = self._decode(data, Heartbeat)
+            if heartbeat is not None:
+                self._lag = max(0.0, self._clock.now() - heartbeat.sent_at)
+
+    def _take_control(self, data: bytes) -> None:
+        kind, node_id = data[0], envelope.sender(data)
+        if kind == envelope.GOODBYE:
+            self._forget(node_id, "left")
+            return
+        peer, is_new = self.nodes.heard(node_id, self._clock.monotonic())
+        if is_new:
+            self.is_alone = False
+            _log.info("node joined", node=node_id, nodes=len(self.nodes) + 1)
+        if kind == envelope.HEARTBEAT:
+            self._take_heartbeat(peer, data)
+        elif kind == envelope.DELTA:
+            delta = self._decode(data, Delta)
+            if delta is not None and peer.take_delta(delta):
+                self.counters.deltas_received += 1
+                self._changed(self.replica.apply(node_id, delta.apps))
+        elif kind == envelope.SNAPSHOT:
+            self._take_snapshot(peer, data)
+        elif kind == envelope.SYNC:
+            self._send_snapshot(node_id)
+        elif kind == envelope.CACHED_EVENT:
+            self._take_cached(data)
+        elif kind == envelope.TERMINATE:
+            request = self._decode(data, Terminate)
+            if request is not None and self._handler is not None:
+                self._handler.terminate(request.app_id, request.user_id)
+        else:
+            self.counters.misunderstood += 1
+        if not peer.is_synced:
+            self._ask_for_snapshot(peer)
+
+    def _take_heartbeat(self, peer: Peer, data: bytes) -> None:
+        heartbeat = self._decode(data, Heartbeat)
+        if heartbeat is None:
+            return
+        peer.heartbeat = heartbeat
+        peer.take_number(heartbeat.number)
+        if heartbeat.hello:
+            self._send_heartbeat(hello=False)
+
+    def _take_snapshot(self, peer: Peer, data: bytes) -> None:
+        part = self._decode(data, SnapshotPart)
+        apps = None if part is None else peer.take_part(part)
+        if apps is None:
+            return
+        self.counters.snapshots_received += 1
+        changes = self.replica.replace(peer.node_id, apps)
+        for delta in peer.next_deltas():
+            changes += self.replica.apply(peer.node_id, delta.apps)
+        self._changed(changes)
+
+    def _take_cached(self, data: bytes) -> None:
+        try:
+            app_id, name, except_id, frame = msgspec.msgpack.decode(
+                data[envelope.HEADER_BYTES :], type=tuple[str, str, str | None, bytes]
+            )
+        except msgspec.MsgspecError:
+            self.counters.misunderstood += 1
+            return
+        self.counters.events_received += 1
+        if self._handler is not None:
+            self._handler.keep(app_id, name, frame)
+            self._handler.deliver(app_id, name, frame, except_id)
+
+    def _decode(self, data: bytes, kind: type[_T]) -> _T | None:
+        try:
+            return msgspec.msgpack.decode(data[envelope.HEADER_BYTES :], type=kind)
+        except msgspec.MsgspecError:
+            self.counters.misunderstood += 1
+            return None
+
+    # Keeping up
+
+    def _tick(self) -> None:
+        now = self._clock.monotonic()
+        self._timer = self._clock.call_later(_TICK, self._tick)
+        stalled = now - self._ticked_at - _TICK
+        self._ticked_at = now
+        if stalled > _TICK:
+            # This process was stopped: the others were not silent, nobody listened.
+            self.nodes.excuse(stalled)
+        if now >= self._next_heartbeat:
+            self._send_heartbeat(hello=False)
+        for node_id in self.nodes.silent(now):
+            self._forget(node_id, "silent")
+        self._ask_for_snapshots()
+
+    def _forget(self, node_id: str, why: str) -> None:
+        """Take a node for gone: everything it had leaves by the same path as if it had said so."""
+        if not self.nodes.forget(node_id):
+            return
+        self.is_alone = not len(self.nodes)
+        self.counters.nodes_purged += 1
+        _log.info("node gone", node=node_id, why=why, nodes=len(self.nodes) + 1)
+        self._changed(self.replica.purge(node_id))
+
+    def _changed(self, changes: list[Change]) -> None:
+        if changes and self._handler is not None:
+            self._handler.changed(changes)
+
+    def _ask_for_snapshots(self, *, at_once: bool = False) -> None:
+        for peer in self.nodes.peers():
+            if not peer.is_synced:
+                self._ask_for_snapshot(peer, at_once=at_once)
+
+    def _ask_for_snapshot(self, peer: Peer, *, at_once: bool = False) -> None:
+        now = self._clock.monotonic()
+        if at_once or now - peer.asked_at >= _ASK_AGAIN:
+            peer.asked_at = now
+            self._say(node_topic(peer.node_id), envelope.SYNC, b"")
+
+    def _send_snapshot(self, node_id: str) -> None:
+        self.counters.snapshots_sent += 1
+        for part in self._journal.snapshot():
+            self._say(node_topic(node_id), envelope.SNAPSHOT, encode(part))
+
+    def _send_delta(self, delta: Delta) -> None:
+        self.counters.deltas_sent += 1
+        self._say(EVERYONE, envelope.DELTA, encode(delta))
+
+    def _send_heartbeat(self, *, hello: bool) -> None:
+        self._next_heartbeat = self._clock.monotonic() + self._times.heartbeat_interval
+        hub = self._hub
+        heartbeat = Heartbeat(
+            number=self._journal.number,
+            hello=hello,
+            sent_at=self._clock.now(),
+            host=socket.gethostname(),
+            process=os.getpid(),
+            version=__version__,
+            started_at=self._started_at,
+            connections=sum(hub.connection_count(app_id) for app_id in hub.app_ids()),
+            channels=sum(len(hub.channels(app_id)) for app_id in hub.app_ids()),
+            topics=len(self._interest),
+            lag=self._lag,
+        )
+        self._say(EVERYONE, envelope.HEARTBEAT, encode(heartbeat))
+
+    def _say(self, topic: str, kind: int, rest: bytes) -> None:
+        self._adapter.publish(topic, envelope.header(kind, self.node_id) + rest)
+
+    def _is_needed(self, app_id: str, name: str) -> bool:
+        if name.startswith(SERVER_TO_USER):
+            return self._hub.is_online(app_id, name[len(SERVER_TO_USER) :])
+        return self._hub.channel(app_id, name) is not None

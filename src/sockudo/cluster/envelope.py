@@ -1,0 +1,58 @@
+"""What goes over the bus: a small binary header, then the rest as it is.
+
+    kind (1 byte)   sender's node id (8 bytes)   rest
+
+Of an event the rest is the length of the socket id that must not get it (1 byte, 0 for none), that id, and the frame
+as its receivers write it to their sockets. Of everything else it is MessagePack.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+EVENT: Final = 1
+CACHED_EVENT: Final = 2
+HEARTBEAT: Final = 3
+DELTA: Final = 4
+SNAPSHOT: Final = 5
+SYNC: Final = 6
+GOODBYE: Final = 7
+TERMINATE: Final = 8
+
+ID_BYTES: Final = 8
+HEADER_BYTES: Final = 1 + ID_BYTES
+
+
+def new_node_id() -> str:
+    """Return a random node id: 16 hex digits, new with every start, so that a restarted node is another one."""
+    return os.urandom(ID_BYTES).hex()
+
+
+def header(kind: int, node_id: str) -> bytes:
+    """Return the header of one kind of message of a node."""
+    return bytes([kind]) + bytes.fromhex(node_id)
+
+
+def sender(data: bytes) -> str:
+    """Return the node id of the sender."""
+    return data[1:HEADER_BYTES].hex()
+
+
+def event_rest(frame: bytes, except_id: str | None) -> bytes:
+    """Return what follows the header of an event."""
+    if except_id is None or len(except_id) > 255:
+        # No socket id is that long, so such an id excludes nobody.
+        return b"\0" + frame
+    excluded = except_id.encode("utf-8", "surrogateescape")[:255]
+    return bytes([len(excluded)]) + excluded + frame
+
+
+def parse_event(data: bytes) -> tuple[bytes, str | None]:
+    """Return the frame of an event message and the socket id that must not get it."""
+    start = HEADER_BYTES + 1
+    length = data[HEADER_BYTES]
+    if not length:
+        return data[start:], None
+    end = start + length
+    return data[end:], data[start:end].decode("utf-8", "surrogateescape")

@@ -1,0 +1,23 @@
+"""What a cluster tells the node above it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sockudo.cluster.replica import Change
+
+
+class ClusterHandler(Protocol):
+    """The way back up: called in the event loop, and returns at once."""
+
+    def deliver(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
+        """Hand an event of another node to the subscribers here."""
+
+    def keep(self, app_id: str, name: str, frame: bytes) -> None:
+        """Keep an event of another node as the last one of its cache channel."""
+
+    def changed(self, changes: list[Change]) -> None:
+        """Take note of what has changed on other nodes."""
+
+    def terminate(self, app_id: str, user_id: str) -> None:
+        """End the connections that a user has here."""

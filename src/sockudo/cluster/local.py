@@ -1,0 +1,56 @@
+"""A cluster of one: there is nobody to tell and nothing to learn, and it costs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sockudo.cluster.handler import ClusterHandler
+from sockudo.cluster.replica import Replica
+
+
+class NoPeers:
+    """The `Peers` of a node that is alone by configuration (`adapter.driver = local`)."""
+
+    __slots__ = ("is_alone", "is_healthy", "replica")
+
+    def __init__(self) -> None:
+        self.replica = Replica()
+        self.is_alone = True
+        self.is_healthy = True
+
+    async def start(self, handler: ClusterHandler) -> None:
+        """Do nothing."""
+
+    async def aclose(self) -> None:
+        """Do nothing."""
+
+    def join(self, app_id: str, name: str) -> asyncio.Future[None] | None:
+        """Return None: every event arrives here."""
+
+    def release(self, app_id: str, name: str) -> None:
+        """Do nothing."""
+
+    def publish(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
+        """Do nothing."""
+
+    def publish_cached(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
+        """Do nothing."""
+
+    def terminate(self, app_id: str, user_id: str) -> None:
+        """Do nothing."""
+
+    def connections_changed(self, app_id: str) -> None:
+        """Do nothing."""
+
+    def channel_changed(self, app_id: str, name: str) -> None:
+        """Do nothing."""
+
+    def member_changed(self, app_id: str, name: str, user_id: str, user_info: bytes | None) -> None:
+        """Do nothing."""
+
+    def user_changed(self, app_id: str, user_id: str, *, online: bool) -> None:
+        """Do nothing."""
+
+    def is_owner(self, app_id: str, name: str) -> bool:
+        """Return True: there is no other node."""
+        return True

@@ -1,0 +1,149 @@
+"""Who is alive: heartbeats, and what each node was last heard to have done.
+
+Rules: synchronous, without a clock of its own; every method is told the time (monotonic seconds).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from hashlib import blake2b
+from typing import Final
+
+from sockudo.cluster.state import AppState, ChannelState, Delta, Heartbeat, SnapshotPart
+
+# Deltas that are kept while a snapshot is on its way; with more missing, it is asked for again.
+MAX_BUFFERED: Final = 10_000
+
+
+class Peer:
+    """Another node.
+
+    Attributes:
+        number: of its last delta that the replica has.
+        is_synced: the replica has everything up to `number`; false while a snapshot is on its way.
+        heard_at, asked_at: monotonic seconds.
+        heartbeat: the last one.
+    """
+
+    def __init__(self, node_id: str, now: float) -> None:
+        self.node_id = node_id
+        self.number = 0
+        self.is_synced = False
+        self.heard_at = now
+        self.asked_at = float("-inf")
+        self.heartbeat: Heartbeat | None = None
+        self._parts: dict[int, SnapshotPart] = {}
+        self._buffered: dict[int, Delta] = {}
+
+    def take_delta(self, delta: Delta) -> bool:
+        """Tell whether a delta is the next one, to be applied; others are kept for after the snapshot, or are old.
+
+        A missing one makes the peer unsynced.
+        """
+        if self.is_synced and delta.number == self.number + 1:
+            self.number += 1
+            return True
+        if delta.number > self.number:
+            self.is_synced = False
+            if len(self._buffered) >= MAX_BUFFERED:
+                self._buffered.clear()
+            self._buffered[delta.number] = delta
+        return False
+
+    def take_number(self, number: int) -> None:
+        """Note that the peer has sent deltas up to `number`: if one is missing, the peer is unsynced."""
+        if number > self.number:
+            self.is_synced = False
+
+    def take_part(self, part: SnapshotPart) -> dict[str, AppState] | None:
+        """Take a part of a snapshot; return it whole when this was the last one that was missing."""
+        if any(other.number != part.number or other.parts != part.parts for other in self._parts.values()):
+            self._parts.clear()
+        self._parts[part.part] = part
+        if len(self._parts) < part.parts:
+            return None
+        parts, self._parts = self._parts, {}
+        if part.number < self.number:
+            # Asked for twice, and older than what is known by now.
+            return None
+        self.number, self.is_synced = part.number, True
+        return _merged([parts[index].apps for index in sorted(parts)])
+
+    def next_deltas(self) -> list[Delta]:
+        """Return the kept deltas that follow the snapshot; the peer is unsynced if one is missing among them."""
+        found: list[Delta] = []
+        while (delta := self._buffered.pop(self.number + 1, None)) is not None:
+            self.number += 1
+            found.append(delta)
+        self._buffered = {number: delta for number, delta in self._buffered.items() if number > self.number}
+        if self._buffered:
+            self.is_synced = False
+        return found
+
+
+class Nodes:
+    """The other nodes that are alive."""
+
+    def __init__(self, own_id: str, timeout: float) -> None:
+        self._own_id = own_id
+        self._timeout = timeout
+        self._peers: dict[str, Peer] = {}
+
+    def __len__(self) -> int:
+        return len(self._peers)
+
+    def peers(self) -> Collection[Peer]:
+        """Return the nodes that are alive."""
+        return self._peers.values()
+
+    def heard(self, node_id: str, now: float) -> tuple[Peer, bool]:
+        """Note a sign of life; return the node, and whether it is new."""
+        peer = self._peers.get(node_id)
+        if peer is None:
+            peer = self._peers[node_id] = Peer(node_id, now)
+            return peer, True
+        peer.heard_at = now
+        return peer, False
+
+    def known(self, node_id: str) -> Peer | None:
+        """Return a node that is alive, or None."""
+        return self._peers.get(node_id)
+
+    def forget(self, node_id: str) -> bool:
+        """Forget a node that has left; tell whether it was known."""
+        return self._peers.pop(node_id, None) is not None
+
+    def silent(self, now: float) -> list[str]:
+        """Return the nodes not heard of for longer than the timeout."""
+        return [peer.node_id for peer in self._peers.values() if now - peer.heard_at > self._timeout]
+
+    def excuse(self, seconds: float) -> None:
+        """Take back seconds of silence during which this node itself was not running."""
+        for peer in self._peers.values():
+            peer.heard_at += seconds
+
+    def owner(self, app_id: str, name: str) -> str:
+        """Return the live node that speaks for a channel: rendezvous hashing, the same on every node.
+
+        When a node comes or goes, only the channels that it gets or had change their owner.
+        """
+        key = f"{app_id}/{name}".encode()
+        return max((self._own_id, *self._peers), key=lambda node_id: _weight(node_id, key))
+
+
+def _weight(node_id: str, key: bytes) -> bytes:
+    return blake2b(key, digest_size=8, key=node_id.encode()).digest() + node_id.encode()
+
+
+def _merged(parts: list[dict[str, AppState]]) -> dict[str, AppState]:
+    """Join the parts of a snapshot; a channel with many members may be spread over several."""
+    whole: dict[str, AppState] = {}
+    for part in parts:
+        for app_id, state in part.items():
+            into = whole.setdefault(app_id, AppState(state.connections, {}, [], []))
+            into.online.extend(state.online)
+            for name, channel in state.channels.items():
+                known = into.channels.get(name)
+                joined = channel.joined if known is None else known.joined | channel.joined
+                into.channels[name] = ChannelState(channel.count, joined, [])
+    return whole

@@ -1,0 +1,67 @@
+"""The rest of the cluster, as the node sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from sockudo.cluster.handler import ClusterHandler
+from sockudo.cluster.replica import Replica
+
+
+class Peers(Protocol):
+    """What a node tells the others and learns from them; of nobody else (`cluster.local`) all of it does nothing.
+
+    Attributes:
+        replica: what the others have.
+        is_alone: no other node is known, so that nothing need be said.
+    """
+
+    replica: Replica
+    is_alone: bool
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the bus can be reached."""
+        ...
+
+    async def start(self, handler: ClusterHandler) -> None:
+        """Join the others and learn what they have.
+
+        Raises:
+            DriverError: the bus cannot be used.
+        """
+
+    async def aclose(self) -> None:
+        """Say goodbye and leave; safe to call again."""
+
+    def join(self, app_id: str, name: str) -> asyncio.Future[None] | None:
+        """See to it that events of a channel arrive here: None where they do, else a future for when they will."""
+
+    def release(self, app_id: str, name: str) -> None:
+        """Note that the last subscriber of a channel here is gone."""
+
+    def publish(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
+        """Send an event to the nodes that have subscribers of its channel."""
+
+    def publish_cached(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
+        """Send an event of a cache channel to every node, to be kept there."""
+
+    def terminate(self, app_id: str, user_id: str) -> None:
+        """End the connections that a user has on other nodes."""
+
+    def connections_changed(self, app_id: str) -> None:
+        """Tell that a connection has come or gone here."""
+
+    def channel_changed(self, app_id: str, name: str) -> None:
+        """Tell that a channel has more or fewer subscribers here."""
+
+    def member_changed(self, app_id: str, name: str, user_id: str, user_info: bytes | None) -> None:
+        """Tell that a user has come to a presence channel here, or has left it (None)."""
+
+    def user_changed(self, app_id: str, user_id: str, *, online: bool) -> None:
+        """Tell that a user has signed in here, or is gone from here."""
+
+    def is_owner(self, app_id: str, name: str) -> bool:
+        """Tell whether this node speaks for a channel to the outside."""
+        ...

@@ -1,0 +1,225 @@
+"""What the other nodes have: counts, members and online users, merged, so that every question is a local read.
+
+Rules: synchronous; a step returns what changed in the merged view of the OTHERS as values. Whether that is news to the
+clients of this node depends on what this node has itself, which is for the caller to compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import NamedTuple
+
+from sockudo.cluster.state import AppState, ChannelState
+from sockudo.pusher.events import roster_entry, roster_id
+
+
+class Kind(Enum):
+    """What has changed among the others."""
+
+    MEMBER_ADDED = "member_added"
+    MEMBER_REMOVED = "member_removed"
+    COUNT = "count"
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+class Change(NamedTuple):
+    """One change among the others.
+
+    Attributes:
+        name: a channel; of ONLINE and OFFLINE a user id.
+        user_id: of MEMBER_ADDED and MEMBER_REMOVED.
+        user_info: JSON, of MEMBER_ADDED.
+    """
+
+    kind: Kind
+    app_id: str
+    name: str
+    user_id: str = ""
+    user_info: bytes = b"{}"
+
+
+class RemoteChannel:
+    """A channel as far as it is on other nodes.
+
+    Attributes:
+        counts: subscribers by node.
+        count: their sum.
+        members: user id -> node -> info (JSON).
+        ids, entries: the members as pieces of a roster (see `pusher.events.presence_roster`).
+    """
+
+    __slots__ = ("count", "counts", "entries", "ids", "members")
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.count = 0
+        self.members: dict[str, dict[str, bytes]] = {}
+        self.ids: dict[str, bytes] = {}
+        self.entries: dict[str, bytes] = {}
+
+    def set_count(self, node_id: str, count: int) -> bool:
+        """Note how many subscribers a node has; tell whether that is new."""
+        before = self.counts.get(node_id, 0)
+        self.count += count - before
+        if count:
+            self.counts[node_id] = count
+        else:
+            self.counts.pop(node_id, None)
+        return count != before
+
+    def add(self, node_id: str, user_id: str, user_info: bytes) -> bool:
+        """Note a member on a node; tell whether no other node had it."""
+        nodes = self.members.setdefault(user_id, {})
+        nodes[node_id] = user_info
+        if len(nodes) > 1 or user_id in self.ids:
+            return False
+        self.ids[user_id] = roster_id(user_id)
+        self.entries[user_id] = roster_entry(user_id, user_info)
+        return True
+
+    def remove(self, node_id: str, user_id: str) -> bool:
+        """Forget a member on a node; tell whether it is on no other node."""
+        nodes = self.members.get(user_id)
+        if nodes is None or nodes.pop(node_id, None) is None or nodes:
+            return False
+        del self.members[user_id], self.ids[user_id], self.entries[user_id]
+        return True
+
+
+class RemoteApp:
+    """An app as far as it is on other nodes."""
+
+    __slots__ = ("channels", "connections", "online")
+
+    def __init__(self) -> None:
+        self.connections: dict[str, int] = {}
+        self.channels: dict[str, RemoteChannel] = {}
+        self.online: dict[str, set[str]] = {}
+
+
+class Replica:
+    """Everything that is known of the other nodes."""
+
+    def __init__(self) -> None:
+        self._apps: dict[str, RemoteApp] = {}
+
+    # Reading
+
+    def channel(self, app_id: str, name: str) -> RemoteChannel | None:
+        """Return a channel that other nodes have, or None."""
+        app = self._apps.get(app_id)
+        return None if app is None else app.channels.get(name)
+
+    def channels(self, app_id: str) -> Iterable[str]:
+        """Return the names of the channels that other nodes have."""
+        app = self._apps.get(app_id)
+        return () if app is None else app.channels
+
+    def connection_count(self, app_id: str) -> int:
+        """Return how many connections of an app other nodes have."""
+        app = self._apps.get(app_id)
+        return 0 if app is None else sum(app.connections.values())
+
+    def is_online(self, app_id: str, user_id: str) -> bool:
+        """Tell whether a user is signed in on another node."""
+        app = self._apps.get(app_id)
+        return app is not None and user_id in app.online
+
+    def has_member(self, app_id: str, name: str, user_id: str) -> bool:
+        """Tell whether a user is on a presence channel on another node."""
+        channel = self.channel(app_id, name)
+        return channel is not None and user_id in channel.members
+
+    # Changing
+
+    def apply(self, node_id: str, apps: dict[str, AppState]) -> list[Change]:
+        """Merge a delta of a node."""
+        changes: list[Change] = []
+        for app_id, state in apps.items():
+            app = self._apps.setdefault(app_id, RemoteApp())
+            app.connections[node_id] = state.connections
+            for name, channel_state in state.channels.items():
+                changes += self._apply_channel(node_id, app_id, app, name, channel_state)
+            changes += [
+                Change(Kind.ONLINE, app_id, user_id) for user_id in state.online if _add(app.online, user_id, node_id)
+            ]
+            changes += [
+                Change(Kind.OFFLINE, app_id, user_id)
+                for user_id in state.offline
+                if _discard(app.online, user_id, node_id)
+            ]
+            self._drop_if_empty(app_id, app, node_id)
+        return changes
+
+    def replace(self, node_id: str, apps: dict[str, AppState]) -> list[Change]:
+        """Take a snapshot of a node in place of what was known of it; what is the same in both is no change."""
+        return self.apply(node_id, dict(self._differences(node_id, apps)))
+
+    def purge(self, node_id: str) -> list[Change]:
+        """Forget a node."""
+        return self.replace(node_id, {})
+
+    def _differences(self, node_id: str, apps: dict[str, AppState]) -> Iterator[tuple[str, AppState]]:
+        """Yield the delta that leads from what is known of a node to its snapshot."""
+        for app_id in {*self._apps, *apps}:
+            app = self._apps.get(app_id) or RemoteApp()
+            state = apps.get(app_id) or AppState()
+            channels = dict(state.channels)
+            for name, channel in app.channels.items():
+                if node_id in channel.counts or any(node_id in nodes for nodes in channel.members.values()):
+                    new = channels.get(name) or ChannelState()
+                    gone = [
+                        user_id
+                        for user_id, nodes in channel.members.items()
+                        if node_id in nodes and user_id not in new.joined
+                    ]
+                    channels[name] = ChannelState(new.count, new.joined, gone)
+            online = set(state.online)
+            offline = [user_id for user_id, nodes in app.online.items() if node_id in nodes and user_id not in online]
+            yield app_id, AppState(state.connections, channels, state.online, offline)
+
+    def _apply_channel(self, node_id: str, app_id: str, app: RemoteApp, name: str, state: ChannelState) -> list[Change]:
+        channel = app.channels.get(name)
+        if channel is None:
+            channel = app.channels[name] = RemoteChannel()
+        changes = [
+            Change(Kind.MEMBER_ADDED, app_id, name, user_id, user_info)
+            for user_id, user_info in state.joined.items()
+            if channel.add(node_id, user_id, user_info)
+        ]
+        changes += [
+            Change(Kind.MEMBER_REMOVED, app_id, name, user_id)
+            for user_id in state.left
+            if channel.remove(node_id, user_id)
+        ]
+        if channel.set_count(node_id, state.count):
+            changes.append(Change(Kind.COUNT, app_id, name))
+        if not channel.counts and not channel.members:
+            del app.channels[name]
+        return changes
+
+    def _drop_if_empty(self, app_id: str, app: RemoteApp, node_id: str) -> None:
+        if not app.connections.get(node_id):
+            app.connections.pop(node_id, None)
+        if not (app.connections or app.channels or app.online):
+            del self._apps[app_id]
+
+
+def _add(nodes_of: dict[str, set[str]], user_id: str, node_id: str) -> bool:
+    nodes = nodes_of.setdefault(user_id, set())
+    is_first = not nodes
+    nodes.add(node_id)
+    return is_first
+
+
+def _discard(nodes_of: dict[str, set[str]], user_id: str, node_id: str) -> bool:
+    nodes = nodes_of.get(user_id)
+    if nodes is None or node_id not in nodes:
+        return False
+    nodes.discard(node_id)
+    if nodes:
+        return False
+    del nodes_of[user_id]
+    return True

@@ -1,0 +1,65 @@
+"""What other nodes do, told to the clients of this one."""
+
+from __future__ import annotations
+
+from sockudo.cluster.replica import Change, Kind
+from sockudo.node.cached_events import CachedEvents
+from sockudo.node.node import Node
+from sockudo.pusher.channels import SERVER_TO_USER
+from sockudo.pusher.events import member_added, member_removed
+from sockudo.rfc6455.frames import payload_of, text_frame
+
+
+class RemoteEvents:
+    """The `ClusterHandler` of a node. A change among the others is news here only if this node has no part in it."""
+
+    def __init__(self, node: Node, cached_events: CachedEvents) -> None:
+        self._node = node
+        self._cached_events = cached_events
+
+    def deliver(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
+        """Hand an event of another node to the subscribers here, as it came."""
+        # hot path
+        if name.startswith(SERVER_TO_USER):
+            self._node.hub.deliver_to_user(app_id, name[len(SERVER_TO_USER) :], frame, except_id)
+        else:
+            self._node.hub.deliver(app_id, name, frame, except_id)
+
+    def keep(self, app_id: str, name: str, frame: bytes) -> None:
+        """Keep an event of another node as the last one of its cache channel."""
+        self._cached_events.keep(app_id, name, payload_of(frame))
+
+    def terminate(self, app_id: str, user_id: str) -> None:
+        """End the connections that a user has here."""
+        self._node.terminate_here(app_id, user_id)
+
+    def changed(self, changes: list[Change]) -> None:
+        """Tell the clients here of what has changed on other nodes."""
+        for change in changes:
+            if change.kind in (Kind.ONLINE, Kind.OFFLINE):
+                self._user_changed(change)
+            else:
+                self._channel_changed(change)
+
+    def _channel_changed(self, change: Change) -> None:
+        hub = self._node.hub
+        channel = hub.channel(change.app_id, change.name)
+        if channel is None:
+            return
+        if change.kind is Kind.COUNT:
+            self._node.announcer.count_changed(change.app_id, channel)
+        elif channel.members is not None and change.user_id not in channel.members:
+            if change.kind is Kind.MEMBER_ADDED:
+                payload = member_added(change.name, change.user_id, change.user_info)
+            else:
+                payload = member_removed(change.name, change.user_id)
+            channel.broadcast(text_frame(payload))
+            hub.flusher.wake()
+
+    def _user_changed(self, change: Change) -> None:
+        if self._node.hub.is_online(change.app_id, change.name):
+            return
+        if change.kind is Kind.ONLINE:
+            self._node.watchlist.came_online(change.app_id, change.name)
+        else:
+            self._node.watchlist.went_offline(change.app_id, change.name)
