@@ -34,7 +34,7 @@ PUBLISHING: Final = TriggerLimits(
 def make_app(**changes: Any) -> App:
     """Return an app with client events on, and everything else as an app has it by default."""
     secret = changes.pop("secret", SECRET)
-    values = {"id": APP_ID, "key": KEY, "publishing": PUBLISHING, "enable_client_messages": True}
+    values: dict[str, Any] = {"id": APP_ID, "key": KEY, "publishing": PUBLISHING, "enable_client_messages": True}
     return App(signer=Signer(secret), **(values | changes))
 
 
