@@ -27,6 +27,7 @@ from sockudo.clock import Clock, LoopClock
 from sockudo.cluster.base import Adapter
 from sockudo.cluster.cluster import Cluster, ClusterTimes
 from sockudo.cluster.local import NoPeers
+from sockudo.cluster.peers import Peers
 from sockudo.config.app import AppSettings
 from sockudo.config.model import Settings
 from sockudo.config.rate_limiter import ApiRateLimit, WebSocketRateLimit
@@ -39,6 +40,7 @@ from sockudo.node.memory import MemoryGauge
 from sockudo.node.node import Node
 from sockudo.node.publisher import Publisher
 from sockudo.node.queries import Queries
+from sockudo.node.remote_events import RemoteEvents
 from sockudo.node.session import Session
 from sockudo.node.subscriptions import Subscriptions
 from sockudo.pusher.signatures import Signer
@@ -56,6 +58,7 @@ from sockudo.server.websocket import WebSocketContext
 _log = get_logger("sockudo")
 
 _KILOBYTE = 1024
+_DEFAULT_TIMES = ClusterTimes()
 _MEGABYTE = 1024 * 1024
 
 
@@ -99,19 +102,37 @@ class Assembly:
     server: Server
     node: Node
     front: Front
+    remote_events: RemoteEvents
+
+    async def start(self) -> list[tuple[str, int]]:
+        """Join the cluster, then listen; return the addresses.
+
+        Raises:
+            DriverError: the bus cannot be used.
+            OSError: the address cannot be had.
+        """
+        await self.node.peers.start(self.remote_events)
+        return await self.server.start()
+
+    async def stop(self) -> None:
+        """Drop what is left, and leave the cluster."""
+        await self.server.stop()
+        await self.node.peers.aclose()
 
 
-def assemble(settings: Settings, clock: Clock) -> Assembly:
-    """Put a server together; nothing is started, and no socket is open."""
+def assemble(
+    settings: Settings, clock: Clock, adapter: Adapter | None = None, times: ClusterTimes = _DEFAULT_TIMES
+) -> Assembly:
+    """Put a server together; nothing is started, and no socket is open.
+
+    Args:
+        adapter: how to reach the other nodes; None for a node that is alone.
+    """
     apps = MemoryAppManager(app_from_settings(app, settings) for app in settings.apps)
     hub = Hub(Flusher(clock.call_soon))
     memory = MemoryGauge(settings.http_api.accept_traffic.memory_threshold, clock)
-    limits = NodeLimits(
-        activity_timeout=settings.activity_timeout,
-        user_authentication_timeout=settings.user_authentication_timeout,
-        cache_ttl=settings.channel_limits.cache_ttl,
-    )
-    peers = NoPeers() if adapter is None else Cluster(hub, adapter, clock, times)
+    limits = _node_limits(settings)
+    peers: Peers = NoPeers() if adapter is None else Cluster(hub, adapter, clock, times)
     node = Node(hub, apps, peers, limits, clock, memory)
     cache = MemoryCache(settings.cache.memory.max_capacity, clock) if settings.cache.driver == "memory" else NoCache()
     cached_events = CachedEvents(cache, limits.cache_ttl)
@@ -150,7 +171,15 @@ def assemble(settings: Settings, clock: Clock) -> Assembly:
         max_body_bytes=settings.http_api.request_limit_in_mb * _MEGABYTE,
         needs_peer=settings.rate_limiter.enabled,
     )
-    return Assembly(Server(front, node, settings.host, settings.port), node, front)
+    return Assembly(Server(front, node, settings.host, settings.port), node, front, RemoteEvents(node, cached_events))
+
+
+def _node_limits(settings: Settings) -> NodeLimits:
+    return NodeLimits(
+        activity_timeout=settings.activity_timeout,
+        user_authentication_timeout=settings.user_authentication_timeout,
+        cache_ttl=settings.channel_limits.cache_ttl,
+    )
 
 
 def _cors(settings: Settings) -> Cors:
@@ -195,13 +224,13 @@ async def _serve(settings: Settings, on_start: Callable[[list[tuple[str, int]]],
         loop.add_signal_handler(number, signals.put_nowait, number)
     clock = LoopClock(loop)
     assembly = assemble(settings, clock)
-    addresses = await assembly.server.start()
+    addresses = await assembly.start()
     _settle_memory()
     on_start(addresses)
     number = await signals.get()
     _log.info("shutting down", signal=number.name, grace_period=settings.shutdown_grace_period)
     await _drain_unless_hurried(assembly.server, settings.shutdown_grace_period, signals)
-    await assembly.server.stop()
+    await assembly.stop()
     _log.info("stopped")
     return 0
 

@@ -7,6 +7,7 @@ of another version must not be able to bring this one down.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 from dataclasses import dataclass
@@ -84,6 +85,8 @@ class Cluster:
         self._ticked_at = clock.monotonic()
         self._timer: Handle | None = None
         self._lag = 0.0
+        # Set when what is known of the others has changed.
+        self._news = asyncio.Event()
         self._event_header = envelope.header(envelope.EVENT, self.node_id)
         self._plain_event_header = self._event_header + b"\0"
         self._own_id = bytes.fromhex(self.node_id)
@@ -119,9 +122,11 @@ class Cluster:
 
     async def _synced(self) -> None:
         """Wait until everything is known that the nodes alive have."""
-        deadline = self._clock.monotonic() + _SYNC_TIMEOUT
-        while any(not peer.is_synced for peer in self.nodes.peers()) and self._clock.monotonic() < deadline:
-            await asyncio.sleep(0.02)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SYNC_TIMEOUT):
+                while any(not peer.is_synced for peer in self.nodes.peers()):
+                    self._news.clear()
+                    await self._news.wait()
 
     # What the node says
 
@@ -260,6 +265,7 @@ class Cluster:
         if apps is None:
             return
         self.counters.snapshots_received += 1
+        self._news.set()
         changes = self.replica.replace(peer.node_id, apps)
         for delta in peer.next_deltas():
             changes += self.replica.apply(peer.node_id, delta.apps)
@@ -306,6 +312,7 @@ class Cluster:
         if not self.nodes.forget(node_id):
             return
         self.is_alone = not len(self.nodes)
+        self._news.set()
         self.counters.nodes_purged += 1
         _log.info("node gone", node=node_id, why=why, nodes=len(self.nodes) + 1)
         self._changed(self.replica.purge(node_id))

@@ -29,7 +29,7 @@ class Session:
         self._publisher = publisher
 
     def receive(self, connection: Connection, payload: bytes) -> None:
-        """Carry out one message, UTF-8 JSON; whatever is wrong with it is told to its sender only.
+        """Carry out one message; whatever is wrong with it is told to its sender only.
 
         While an earlier message of the connection waits for the cluster, the later ones wait behind it.
         """

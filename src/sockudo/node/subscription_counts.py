@@ -46,7 +46,9 @@ class SubscriptionCounts:
         if not self._held:
             self._clock.call_later(INTERVAL, self._release)
         self._held[key] = self._clock.monotonic() + INTERVAL
-        self._hub.deliver(app_id, name, text_frame(subscription_count(name, self._view.subscription_count(app_id, name))))
+        self._hub.deliver(
+            app_id, name, text_frame(subscription_count(name, self._view.subscription_count(app_id, name)))
+        )
 
     def _release(self) -> None:
         now = self._clock.monotonic()
