@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from itertools import cycle
 from typing import Any, Final, Protocol
 
+from sockudo.cluster.memory import MemoryBus
 from tests.support.server import running_server
 
 
@@ -38,4 +39,15 @@ async def _one_node(*apps: Mapping[str, Any], speed: float = 1, **changes: Any) 
         yield Nodes(server.port)
 
 
-TOPOLOGIES: Final[Mapping[str, Serve]] = {"one node": _one_node}
+@contextlib.asynccontextmanager
+async def _three_nodes(*apps: Mapping[str, Any], speed: float = 1, **changes: Any) -> AsyncIterator[Nodes]:
+    bus = MemoryBus()
+    async with contextlib.AsyncExitStack() as stack:
+        servers = [
+            await stack.enter_async_context(running_server(*apps, speed=speed, adapter=bus.adapter(), **changes))
+            for _ in range(3)
+        ]
+        yield Nodes(*(server.port for server in servers))
+
+
+TOPOLOGIES: Final[Mapping[str, Serve]] = {"one node": _one_node, "three nodes": _three_nodes}

@@ -17,8 +17,13 @@ from typing import Any
 
 from sockudo.bootstrap import Assembly, assemble
 from sockudo.clock import LoopClock
+from sockudo.cluster.base import Adapter
+from sockudo.cluster.cluster import ClusterTimes
 from sockudo.config.model import Settings
 from tests.support.fast_clock import FastClock
+
+# Nodes of a test notice soon that another is gone, and tell at once what a test asks another node for.
+_QUICK = ClusterTimes(heartbeat_interval=0.3, node_timeout=1.5, delta_interval=0, introduction=0.01)
 
 APP_ID, KEY, SECRET = "app-id", "app-key", "app-secret"
 
@@ -43,11 +48,13 @@ class RunningServer:
 
 
 @contextlib.asynccontextmanager
-async def running_server(*apps: Mapping[str, Any], speed: float = 1, **changes: Any) -> AsyncIterator[RunningServer]:
+async def running_server(
+    *apps: Mapping[str, Any], speed: float = 1, adapter: Adapter | None = None, **changes: Any
+) -> AsyncIterator[RunningServer]:
     """Run a server in this event loop, with a clock `speed` times as fast; other arguments as for `settings`."""
     loop = asyncio.get_running_loop()
     clock = LoopClock(loop) if speed == 1 else FastClock(loop, speed)
-    assembly = assemble(settings(*apps, **changes), clock)
+    assembly = assemble(settings(*apps, **changes), clock, adapter, _QUICK)
     ((_, port),) = await assembly.start()
     try:
         yield RunningServer(port, assembly)

@@ -32,8 +32,6 @@ from sockudo.pusher.channels import SERVER_TO_USER
 
 _log = get_logger("sockudo.cluster")
 
-# How long a new node waits for the others to introduce themselves before it serves.
-_INTRODUCTION: Final = 0.3
 _SYNC_TIMEOUT: Final = 5.0
 # A snapshot that has not come by then is asked for again.
 _ASK_AGAIN: Final = 2.0
@@ -44,10 +42,19 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class ClusterTimes:
-    """Seconds: how often a node gives a sign of life, and after which silence it is taken for dead."""
+    """Seconds.
+
+    Attributes:
+        heartbeat_interval: how often a node gives a sign of life.
+        node_timeout: after which silence it is taken for dead.
+        delta_interval: how often at most it tells what has changed.
+        introduction: how long a new node waits for the others to introduce themselves before it serves.
+    """
 
     heartbeat_interval: float = 10.0
     node_timeout: float = 30.0
+    delta_interval: float = 0.005
+    introduction: float = 0.3
 
 
 @dataclass(slots=True)
@@ -79,7 +86,7 @@ class Cluster:
         self._times = times
         self._handler: ClusterHandler | None = None
         self._interest = Interest(adapter, clock, self._is_needed)
-        self._journal = Journal(hub, clock, self._send_delta)
+        self._journal = Journal(hub, clock, times.delta_interval, self._send_delta)
         self._started_at = clock.now()
         self._next_heartbeat = 0.0
         self._ticked_at = clock.monotonic()
@@ -108,7 +115,7 @@ class Cluster:
                 await joined
         self._send_heartbeat(hello=True)
         self._tick()
-        await asyncio.sleep(_INTRODUCTION)
+        await asyncio.sleep(self._times.introduction)
         await self._synced()
 
     async def aclose(self) -> None:

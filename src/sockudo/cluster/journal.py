@@ -1,19 +1,17 @@
-"""This node's own changes: gathered for a few milliseconds, numbered, and told to the others as deltas.
+"""This node's own changes: numbered, and told to the others as deltas.
 
+A change after a quiet moment is told at the end of the tick; those that follow within a few milliseconds are gathered.
 Counts are read from the hub when a delta is made, so that a channel that many join in a moment is told of once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
 
 from sockudo.clock import Clock
 from sockudo.cluster.state import PART_BYTES, AppState, ChannelState, Delta, SnapshotPart
 from sockudo.hub.channel import Channel
 from sockudo.hub.hub import Hub
-
-DELAY: Final = 0.005
 
 
 class _Pending:
@@ -35,9 +33,11 @@ class Journal:
         number: of the last delta sent; 0 before the first.
     """
 
-    def __init__(self, hub: Hub, clock: Clock, send: Callable[[Delta], None]) -> None:
+    def __init__(self, hub: Hub, clock: Clock, interval: float, send: Callable[[Delta], None]) -> None:
         self._hub = hub
         self._clock = clock
+        self._interval = interval
+        self._sent_at = float("-inf")
         self._send = send
         self._pending: dict[str, _Pending] = {}
         self.number = 0
@@ -66,6 +66,7 @@ class Journal:
             return
         pending, self._pending = self._pending, {}
         self.number += 1
+        self._sent_at = self._clock.monotonic()
         self._send(Delta(self.number, {app_id: self._state(app_id, app) for app_id, app in pending.items()}))
 
     def snapshot(self) -> list[SnapshotPart]:
@@ -76,7 +77,11 @@ class Journal:
 
     def _app(self, app_id: str) -> _Pending:
         if not self._pending:
-            self._clock.call_later(DELAY, self.flush)
+            wait = self._sent_at + self._interval - self._clock.monotonic()
+            if wait > 0:
+                self._clock.call_later(wait, self.flush)
+            else:
+                self._clock.call_soon(self.flush)
         pending = self._pending.get(app_id)
         if pending is None:
             pending = self._pending[app_id] = _Pending()

@@ -99,10 +99,11 @@ class Subscriptions:
         watchlist.unwatch(connection)
         came_online = self._node.hub.sign_in(connection, user)
         connection.authorised = True
-        watchlist.watch(connection)
-        connection.send(text_frame(events.signin_success(command.user_data)))
+        # Before it is a watcher itself: who watches himself is told once, with all others.
         if came_online and previous is None:
             self._node.announcer.signed_in(connection, user.user_id)
+        watchlist.watch(connection)
+        connection.send(text_frame(events.signin_success(command.user_data)))
         return None
 
     def _join_own_user_channel(self, connection: Connection, name: str) -> None:
