@@ -109,18 +109,18 @@ test("a user's connections are terminated", async (t) => {
 test('errors have the statuses that the documentation names, and a JSON body', async () => {
   const name = unique('public');
   const cases = [
-    [401, backend({ secret: 'wrong' }).trigger(name, 'event', {})],
-    [401, backend({ key: 'wrong' }).trigger(name, 'event', {})],
-    [404, backend({ appId: '999' }).trigger(name, 'event', {})],
-    [403, backend({ appId: told('TEST_DISABLED_ID'), key: told('TEST_DISABLED_KEY') }).trigger(name, 'event', {})],
-    [413, api.trigger(name, 'event', 'x'.repeat(200 * 1024))],
-    [400, api.triggerBatch(Array.from({ length: 11 }, () => ({ channel: name, name: 'event', data: '' })))],
-    [400, api.get({ path: `/channels/${name}/users` })],
-    [400, api.get({ path: '/channels', params: { info: 'user_count' } })],
-    [404, api.get({ path: '/no-such-path' })],
+    [401, () => backend({ secret: 'wrong' }).trigger(name, 'event', {})],
+    [401, () => backend({ key: 'wrong' }).trigger(name, 'event', {})],
+    [404, () => backend({ appId: '999' }).trigger(name, 'event', {})],
+    [403, () => backend({ appId: told('TEST_DISABLED_ID'), key: told('TEST_DISABLED_KEY') }).trigger(name, 'event', {})],
+    [413, () => api.trigger(name, 'event', 'x'.repeat(200 * 1024))],
+    [400, () => api.triggerBatch(Array.from({ length: 11 }, () => ({ channel: name, name: 'event', data: '' })))],
+    [400, () => api.get({ path: `/channels/${name}/users` })],
+    [400, () => api.get({ path: '/channels', params: { info: 'user_count' } })],
+    [404, () => api.get({ path: '/no-such-path' })],
   ];
-  for (const [index, [status, answer]] of cases.entries()) {
-    const error = await answer.then(
+  for (const [index, [status, call]] of cases.entries()) {
+    const error = await call().then(
       () => assert.fail(`case ${index} was not refused`),
       (problem) => problem,
     );
