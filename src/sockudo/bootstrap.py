@@ -144,6 +144,7 @@ def assemble(settings: Settings, clock: Clock) -> Assembly:
         throttle=socket_throttle,
         path_prefix=settings.path_prefix,
         max_body_bytes=settings.http_api.request_limit_in_mb * _MEGABYTE,
+        needs_peer=settings.rate_limiter.enabled,
     )
     return Assembly(Server(front, node, settings.host, settings.port), node, front)
 

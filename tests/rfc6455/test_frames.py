@@ -116,7 +116,9 @@ def test_5_2_a_payload_of_any_length_is_read(size: int, key: bytes, opcode: int)
     assert read(masked_frame(opcode, payload, key=key)) == [(opcode, payload)]
 
 
-@pytest.mark.parametrize(("size", "bits"), [(0, 16), (125, 16), (0, 64), (125, 64), (126, 64), (65535, 64)])
+@pytest.mark.parametrize(
+    ("size", "bits"), [(0, 16), (124, 16), (125, 16), (0, 64), (119, 64), (125, 64), (126, 64), (65535, 64)]
+)
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
 def test_5_2_a_length_in_more_bytes_than_needed_fails_the_connection(opcode: int, size: int, bits: int) -> None:
     assert violation(masked_frame(opcode, b"x" * size, length_bits=bits)) == 1002
@@ -378,6 +380,15 @@ def test_5_6_a_binary_message_may_hold_any_bytes() -> None:
     every_byte = bytes(range(256))
     assert read(masked_frame(BINARY, every_byte)) == [(BINARY, every_byte)]
     assert read(masked_frame(BINARY, b"\xc3", fin=False), masked_frame(CONTINUATION, b"(")) == [(BINARY, b"\xc3(")]
+
+
+def test_5_6_a_binary_message_may_hold_any_bytes_after_fragments_of_text() -> None:
+    reader = FrameReader(LIMIT)
+    stream = (
+        masked_frame(TEXT, b"a", fin=False) + masked_frame(CONTINUATION, b"b") + masked_frame(BINARY, b"", fin=False)
+    )
+    assert reader.feed(stream) == [(TEXT, b"ab")]
+    assert reader.feed(masked_frame(CONTINUATION, b"\xff")) == [(BINARY, b"\xff")]
 
 
 def test_5_6_a_text_message_may_hold_any_character() -> None:

@@ -29,6 +29,7 @@ class Front:
         throttle: Throttle | None,
         path_prefix: str,
         max_body_bytes: int,
+        needs_peer: bool,
     ) -> None:
         self._routes = routes
         self._throttle = throttle
@@ -38,6 +39,7 @@ class Front:
         self.timeouts: Timeouts = websockets.timeouts
         self.max_body_bytes = max_body_bytes
         self.is_draining = False
+        self.needs_peer = needs_peer
         self.http_connections: set[HttpProtocol] = set()
 
     def protocol(self) -> HttpProtocol:

@@ -19,6 +19,9 @@ from sockudo.server.timeouts import BODY_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT, Ti
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 
+# Answers that are gathered at most, so that a peer that does not read is noticed between two of them.
+_MAX_OUT: Final = 16
+
 
 class Service(Protocol):
     """What answers the requests of a socket."""
@@ -27,6 +30,8 @@ class Service(Protocol):
     timeouts: Timeouts
     max_body_bytes: int
     is_draining: bool
+    # Whether anybody asks for `Request.peer`, which costs a system call a socket.
+    needs_peer: bool
 
     def handle(self, request: Request) -> Response:
         """Answer a request."""
@@ -55,6 +60,7 @@ class HttpProtocol(asyncio.Protocol):
         "_headers",
         "_is_ended",
         "_is_paused",
+        "_out",
         "_parser",
         "_peer",
         "_service",
@@ -70,6 +76,8 @@ class HttpProtocol(asyncio.Protocol):
         self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._successor: asyncio.Protocol | None = None
         self._waiting: deque[tuple[Request, bool]] | None = None
+        # Answers to the requests of one read, which leave in one write.
+        self._out: list[bytes] = []
         self._is_paused = False
         self._is_ended = False
         self._peer: str | None = None
@@ -90,8 +98,9 @@ class HttpProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are not instances of asyncio's class.
         self._transport = cast(asyncio.Transport, transport)
-        peer = transport.get_extra_info("peername")
-        self._peer = peer[0] if isinstance(peer, tuple) else None
+        if self._service.needs_peer:
+            peer = transport.get_extra_info("peername")
+            self._peer = peer[0] if isinstance(peer, tuple) else None
         self._service.opened(self)
         self._expire_in(HEAD_TIMEOUT)
 
@@ -100,6 +109,11 @@ class HttpProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         # hot path
+        self._parse(data)
+        if self._out:
+            self._send()
+
+    def _parse(self, data: bytes) -> None:
         parser = self._parser
         if parser is None or self._is_ended:
             return
@@ -133,6 +147,7 @@ class HttpProtocol(asyncio.Protocol):
         waiting = self._waiting
         while waiting and not self._is_paused and not self._is_ended:
             self._answer(*waiting.popleft())
+            self._send()
         if not self._is_paused and not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -178,7 +193,7 @@ class HttpProtocol(asyncio.Protocol):
                 if len(value) > 18 or int(value) > self._service.max_body_bytes:
                     self._refuse_body()
             elif size == 6 and name.lower() == b"expect" and value.lower() == b"100-continue":
-                self._transport.write(CONTINUE)
+                self._out.append(CONTINUE)
         if hosts != 1 and self._version() == "1.1":
             # RFC 9112, section 3.2
             self._stop(error_response(400, "Invalid HTTP request: there must be exactly one Host header"))
@@ -208,13 +223,16 @@ class HttpProtocol(asyncio.Protocol):
             self._peer,
         )
         keep_alive = parser.should_keep_alive()
-        if parser.should_upgrade():
+        is_waiting = self._is_paused or self._waiting
+        if parser.should_upgrade() and not is_waiting:
+            # What was asked before is answered before.
+            self._send()
             upgraded = self._service.upgrade(request, self._version(), self._transport)
             if not isinstance(upgraded, Response):
                 self._successor = upgraded
                 return
             self._write(upgraded, request.method, keep_alive)
-        elif self._is_paused or self._waiting:
+        elif is_waiting:
             if self._waiting is None:
                 self._waiting = deque()
             self._waiting.append((request, keep_alive))
@@ -231,9 +249,17 @@ class HttpProtocol(asyncio.Protocol):
         if self._is_ended:
             return
         keep_alive = keep_alive and not self._service.is_draining
-        self._transport.write(self._service.answers.encode(response, keep_alive=keep_alive, head_only=method == "HEAD"))
+        self._out.append(self._service.answers.encode(response, keep_alive=keep_alive, head_only=method == "HEAD"))
         if not keep_alive:
             self._end()
+        elif len(self._out) >= _MAX_OUT:
+            self._send()
+
+    def _send(self) -> None:
+        out = self._out
+        if out:
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+            out.clear()
 
     def _after_upgrade(self, rest: bytes) -> None:
         successor = self._successor
@@ -290,6 +316,7 @@ class HttpProtocol(asyncio.Protocol):
         if self._is_ended:
             return
         self._is_ended = True
+        self._send()
         self._service.timeouts.schedule(self, HEAD_TIMEOUT)
         self._transport.close()
 
