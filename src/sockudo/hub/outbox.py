@@ -49,9 +49,12 @@ class Flusher:
     def _flush(self) -> None:
         # hot path
         dirty = self._dirty
-        for _ in range(min(SLICE, len(dirty))):
-            dirty.popleft().flush()
-        if dirty:
-            self._call_soon(self._flush)
-        else:
-            self._scheduled = False
+        try:
+            for _ in range(min(SLICE, len(dirty))):
+                dirty.popleft().flush()
+        finally:
+            # Whatever happens to one, the others get theirs.
+            if dirty:
+                self._call_soon(self._flush)
+            else:
+                self._scheduled = False
