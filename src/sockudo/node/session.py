@@ -41,6 +41,15 @@ class Session:
         except CloseConnection as problem:
             self._node.fail(connection, problem)
 
+    def receive_binary(self, connection: Connection, payload: bytes) -> None:
+        """Carry out the message of a binary frame: UTF-8 JSON like any other, which nobody has checked yet."""
+        try:
+            payload.decode()
+        except UnicodeDecodeError:
+            connection.send(text_frame(events.error("Invalid message format: the message is not UTF-8")))
+            return
+        self.receive(connection, payload)
+
     def _carry_out(self, connection: Connection, payload: bytes) -> None:
         command = parse_command(payload)
         match command:
