@@ -18,6 +18,7 @@ from typing import Any
 from sockudo.bootstrap import Assembly, assemble
 from sockudo.clock import LoopClock
 from sockudo.config.model import Settings
+from tests.support.fast_clock import FastClock
 
 APP_ID, KEY, SECRET = "app-id", "app-key", "app-secret"
 
@@ -42,9 +43,11 @@ class RunningServer:
 
 
 @contextlib.asynccontextmanager
-async def running_server(*apps: Mapping[str, Any], **changes: Any) -> AsyncIterator[RunningServer]:
-    """Run a server in this event loop; arguments as for `settings`."""
-    assembly = assemble(settings(*apps, **changes), LoopClock(asyncio.get_running_loop()))
+async def running_server(*apps: Mapping[str, Any], speed: float = 1, **changes: Any) -> AsyncIterator[RunningServer]:
+    """Run a server in this event loop, with a clock `speed` times as fast; other arguments as for `settings`."""
+    loop = asyncio.get_running_loop()
+    clock = LoopClock(loop) if speed == 1 else FastClock(loop, speed)
+    assembly = assemble(settings(*apps, **changes), clock)
     ((_, port),) = await assembly.server.start()
     try:
         yield RunningServer(port, assembly)
@@ -58,6 +61,14 @@ class ServerProcess:
 
     port: int
     process: subprocess.Popen[str]
+
+    def send_signal(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+    async def exit_status(self) -> int:
+        """Wait for the end, while this event loop goes on."""
+        return await asyncio.to_thread(self.process.wait, 20)
 
     def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = 20) -> int:
         """Send a signal and return the exit status."""

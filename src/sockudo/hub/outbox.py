@@ -53,7 +53,7 @@ class Flusher:
             for _ in range(min(SLICE, len(dirty))):
                 dirty.popleft().flush()
         finally:
-            # Whatever happens to one, the others get theirs.
+            # Also after a write that raised: that is the end of one connection, and all others wait for the next turn.
             if dirty:
                 self._call_soon(self._flush)
             else:

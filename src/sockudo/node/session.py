@@ -23,7 +23,7 @@ class Session:
         self._publisher = publisher
 
     def receive(self, connection: Connection, payload: bytes) -> None:
-        """Carry out one message, UTF-8 JSON; whatever is wrong with it is told to its sender only."""
+        """Carry out one message; whatever is wrong with it is told to its sender only."""
         # hot path
         try:
             self._carry_out(connection, payload)
@@ -40,15 +40,6 @@ class Session:
             connection.send(text_frame(events.error(rejected.message)))
         except CloseConnection as problem:
             self._node.fail(connection, problem)
-
-    def receive_binary(self, connection: Connection, payload: bytes) -> None:
-        """Carry out the message of a binary frame: UTF-8 JSON like any other, which nobody has checked yet."""
-        try:
-            payload.decode()
-        except UnicodeDecodeError:
-            connection.send(text_frame(events.error("Invalid message format: the message is not UTF-8")))
-            return
-        self.receive(connection, payload)
 
     def _carry_out(self, connection: Connection, payload: bytes) -> None:
         command = parse_command(payload)

@@ -86,10 +86,8 @@ class WebSocketProtocol(asyncio.Protocol):
         connection.last_activity = context.node.keepalive.now
         reader = self._reader
         for opcode, payload in reader.feed(data):
-            if opcode == TEXT:
+            if opcode in (TEXT, BINARY):
                 context.session.receive(connection, payload)
-            elif opcode == BINARY:
-                context.session.receive_binary(connection, payload)
             elif opcode == PING:
                 self.write(encode_frame(PONG, payload))
             elif opcode == CLOSE:
