@@ -125,8 +125,10 @@ class Node:
             return
         connection.queue(text_frame(error(problem.message, problem.code)))
         connection.flush()
-        connection.wire.close(problem.code, problem.message)
-        self.disconnect(connection)
+        # The flush may have found the connection too slow, and ended it with that.
+        if connection.is_open:
+            connection.wire.close(problem.code, problem.message)
+            self.disconnect(connection)
 
     def drop_slow(self, connection: Connection) -> None:
         """End a connection that does not read what it is sent."""

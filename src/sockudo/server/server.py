@@ -66,6 +66,8 @@ class Server:
             connection.abort()
         for client in tuple(self._node.hub.connections()):
             self._node.disconnect(client)
+        for socket in tuple(self._front.websockets.sockets):
+            socket.abort()
         self._front.timeouts.stop()
         self._node.keepalive.stop()
 
