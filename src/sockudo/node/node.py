@@ -124,6 +124,9 @@ class Node:
             return
         connection.queue(text_frame(error(problem.message, problem.code)))
         connection.flush()
+        if not connection.is_open:
+            # The error frame was one byte too many for the buffer, and that has ended the connection.
+            return
         connection.wire.close(problem.code, problem.message)
         self.disconnect(connection)
 
