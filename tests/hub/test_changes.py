@@ -8,6 +8,6 @@ from sockudo.pusher.channels import kind_of
 def test_changes_are_values_that_compare_by_what_they_say() -> None:
     channel = Channel("news", kind_of("news"))
     assert Joined(channel, first_here=True, member_added=None) == (channel, True, None)
-    left = Left(channel, last_here=False, member_removed="1")
-    assert left == (channel, False, "1")
+    left: Left = Left(channel, last_here=False, member_removed="1")
+    assert (left.channel, left.last_here, left.member_removed) == (channel, False, "1")
     assert Departure([left], user_gone=None) == ([left], None)
