@@ -5,10 +5,11 @@ from hypothesis import strategies as st
 
 from sockudo.hub.connection import Connection
 from sockudo.node.limits import NodeLimits
-from tests.support.node import KEY, SECRET, World, make_app
+from tests.support.node import KEY, SECRET, Client, World, make_app
 from tests.support.properties import QUICK
 from tests.support.references import holders
 from tests.support.signing import sign
+from tests.support.wire import RecordingWire
 
 USERS = make_app(enable_user_authentication=True, enable_watchlist_events=True)
 ERROR_4201 = {"event": "pusher:error", "data": {"code": 4201, "message": "Pong reply not received in time"}}
@@ -176,6 +177,29 @@ def test_a_machine_that_slept_asks_before_it_closes() -> None:
     world.clock.set_monotonic(world.clock.monotonic() + 100_000)
     world.clock.advance(0)
     assert (client.wire.pings, client.wire.closed) == (1, [])
+
+
+class FullWire(RecordingWire):
+    """Overflows with the ping."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+        self.client: Client | None = None
+
+    def ping(self) -> None:
+        super().ping()
+        assert self.client is not None
+        self.world.node.drop_slow(self.client.connection)
+
+
+def test_a_connection_that_ends_with_its_ping_is_ended_once_and_not_kept() -> None:
+    world = World()
+    wire = FullWire(world)
+    client = wire.client = world.connect(wire)
+    world.clock.advance(150)
+    assert wire.log[1:] == ["ping", "pusher:error", ("close", 4100)]
+    assert _held(client.connection) == ["Client"]
 
 
 def test_a_connection_that_is_gone_is_neither_pinged_nor_closed_nor_kept() -> None:

@@ -10,6 +10,7 @@ from sockudo.node.memory import Memory
 from sockudo.node.node import Node, Opening, shutting_down
 from sockudo.pusher.errors import CloseConnection
 from tests.support.node import KEY, Client, World, data_of, make_app
+from tests.support.references import holders
 from tests.support.wire import RecordingWire
 
 Ending = Callable[[World, Client], None]
@@ -231,6 +232,16 @@ def test_nothing_is_sent_after_the_close() -> None:
     client.connection.send(b"never")
     world.clock.advance(500)
     assert client.wire.log == []
+
+
+def test_nothing_is_kept_of_a_connection_that_was_ended() -> None:
+    world = World()
+    client = world.connect()
+    client.subscribe("presence-x", "1")
+    fail(world, client)
+    world.clock.advance(0)
+    held = holders(client.connection)
+    assert [one for one in held if one is not client and one is not vars(client)] == []
 
 
 def test_a_slow_consumer_is_ended_with_4100() -> None:

@@ -90,6 +90,18 @@ def test_a_channel_that_empties_and_fills_within_a_second_ends_with_the_right_co
     assert (counts(second), counts(third)) == ([2], [2])
 
 
+def test_a_channel_that_empties_for_good_is_forgotten() -> None:
+    world = World(COUNTING)
+    world.node.keepalive.stop()
+    first, second = join(world), join(world)
+    first.leave()
+    second.leave()
+    world.clock.advance(5)
+    assert (counts(first), counts(second)) == ([1], [])
+    assert world.clock.timers == 0
+    assert counts(join(world)) == [1]
+
+
 def test_apps_that_have_not_switched_it_on_hear_nothing() -> None:
     world = World()
     client = join(world)

@@ -138,6 +138,8 @@ def test_an_app_without_watchlists_tells_and_watches_nothing(count: int) -> None
     friend.sign_in("2")
     friend.leave()
     assert client.take() == []
+    client.leave()
+    assert world.node.watchlist._watchers == {}
 
 
 def test_users_of_another_app_are_somebody_else() -> None:
