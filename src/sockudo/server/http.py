@@ -19,6 +19,11 @@ from sockudo.server.timeouts import BODY_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT, Ti
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 
+# What a request that has begun to arrive lacks; nothing is known of that before its first packet has been parsed.
+_NOTHING: Final = 0
+_HEAD: Final = 1
+_BODY: Final = 2
+
 
 class Service(Protocol):
     """What answers the requests of a socket."""
@@ -47,14 +52,17 @@ class HttpProtocol(asyncio.Protocol):
     """One socket until it is closed or upgraded."""
 
     __slots__ = (
+        "_awaits",
         "_body",
         "_body_bytes",
+        "_counted",
         "_expires",
         "_head_bytes",
         "_head_done",
         "_headers",
         "_is_ended",
         "_is_paused",
+        "_line_bytes",
         "_parser",
         "_peer",
         "_service",
@@ -75,6 +83,8 @@ class HttpProtocol(asyncio.Protocol):
         self._peer: str | None = None
         self.deadline = 0
         self._expires = 0
+        self._counted = 0
+        self._line_bytes = 0
         self._reset()
 
     def _reset(self) -> None:
@@ -84,6 +94,7 @@ class HttpProtocol(asyncio.Protocol):
         self._body_bytes = 0
         self._head_bytes = 0
         self._head_done = False
+        self._awaits = _NOTHING
 
     # The socket
 
@@ -103,8 +114,6 @@ class HttpProtocol(asyncio.Protocol):
         parser = self._parser
         if parser is None or self._is_ended:
             return
-        had_head = self._head_done
-        was_idle = not self._url
         try:
             parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -119,7 +128,7 @@ class HttpProtocol(asyncio.Protocol):
             self._refuse(error_response(400, f"Invalid HTTP request: {problem}"))
             return
         if self._url and not self._is_ended:
-            self._unfinished(len(data), was_idle=was_idle, had_head=had_head)
+            self._unfinished(len(data))
         else:
             self._expires = self._service.timeouts.now + IDLE_TIMEOUT
 
@@ -170,6 +179,7 @@ class HttpProtocol(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         self._head_done = True
         hosts = 0
+        asks_first = False
         for name, value in self._headers:
             size = len(name)
             if size == 4 and name.lower() == b"host":
@@ -178,10 +188,12 @@ class HttpProtocol(asyncio.Protocol):
                 if len(value) > 18 or int(value) > self._service.max_body_bytes:
                     self._refuse_body()
             elif size == 6 and name.lower() == b"expect" and value.lower() == b"100-continue":
-                self._transport.write(CONTINUE)
+                asks_first = True
         if hosts != 1 and self._version() == "1.1":
             # RFC 9112, section 3.2
             self._stop(error_response(400, "Invalid HTTP request: there must be exactly one Host header"))
+        if asks_first:
+            self._transport.write(CONTINUE)
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -249,19 +261,25 @@ class HttpProtocol(asyncio.Protocol):
             if rest:
                 self.data_received(rest)
 
-    def _unfinished(self, size: int, *, was_idle: bool, had_head: bool) -> None:
+    def _unfinished(self, size: int) -> None:
         """Bound the size and the time of a request of which a part is still missing."""
-        if not self._head_done:
+        if self._head_done:
+            if self._awaits != _BODY:
+                self._awaits = _BODY
+                self._expire_in(BODY_TIMEOUT)
+        elif self._awaits == _NOTHING:
+            # Some of these bytes may belong to the request before, so none of them are counted.
+            self._awaits = _HEAD
+            self._counted, self._line_bytes = self._head_bytes, 0
+            self._expire_in(HEAD_TIMEOUT)
+        else:
             # The parser keeps an incomplete header line to itself, so its bytes are counted as they come.
-            if not was_idle:
-                self._head_bytes += size
-                if self._head_bytes > MAX_HEAD_BYTES:
-                    self._refuse(_head_too_large())
-                    return
+            if self._counted == self._head_bytes:
+                self._line_bytes += size
             else:
-                self._expire_in(HEAD_TIMEOUT)
-        elif not had_head:
-            self._expire_in(BODY_TIMEOUT)
+                self._counted, self._line_bytes = self._head_bytes, 0
+            if self._head_bytes + self._line_bytes > MAX_HEAD_BYTES:
+                self._refuse(_head_too_large())
 
     def _count_head(self, size: int) -> None:
         self._head_bytes += size
