@@ -301,7 +301,18 @@ class HttpProtocol(asyncio.Protocol):
 
     def _refuse(self, response: Response) -> None:
         """Answer a request that is not read to its end, and close."""
-        self._write(response, "GET", keep_alive=False)
+        if self._is_ended:
+            return
+        self._transport.write(self._service.answers.encode(response, keep_alive=False))
+        if not self._transport.can_write_eof():
+            self._end()
+            return
+        # A socket that is closed while its peer still sends is reset, and the answer is lost; so what comes is read
+        # and thrown away, until the peer has closed or its time is over (RFC 9112, section 9.6).
+        self._is_ended = True
+        self._reset()
+        self._service.timeouts.schedule(self, HEAD_TIMEOUT)
+        self._transport.write_eof()
 
     def _end(self) -> None:
         """Close after what was written has gone; a peer that does not take it is dropped."""
