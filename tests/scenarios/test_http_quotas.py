@@ -10,7 +10,7 @@ EVENT = {"name": "e", "channel": "a", "data": "x"}
 
 
 async def test_exactly_the_allowed_events_are_published_in_a_second(serve: Serve) -> None:
-    async with serve(app(max_backend_events_per_second=3)) as server, PusherClient(server.port) as client:
+    async with serve(app(max_backend_events_per_second=3), speed=0.1) as server, PusherClient(server.port) as client:
         await client.subscribe("a")
         api = ApiClient(server.port)
         answers = [await api.post("/events", EVENT) for _ in range(4)]
@@ -25,7 +25,7 @@ async def test_exactly_the_allowed_events_are_published_in_a_second(serve: Serve
 
 
 async def test_every_event_of_a_batch_counts_and_a_batch_is_all_or_nothing(serve: Serve) -> None:
-    async with serve(app(max_backend_events_per_second=3)) as server, PusherClient(server.port) as client:
+    async with serve(app(max_backend_events_per_second=3), speed=0.1) as server, PusherClient(server.port) as client:
         await client.subscribe("a")
         api = ApiClient(server.port)
         assert (await api.post("/batch_events", {"batch": [EVENT] * 2})).status == 200
@@ -60,7 +60,7 @@ async def test_after_a_second_events_are_taken_again(serve: Serve) -> None:
 
 
 async def test_reads_are_limited_on_every_reading_route_together(serve: Serve) -> None:
-    async with serve(app(max_read_requests_per_second=3)) as server:
+    async with serve(app(max_read_requests_per_second=3), speed=0.1) as server:
         api = ApiClient(server.port)
         paths = ["/channels", "/channels/a", "/channels/presence-a/users", "/channels/a/stats"]
         answers = [await api.get(path) for path in paths]
@@ -73,7 +73,7 @@ async def test_reads_are_limited_on_every_reading_route_together(serve: Serve) -
 
 async def test_the_limits_of_one_app_do_not_concern_another(serve: Serve) -> None:
     other = app(id="other", key="other-key", secret="other-secret", max_read_requests_per_second=1)
-    async with serve(app(max_read_requests_per_second=1), other) as server:
+    async with serve(app(max_read_requests_per_second=1), other, speed=0.1) as server:
         assert (await ApiClient(server.port).get("/channels")).status == 200
         assert (await ApiClient(server.port, "other", "other-key", "other-secret").get("/channels")).status == 200
         (await ApiClient(server.port).get("/channels")).error(429)
