@@ -88,8 +88,8 @@ class Subscriptions:
         watchlist.unwatch(connection)
         came_online = self._node.hub.sign_in(connection, user)
         connection.authorised = True
+        # Before it is a watcher itself: who watches himself is told once, with all others.
         if came_online and previous is None and app.enable_watchlist_events:
-            # Before it watches: who watches themselves hears of it with the states of the others.
             watchlist.came_online(app, user.user_id)
         watchlist.watch(connection)
         connection.send(text_frame(events.signin_success(command.user_data)))
