@@ -125,7 +125,7 @@ def test_draining_ends_idle_sockets_and_refuses_new_websockets() -> None:
     idle.feed(b"GET /up HTTP/1.1\r\nHost: x\r\n\r\n")
     asking.feed(b"GET /up HTTP/1.1\r\n")
     stack.node.is_draining = True
-    stack.front.drain()
+    stack.front.drain(lambda: None)
     assert idle.is_closing()
     assert not asking.is_closing()
     asking.feed(b"Host: x\r\n\r\n")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 import pytest
 
 from sockudo.server.server import Server
+from tests.support.attack import until
 from tests.support.client import WAIT, PusherClient, http
 from tests.support.frames import masked_close
 from tests.support.server import running_server
@@ -76,11 +78,10 @@ async def test_stopping_drops_every_socket_at_whatever_stage() -> None:
             one.setblocking(False)
             await asyncio.get_running_loop().sock_sendall(one, start)
             sockets.append(one)
-        while server.assembly.front.websockets.open_count < 2 or len(server.assembly.front.http_connections) < 3:
-            await asyncio.sleep(0)
+        front = server.assembly.front
+        await until(lambda: front.websockets.open_count == 2 and len(front.http_connections) == 3)
         await server.assembly.server.stop()
-        while server.assembly.front.websockets.open_count or server.assembly.front.http_connections:
-            await asyncio.sleep(0)
+        await until(lambda: not front.websockets.open_count and not front.http_connections)
         for one in sockets:
             one.close()
     assert list(server.assembly.node.hub.connections()) == []

@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,16 +99,29 @@ def server_process(folder: Path, *apps: Mapping[str, Any], **changes: Any) -> It
         env=clean_environ() | {"PYTHONUNBUFFERED": "1", "LOG_OUTPUT_FORMAT": "json"},
     )
     log = folder / "server.log"
+    copying: threading.Thread | None = None
     try:
-        yield ServerProcess(_listening_port(process, log), process)
+        port = _listening_port(process, log)
+        # A pipe that nobody reads would stop the server once it is full.
+        copying = threading.Thread(target=_copy, args=(process, log), daemon=True)
+        copying.start()
+        yield ServerProcess(port, process)
     finally:
         if process.poll() is None:
             process.kill()
         process.wait()
+        if copying is not None:
+            copying.join()
         assert process.stdout is not None
-        with log.open("a") as file:
-            file.write(process.stdout.read())
         process.stdout.close()
+
+
+def _copy(process: subprocess.Popen[str], log: Path) -> None:
+    """Append what the server writes to its log, line by line, until it ends."""
+    assert process.stdout is not None
+    with log.open("a", buffering=1) as file:
+        for line in process.stdout:
+            file.write(line)
 
 
 def _listening_port(process: subprocess.Popen[str], log: Path) -> int:

@@ -137,11 +137,18 @@ class HttpProtocol(asyncio.Protocol):
             return
         try:
             parser.feed_data(data)
-        except (httptools.HttpParserUpgrade, httptools.HttpParserError) as problem:
-            self._interrupted(data, problem)
+        except httptools.HttpParserCallbackError:
+            if not self._is_refused():
+                raise
             return
-        if self._stage and not self._is_ended:
-            self._unfinished(data)
+        except (httptools.HttpParserUpgrade, httptools.HttpParserError) as stopped:
+            # Not in here: this would become the context of every later error, and its traceback keeps `data`.
+            problem = stopped.with_traceback(None)
+        else:
+            if self._stage and not self._is_ended:
+                self._unfinished(data)
+            return
+        self._interrupted(data, problem)
 
     def pause_writing(self) -> None:
         # A peer that asks faster than it reads answers: nothing more is read, and what has been is not answered yet.
@@ -311,7 +318,7 @@ class HttpProtocol(asyncio.Protocol):
         return True
 
     def _interrupted(self, data: bytes, problem: Exception) -> None:
-        """Go on after the parser has stopped within `data`: at an upgrade, a refusal or an error."""
+        """Go on after the parser has stopped within `data`, at an upgrade or an error."""
         position = 0
         while isinstance(problem, httptools.HttpParserUpgrade):
             position += problem.args[0]
@@ -329,18 +336,22 @@ class HttpProtocol(asyncio.Protocol):
             try:
                 parser.feed_data(replay)
                 parser.feed_data(memoryview(data)[position:])
+            except httptools.HttpParserCallbackError:
+                if not self._is_refused():
+                    raise
+                return
             except (httptools.HttpParserUpgrade, httptools.HttpParserError) as another:
-                problem = another
+                problem = another.with_traceback(None)
             else:
                 if self._stage and not self._is_ended:
                     self._unfinished(data[position:])
                 return
-        if self._is_ended or self._parser is None:
-            return
-        if isinstance(problem, httptools.HttpParserCallbackError):
-            # No refusal, which would have ended the socket, but a mistake of our own.
-            raise problem
-        self._refuse(error_response(400, f"Invalid HTTP request: {problem}"))
+        if not self._is_refused():
+            self._refuse(error_response(400, f"Invalid HTTP request: {problem}"))
+
+    def _is_refused(self) -> bool:
+        """Tell whether a callback has stopped the parser on purpose; anything else is a mistake of our own."""
+        return self._is_ended or self._parser is None
 
     def _unfinished(self, data: bytes) -> None:
         """Bound the size and the time of a request of which a part is still missing after `data`."""
