@@ -76,7 +76,7 @@ def test_the_demo_app_is_marked_and_its_secret_may_be_shown() -> None:
     text = text_of(apps=[])
 
     assert "DEMO" in text
-    assert 'secret="app-secret"' in text
+    assert 'secret: "app-secret"' in text
 
 
 def test_it_says_which_limits_apply() -> None:
