@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,7 +16,6 @@ from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, SockudoError
 
 _Addresses: TypeAlias = list[tuple[str, int]]
-_Run: TypeAlias = Callable[[Settings, Callable[[_Addresses], None]], int]
 
 
 def run_server(config: Path | None, host: str | None, port: str | None) -> None:
@@ -27,15 +24,19 @@ def run_server(config: Path | None, host: str | None, port: str | None) -> None:
     settings = loaded.settings
     _configure_log(settings)
     # Only this command needs the server, so only this command waits for it to be imported.
-    run: _Run = import_module("sockudo.bootstrap").run
+    from sockudo.bootstrap import run
+
     try:
         status = run(settings, lambda addresses: _greet(loaded, addresses))
     except ConfigError as error:
         report_problems(error)
         status = EXIT_CONFIGURATION
-    except (SockudoError, OSError) as error:
+    except SockudoError as error:
+        click.echo(f"The server cannot start: {error}", err=True)
+        status = EXIT_CONFIGURATION
+    except OSError as error:
         address = f"{settings.host}:{settings.port}"
-        click.echo(f"The server cannot start on {address} (host, port): {error}", err=True)
+        click.echo(f"The server cannot listen on {address} (host, port): {error}", err=True)
         status = EXIT_CONFIGURATION
     sys.exit(status)
 

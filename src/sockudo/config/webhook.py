@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
@@ -47,7 +48,9 @@ class Pattern(Check):
         if value is None:
             return None
         try:
-            re.compile(value)
+            # What Python warns about in a pattern is for programmers, not for the operator's terminal.
+            with warnings.catch_warnings(action="ignore"):
+                re.compile(value)
         except (re.error, TypeError, ValueError, OverflowError, RecursionError):
             raise self.refuse() from None
         return str(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from sockudo.apps.app import App
@@ -15,6 +14,7 @@ from sockudo.node.announcer import Announcer
 from sockudo.node.keepalive import Keepalive
 from sockudo.node.limits import NodeLimits
 from sockudo.node.memory import MemoryGauge
+from sockudo.node.socket_ids import new_socket_id
 from sockudo.node.subscription_counts import SubscriptionCounts
 from sockudo.node.watchlist import Watchlist
 from sockudo.pusher.channels import SERVER_TO_USER
@@ -68,28 +68,29 @@ class Node:
         self._memory = memory
 
     def connect(self, opening: Opening, wire: Wire) -> Connection:
-        """Accept a client and queue its `pusher:connection_established`.
+        """Accept a client. The first frame that it gets must be `greeting`, which its wire sends.
 
         Raises:
             CloseConnection: it is refused; nothing is left of it.
         """
         try:
+            version = parse_version(opening.protocol)
             app = self._admit(opening)
         except CloseConnection:
             self.counters.refused += 1
             raise
-        socket_id = _new_socket_id()
-        connection = Connection(
-            socket_id, app, wire, self.hub.flusher, now=self.keepalive.now, version=parse_version(opening.protocol)
-        )
+        socket_id = new_socket_id()
+        connection = Connection(socket_id, app, wire, self.hub.flusher, now=self.keepalive.now, version=version)
         self.hub.add(connection)
         self.keepalive.add(connection)
         self.counters.connections += 1
-        connection.send(text_frame(connection_established(socket_id, self.limits.activity_timeout)))
         return connection
 
+    def greeting(self, connection: Connection) -> bytes:
+        """Return the frame that tells a client its socket id."""
+        return text_frame(connection_established(connection.socket_id, self.limits.activity_timeout))
+
     def _admit(self, opening: Opening) -> App:
-        parse_version(opening.protocol)
         app = self.apps.by_key(opening.key)
         if app is None:
             raise CloseConnection(Code.APP_UNKNOWN, "Application does not exist: no app has this key")
@@ -156,9 +157,3 @@ class Node:
 def shutting_down() -> CloseConnection:
     """Return how a connection is ended when the node leaves."""
     return CloseConnection(Code.RECONNECT, "Server shutting down")
-
-
-def _new_socket_id() -> str:
-    """Return two independent random numbers of up to ten digits: unique and not to be guessed."""
-    random = int.from_bytes(os.urandom(10))
-    return f"{random % 10_000_000_000}.{(random >> 40) % 10_000_000_000}"

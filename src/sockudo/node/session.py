@@ -23,7 +23,7 @@ class Session:
         self._publisher = publisher
 
     def receive(self, connection: Connection, payload: bytes) -> None:
-        """Carry out one message, UTF-8 JSON; whatever is wrong with it is told to its sender only."""
+        """Carry out one message; whatever is wrong with it is told to its sender only."""
         # hot path
         try:
             self._carry_out(connection, payload)
@@ -40,19 +40,6 @@ class Session:
             connection.send(text_frame(events.error(rejected.message)))
         except CloseConnection as problem:
             self._node.fail(connection, problem)
-
-    def receive_binary(self, connection: Connection, payload: bytes) -> None:
-        """Carry out one message of a binary frame, whose encoding nobody has looked at yet.
-
-        The parser does not look into the data of a client event, and other clients end a connection on text that is
-        not UTF-8.
-        """
-        try:
-            payload.decode()
-        except UnicodeDecodeError:
-            connection.send(text_frame(events.error("Invalid message format: not valid UTF-8")))
-        else:
-            self.receive(connection, payload)
 
     def _carry_out(self, connection: Connection, payload: bytes) -> None:
         command = parse_command(payload)

@@ -374,4 +374,6 @@ def _continues_utf8(decoder: codecs.IncrementalDecoder, fragment: bytes, is_last
         decoder.decode(fragment, is_last)
     except UnicodeDecodeError:
         return False
-    return True
+    # The decoder waits for the third byte of a surrogate (its "surrogatepass" needs it), which nothing can make valid.
+    pending = decoder.getstate()[0]
+    return not (pending[:1] == b"\xed" and pending[1:] >= b"\xa0")

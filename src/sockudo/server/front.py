@@ -30,6 +30,7 @@ class Front:
         throttle: Throttle | None,
         path_prefix: str,
         max_body_bytes: int,
+        needs_peer: bool,
     ) -> None:
         self._routes = routes
         self._throttle = throttle
@@ -39,6 +40,7 @@ class Front:
         self.timeouts: Timeouts = websockets.timeouts
         self.max_body_bytes = max_body_bytes
         self.is_draining = False
+        self.needs_peer = needs_peer
         self.http_connections: set[HttpProtocol] = set()
         self._on_idle: Callable[[], None] | None = None
 

@@ -24,6 +24,9 @@ _NOTHING: Final = 0
 _HEAD: Final = 1
 _BODY: Final = 2
 
+# Answers that are gathered at most, so that a peer that does not read is noticed between two of them.
+_MAX_OUT: Final = 16
+
 
 class Service(Protocol):
     """What answers the requests of a socket."""
@@ -32,6 +35,8 @@ class Service(Protocol):
     timeouts: Timeouts
     max_body_bytes: int
     is_draining: bool
+    # Whether anybody asks for `Request.peer`, which costs a system call a socket.
+    needs_peer: bool
 
     def handle(self, request: Request) -> Response:
         """Answer a request."""
@@ -63,6 +68,7 @@ class HttpProtocol(asyncio.Protocol):
         "_is_ended",
         "_is_paused",
         "_line_bytes",
+        "_out",
         "_parser",
         "_peer",
         "_service",
@@ -78,6 +84,8 @@ class HttpProtocol(asyncio.Protocol):
         self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._successor: asyncio.Protocol | None = None
         self._waiting: deque[tuple[Request, bool]] | None = None
+        # Answers to the requests of one read, which leave in one write.
+        self._out: list[bytes] = []
         self._is_paused = False
         self._is_ended = False
         self._peer: str | None = None
@@ -101,8 +109,9 @@ class HttpProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are not instances of asyncio's class.
         self._transport = cast(asyncio.Transport, transport)
-        peer = transport.get_extra_info("peername")
-        self._peer = peer[0] if isinstance(peer, tuple) else None
+        if self._service.needs_peer:
+            peer = transport.get_extra_info("peername")
+            self._peer = peer[0] if isinstance(peer, tuple) else None
         self._service.opened(self)
         self._expire_in(HEAD_TIMEOUT)
 
@@ -111,6 +120,11 @@ class HttpProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         # hot path
+        self._parse(data)
+        if self._out:
+            self._send()
+
+    def _parse(self, data: bytes) -> None:
         parser = self._parser
         if parser is None or self._is_ended:
             return
@@ -142,6 +156,7 @@ class HttpProtocol(asyncio.Protocol):
         waiting = self._waiting
         while waiting and not self._is_paused and not self._is_ended:
             self._answer(*waiting.popleft())
+            self._send()
         if not self._is_paused and not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -193,7 +208,7 @@ class HttpProtocol(asyncio.Protocol):
             # RFC 9112, section 3.2
             self._stop(error_response(400, "Invalid HTTP request: there must be exactly one Host header"))
         if asks_first:
-            self._transport.write(CONTINUE)
+            self._out.append(CONTINUE)
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -220,13 +235,16 @@ class HttpProtocol(asyncio.Protocol):
             self._peer,
         )
         keep_alive = parser.should_keep_alive()
-        if parser.should_upgrade():
+        is_waiting = self._is_paused or self._waiting
+        if parser.should_upgrade() and not is_waiting:
+            # What was asked before is answered before.
+            self._send()
             upgraded = self._service.upgrade(request, self._version(), self._transport)
             if not isinstance(upgraded, Response):
                 self._successor = upgraded
                 return
             self._write(upgraded, request.method, keep_alive)
-        elif self._is_paused or self._waiting:
+        elif is_waiting:
             if self._waiting is None:
                 self._waiting = deque()
             self._waiting.append((request, keep_alive))
@@ -243,9 +261,17 @@ class HttpProtocol(asyncio.Protocol):
         if self._is_ended:
             return
         keep_alive = keep_alive and not self._service.is_draining
-        self._transport.write(self._service.answers.encode(response, keep_alive=keep_alive, head_only=method == "HEAD"))
+        self._out.append(self._service.answers.encode(response, keep_alive=keep_alive, head_only=method == "HEAD"))
         if not keep_alive:
             self._end()
+        elif len(self._out) >= _MAX_OUT:
+            self._send()
+
+    def _send(self) -> None:
+        out = self._out
+        if out:
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+            out.clear()
 
     def _after_upgrade(self, rest: bytes) -> None:
         successor = self._successor
@@ -303,10 +329,11 @@ class HttpProtocol(asyncio.Protocol):
         """Answer a request that is not read to its end, and close."""
         if self._is_ended:
             return
-        self._transport.write(self._service.answers.encode(response, keep_alive=False))
+        self._out.append(self._service.answers.encode(response, keep_alive=False))
         if not self._transport.can_write_eof():
             self._end()
             return
+        self._send()
         # A socket that is closed while its peer still sends is reset, and the answer is lost; so what comes is read
         # and thrown away, until the peer has closed or its time is over (RFC 9112, section 9.6).
         self._is_ended = True
@@ -319,6 +346,7 @@ class HttpProtocol(asyncio.Protocol):
         if self._is_ended:
             return
         self._is_ended = True
+        self._send()
         self._service.timeouts.schedule(self, HEAD_TIMEOUT)
         self._transport.close()
 

@@ -61,12 +61,15 @@ class WebSocketProtocol(asyncio.Protocol):
         context.open_count += 1
         transport.set_write_buffer_limits(high=context.max_buffer_bytes)
         transport.set_protocol(self)
-        self.write(handshake)
         try:
-            self._connection = context.node.connect(opening, self)
+            connection = context.node.connect(opening, self)
         except CloseConnection as refused:
-            self.write(text_frame(error(refused.message, refused.code)))
+            self.write(handshake + text_frame(error(refused.message, refused.code)))
             self.close(refused.code, refused.message)
+        else:
+            self._connection = connection
+            # One write: the transport makes a system call of each.
+            self.write(handshake + context.node.greeting(connection))
 
     def data_received(self, data: bytes) -> None:
         # hot path
@@ -78,10 +81,8 @@ class WebSocketProtocol(asyncio.Protocol):
         connection.last_activity = context.node.keepalive.now
         reader = self._reader
         for opcode, payload in reader.feed(data):
-            if opcode == TEXT:
+            if opcode in (TEXT, BINARY):
                 context.session.receive(connection, payload)
-            elif opcode == BINARY:
-                context.session.receive_binary(connection, payload)
             elif opcode == PING:
                 self.write(encode_frame(PONG, payload))
             elif opcode == CLOSE:

@@ -1,0 +1,272 @@
+"""Every setting: its default, the variables that set it, and that a wrong value is a problem with its name."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from sockudo.config.model import Settings
+from sockudo.config.section import env_of
+from sockudo.config.unknown import setting_paths
+
+from .conftest import Load, Problems
+
+
+class Row(NamedTuple):
+    """One setting: a value other than its default, as text and as read, and a value that is refused."""
+
+    path: str
+    default: Any
+    text: str
+    value: Any
+    wrong: Any
+    variables: tuple[str, ...] = ()
+
+
+# A wrong value of None means that null is refused; every other setting here refuses what stands in its row.
+ROWS = [
+    Row("debug", False, "yes", True, "maybe", ("DEBUG_MODE", "DEBUG")),
+    Row("host", "0.0.0.0", "127.0.0.1", "127.0.0.1", 5, ("HOST",)),
+    Row("port", 6001, "7001", 7001, 65536, ("PORT",)),
+    Row("mode", "production", "staging", "staging", None, ("ENVIRONMENT", "APP_MODE")),
+    Row("path_prefix", "", "/ws", "/ws", "a b", ("PATH_PREFIX",)),
+    Row("shutdown_grace_period", 10, "0", 0, -1, ("SHUTDOWN_GRACE_PERIOD",)),
+    Row("user_authentication_timeout", 3600, "5", 5, 0, ("USER_AUTHENTICATION_TIMEOUT",)),
+    Row("websocket_max_payload_kb", 64, "128", 128, 1.5, ("WEBSOCKET_MAX_PAYLOAD_KB",)),
+    Row("activity_timeout", 120, "30", 30, 0, ("ACTIVITY_TIMEOUT",)),
+    Row("app_manager.driver", "memory", "MEMORY", "memory", "mysql", ("APP_MANAGER_DRIVER",)),
+    Row("app_manager.cache.enabled", True, "off", False, "x", ("APP_MANAGER_CACHE_ENABLED",)),
+    Row("app_manager.cache.ttl", 300, "7", 7, -7, ("APP_MANAGER_CACHE_TTL", "CACHE_TTL_SECONDS")),
+    Row("cache.driver", "memory", "None", "none", "redis", ("CACHE_DRIVER",)),
+    Row("cache.memory.ttl", 300, "0", 0, "x", ("CACHE_TTL_SECONDS",)),
+    Row("cache.memory.cleanup_interval", 60, "9", 9, 2**32, ("CACHE_CLEANUP_INTERVAL",)),
+    Row("cache.memory.max_capacity", 10000, "5", 5, 0, ("CACHE_MAX_CAPACITY",)),
+    Row("channel_limits.max_name_length", 200, "100", 100, 0),
+    Row("channel_limits.cache_ttl", 3600, "60", 60, "1h"),
+    Row("event_limits.max_channels_at_once", 100, "10", 10, "ten"),
+    Row("event_limits.max_name_length", 200, "50", 50, True),
+    Row("event_limits.max_payload_in_kb", 100, "10", 10, "1e3"),
+    Row("event_limits.max_batch_size", 10, "20", 20, "-1"),
+    Row("presence.max_members_per_channel", 100, "500", 500, []),
+    Row("presence.max_member_size_in_kb", 2, "4", 4, 0),
+    Row("http_api.request_limit_in_mb", 10, "1", 1, 0.5),
+    Row("http_api.accept_traffic.memory_threshold", 0.9, "0.5", 0.5, 1.1),
+    Row("http_api.unknown_channel_not_found", False, "true", True, "true"),
+    Row("websocket.max_buffer_kb", 1024, "2048", 2048, 0),
+    Row("cors.credentials", True, "0", False, "x", ("CORS_CREDENTIALS",)),
+    Row(
+        "cors.origin",
+        ("*",),
+        "https://a.io, http://b.io:81",
+        ("https://a.io", "http://b.io:81"),
+        ["a.io"],
+        ("CORS_ORIGINS",),
+    ),
+    Row("cors.methods", ("GET", "POST", "OPTIONS"), "GET,PUT", ("GET", "PUT"), ["G T"], ("CORS_METHODS",)),
+    Row(
+        "cors.allowed_headers",
+        ("Authorization", "Content-Type", "X-Requested-With", "Accept"),
+        "X-A",
+        ("X-A",),
+        ["X:A"],
+        ("CORS_HEADERS",),
+    ),
+    Row("rate_limiter.enabled", False, "1", True, "x", ("RATE_LIMITER_ENABLED",)),
+    Row("rate_limiter.driver", "memory", "Memory", "memory", "redis", ("RATE_LIMITER_DRIVER",)),
+    Row("rate_limiter.api_rate_limit.max_requests", 100, "9", 9, 0, ("RATE_LIMITER_API_MAX_REQUESTS",)),
+    Row("rate_limiter.api_rate_limit.window_seconds", 60, "9", 9, 0, ("RATE_LIMITER_API_WINDOW_SECONDS",)),
+    Row("rate_limiter.api_rate_limit.identifier", "api", "x", "x", 1),
+    Row("rate_limiter.api_rate_limit.trust_hops", 0, "2", 2, -1, ("RATE_LIMITER_API_TRUST_HOPS",)),
+    Row(
+        "rate_limiter.websocket_rate_limit.max_requests",
+        20,
+        "9",
+        9,
+        0,
+        ("RATE_LIMITER_WS_MAX_REQUESTS", "RATE_LIMITER_WEBSOCKET_MAX_REQUESTS"),
+    ),
+    Row(
+        "rate_limiter.websocket_rate_limit.window_seconds",
+        60,
+        "9",
+        9,
+        0,
+        ("RATE_LIMITER_WS_WINDOW_SECONDS", "RATE_LIMITER_WEBSOCKET_WINDOW_SECONDS"),
+    ),
+    Row("rate_limiter.websocket_rate_limit.identifier", "websocket_connect", "x", "x", False),
+    Row("rate_limiter.websocket_rate_limit.trust_hops", 0, "2", 2, -1, ("RATE_LIMITER_WEBSOCKET_TRUST_HOPS",)),
+    Row("logging.colors_enabled", True, "no", False, "x", ("LOG_COLORS_ENABLED",)),
+    Row("logging.include_target", True, "FALSE", False, "x", ("LOG_INCLUDE_TARGET",)),
+]
+
+# Settings that have no key in a file.
+ENVIRONMENT_ROWS = [
+    Row("logging.output_format", "human", "JSON", "json", "xml", ("LOG_OUTPUT_FORMAT", "LOG_FORMAT")),
+    Row("logging.rust_log", None, "debug,hyper=off", "debug,hyper=off", "sockudo=loud", ("RUST_LOG",)),
+    Row("logging.level", None, "WARN", "warn", "loud", ("LOG_LEVEL",)),
+    Row("logging.debug_filter", "info,sockudo=debug,tower_http=debug", "trace", "trace", "a=b", ("SOCKUDO_LOG_DEBUG",)),
+    Row("logging.production_filter", "info", "error", "error", "a b", ("SOCKUDO_LOG_PROD",)),
+]
+
+# What the tables do not list: apps have tests of their own, and the process id has no fixed default.
+ELSEWHERE = {"app_manager.apps", "app_manager.array.apps", "instance.process_id"}
+
+BY_VARIABLE = [(row, variable) for row in [*ROWS, *ENVIRONMENT_ROWS] for variable in row.variables]
+
+
+def at(settings: Settings, path: str) -> Any:
+    value: Any = settings
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def document_with(path: str, value: Any) -> dict[str, Any]:
+    for name in reversed(path.split(".")):
+        value = {name: value}
+    assert isinstance(value, dict)
+    return value
+
+
+def test_the_tables_list_every_setting() -> None:
+    assert {row.path for row in [*ROWS, *ENVIRONMENT_ROWS]} | ELSEWHERE == set(setting_paths(Settings))
+
+
+@pytest.mark.parametrize("row", [*ROWS, *ENVIRONMENT_ROWS], ids=lambda row: row.path)
+def test_a_setting_has_its_default(row: Row, load_document: Load) -> None:
+    assert at(load_document().settings, row.path) == row.default
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.path)
+def test_a_setting_is_read_from_a_file(row: Row, load_document: Load) -> None:
+    value = list(row.value) if isinstance(row.value, tuple) else row.value
+
+    assert at(load_document(document_with(row.path, value)).settings, row.path) == row.value
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if type(row.value) is int], ids=lambda row: row.path)
+def test_a_number_may_be_a_string_in_a_file(row: Row, load_document: Load) -> None:
+    assert at(load_document(document_with(row.path, row.text)).settings, row.path) == row.value
+
+
+@pytest.mark.parametrize(("row", "variable"), BY_VARIABLE, ids=lambda part: part if isinstance(part, str) else "")
+def test_a_variable_sets_its_setting(row: Row, variable: str, load_document: Load) -> None:
+    assert at(load_document(environ={variable: f" {row.text} "}).settings, row.path) == row.value
+
+
+@pytest.mark.parametrize(("row", "variable"), BY_VARIABLE, ids=lambda part: part if isinstance(part, str) else "")
+def test_an_empty_variable_counts_as_unset(row: Row, variable: str, load_document: Load) -> None:
+    assert at(load_document(environ={variable: "  "}).settings, row.path) == row.default
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.path)
+def test_a_wrong_value_in_a_file_is_a_problem_with_its_path(row: Row, problems_of: Problems) -> None:
+    problems = problems_of(document_with(row.path, row.wrong))
+
+    assert len(problems) == 1
+    assert problems[0].startswith((f"{row.path}: expected ", f"{row.path}[0]: expected "))
+
+
+@pytest.mark.parametrize(
+    ("row", "variable"),
+    [(row, variable) for row, variable in BY_VARIABLE if row.path not in ("host", "mode")],
+    ids=lambda part: part if isinstance(part, str) else "",
+)
+def test_a_wrong_value_in_a_variable_is_a_problem_with_its_name(row: Row, variable: str, problems_of: Problems) -> None:
+    text = ",".join(row.wrong) if isinstance(row.wrong, list) else str(row.wrong)
+    problems = problems_of(environ={variable: text})
+
+    assert problems
+    assert all(problem.startswith(f"{variable} (") for problem in problems)
+
+
+def test_every_setting_in_the_tables_names_all_its_variables() -> None:
+    for row in [*ROWS, *ENVIRONMENT_ROWS]:
+        section: Any = Settings()
+        *parents, last = row.path.split(".")
+        for name in parents:
+            section = getattr(section, name)
+        mark = env_of(type(section).model_fields[last])
+        assert set(mark.all_names if mark else ()) == set(row.variables), row.path
+
+
+def test_the_process_id_is_random_unless_it_is_set(load_document: Load) -> None:
+    first, second = load_document().settings.instance, load_document().settings.instance
+
+    assert first.process_id != second.process_id
+    assert load_document({"instance": {"process_id": "a"}}).settings.instance.process_id == "a"
+    assert load_document(environ={"INSTANCE_PROCESS_ID": "b"}).settings.instance.process_id == "b"
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"), [("/", ""), ("", ""), ("ws", "/ws"), ("/ws/", "/ws"), ("/a/b", "/a/b"), ("//", "")]
+)
+def test_a_path_prefix_is_kept_with_a_leading_slash_and_no_trailing_one(
+    written: str, kept: str, load_document: Load
+) -> None:
+    assert load_document({"path_prefix": written}).settings.path_prefix == kept
+
+
+@pytest.mark.parametrize("wrong", ["a b", "/a?b", "/a#b", "/a//b", "/ä"])
+def test_a_path_prefix_that_is_no_path_is_a_problem(wrong: str, problems_of: Problems) -> None:
+    assert problems_of({"path_prefix": wrong})[0].startswith('path_prefix: expected a path such as "/sockudo", got ')
+
+
+@pytest.mark.parametrize("word", ["Any", "any", "*"])
+def test_the_words_for_every_origin_are_the_same(word: str, load_document: Load) -> None:
+    cors = load_document({"cors": {"origin": [word]}}).settings.cors
+
+    assert cors.any_origin
+    assert not cors.allow_credentials
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://a.io/", "a.io", "https://a.io/path", "https://", "https://a b", "https://u@a.io"]
+)
+def test_a_cors_origin_that_browsers_never_send_is_a_problem(origin: str, problems_of: Problems) -> None:
+    assert problems_of({"cors": {"origin": [origin]}})[0].startswith("cors.origin[0]: expected ")
+
+
+def test_credentials_are_allowed_for_single_origins_only(load_document: Load) -> None:
+    assert load_document({"cors": {"origin": ["https://a.io"]}}).settings.cors.allow_credentials
+    assert not load_document({"cors": {"origin": []}}).settings.cors.allow_credentials
+
+
+def test_cors_settings_without_effect_are_warned_about(load_document: Load) -> None:
+    warnings = load_document({"cors": {"origin": ["*", "https://a.io"], "credentials": True}}).warnings
+
+    assert any("the others have no effect" in warning for warning in warnings)
+    assert any("cors.credentials has no effect" in warning for warning in warnings)
+
+
+def test_null_trust_hops_trust_no_proxy(load_document: Load) -> None:
+    limiter = load_document({"rate_limiter": {"api_rate_limit": {"trust_hops": None}}}).settings.rate_limiter
+
+    assert limiter.api_rate_limit.trust_hops == 0
+
+
+def test_logging_may_be_null(load_document: Load) -> None:
+    assert load_document({"logging": None}).settings.logging.colors_enabled
+
+
+@pytest.mark.parametrize(
+    ("environ", "level"),
+    [
+        ({}, "info"),
+        ({"DEBUG": "true"}, "debug"),
+        ({"DEBUG": "true", "SOCKUDO_LOG_DEBUG": "warn"}, "warn"),
+        ({"SOCKUDO_LOG_PROD": "error"}, "error"),
+        ({"LOG_LEVEL": "warning", "SOCKUDO_LOG_PROD": "error"}, "warn"),
+        ({"RUST_LOG": "info,sockudo=debug", "LOG_LEVEL": "error"}, "debug"),
+        ({"RUST_LOG": "sockudo=error,debug"}, "error"),
+        ({"RUST_LOG": "sockudo"}, "trace"),
+        ({"RUST_LOG": "OFF"}, "off"),
+        ({"RUST_LOG": "hyper=debug, tokio::net=trace,"}, "info"),
+        ({"RUST_LOG": "a[span{x=1,y=2}]=warn"}, "info"),
+    ],
+)
+def test_the_most_specific_filter_decides_the_log_level(
+    environ: dict[str, str], level: str, load_document: Load
+) -> None:
+    assert load_document(environ=environ).settings.log_level == level
