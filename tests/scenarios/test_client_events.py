@@ -200,7 +200,7 @@ async def test_the_data_is_limited_to_the_byte(serve: Serve) -> None:
 
 async def test_exactly_the_allowed_number_passes_in_a_second(serve: Serve) -> None:
     async with (
-        serve(app(max_client_events_per_second=3)) as server,
+        serve(app(max_client_events_per_second=3), speed=0.1) as server,
         PusherClient(server.port) as ann,
         PusherClient(server.port) as bob,
     ):

@@ -30,6 +30,8 @@ class RawSocket:
         self._port = port
         self._socket = socket.socket()
         self._socket.setblocking(False)
+        # What is written apart is sent apart.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if receive_buffer is not None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._read = b""

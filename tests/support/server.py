@@ -10,11 +10,13 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import sockudo
 from sockudo.bootstrap import Assembly, assemble
 from sockudo.clock import LoopClock
 from sockudo.cluster.base import Adapter
@@ -83,32 +85,50 @@ class ServerProcess:
         return self.process.wait(timeout)
 
 
+def clean_environ() -> dict[str, str]:
+    """Return an environment without settings, in which Python finds the package that is tested."""
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    return kept | {"PYTHONPATH": str(Path(sockudo.__file__).parents[1])}
+
+
 @contextlib.contextmanager
 def server_process(folder: Path, *apps: Mapping[str, Any], **changes: Any) -> Iterator[ServerProcess]:
     """Run `sockudo serve` with a configuration file in `folder`; ready when this returns."""
     config = folder / "config.json"
     document = {"host": "127.0.0.1", "port": 0, "app_manager": {"array": {"apps": list(apps) or [app()]}}}
     config.write_text(json.dumps(document | changes))
-    environ = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "PYTHONPATH", "LANG")}
     process = subprocess.Popen(
         [sys.executable, "-m", "sockudo", "serve", "--config", str(config)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         cwd=folder,
-        env=environ | {"PYTHONUNBUFFERED": "1", "LOG_OUTPUT_FORMAT": "json"},
+        env=clean_environ() | {"PYTHONUNBUFFERED": "1", "LOG_OUTPUT_FORMAT": "json"},
     )
     log = folder / "server.log"
+    copying: threading.Thread | None = None
     try:
-        yield ServerProcess(_listening_port(process, log), process)
+        port = _listening_port(process, log)
+        # A pipe that nobody reads would stop the server once it is full.
+        copying = threading.Thread(target=_copy, args=(process, log), daemon=True)
+        copying.start()
+        yield ServerProcess(port, process)
     finally:
         if process.poll() is None:
             process.kill()
         process.wait()
+        if copying is not None:
+            copying.join()
         assert process.stdout is not None
-        with log.open("a") as file:
-            file.write(process.stdout.read())
         process.stdout.close()
+
+
+def _copy(process: subprocess.Popen[str], log: Path) -> None:
+    """Append what the server writes to its log, line by line, until it ends."""
+    assert process.stdout is not None
+    with log.open("a", buffering=1) as file:
+        for line in process.stdout:
+            file.write(line)
 
 
 def _listening_port(process: subprocess.Popen[str], log: Path) -> int:

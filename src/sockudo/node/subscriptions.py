@@ -93,7 +93,8 @@ class Subscriptions:
         if arriving is not None:
             return arriving
         if len(user.watchlist) > MAX_WATCHLIST:
-            connection.send(text_frame(events.error(_WATCHLIST_TOO_LONG, Code.WATCHLIST_TOO_LONG)))
+            if app.enable_watchlist_events:
+                connection.send(text_frame(events.error(_WATCHLIST_TOO_LONG, Code.WATCHLIST_TOO_LONG)))
             user = user._replace(watchlist=user.watchlist[:MAX_WATCHLIST])
         watchlist = self._node.watchlist
         watchlist.unwatch(connection)
