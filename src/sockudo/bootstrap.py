@@ -149,7 +149,7 @@ def assemble(
             queries, quotas, unknown_channel_not_found=settings.http_api.unknown_channel_not_found
         ),
         users=UserHandlers(node),
-        health=HealthHandlers(apps, lambda: not node.is_draining and peers.is_healthy),
+        health=HealthHandlers(apps, lambda: node.is_ready),
         cors=cors,
         throttle=api_throttle,
         path_prefix=settings.path_prefix,

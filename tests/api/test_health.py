@@ -15,7 +15,7 @@ NOTHING = Memory(0, 0)
 def handlers(*apps: bool, draining: bool = False, memory: Memory = NOTHING) -> HealthHandlers:
     """Return handlers of a node with apps that are enabled or not; their ids are "0", "1" ..."""
     made = [make_app(id=str(number), key=f"key-{number}", enabled=enabled) for number, enabled in enumerate(apps)]
-    return HealthHandlers(MemoryAppManager(made), lambda: draining, lambda: memory)
+    return HealthHandlers(MemoryAppManager(made), lambda: not draining, lambda: memory)
 
 
 def told(response: Response) -> tuple[int, str]:
@@ -53,6 +53,6 @@ def test_usage_is_told_in_bytes_and_percent() -> None:
 
 
 def test_the_memory_of_the_machine_is_what_is_told_by_default() -> None:
-    memory = json_of(HealthHandlers(MemoryAppManager([]), lambda: False).usage())["memory"]
+    memory = json_of(HealthHandlers(MemoryAppManager([]), lambda: True).usage())["memory"]
     assert 0 <= memory["percent"] <= 100
     assert memory["free"] + memory["used"] == memory["total"]

@@ -146,7 +146,7 @@ def test_users_of_another_app_are_somebody_else() -> None:
     other = make_app(id="other", key="other-key", enable_user_authentication=True, enable_watchlist_events=True)
     world = World(APP, other)
     client = watcher(world, "2")
-    world.node.watchlist.came_online(other, "2")
+    world.node.watchlist.came_online(other.id, "2")
     assert changes(client) == []
 
 

@@ -50,7 +50,7 @@ class Api:
             events=EventHandlers(world.publisher, world.queries, self.quotas, world.gauge),
             channels=ChannelHandlers(world.queries, self.quotas, unknown_channel_not_found=unknown_channel_not_found),
             users=UserHandlers(world.node),
-            health=HealthHandlers(world.apps, lambda: world.node.is_draining, lambda: world.memory),
+            health=HealthHandlers(world.apps, lambda: world.node.is_ready, lambda: world.memory),
             cors=cors,
             throttle=throttle,
             path_prefix=prefix,

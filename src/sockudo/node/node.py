@@ -74,6 +74,11 @@ class Node:
         self.keepalive = Keepalive(limits, clock, self.fail)
         self._memory = memory
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether this node should be sent clients: it is not leaving, and reaches the others."""
+        return not self.is_draining and self.peers.is_healthy
+
     def connect(self, opening: Opening, wire: Wire) -> Connection:
         """Accept a client. The first frame that it gets must be `greeting`, which its wire sends.
 

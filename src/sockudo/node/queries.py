@@ -5,8 +5,6 @@ Source: Pusher docs, `library_auth_reference/rest-api` ("GET channels" and follo
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from sockudo.node.cached_events import CachedEvents
 from sockudo.node.view import View
 from sockudo.pusher.channels import ChannelKind
@@ -27,9 +25,9 @@ class Queries:
         """Tell whether a channel has any subscriber."""
         return self._view.is_occupied(app_id, name)
 
-    def users(self, app_id: str, name: str) -> Collection[str]:
+    def users(self, app_id: str, name: str) -> list[str]:
         """Return the ids of the users on a presence channel, each once."""
-        return self._view.members(app_id, name)
+        return list(self._view.members(app_id, name))
 
     def attributes(self, app_id: str, name: str, kind: ChannelKind, info: frozenset[str]) -> dict[str, object]:
         """Return those of the attributes in `info` that a channel of this kind has."""
