@@ -12,3 +12,9 @@ def serve(request: pytest.FixtureRequest) -> Serve:
     """Each way to serve: every scenario holds for all of them."""
     name: str = request.param
     return TOPOLOGIES[name]
+
+
+@pytest.fixture
+def serve_alone() -> Serve:
+    """One node, for what each node counts by itself (the limits of the memory driver)."""
+    return TOPOLOGIES["one node"]

@@ -74,9 +74,9 @@ async def test_methods_and_headers_may_be_configured(serve: Serve) -> None:
         assert answer.headers["access-control-allow-headers"] == "x-one,x-two"
 
 
-async def test_a_page_may_read_why_and_how_long_it_is_refused(serve: Serve) -> None:
+async def test_a_page_may_read_why_and_how_long_it_is_refused(serve_alone: Serve) -> None:
     limiter: dict[str, Any] = {"enabled": True, "api_rate_limit": {"max_requests": 1}}
-    async with serve(rate_limiter=limiter) as server:
+    async with serve_alone(rate_limiter=limiter) as server:
         for _ in range(2):
             answer = await ApiClient(server.port).get("/channels")
         answer.error(429)

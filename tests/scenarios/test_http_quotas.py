@@ -71,9 +71,9 @@ async def test_reads_are_limited_on_every_reading_route_together(serve: Serve) -
         assert (await api.post("/events", EVENT)).status == 200
 
 
-async def test_the_limits_of_one_app_do_not_concern_another(serve: Serve) -> None:
+async def test_the_limits_of_one_app_do_not_concern_another(serve_alone: Serve) -> None:
     other = app(id="other", key="other-key", secret="other-secret", max_read_requests_per_second=1)
-    async with serve(app(max_read_requests_per_second=1), other, speed=0.1) as server:
+    async with serve_alone(app(max_read_requests_per_second=1), other, speed=0.1) as server:
         assert (await ApiClient(server.port).get("/channels")).status == 200
         assert (await ApiClient(server.port, "other", "other-key", "other-secret").get("/channels")).status == 200
         (await ApiClient(server.port).get("/channels")).error(429)

@@ -21,16 +21,16 @@ def limiter(requests: int = 100, connections: int = 100, **api: Any) -> dict[str
     }
 
 
-async def test_it_is_off_by_default_and_then_says_nothing(serve: Serve) -> None:
-    async with serve() as server:
+async def test_it_is_off_by_default_and_then_says_nothing(serve_alone: Serve) -> None:
+    async with serve_alone() as server:
         for _ in range(130):
             answer = await ApiClient(server.port).get("/channels")
             assert answer.status == 200
         assert not [name for name in answer.headers if name.startswith("x-ratelimit")]
 
 
-async def test_exactly_the_allowed_requests_pass_and_each_answer_tells_what_is_left(serve: Serve) -> None:
-    async with serve(rate_limiter=limiter(5)) as server:
+async def test_exactly_the_allowed_requests_pass_and_each_answer_tells_what_is_left(serve_alone: Serve) -> None:
+    async with serve_alone(rate_limiter=limiter(5)) as server:
         answers = [await ApiClient(server.port).get("/channels") for _ in range(7)]
     assert [answer.status for answer in answers] == [200] * 5 + [429] * 2
     assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["4", "3", "2", "1", "0", "0", "0"]
@@ -45,8 +45,8 @@ async def test_exactly_the_allowed_requests_pass_and_each_answer_tells_what_is_l
     assert "retry-after" not in answers[0].headers
 
 
-async def test_refusals_and_unknown_paths_count_and_tell_too(serve: Serve) -> None:
-    async with serve(rate_limiter=limiter(3)) as server:
+async def test_refusals_and_unknown_paths_count_and_tell_too(serve_alone: Serve) -> None:
+    async with serve_alone(rate_limiter=limiter(3)) as server:
         for status in (404, 401, 405):
             path = {404: "/nowhere", 401: f"/apps/{APP_ID}/channels", 405: f"/apps/{APP_ID}/events"}[status]
             answer = await http(server.port, "GET", path)
@@ -55,16 +55,16 @@ async def test_refusals_and_unknown_paths_count_and_tell_too(serve: Serve) -> No
         (await http(server.port, "GET", "/nowhere")).error(429)
 
 
-async def test_requests_pass_again_when_the_window_is_over(serve: Serve) -> None:
-    async with serve(rate_limiter=limiter(2, window_seconds=5), speed=5) as server:
+async def test_requests_pass_again_when_the_window_is_over(serve_alone: Serve) -> None:
+    async with serve_alone(rate_limiter=limiter(2, window_seconds=5), speed=5) as server:
         api = ApiClient(server.port)
         assert [(await api.get("/channels")).status for _ in range(3)] == [200, 200, 429]
         while (await api.get("/channels")).status == 429:
             pass
 
 
-async def test_probes_and_preflights_are_exempt(serve: Serve) -> None:
-    async with serve(rate_limiter=limiter(1)) as server:
+async def test_probes_and_preflights_are_exempt(serve_alone: Serve) -> None:
+    async with serve_alone(rate_limiter=limiter(1)) as server:
         (await http(server.port, "GET", "/nowhere")).error(404)
         (await http(server.port, "GET", "/nowhere")).error(429)
         for path in ("/up", f"/up/{APP_ID}", "/usage"):
@@ -75,8 +75,8 @@ async def test_probes_and_preflights_are_exempt(serve: Serve) -> None:
         assert (await http(server.port, "OPTIONS", f"/apps/{APP_ID}/events")).status == 200
 
 
-async def test_connections_have_a_limit_of_their_own_and_are_refused_before_the_upgrade(serve: Serve) -> None:
-    async with serve(rate_limiter=limiter(2, connections=3)) as server:
+async def test_connections_have_a_limit_of_their_own_and_are_refused_before_the_upgrade(serve_alone: Serve) -> None:
+    async with serve_alone(rate_limiter=limiter(2, connections=3)) as server:
         for _ in range(3):
             async with PusherClient(server.port) as client:
                 await client.expect_nothing()
@@ -92,8 +92,8 @@ async def test_connections_have_a_limit_of_their_own_and_are_refused_before_the_
         assert (await ApiClient(server.port).get("/channels")).status == 200
 
 
-async def test_the_limit_of_requests_does_not_concern_connections(serve: Serve) -> None:
-    async with serve(rate_limiter=limiter(1, connections=5)) as server:
+async def test_the_limit_of_requests_does_not_concern_connections(serve_alone: Serve) -> None:
+    async with serve_alone(rate_limiter=limiter(1, connections=5)) as server:
         for _ in range(2):
             answer = await http(server.port, "GET", "/nowhere")
         answer.error(429)
@@ -108,15 +108,15 @@ async def ask(server: Nodes, forwarded_for: str | None = None, real_ip: str | No
     )
 
 
-async def test_without_trusted_hops_no_header_makes_another_client(serve: Serve) -> None:
-    async with serve(rate_limiter=limiter(1)) as server:
+async def test_without_trusted_hops_no_header_makes_another_client(serve_alone: Serve) -> None:
+    async with serve_alone(rate_limiter=limiter(1)) as server:
         (await ask(server)).error(404)
         (await ask(server, "1.1.1.1")).error(429)
         (await ask(server, None, "1.1.1.2")).error(429)
 
 
-async def test_behind_a_trusted_proxy_each_client_it_names_is_counted_by_itself(serve: Serve) -> None:
-    async with serve(rate_limiter=limiter(1, trust_hops=1)) as server:
+async def test_behind_a_trusted_proxy_each_client_it_names_is_counted_by_itself(serve_alone: Serve) -> None:
+    async with serve_alone(rate_limiter=limiter(1, trust_hops=1)) as server:
         (await ask(server, "1.1.1.1")).error(404)
         (await ask(server, "1.1.1.1")).error(429)
         (await ask(server, "1.1.1.2")).error(404)
@@ -128,8 +128,8 @@ async def test_behind_a_trusted_proxy_each_client_it_names_is_counted_by_itself(
         (await ask(server, None, "1.1.1.3")).error(429)
 
 
-async def test_what_is_no_address_counts_for_the_proxy(serve: Serve) -> None:
-    async with serve(rate_limiter=limiter(1, trust_hops=1)) as server:
+async def test_what_is_no_address_counts_for_the_proxy(serve_alone: Serve) -> None:
+    async with serve_alone(rate_limiter=limiter(1, trust_hops=1)) as server:
         (await ask(server, "nonsense")).error(404)
         (await ask(server, "more nonsense")).error(429)
         (await ask(server)).error(429)
