@@ -231,6 +231,10 @@ class Cluster:
         if kind == envelope.GOODBYE:
             self._forget(node_id, "left")
             return
+        if kind == envelope.ROLL_CALL:
+            # Who asks is no node.
+            self._send_heartbeat(hello=False)
+            return
         peer, is_new = self.nodes.heard(node_id, self._clock.monotonic())
         if is_new:
             self.is_alone = False

@@ -19,6 +19,7 @@ SNAPSHOT: Final = 5
 SYNC: Final = 6
 GOODBYE: Final = 7
 TERMINATE: Final = 8
+ROLL_CALL: Final = 9
 
 ID_BYTES: Final = 8
 HEADER_BYTES: Final = 1 + ID_BYTES
