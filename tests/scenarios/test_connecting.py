@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.client import ApiClient, PusherClient
 from tests.support.nodes import Serve
-from tests.support.raw import RawWebSocket, upgrade_bytes
+from tests.support.raw import TEXT, RawWebSocket, client_frame, upgrade_bytes
 from tests.support.server import KEY, app
 
 
@@ -67,7 +67,7 @@ async def test_a_client_frame_may_come_with_the_handshake(serve: Serve) -> None:
     async with serve() as server, RawWebSocket(server.port) as client:
         ping = b'{"event":"pusher:ping","data":{}}'
         await client.write(
-            upgrade_bytes(f"/app/{KEY}") + bytes((0x81, 0x80 | len(ping))) + b"\0\0\0\0" + ping,
+            upgrade_bytes(f"/app/{KEY}") + client_frame(TEXT, ping),
         )
         assert (await client.head())[0] == 101
         assert (await client.event())["event"] == "pusher:connection_established"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from itertools import cycle
 from typing import Any, Final, Protocol
 
@@ -34,8 +35,22 @@ class Serve(Protocol):
 
 @contextlib.asynccontextmanager
 async def _one_node(*apps: Mapping[str, Any], speed: float = 1, **changes: Any) -> AsyncIterator[Nodes]:
-    async with running_server(*apps, speed=speed, **changes) as server:
-        yield Nodes(server.port)
+    with no_errors_in_callbacks():
+        async with running_server(*apps, speed=speed, **changes) as server:
+            yield Nodes(server.port)
+
+
+@contextlib.contextmanager
+def no_errors_in_callbacks() -> Iterator[None]:
+    """Check that no callback of the running loop raises: the loop only logs it, and goes on."""
+    errors: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: errors.append(context))
+    try:
+        yield
+    finally:
+        loop.set_exception_handler(None)
+    assert not errors
 
 
 TOPOLOGIES: Final[Mapping[str, Serve]] = {"one node": _one_node}

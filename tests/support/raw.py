@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
-from tests.support.client import WAIT, Answer
+from tests.support.client import WAIT, Answer, signature
 from tests.support.server import KEY
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -30,6 +30,8 @@ class RawSocket:
         self._port = port
         self._socket = socket.socket()
         self._socket.setblocking(False)
+        # What is written apart is sent apart.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if receive_buffer is not None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._read = b""
@@ -113,10 +115,20 @@ class RawWebSocket(HttpConnection):
         assert status == 101, (status, headers)
         return await self.event()
 
+    async def subscribe(self, channel: str, channel_data: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Make the handshake, join a channel with a signature, and return the answer."""
+        socket_id = json.loads((await self.open())["data"])["socket_id"]
+        text = f"{socket_id}:{channel}"
+        data = {"channel": channel}
+        if channel_data is not None:
+            data["channel_data"] = json.dumps(channel_data)
+            text += ":" + data["channel_data"]
+        await self.send_event("pusher:subscribe", data | {"auth": f"{KEY}:{signature(text)}"})
+        return await self.event()
+
     async def send(self, opcode: int, payload: bytes) -> None:
-        """Send one whole frame, of less than 126 bytes."""
-        assert len(payload) < 126, "longer frames have another header"
-        await self.write(bytes((0x80 | opcode, 0x80 | len(payload))) + b"\0\0\0\0" + payload)
+        """Send one whole frame."""
+        await self.write(client_frame(opcode, payload))
 
     async def send_event(self, event: str, data: object) -> None:
         """Send one event."""
@@ -143,6 +155,13 @@ class RawWebSocket(HttpConnection):
         opcode, payload = await self.frame()
         assert opcode == CLOSE, (opcode, payload)
         return int.from_bytes(payload[:2]), payload[2:].decode()
+
+
+def client_frame(opcode: int, payload: bytes) -> bytes:
+    """Return one whole frame, masked with zeros."""
+    length = len(payload)
+    size = bytes((0x80 | length,)) if length < 126 else b"\xfe" + length.to_bytes(2)
+    return bytes((0x80 | opcode,)) + size + b"\0\0\0\0" + payload
 
 
 def request_bytes(method: str, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> bytes:

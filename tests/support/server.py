@@ -78,22 +78,25 @@ class ServerProcess:
         return self.process.wait(timeout)
 
 
+def clean_environ() -> dict[str, str]:
+    """Return an environment without settings, in which Python finds the package that is tested."""
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    return kept | {"PYTHONPATH": str(Path(sockudo.__file__).parents[1])}
+
+
 @contextlib.contextmanager
 def server_process(folder: Path, *apps: Mapping[str, Any], **changes: Any) -> Iterator[ServerProcess]:
     """Run `sockudo serve` with a configuration file in `folder`; ready when this returns."""
     config = folder / "config.json"
     document = {"host": "127.0.0.1", "port": 0, "app_manager": {"array": {"apps": list(apps) or [app()]}}}
     config.write_text(json.dumps(document | changes))
-    environ = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
-    # The same code that is under test here, wherever the process runs.
-    environ["PYTHONPATH"] = str(Path(sockudo.__file__).parents[1])
     process = subprocess.Popen(
         [sys.executable, "-m", "sockudo", "serve", "--config", str(config)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         cwd=folder,
-        env=environ | {"PYTHONUNBUFFERED": "1", "LOG_OUTPUT_FORMAT": "json"},
+        env=clean_environ() | {"PYTHONUNBUFFERED": "1", "LOG_OUTPUT_FORMAT": "json"},
     )
     log = folder / "server.log"
     copying: threading.Thread | None = None

@@ -1,10 +1,14 @@
-"""Write docs/configuration.md from the declarations: `python -m sockudo.config.reference > docs/configuration.md`."""
+"""Write docs/configuration.md from the declarations: `python -m sockudo.config.reference docs/configuration.md`.
+
+Without a file it prints the page.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -177,4 +181,7 @@ def _default(field: FieldInfo) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(reference())
+    if len(sys.argv) > 1:
+        Path(sys.argv[1]).write_text(reference(), encoding="utf-8")
+    else:
+        sys.stdout.write(reference())

@@ -99,7 +99,10 @@ def parse_command(payload: bytes) -> Command:
         raise CommandRejected(f"Invalid message format: {_reason(problem)}") from None
     event = frame.event
     if event.startswith(CLIENT_EVENT_PREFIX):
-        return ClientEvent(event, frame.channel, _relayable(bytes(frame.data)))
+        text = bytes(frame.data)
+        if not text.isascii():
+            _check_utf8(text)
+        return ClientEvent(event, frame.channel, text)
     match event:
         case "pusher:ping":
             return _PING
@@ -117,14 +120,12 @@ def parse_command(payload: bytes) -> Command:
             return _UNKNOWN
 
 
-def _relayable(data: bytes) -> bytes:
-    """Return `data`, which goes to other clients in text frames, if it is UTF-8; the decoder has not looked at it."""
-    if not data.isascii():
-        try:
-            data.decode()
-        except UnicodeError as problem:
-            raise CommandRejected(f"Invalid message format: data of the event: {_reason(problem)}") from None
-    return data
+def _check_utf8(data: bytes) -> None:
+    """Refuse what cannot go to others in a text frame: the decoder does not look into values that are kept raw."""
+    try:
+        data.decode()
+    except UnicodeError as problem:
+        raise CommandRejected(f"Invalid message format: data of the event: {_reason(problem)}") from None
 
 
 def _parse_unsubscribe(raw: msgspec.Raw) -> Unsubscribe:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from urllib.parse import unquote
 
 from sockudo.api.messages import Request, Response, error_response
@@ -41,6 +42,7 @@ class Front:
         self.is_draining = False
         self.needs_peer = needs_peer
         self.http_connections: set[HttpProtocol] = set()
+        self._on_idle: Callable[[], None] | None = None
 
     def protocol(self) -> HttpProtocol:
         """Return the protocol of a new socket."""
@@ -53,6 +55,7 @@ class Front:
     def closed(self, connection: HttpProtocol) -> None:
         """Forget a socket that is gone or no longer HTTP."""
         self.http_connections.discard(connection)
+        self._tell_if_idle()
 
     def handle(self, request: Request) -> Response:
         """Answer a request."""
@@ -76,11 +79,25 @@ class Front:
         protocol.open(handshake, Opening(key, version, request.header(b"origin")))
         return protocol
 
-    def drain(self) -> None:
-        """Answer what is under way, and nothing after that."""
+    @property
+    def open_count(self) -> int:
+        """How many sockets are open."""
+        return len(self.http_connections) + self.websockets.open_count
+
+    def drain(self, on_idle: Callable[[], None]) -> None:
+        """Answer what is under way, and nothing after that.
+
+        Args:
+            on_idle: called when the last HTTP connection is gone, and when the last WebSocket is.
+        """
         self.is_draining = True
+        self._on_idle = self.websockets.on_idle = on_idle
         for connection in tuple(self.http_connections):
             connection.drain()
+
+    def _tell_if_idle(self) -> None:
+        if self._on_idle is not None and not self.http_connections:
+            self._on_idle()
 
     def _app_key(self, path: str) -> str | None:
         if not path.startswith(self._app_path):

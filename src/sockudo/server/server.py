@@ -47,16 +47,16 @@ class Server:
         self._node.is_draining = True
         if self._listener is not None:
             self._listener.close()
-        self._front.drain()
-        gone = asyncio.Event()
-        self._front.websockets.on_idle = gone.set
+        idle = asyncio.Event()
+        self._front.drain(idle.set)
         try:
             async with asyncio.timeout(grace):
                 await self._send_away(grace * _SPREAD)
-                if self._front.websockets.open_count:
-                    await gone.wait()
+                while self._front.open_count:
+                    idle.clear()
+                    await idle.wait()
         except TimeoutError:
-            _log.warning("clients left over at the end of the grace period", open=self._front.websockets.open_count)
+            _log.warning("clients left over at the end of the grace period", open=self._front.open_count)
 
     async def stop(self) -> None:
         """Drop what is left."""
