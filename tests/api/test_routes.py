@@ -238,7 +238,7 @@ class Broken(Api):
     """An API whose memory cannot be read."""
 
     def __init__(self, **options: object) -> None:
-        super().__init__(**options)  # type: ignore[arg-type]
+        super().__init__(**options)  # type: ignore[arg-type]  # the options are passed on as they came
         self.world.gauge._read = _fail
 
 

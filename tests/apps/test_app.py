@@ -13,7 +13,7 @@ def test_an_app_does_not_show_its_secret() -> None:
 
 def test_an_app_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
-        make_app().enabled = False  # type: ignore[misc]
+        make_app().enabled = False  # type: ignore[misc]  # what the type forbids is what is tried
 
 
 def test_apps_are_told_apart_by_identity() -> None:

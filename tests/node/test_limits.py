@@ -13,4 +13,4 @@ def test_the_defaults_are_those_of_the_protocol_and_the_documentation() -> None:
 
 def test_limits_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
-        NodeLimits().pong_timeout = 1  # type: ignore[misc]
+        NodeLimits().pong_timeout = 1  # type: ignore[misc]  # what the type forbids is what is tried

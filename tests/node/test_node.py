@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ from sockudo.node.node import Node, Opening, shutting_down
 from sockudo.pusher.errors import CloseConnection
 from tests.support.node import KEY, Client, World, data_of, make_app
 from tests.support.references import holders
-from tests.support.wire import RecordingWire
+from tests.support.wire import RecordingWire, text_payloads
 
 Ending = Callable[[World, Client], None]
 
@@ -21,7 +22,7 @@ def refusal(world: World, **opening: str | None) -> CloseConnection:
     wire = RecordingWire()
     before = world.hub.connection_count(world.app.id)
     with pytest.raises(CloseConnection) as refused:
-        world.node.connect(Opening(**({"key": KEY} | opening)), wire)  # type: ignore[arg-type]
+        world.node.connect(Opening(**({"key": KEY} | opening)), wire)  # type: ignore[arg-type]  # mixed values, each of its own type
     world.clock.advance(5)
     assert wire.log == []
     assert world.hub.connection_count(world.app.id) == before
@@ -29,13 +30,14 @@ def refusal(world: World, **opening: str | None) -> CloseConnection:
     return refused.value
 
 
-def test_the_first_frame_is_the_established_connection() -> None:
+def test_the_greeting_is_the_established_connection_and_is_the_wires_to_send() -> None:
     world = World()
     wire = RecordingWire()
     connection = world.node.connect(Opening(KEY, "7"), wire)
-    assert wire.log == []
     world.clock.advance(0)
-    (frame,) = wire.frames
+    assert wire.log == []
+    (payload,) = text_payloads(world.node.greeting(connection))
+    frame = json.loads(payload)
     assert frame["event"] == "pusher:connection_established"
     assert isinstance(frame["data"], str)
     assert data_of(frame) == {"socket_id": connection.socket_id, "activity_timeout": 120}

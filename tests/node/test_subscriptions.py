@@ -308,6 +308,19 @@ def test_signing_in_again_as_the_same_user_succeeds_again(world: World, client: 
     assert not world.hub.is_online(world.app.id, "7")
 
 
+def test_signing_in_again_replaces_whom_the_user_watches() -> None:
+    world = World(make_app(enable_user_authentication=True, enable_watchlist_events=True))
+    client = world.connect()
+    for watched in ("8", "9"):
+        states, success = client.sign_in("7", watchlist=[watched])
+        assert data_of(states) == {"events": [{"name": "offline", "user_ids": [watched]}]}
+        assert success["event"] == "pusher:signin_success"
+    world.connect().sign_in("8")
+    assert client.take() == []
+    world.connect().sign_in("9")
+    assert client.events() == ["pusher_internal:watchlist_events"]
+
+
 def test_signing_in_as_somebody_else_is_refused_and_the_first_user_stays(world: World, client: Client) -> None:
     client.sign_in("7")
     (frame,) = client.sign_in("8")

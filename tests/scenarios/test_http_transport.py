@@ -266,13 +266,14 @@ async def test_an_upgrade_to_something_else_is_answered_as_if_it_had_not_been_as
             assert (await connection.answer()).body == b"OK"
 
 
-async def test_a_refused_upgrade_leaves_the_connection_usable(serve: Serve) -> None:
+async def test_a_refused_upgrade_says_why_and_ends_the_connection(serve: Serve) -> None:
+    """What follows it may be of the protocol that was asked for."""
     async with serve() as server, HttpConnection(server.port) as connection:
         headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "8"}
         answer = await connection.request("GET", f"/app/{KEY}", headers=headers)
         answer.error(426)
         assert answer.headers["sec-websocket-version"] == "13"
-        assert (await connection.request("GET", "/up")).body == b"OK"
+        await connection.expect_end()
 
 
 async def test_a_head_that_is_not_complete_in_time_is_408(serve: Serve) -> None:

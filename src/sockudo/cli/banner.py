@@ -173,14 +173,23 @@ def _try_next(settings: Settings, listening: Listening) -> Iterator[str]:
         f'new Pusher({json.dumps(app.key)}, {{wsHost: "{listening.reachable_host}", wsPort: {listening.port}{path}, '
         'forceTLS: false, enabledTransports: ["ws"], cluster: ""})'
     )
-    if not settings.path_prefix:  # the Python library cannot put a path before its own
-        yield from _python_lines(settings, app, listening)
+    yield from _publish_line(settings, app, listening)
 
 
-def _python_lines(settings: Settings, app: AppSettings, listening: Listening) -> Iterator[str]:
-    secret = json.dumps(app.secret) if settings.uses_demo_app else '"..."'
-    yield (
-        f"pusher.Pusher(app_id={json.dumps(app.id)}, key={json.dumps(app.key)}, secret={secret}, "
-        f'host="{listening.reachable_host}", port={listening.port}, ssl=False)'
-        '.trigger("my-channel", "my-event", {"hello": "world"})'
-    )
+def _publish_line(settings: Settings, app: AppSettings, listening: Listening) -> Iterator[str]:
+    """How a back end publishes: in Python where its library takes the app, else in Node."""
+    if settings.path_prefix:  # neither library can put a path before its own
+        return
+    identity = {
+        "key": json.dumps(app.key),
+        "secret": json.dumps(app.secret) if settings.uses_demo_app else '"..."',
+        "host": f'"{listening.reachable_host}"',
+    }
+    event = '.trigger("my-channel", "my-event", {"hello": "world"})'
+    # The Python library refuses an app id that is not a number.
+    if app.id.isdecimal():
+        arguments = {"app_id": json.dumps(app.id)} | identity | {"port": str(listening.port), "ssl": "False"}
+        yield f"pusher.Pusher({', '.join(f'{name}={value}' for name, value in arguments.items())}){event}"
+    else:
+        options = {"appId": json.dumps(app.id)} | identity | {"port": f'"{listening.port}"', "useTLS": "false"}
+        yield f'new (require("pusher"))({{{", ".join(f"{name}: {value}" for name, value in options.items())}}}){event}'
