@@ -375,6 +375,20 @@ def test_a_slow_client_that_reads_after_all_learns_why_it_was_dropped() -> None:
     assert stack.front.websockets.open_count == 1
 
 
+def test_a_client_far_above_the_limit_is_dropped_at_once_and_its_bytes_with_it() -> None:
+    stack = slow_stack()
+    slow, witness = presence_pair(stack)
+    slow.transport.stall()
+    # What arises in one tick is written at once, and may be any number of frames.
+    for _ in range(10):
+        stack.node.hub.deliver("app-id", "presence-room", text_frame(b'{"event":"n","data":"%b"}' % (b"x" * 9000)))
+    stack.clock.advance(0)
+    assert slow.transport.was_aborted
+    assert len(slow.transport.unsent) == 0
+    assert stack.node.counters.slow_consumers == stack.node.counters.disconnections == 1
+    assert removals(witness) == ["leaver"]
+
+
 @pytest.mark.parametrize("last", [masked_close(1000), masked_frame(TEXT, b"\xff"), masked_frame(PING, b"x")])
 def test_a_slow_client_gets_one_close_frame_whatever_else_ends_it_in_the_same_moment(last: bytes) -> None:
     stack = slow_stack()

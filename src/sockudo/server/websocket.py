@@ -18,6 +18,9 @@ from sockudo.server.timeouts import CLOSE_TIMEOUT, Timeouts
 _PING_FRAME: Final = encode_frame(PING)
 _TOO_BIG: Final = 1009
 
+# How far one write may go over the limit of unsent bytes and the client still be told; a frame is rarely larger.
+_MAX_EXCESS: Final = 64 * 1024
+
 # Bytes of one connection that are carried out before others get their turn: at worst 2700 messages, about 5 ms.
 _SLICE: Final = 16 * 1024
 
@@ -118,8 +121,13 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         # The buffer has passed its limit; the transport watches it, so that a delivery need not.
-        if self._connection is not None:
-            self._context.node.drop_slow(self._connection)
+        if self._connection is None:
+            return
+        excess = self._transport.get_write_buffer_size() - self._context.max_buffer_bytes
+        self._context.node.drop_slow(self._connection)
+        if excess > _MAX_EXCESS:
+            # So many frames came at once that keeping them for the farewell would make the limit none.
+            self._transport.abort()
 
     def ping(self) -> None:
         """Send a PING frame, which every client answers by itself (RFC 6455, section 5.5.2)."""
