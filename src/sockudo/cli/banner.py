@@ -74,11 +74,17 @@ class Listening:
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}{path}"
 
 
-def banner(settings: Settings, listening: Listening, open_files: OpenFiles, warnings: Sequence[str]) -> Text:
-    """Compose the banner; `.plain` is its text without styles."""
+def banner(
+    settings: Settings,
+    listening: Listening,
+    open_files: OpenFiles,
+    warnings: Sequence[str],
+    processes: Sequence[int] = (),
+) -> Text:
+    """Compose the banner; `.plain` is its text without styles. `processes` are the workers, where there are several."""
     text = Text()
     text.append(f"Sockudo {__version__}", style="bold").append(" is ready\n")
-    _block(text, "Listening", _listening(settings, listening))
+    _block(text, "Listening", _listening(settings, listening, processes))
     _block(text, "Apps", _apps(settings))
     _block(text, "Limits", _limits(settings, open_files))
     if warnings:
@@ -98,10 +104,12 @@ def _block(text: Text, title: str, lines: Iterable[tuple[str, str]], *, style: s
         text.append(f"  {name:<{_WIDTH}}{value}".rstrip() + "\n" if value else f"  {name}\n")
 
 
-def _listening(settings: Settings, listening: Listening) -> Iterator[tuple[str, str]]:
+def _listening(settings: Settings, listening: Listening, processes: Sequence[int]) -> Iterator[tuple[str, str]]:
     where = f"  (all interfaces, {listening.host})" if listening.is_everywhere else ""
     yield "clients", listening.url("ws", f"{settings.path_prefix}/app/{{key}}") + where
     yield "HTTP API", listening.url("http", f"{settings.path_prefix}/apps/{{id}}/events")
+    if processes:
+        yield "workers", f"{len(processes)} (processes {', '.join(str(process) for process in processes)})"
 
 
 def _apps(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from urllib.parse import unquote
 
 from sockudo.api.messages import Request, Response, error_response
@@ -41,6 +42,8 @@ class Front:
         self.is_draining = False
         self.needs_peer = needs_peer
         self.http_connections: set[HttpProtocol] = set()
+        # Called when no socket is left that speaks HTTP.
+        self.on_idle: Callable[[], None] | None = None
 
     def protocol(self) -> HttpProtocol:
         """Return the protocol of a new socket."""
@@ -53,6 +56,8 @@ class Front:
     def closed(self, connection: HttpProtocol) -> None:
         """Forget a socket that is gone or no longer HTTP."""
         self.http_connections.discard(connection)
+        if self.on_idle is not None and not self.http_connections:
+            self.on_idle()
 
     def handle(self, request: Request) -> Response:
         """Answer a request."""
