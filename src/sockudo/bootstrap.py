@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -52,8 +51,10 @@ from sockudo.server.front import Front
 from sockudo.server.housekeeping import Housekeeping
 from sockudo.server.open_files import raise_limit
 from sockudo.server.server import Server
+from sockudo.server.stopping import Stopping
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.websocket import WebSocketContext
+from sockudo.server.worker import Worker
 
 _log = get_logger("sockudo")
 
@@ -104,15 +105,15 @@ class Assembly:
     front: Front
     remote_events: RemoteEvents
 
-    async def start(self) -> list[tuple[str, int]]:
-        """Join the cluster, then listen; return the addresses.
+    async def start(self, sockets: Sequence[socket.socket] = ()) -> list[tuple[str, int]]:
+        """Join the cluster, then listen, on `sockets` where there are any; return the addresses.
 
         Raises:
             DriverError: the bus cannot be used.
             OSError: the address cannot be had.
         """
         await self.node.peers.start(self.remote_events)
-        return await self.server.start()
+        return await self.server.start(sockets)
 
     async def stop(self) -> None:
         """Drop what is left, and leave the cluster."""
@@ -203,42 +204,48 @@ def _throttles(settings: Settings, clock: Clock) -> tuple[Throttle | None, Throt
     )
 
 
-def run(settings: Settings, on_start: Callable[[list[tuple[str, int]]], None]) -> int:
+def run(settings: Settings, on_start: Callable[[list[tuple[str, int]]], None], worker: Worker | None = None) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status.
 
     Args:
         on_start: called with the addresses once the server listens.
+        worker: what a supervisor has given to this process, which is one of several.
 
     Raises:
         OSError: the address cannot be had.
     """
     raise_limit()
     with asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(_serve(settings, on_start))
+        return runner.run(_serve(settings, on_start, worker))
 
 
-async def _serve(settings: Settings, on_start: Callable[[list[tuple[str, int]]], None]) -> int:
+async def _serve(settings: Settings, on_start: Callable[[list[tuple[str, int]]], None], worker: Worker | None) -> int:
     loop = asyncio.get_running_loop()
-    signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, signals.put_nowait, number)
+    stopping = Stopping()
+    stopping.listen(loop)
+    if worker is not None:
+        await worker.follow(stopping)
     clock = LoopClock(loop)
     assembly = assemble(settings, clock)
-    addresses = await assembly.start()
+    addresses = await assembly.start(worker.sockets if worker is not None else ())
     _settle_memory()
     on_start(addresses)
-    number = await signals.get()
-    _log.info("shutting down", signal=number.name, grace_period=settings.shutdown_grace_period)
-    await _drain_unless_hurried(assembly.server, settings.shutdown_grace_period, signals)
+    if worker is not None:
+        worker.ready()
+    await stopping.asked()
+    _log.info("shutting down", reason=stopping.reason, grace_period=settings.shutdown_grace_period)
+    await _drain_unless_hurried(assembly.server, settings.shutdown_grace_period, stopping)
     await assembly.stop()
+    if worker is not None:
+        worker.tidy()
     _log.info("stopped")
     return 0
 
 
-async def _drain_unless_hurried(server: Server, grace: float, signals: asyncio.Queue[signal.Signals]) -> None:
+async def _drain_unless_hurried(server: Server, grace: float, stopping: Stopping) -> None:
     """Leave in order; a second signal ends it at once."""
-    drain = asyncio.ensure_future(server.drain(grace))
-    hurry = asyncio.ensure_future(signals.get())
+    drain = asyncio.ensure_future(server.drain(grace, linger=stopping.linger))
+    hurry = asyncio.ensure_future(stopping.hurried())
     await asyncio.wait({drain, hurry}, return_when=asyncio.FIRST_COMPLETED)
     for task in (drain, hurry):
         task.cancel()
