@@ -2,4 +2,5 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.support.redis_server"]
+# A module that others import comes before them, so that pytest can still rewrite its asserts.
+pytest_plugins = ["tests.support.processes", "tests.support.redis_server", "tests.support.redis_sentinel"]

@@ -10,8 +10,9 @@ import pytest
 
 from sockudo.cluster.base import Adapter
 from sockudo.cluster.redis import RedisAdapter
-from sockudo.cluster.redis_options import RedisOptions, RedisTarget
+from sockudo.cluster.redis_options import RedisOptions, RedisTarget, Sentinels
 from tests.contracts.adapter import AdapterContract
+from tests.support.redis_sentinel import MASTER_NAME, SENTINEL_PASSWORD, SentinelGroup
 from tests.support.redis_server import PASSWORD, RedisProcess
 
 _numbers = count()
@@ -46,6 +47,13 @@ class TestRedisAdapterWithAPasswordBesideTheUrl(AdapterContract):
     @pytest.fixture
     def adapters(self, redis_acl: RedisProcess) -> list[Adapter]:
         return three(RedisTarget(redis_acl.url, password=PASSWORD, db=3))
+
+
+class TestRedisAdapterWithSentinels(AdapterContract):
+    @pytest.fixture
+    def adapters(self, shared_sentinel_group: SentinelGroup) -> list[Adapter]:
+        sentinels = Sentinels(shared_sentinel_group.hosts, MASTER_NAME, password=SENTINEL_PASSWORD)
+        return three(RedisTarget(password=PASSWORD, sentinels=sentinels))
 
 
 class TestRedisAdapterThatSubscribesElsewhere(AdapterContract):

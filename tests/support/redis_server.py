@@ -20,13 +20,17 @@ PASSWORD = "s3cret with ü and @:/"
 class RedisProcess:
     """One `redis-server`. `login` are the words that redis-cli needs to be let in."""
 
-    def __init__(self, folder: Path, *options: str, login: tuple[str, ...] = (), tls: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *options: str, file: Path | None = None, login: tuple[str, ...] = (), tls: bool = False
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self._login = login
         listen = ["--port", "0", "--tls-port", str(self.port)] if tls else ["--port", str(self.port)]
         quiet = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--dir", str(folder)]
-        self._process = ServerProcess([program("redis-server", PACKAGE), *listen, *quiet, *options], folder)
+        self._process = ServerProcess(
+            [program("redis-server", PACKAGE), *([str(file)] if file else []), *listen, *quiet, *options], folder
+        )
 
     @property
     def url(self) -> str:

@@ -13,7 +13,7 @@ from sockudo.cluster.base import Inbox
 from sockudo.cluster.redis_counts import Counts
 from sockudo.cluster.redis_link import Events, Identity, RedisLink, Terms, open_link
 from sockudo.cluster.redis_options import RedisOptions
-from sockudo.cluster.redis_server import find_server
+from sockudo.cluster.redis_sentinel import find_server
 from sockudo.cluster.redis_verbs import PLAIN
 from sockudo.cluster.waiters import Waiters
 from sockudo.errors import DriverError

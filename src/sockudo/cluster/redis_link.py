@@ -204,7 +204,7 @@ async def open_link(
                 identity = await _introduce(connection, server, previous)
     except BaseException:
         for connection in opened:
-            connection.close()
+            await connection.abandon()
         raise
     link = RedisLink((opened[0], opened[1]), servers[0], terms, wanted, events)
     link.identity = identity

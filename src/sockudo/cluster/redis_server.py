@@ -1,18 +1,18 @@
-"""Reach a Redis server: read its URL, ask sentinels for it, connect and log in."""
+"""Reach a Redis server: read its URL, connect and log in."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import ssl
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import hiredis
 from redis.asyncio.connection import parse_url
-from redis.asyncio.sentinel import Sentinel
-from redis.exceptions import RedisError
 
-from sockudo.cluster.redis_options import RedisTarget, RedisTiming, Sentinels
+from sockudo.cluster.redis_options import RedisTarget, RedisTiming
 from sockudo.cluster.resp import Reply, RespConnection
 from sockudo.errors import DriverError
 
@@ -71,19 +71,6 @@ def server_of(target: RedisTarget) -> RedisServer:
     )
 
 
-async def find_server(target: RedisTarget, timing: RedisTiming) -> RedisServer:
-    """Return the server of a target; where there are sentinels, the one that they call the master now.
-
-    Raises:
-        DriverError: it cannot be found.
-    """
-    server = server_of(target)
-    if target.sentinels is None:
-        return server
-    host, port = await _ask_sentinels(target.sentinels, server, timing)
-    return replace(server, host=host, port=port, path=None, must_be_master=True)
-
-
 async def connect(server: RedisServer, timing: RedisTiming) -> RespConnection:
     """Connect and log in.
 
@@ -96,13 +83,13 @@ async def connect(server: RedisServer, timing: RedisTiming) -> RespConnection:
             await _open(connection, server)
         await _log_in(connection, server)
     except TimeoutError:
-        connection.close()
+        await connection.abandon()
         raise server.refusal(f"no connection in {timing.connect_timeout:g} s") from None
     except OSError as error:
-        connection.close()
+        await connection.abandon()
         raise server.refusal(_text_of(error)) from error
     except BaseException:
-        connection.close()
+        await connection.abandon()
         raise
     return connection
 
@@ -154,28 +141,6 @@ def check_role(reply: Reply, server: RedisServer) -> None:
         raise server.refusal("it is not a master")
 
 
-async def _ask_sentinels(sentinels: Sentinels, server: RedisServer, timing: RedisTiming) -> tuple[str, int]:
-    options: dict[str, Any] = {
-        "username": sentinels.username,
-        "password": sentinels.password,
-        "socket_timeout": timing.connect_timeout,
-        "socket_connect_timeout": timing.connect_timeout,
-    }
-    # redis-py leaves it without types.
-    client: Any = Sentinel(list(sentinels.hosts), sentinel_kwargs=options)  # type: ignore[no-untyped-call]
-    names = ", ".join(f"{host}:{port}" for host, port in sentinels.hosts)
-    try:
-        async with asyncio.timeout(timing.connect_timeout):
-            host, port = await client.discover_master(sentinels.master_name)
-    except (RedisError, OSError) as error:  # OSError: also the time-out
-        what = f"the sentinels at {names} name no master called {sentinels.master_name}"
-        raise DriverError(f"Redis cannot be used ({server.setting}): {what}") from error
-    finally:
-        for sentinel in client.sentinels:
-            await sentinel.aclose()
-    return str(host), int(port)
-
-
 def _tls_context(parts: dict[str, Any]) -> ssl.SSLContext:
     """Make the TLS context that the parameters of a `rediss://` URL ask for; certificates are checked by default."""
     context = ssl.create_default_context(cafile=parts.get("ssl_ca_certs"), capath=parts.get("ssl_ca_path"))
@@ -191,7 +156,11 @@ def _tls_context(parts: dict[str, Any]) -> ssl.SSLContext:
 
 
 def _text_of(error: OSError) -> str:
-    """Say what went wrong in one line; asyncio's own texts repeat the address."""
+    """Say what went wrong in one line."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate cannot be verified: {error.verify_message}"
-    return error.strerror or str(error) or type(error).__name__
+    if isinstance(error, ssl.SSLError):
+        return f"TLS fails: {error.reason}"
+    # asyncio's own texts repeat the address.
+    code = error.errno
+    return os.strerror(code) if code is not None and code in errno.errorcode else str(error) or type(error).__name__

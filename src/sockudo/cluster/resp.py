@@ -113,6 +113,11 @@ class RespConnection(asyncio.Protocol):
         if self._ended is not None:
             await asyncio.wait({self._ended})
 
+    async def abandon(self) -> None:
+        """Close the connection and return when its transport is gone."""
+        self.close()
+        await self.ended()
+
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
