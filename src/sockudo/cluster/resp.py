@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import hiredis
 
@@ -121,10 +121,10 @@ class RespConnection(asyncio.Protocol):
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are not instances of asyncio's class.
+        self._transport = cast(asyncio.Transport, transport)
         self._ended = asyncio.get_running_loop().create_future()
-        transport.set_write_buffer_limits(high=self._max_unsent_bytes)
+        self._transport.set_write_buffer_limits(high=self._max_unsent_bytes)
 
     def data_received(self, data: bytes) -> None:  # hot path
         self.has_heard = True
