@@ -78,7 +78,14 @@ def redis(url: str) -> Adapter:
     return RedisAdapter(RedisOptions(RedisTarget(url), prefix="bench:"))
 
 
-DRIVERS: dict[str, Callable[[str], Any]] = {"redis": redis, "redis-py": RedisPy}
+def redis_cluster(url: str) -> Adapter:
+    from sockudo.cluster.redis_cluster import RedisClusterAdapter
+    from sockudo.cluster.redis_options import RedisClusterOptions
+
+    return RedisClusterAdapter(RedisClusterOptions((url,), prefix="bench:"))
+
+
+DRIVERS: dict[str, Callable[[str], Any]] = {"redis": redis, "redis-cluster": redis_cluster, "redis-py": RedisPy}
 
 
 class Receiver:

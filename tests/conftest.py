@@ -9,7 +9,12 @@ import pytest
 import uvloop
 
 # A module that others import comes before them, so that pytest can still rewrite its asserts.
-pytest_plugins = ["tests.support.processes", "tests.support.redis_server", "tests.support.redis_sentinel"]
+pytest_plugins = [
+    "tests.support.processes",
+    "tests.support.redis_server",
+    "tests.support.redis_sentinel",
+    "tests.support.redis_cluster",
+]
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 _ASYNCIO: Mapping[str, LoopFactory] = {"asyncio": asyncio.new_event_loop}

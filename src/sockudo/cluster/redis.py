@@ -32,7 +32,7 @@ class RedisAdapter:
         self._terms = Terms(PLAIN, options.timing, self.counts, test_name=self._prefix)
         # The names of all topics that are to be joined; links look into it.
         self._topics: dict[bytes, str] = {}
-        self._waiters = Waiters()
+        self._waiters: Waiters[bytes] = Waiters()
         self._inbox: Inbox | None = None
         # The link that joins or has joined the topics.
         self._link: RedisLink | None = None
@@ -104,7 +104,14 @@ class RedisAdapter:
         subscribing = publishing
         if options.subscribe_target is not None:
             subscribing = await find_server(options.subscribe_target, options.timing)
-        events = Events(inbox.received, self._waiters.release_one, self._taken, self._refused, self._lost)
+        events = Events(
+            message=inbox.received,
+            settled=self._waiters.release_one,
+            gone=lambda name: self._fail("the server ended a subscription"),
+            not_joined=lambda text: self._fail(f"a subscription is refused: {text}"),
+            refused=self._refused,
+            lost=self._lost,
+        )
         link = await open_link((publishing, subscribing), self._terms, self._topics, events, self._previous)
         self._link = link
         self._previous = link.identity or self._previous
@@ -140,10 +147,9 @@ class RedisAdapter:
             inbox.restored()
             return
 
-    def _taken(self, name: bytes) -> None:
-        # Plain Redis does not do that, so nobody knows what else it does.
+    def _fail(self, reason: str) -> None:
         if self._link is not None:
-            self._link.fail("the server ended a subscription")
+            self._link.fail(reason)
 
     def _refused(self, text: str) -> None:
         # Once for each text is enough for the log; the counter has them all.

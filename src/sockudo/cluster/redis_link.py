@@ -35,6 +35,8 @@ class Events:
     message: Callable[[str, bytes], None]
     settled: Callable[[bytes], None]
     gone: Callable[[bytes], None]
+    # A subscription was answered with an error.
+    not_joined: Callable[[str], None]
     # A message was answered with an error.
     refused: Callable[[str], None]
     # Once, at the end, unless the link is closed by us.
@@ -79,6 +81,7 @@ class RedisLink:
         self._counts = terms.counts
         self._timing = terms.timing
         self._silence = [0, 0]
+        self._roles_asked = 0
         self._lost: asyncio.Future[str] = self._loop.create_future()
         self.identity: Identity | None = None
         self.publisher = Publisher(
@@ -92,7 +95,7 @@ class RedisLink:
             on_message=events.message,
             on_settled=events.settled,
             on_gone=events.gone,
-            on_error=lambda text: self.fail(f"a subscription is refused: {text}"),
+            on_error=events.not_joined,
             on_lost=self.fail,
         )
         self._timer = self._loop.call_later(self._timing.probe_interval, self._probe)
@@ -104,6 +107,16 @@ class RedisLink:
             DriverError: the link was lost before.
         """
         await self._unless_lost(self.subscriber.join_wanted())
+
+    def ask_role(self) -> None:
+        """Make sure that the server is still a master; the link fails otherwise."""
+        self._roles_asked += 1
+        self._connections[0].write(_ROLE)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the server was asked for its role and has not answered yet."""
+        return self._roles_asked > 0
 
     def fail(self, reason: str) -> None:
         """Give the link up."""
@@ -155,17 +168,23 @@ class RedisLink:
             self.fail(f"the server did not answer {self._timing.probes} PINGs")
             return
         publishing, subscribing = self._connections
-        publishing.write(_ROLE if self._server.must_be_master else _PING)
+        if self._server.must_be_master:
+            self.ask_role()
+        else:
+            publishing.write(_PING)
         subscribing.write(_PING)
         self._timer = self._loop.call_later(self._timing.probe_interval, self._probe)
 
     def _publishing_replied(self, reply: Reply) -> None:
         if isinstance(reply, hiredis.ReplyError):
-            # The answer to ROLE may be refused too, by a server that allows little; that is no matter of messages.
-            if "'role'" not in str(reply):
+            # A server that allows little may refuse ROLE; that is no matter of messages.
+            if "'role'" in str(reply):
+                self._roles_asked -= 1
+            else:
                 self._counts.refused += 1
                 self._events.refused(str(reply))
         else:
+            self._roles_asked -= 1
             try:
                 check_role(reply, self._server)
             except DriverError as error:

@@ -45,7 +45,7 @@ class Subscriber:
             counts: where messages are counted.
             on_message: called with the topic and the data of each message.
             on_settled: called when the server has confirmed the last thing that was asked for a name.
-            on_gone: called when the server took a name from us that is wanted.
+            on_gone: called when the server took a name from us.
             on_error: called with the text of an error reply.
             on_lost: called once when the connection is lost.
         """
@@ -80,18 +80,10 @@ class Subscriber:
         self._connection.write(encode(b"PING", _BARRIER))
         await barrier
 
-    def forget(self, name: bytes) -> bool:
-        """Note that the server refused or took a name; tells whether it had been asked for."""
+    def forget(self, name: bytes) -> None:
+        """Note that the server refused or took a name."""
         self._unanswered.pop(name, None)
-        if name not in self._asked:
-            return False
         self._asked.discard(name)
-        return True
-
-    @property
-    def asked(self) -> set[bytes]:
-        """The names that are joined or are being joined here."""
-        return self._asked
 
     def _flush(self) -> None:
         changed, self._changed = self._changed, {}
@@ -138,7 +130,8 @@ class Subscriber:
         left = self._unanswered.get(name, 0)
         if left == 0:
             # Not an answer: the server took the name, because its slot belongs to another one now.
-            if has_left and self.forget(name):
+            if has_left:
+                self.forget(name)
                 self._on_gone(name)
             return
         if left > 1:

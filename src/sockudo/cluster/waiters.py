@@ -14,6 +14,10 @@ class Waiters(Generic[Name]):
     def __init__(self) -> None:
         self._futures: dict[Name, list[asyncio.Future[None]]] = {}
 
+    def __contains__(self, name: Name) -> bool:
+        """Whether someone waits for `name`."""
+        return name in self._futures
+
     def done(self) -> asyncio.Future[None]:
         """Return a future that is done."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
