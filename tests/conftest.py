@@ -1,11 +1,28 @@
-"""What every test starts from."""
+"""Fixtures that every test may use, and the event loops that tests run in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 import structlog
+import uvloop
+
+# A module that others import comes before them, so that pytest can still rewrite its asserts.
+pytest_plugins = ["tests.support.processes", "tests.support.redis_server", "tests.support.redis_sentinel"]
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+_ASYNCIO: Mapping[str, LoopFactory] = {"asyncio": asyncio.new_event_loop}
+_UVLOOP: Mapping[str, LoopFactory] = {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory]:
+    """Run every adapter in both kinds of loop, because their transports differ, and its faults in the usual one."""
+    if any(base.__name__ == "AdapterContract" for base in getattr(getattr(item, "cls", None), "__mro__", ())):
+        return {**_ASYNCIO, **_UVLOOP}
+    return _UVLOOP if item.path.name.startswith("test_redis") else _ASYNCIO
 
 
 @pytest.fixture(autouse=True)
