@@ -1,0 +1,18 @@
+"""How long a driver waits between two attempts to reach a bus that is lost."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Final
+
+FIRST_DELAY: Final = 0.1
+LONGEST_DELAY: Final = 5.0
+
+
+def delays() -> Iterator[float]:
+    """Yield the delays, for ever: doubling, and scattered so that the nodes of a cluster do not come back at once."""
+    delay = FIRST_DELAY
+    while True:
+        yield delay * random.uniform(0.5, 1.0)
+        delay = min(delay * 2, LONGEST_DELAY)
