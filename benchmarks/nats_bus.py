@@ -22,7 +22,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import hiredis
 import nats
@@ -121,10 +121,10 @@ class RedisConnection(asyncio.Protocol):
             elif not self.joined.done():
                 self.joined.set_result(None)
 
-    def send(self, *words: bytes) -> None:
+    def send(self, *words: Any) -> None:
         if not self._out:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._out.append(hiredis.pack_command(words))
+        self._out.append(hiredis.pack_command(cast(Any, words)))
 
     def _flush(self) -> None:
         out, self._out = self._out, []

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -27,13 +28,10 @@ def free_port() -> int:
 def find_program(name: str, hint: str) -> str:
     """Return where a program is: beside the interpreter, or on the path. Skips without it, except on CI."""
     beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.exists() else shutil.which(name)
-    if found is None:
-        missing(f"{name} is missing: {hint}")
-    return found
+    return str(beside) if beside.exists() else shutil.which(name) or missing(f"{name} is missing: {hint}")
 
 
-def missing(reason: str) -> None:
+def missing(reason: str) -> NoReturn:
     """Skip, or fail on CI, where everything must be there."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)

@@ -30,7 +30,6 @@ _log = get_logger("sockudo.cluster.nats")
 
 # Subjects that are kept, so that a busy channel is encoded once.
 _SUBJECTS: Final = 10_000
-_CLOSING_TIMEOUT: Final = 5.0
 _REFUSALS_LOGGED_EVERY: Final = 1000
 
 
@@ -78,6 +77,7 @@ class NatsAdapter:
         self._identity = Identity(self._options)
         self._context = tls_context(self._options)
         self._inbox = inbox
+        self._received = inbox.received
         if problems := await self._attach_to_any():
             raise DriverError("; ".join(problems))
 
@@ -85,7 +85,7 @@ class NatsAdapter:
         """Send `data` to every other node on `topic`."""
         # hot path
         connection = self._connection
-        if connection is None or not self._is_up:
+        if not self._is_up or connection is None:
             self.dropped += 1
         elif len(data) <= connection.max_payload:
             connection.send(b"PUB %b %d\r\n%b\r\n" % (self._subject(topic), len(data), data))
@@ -127,7 +127,7 @@ class NatsAdapter:
             self._reconnecting = None
         connection, self._connection = self._connection, None
         if connection is not None:
-            await connection.aclose(_CLOSING_TIMEOUT)
+            await connection.aclose()
         self._topics.clear()
         self._names.clear()
 
@@ -137,12 +137,12 @@ class NatsAdapter:
         """Hand one message on."""
         # hot path
         topic = self._names.get(subscription)
-        if topic is None or self._inbox is None:
+        if topic is None:
             return
         if not reply:
-            self._inbox.received(topic, payload)
+            self._received(topic, payload)
         elif (whole := self._assembler.add(topic, reply, payload)) is not None:
-            self._inbox.received(topic, whole)
+            self._received(topic, whole)
 
     def refused(self, reason: str) -> None:
         """Note what the server refused; each message may be refused, so not every one is logged."""

@@ -18,6 +18,7 @@ from sockudo.cluster.nats_options import Identity, NatsOptions, NatsServer
 from sockudo.cluster.nats_wire import NatsProtocolError, Parser, encode_prefix
 
 _CHECKS_PER_TIMEOUT: Final = 3
+_CLOSING_TIMEOUT: Final = 5.0
 # Closing sends a reset and what waits in the kernel is thrown away, instead of arriving whenever the server wakes up.
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 # Subject and subscription with which a new connection asks whether it may use the prefix at all.
@@ -87,16 +88,16 @@ class NatsConnection(asyncio.Protocol):
         self._unconfirmed.append(confirmed)
         return confirmed
 
-    async def aclose(self, timeout: float) -> None:
+    async def aclose(self) -> None:
         """Close when the server has taken everything that was sent; the owner is not told."""
         self._owner = _Nobody()
         transport = self._transport
         if transport is None:
             return
-        await asyncio.wait([self.confirm()], timeout=timeout)
+        await asyncio.wait([self.confirm()], timeout=_CLOSING_TIMEOUT)
         transport.close()
         # TLS says goodbye, which takes a moment.
-        if not (await asyncio.wait([self._gone], timeout=timeout))[0]:
+        if not (await asyncio.wait([self._gone], timeout=_CLOSING_TIMEOUT))[0]:
             transport.abort()
         self._end("closed")
 

@@ -60,7 +60,8 @@ class Parser:
         self._needed = needed - consumed
 
     def _parse(self, data: bytes) -> tuple[int, int]:
-        # hot path. Returns how much is consumed and how much must be there before it is worth another look.
+        # hot path; servers put one space between words. Returns how much is consumed, and how much must be there before
+        # it is worth another look.
         position, length = 0, len(data)
         while position < length:
             end = data.find(b"\r\n", position)
@@ -68,26 +69,24 @@ class Parser:
                 if length - position > LONGEST_LINE:
                     raise NatsProtocolError("a line without an end")
                 return position, length + 1
-            if data[position : position + 4] != b"MSG ":
-                verb, _, argument = data[position:end].partition(b" ")
-                self._command(verb.upper(), argument)
+            words = data[position:end].split(b" ")
+            if words[0] != b"MSG":
+                self._command(words[0].upper(), b" ".join(words[1:]))
                 position = end + 2
                 continue
-            words = data[position + 4 : end].split()
             try:
                 size = int(words[-1])
-                subscription = words[1]
-            except (ValueError, IndexError):
-                raise NatsProtocolError("a message without a length") from None
-            if not 0 <= size <= LONGEST_PAYLOAD or not 3 <= len(words) <= 4:
-                raise NatsProtocolError("a message of an impossible length")
+            except ValueError:
+                size = -1
+            if not 0 <= size <= LONGEST_PAYLOAD or not 4 <= len(words) <= 5:
+                raise NatsProtocolError("a message without a length")
             start = end + 2
             stop = start + size
             if stop + 2 > length:
                 return position, stop + 2
-            if data[stop : stop + 2] != b"\r\n":
+            if not data.startswith(b"\r\n", stop):
                 raise NatsProtocolError("a message that is longer than announced")
-            self._message(subscription, words[2] if len(words) == 4 else b"", data[start:stop])
+            self._message(words[2], words[3] if len(words) == 5 else b"", data[start:stop])
             position = stop + 2
         return position, position
 
