@@ -222,3 +222,18 @@ def test_options_do_not_show_secrets() -> None:
     )
     assert "hidden" not in repr(options)
     assert json.dumps(str(options)).count("hidden") == 0
+
+
+async def test_a_message_of_a_former_connection_is_not_heard_after_one_of_the_present(
+    nats_server: NatsServerProcess,
+) -> None:
+    """As a server delivers it that was frozen and goes on with what it had read before."""
+    adapter, inbox = NatsAdapter(NatsOptions(servers=(nats_server.url,), prefix="epochs")), RecordingInbox()
+    await adapter.start(inbox)
+    await joined(adapter, "t")
+    publisher = await nats.connect(nats_server.url)
+    for reply, data in (("n.1", b"1"), ("n.2", b"2"), ("n.1", b"stale"), ("n.1.5.0.1", b"stale piece"), ("n.2", b"3")):
+        await publisher.publish("epochs.t", data, reply=reply)
+    assert [data for _, data in await inbox.wait_for_messages(3)] == [b"1", b"2", b"3"]
+    await publisher.close()
+    await adapter.aclose()

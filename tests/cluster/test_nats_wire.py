@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sockudo.cluster.link import BadBytesError
 from sockudo.cluster.nats_wire import (
     LONGEST_LINE,
     LONGEST_PAYLOAD,
-    NatsProtocolError,
     Parser,
     decode_token,
     encode_prefix,
@@ -66,7 +66,7 @@ def test_every_single_cut_and_byte_by_byte() -> None:
 
 @given(st.lists(st.binary(max_size=60), max_size=5))
 def test_any_bytes_are_parsed_or_refused(chunks: list[bytes]) -> None:
-    with contextlib.suppress(NatsProtocolError):
+    with contextlib.suppress(BadBytesError):
         parse(*chunks)
 
 
@@ -84,7 +84,7 @@ def test_any_bytes_are_parsed_or_refused(chunks: list[bytes]) -> None:
     ],
 )
 def test_what_no_server_sends_is_refused(stream: bytes) -> None:
-    with pytest.raises(NatsProtocolError):
+    with pytest.raises(BadBytesError):
         parse(stream)
 
 

@@ -7,7 +7,8 @@ each subscription that a bus with one receiver has no use for.
   nothing back to the node that published it.
 * Joining is confirmed by the server that this node is connected to. Servers of one NATS cluster tell each other a
   moment later what was joined; core NATS has no way to wait for that.
-* A message above the server's `max_payload` goes in pieces, marked by their reply subject.
+* The reply subject, which a bus has no other use for, carries the epoch of the publishing connection; and where a
+  message is above the server's `max_payload` and goes in pieces, which piece it is.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from typing import Final
 
 from sockudo.cluster.backoff import delays
 from sockudo.cluster.base import Inbox
+from sockudo.cluster.epochs import Epochs
+from sockudo.cluster.link import tls_context
 from sockudo.cluster.nats_connection import NatsConnection, NatsRefusedError, connect
-from sockudo.cluster.nats_options import Identity, NatsOptions, NatsServer, parse_servers, tls_context
+from sockudo.cluster.nats_options import Identity, NatsOptions, NatsServer, parse_servers
 from sockudo.cluster.nats_wire import encode_prefix, encode_token
 from sockudo.cluster.pieces import LONGEST_MESSAGE, Assembler, Splitter
 from sockudo.errors import DriverError
@@ -56,6 +59,8 @@ class NatsAdapter:
         self._joins = 0
         self._splitter = Splitter()
         self._assembler = Assembler()
+        self._epochs = Epochs()
+        self._current = self._epochs.current
         prefix = encode_prefix(options.prefix)
         self._subject = functools.lru_cache(_SUBJECTS)(lambda topic: b"%b.%b" % (prefix, encode_token(topic)))
         self.dropped = 0
@@ -75,7 +80,8 @@ class NatsAdapter:
         """
         self._servers = parse_servers(self._options)
         self._identity = Identity(self._options)
-        self._context = tls_context(self._options)
+        options = self._options
+        self._context = tls_context("adapter.nats", options.tls_ca, options.tls_cert, options.tls_key)
         self._inbox = inbox
         self._received = inbox.received
         if problems := await self._attach_to_any():
@@ -88,7 +94,7 @@ class NatsAdapter:
         if not self._is_up or connection is None:
             self.dropped += 1
         elif len(data) <= connection.max_payload:
-            connection.send(b"PUB %b %d\r\n%b\r\n" % (self._subject(topic), len(data), data))
+            connection.send(b"PUB %b %b %d\r\n%b\r\n" % (self._subject(topic), self._epochs.label, len(data), data))
         else:
             self._publish_in_pieces(connection, topic, data)
 
@@ -139,10 +145,10 @@ class NatsAdapter:
         topic = self._names.get(subscription)
         if topic is None:
             return
-        if not reply:
+        if reply in self._current:
             self._received(topic, payload)
-        elif (whole := self._assembler.add(topic, reply, payload)) is not None:
-            self._received(topic, whole)
+        else:
+            self._take_labelled(topic, reply, payload)
 
     def refused(self, reason: str) -> None:
         """Note what the server refused; each message may be refused, so not every one is logged."""
@@ -190,8 +196,10 @@ class NatsAdapter:
 
     async def _attach(self, server: NatsServer) -> None:
         assert self._identity is not None, "started"
+        assert self._context is not None, "started"
         connection = await connect(server, self._options, self._identity, self._context, self)
         self._connection = connection
+        self._epochs.begin()
         # One write for all topics; those that are joined meanwhile are sent by `subscribe`.
         for topic, subscription in self._topics.items():
             connection.send(b"SUB %b %b\r\n" % (self._subject(topic), subscription))
@@ -208,6 +216,16 @@ class NatsAdapter:
             self.too_long += 1
             _log.error("message too long for the bus", bytes=len(data), limit=LONGEST_MESSAGE)
             return
-        subject = self._subject(topic)
+        head = b"PUB %b %b" % (self._subject(topic), self._epochs.label)
         for label, piece in self._splitter.split(data, connection.max_payload):
-            connection.send(b"PUB %b %b %d\r\n%b\r\n" % (subject, label, len(piece), piece))
+            connection.send(b"%b.%b %d\r\n%b\r\n" % (head, label, len(piece), piece))
+
+    def _take_labelled(self, topic: str, reply: bytes, payload: bytes) -> None:
+        # The first message of a connection, one of a connection that is gone, or a piece.
+        node, _, rest = reply.partition(b".")
+        epoch, _, piece = rest.partition(b".")
+        if not self._epochs.admits(b"%b.%b" % (node, epoch)):
+            return
+        whole = self._assembler.add(topic, node, piece, payload) if piece else payload
+        if whole is not None:
+            self._received(topic, whole)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -105,27 +104,6 @@ def _parse_server(text: str, position: int) -> NatsServer:
         unquote(url.username) if url.username else None,
         unquote(url.password) if url.password is not None else None,
     )
-
-
-def tls_context(options: NatsOptions) -> ssl.SSLContext:
-    """Make the context of every connection.
-
-    Raises:
-        DriverError: a file cannot be used.
-    """
-    try:
-        context = ssl.create_default_context(cafile=options.tls_ca)
-    except (OSError, ValueError) as error:
-        raise DriverError(f"adapter.nats.tls_ca: {options.tls_ca}: {error}") from error
-    if options.tls_cert is not None:
-        try:
-            # An empty password keeps OpenSSL from asking for one on the terminal.
-            context.load_cert_chain(options.tls_cert, options.tls_key, password="")
-        except (OSError, ValueError) as error:
-            raise DriverError(f"adapter.nats.tls_cert: {options.tls_cert}, {options.tls_key}: {error}") from error
-    elif options.tls_key is not None:
-        raise DriverError("adapter.nats.tls_cert: expected the certificate of adapter.nats.tls_key")
-    return context
 
 
 class Identity:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from sockudo.cluster.link import BadBytesError
+
 # What NATS itself allows at most, whatever a server is configured to.
 LONGEST_PAYLOAD: Final = 64 * 1024 * 1024
 # INFO of a large cluster names every server of it.
@@ -19,10 +21,6 @@ LONGEST_LINE: Final = 1024 * 1024
 
 # The separator, wildcards and what ends a name. `%` starts an escape; a lone one stands for nothing at all.
 _UNUSABLE: Final = re.compile(rb"[\x00-\x20\x7f.*>%]")
-
-
-class NatsProtocolError(ValueError):
-    """Bytes that no NATS server sends."""
 
 
 class Parser:
@@ -45,7 +43,7 @@ class Parser:
         """Take what was read.
 
         Raises:
-            NatsProtocolError: what came is not NATS.
+            BadBytesError: what came is not NATS.
         """
         if self._chunks:
             self._chunks.append(data)
@@ -67,7 +65,7 @@ class Parser:
             end = data.find(b"\r\n", position)
             if end < 0:
                 if length - position > LONGEST_LINE:
-                    raise NatsProtocolError("a line without an end")
+                    raise BadBytesError("a line without an end")
                 return position, length + 1
             words = data[position:end].split(b" ")
             if words[0] != b"MSG":
@@ -79,13 +77,13 @@ class Parser:
             except ValueError:
                 size = -1
             if not 0 <= size <= LONGEST_PAYLOAD or not 4 <= len(words) <= 5:
-                raise NatsProtocolError("a message without a length")
+                raise BadBytesError("a message without a length")
             start = end + 2
             stop = start + size
             if stop + 2 > length:
                 return position, stop + 2
             if not data.startswith(b"\r\n", stop):
-                raise NatsProtocolError("a message that is longer than announced")
+                raise BadBytesError("a message that is longer than announced")
             self._message(words[2], words[3] if len(words) == 5 else b"", data[start:stop])
             position = stop + 2
         return position, position

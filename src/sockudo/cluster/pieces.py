@@ -1,14 +1,13 @@
 """Messages that are longer than a bus takes: cut into pieces, and put together again.
 
-A piece carries a label of ASCII letters, digits and dots, `<message>.<index>.<count>`, beside its data; where it goes
-(a header, a reply subject) is the driver's business. The bus keeps the order of what one node publishes to one topic,
-so the pieces of one message arrive in order, perhaps with those of other nodes between them. Pieces of which one is
-missing are dropped: a message arrives whole or not at all.
+A piece carries a label of ASCII digits and dots, `<message>.<index>.<count>`, beside its data and the name of its node;
+where they go (a header, a reply subject) is the driver's business. The bus keeps the order of what one node publishes
+to one topic, so the pieces of one message arrive in order, perhaps with those of other nodes between them. Pieces of
+which one is missing are dropped: a message arrives whole or not at all.
 """
 
 from __future__ import annotations
 
-import os
 from typing import Final
 
 # An event batch is at most some megabytes; what is longer is a mistake.
@@ -21,7 +20,6 @@ class Splitter:
     """Cuts the messages of one node."""
 
     def __init__(self) -> None:
-        self._node = os.urandom(8).hex()
         self._count = 0
 
     def split(self, data: bytes, size: int) -> list[tuple[bytes, bytes]]:
@@ -29,7 +27,7 @@ class Splitter:
         self._count += 1
         total = -(-len(data) // size)
         return [
-            (b"%s%d.%d.%d" % (self._node.encode(), self._count, index, total), data[index * size : (index + 1) * size])
+            (b"%d.%d.%d" % (self._count, index, total), data[index * size : (index + 1) * size])
             for index in range(total)
         ]
 
@@ -38,18 +36,18 @@ class Assembler:
     """Puts the pieces together that arrive at one node."""
 
     def __init__(self) -> None:
-        self._open: dict[tuple[str, bytes], list[bytes]] = {}
+        self._open: dict[tuple[str, bytes, bytes], list[bytes]] = {}
         self.dropped = 0
 
-    def add(self, topic: str, label: bytes, data: bytes) -> bytes | None:
-        """Take one piece; returns the message once it is whole."""
+    def add(self, topic: str, node: bytes, label: bytes, data: bytes) -> bytes | None:
+        """Take one piece of a message of a node; returns the message once it is whole."""
         try:
             message, index_text, total_text = label.split(b".")
             index, total = int(index_text), int(total_text)
         except ValueError:
             self.dropped += 1
             return None
-        key = (topic, message)
+        key = (topic, node, message)
         if index == 0:
             self._make_room()
             self._open[key] = []
