@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from socket import socket
+from typing import TypeAlias
 
 from sockudo.api.auth import Authenticator
 from sockudo.api.channels import ChannelHandlers
@@ -52,13 +53,19 @@ from sockudo.server.front import Front
 from sockudo.server.housekeeping import Housekeeping
 from sockudo.server.open_files import raise_limit
 from sockudo.server.server import Server
+from sockudo.server.stopping import Stopping
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.websocket import WebSocketContext
+from sockudo.server.worker import Worker
 
 _log = get_logger("sockudo")
 
+Link: TypeAlias = tuple[Adapter | None, ClusterTimes]
+
 _KILOBYTE = 1024
 _DEFAULT_TIMES = ClusterTimes()
+# Workers share a machine: no network between them can be slow, and who is silent is dead.
+_WORKER_TIMES = ClusterTimes(heartbeat_interval=0.5, node_timeout=3.0, introduction=0.05)
 _MEGABYTE = 1024 * 1024
 
 
@@ -104,15 +111,15 @@ class Assembly:
     front: Front
     remote_events: RemoteEvents
 
-    async def start(self) -> list[tuple[str, int]]:
-        """Join the cluster, then listen; return the addresses.
+    async def start(self, sockets: Sequence[socket] = ()) -> list[tuple[str, int]]:
+        """Join the cluster, then listen, on sockets that are bound where they are given; return the addresses.
 
         Raises:
             DriverError: the bus cannot be used.
             OSError: the address cannot be had.
         """
         await self.node.peers.start(self.remote_events)
-        return await self.server.start()
+        return await self.server.start(sockets)
 
     async def stop(self) -> None:
         """Drop what is left, and leave the cluster."""
@@ -203,42 +210,59 @@ def _throttles(settings: Settings, clock: Clock) -> tuple[Throttle | None, Throt
     )
 
 
-def run(settings: Settings, on_start: Callable[[list[tuple[str, int]]], None]) -> int:
+def run(
+    settings: Settings,
+    on_start: Callable[[list[tuple[str, int]]], None],
+    worker: Worker | None = None,
+    link: Link = (None, _DEFAULT_TIMES),
+) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status.
 
     Args:
         on_start: called with the addresses once the server listens.
+        worker: what a supervisor has given to this process, which is one of several.
+        link: how to reach the other nodes, if not the way of workers, and the times of the cluster.
 
     Raises:
         OSError: the address cannot be had.
     """
     raise_limit()
     with asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(_serve(settings, on_start))
+        return runner.run(_serve(settings, on_start, worker, link))
 
 
-async def _serve(settings: Settings, on_start: Callable[[list[tuple[str, int]]], None]) -> int:
+async def _serve(
+    settings: Settings, on_start: Callable[[list[tuple[str, int]]], None], worker: Worker | None, link: Link
+) -> int:
     loop = asyncio.get_running_loop()
-    signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, signals.put_nowait, number)
+    stopping = Stopping()
+    stopping.listen(loop)
+    if worker is not None:
+        await worker.follow(stopping)
     clock = LoopClock(loop)
-    assembly = assemble(settings, clock)
-    addresses = await assembly.start()
+    adapter, times = link
+    if worker is not None and adapter is None:
+        adapter, times = worker.adapter(), _WORKER_TIMES
+    assembly = assemble(settings, clock, adapter, times)
+    addresses = await assembly.start(worker.sockets if worker is not None else ())
     _settle_memory()
     on_start(addresses)
-    number = await signals.get()
-    _log.info("shutting down", signal=number.name, grace_period=settings.shutdown_grace_period)
-    await _drain_unless_hurried(assembly.server, settings.shutdown_grace_period, signals)
+    if worker is not None:
+        worker.ready()
+    await stopping.asked()
+    _log.info("shutting down", reason=stopping.reason, grace_period=settings.shutdown_grace_period)
+    await _drain_unless_hurried(assembly.server, settings.shutdown_grace_period, stopping)
     await assembly.stop()
+    if worker is not None:
+        worker.tidy()
     _log.info("stopped")
     return 0
 
 
-async def _drain_unless_hurried(server: Server, grace: float, signals: asyncio.Queue[signal.Signals]) -> None:
+async def _drain_unless_hurried(server: Server, grace: float, stopping: Stopping) -> None:
     """Leave in order; a second signal ends it at once."""
-    drain = asyncio.ensure_future(server.drain(grace))
-    hurry = asyncio.ensure_future(signals.get())
+    drain = asyncio.ensure_future(server.drain(grace, linger=stopping.linger))
+    hurry = asyncio.ensure_future(stopping.hurried())
     await asyncio.wait({drain, hurry}, return_when=asyncio.FIRST_COMPLETED)
     for task in (drain, hurry):
         task.cancel()

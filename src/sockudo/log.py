@@ -67,6 +67,11 @@ def get_logger(name: str) -> FilteringBoundLogger:
     return logger
 
 
+def label(**fields: str | int) -> None:
+    """Let every line of this process carry some fields."""
+    structlog.contextvars.bind_contextvars(**fields)
+
+
 def protect(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """Mask secrets and cut long texts, also inside of nested values."""
     return {key: _protected(key, value, 0) for key, value in event.items()}

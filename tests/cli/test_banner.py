@@ -21,6 +21,7 @@ def text_of(
     listening: Listening | None = None,
     open_files: OpenFiles | None = None,
     warnings: list[str] | None = None,
+    processes: tuple[int, ...] = (),
 ) -> str:
     values = {"app_manager": {"array": {"apps": [APP] if apps is None else apps}}, **(document or {})}
     return banner(
@@ -28,6 +29,7 @@ def text_of(
         listening or Listening("127.0.0.1", 6001),
         open_files or OpenFiles(1024, 4096),
         warnings or [],
+        processes,
     ).plain
 
 
@@ -36,6 +38,15 @@ def test_it_says_where_the_server_listens() -> None:
 
     assert "ws://10.0.0.1:7001/live/app/{key}" in text
     assert "http://10.0.0.1:7001/live/apps/{id}/events" in text
+
+
+def test_it_says_how_many_workers_there_are_and_that_each_has_the_limit() -> None:
+    assert "workers" not in text_of()
+
+    text = text_of(processes=(12, 13))
+
+    assert "  workers         2 (processes 12, 13)\n" in text
+    assert "about 960 a worker (open files" in text
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])

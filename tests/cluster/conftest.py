@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.nats_server import NatsServerProcess
 from tests.support.broker_process import ServerProcess
+from tests.support.nats_server import NatsServerProcess
 
 
 @pytest.hookimpl(wrapper=True)
@@ -29,3 +32,11 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def socket_directory() -> Iterator[Path]:
+    """A directory with a short name: the address of a unix socket is limited to about a hundred bytes."""
+    path = Path(tempfile.mkdtemp(prefix="ipc-"))
+    yield path
+    shutil.rmtree(path)

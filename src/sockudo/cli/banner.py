@@ -74,13 +74,19 @@ class Listening:
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}{path}"
 
 
-def banner(settings: Settings, listening: Listening, open_files: OpenFiles, warnings: Sequence[str]) -> Text:
-    """Compose the banner; `.plain` is its text without styles."""
+def banner(
+    settings: Settings,
+    listening: Listening,
+    open_files: OpenFiles,
+    warnings: Sequence[str],
+    processes: Sequence[int] = (),
+) -> Text:
+    """Compose the banner; `.plain` is its text without styles. `processes` are the workers, where there are several."""
     text = Text()
     text.append(f"Sockudo {__version__}", style="bold").append(" is ready\n")
-    _block(text, "Listening", _listening(settings, listening))
+    _block(text, "Listening", _listening(settings, listening, processes))
     _block(text, "Apps", _apps(settings))
-    _block(text, "Limits", _limits(settings, open_files))
+    _block(text, "Limits", _limits(settings, open_files, a_worker=" a worker" if processes else ""))
     if warnings:
         _block(text, "Warnings", ((f"! {warning}", "") for warning in warnings), style="bold yellow")
     _block(text, "Try next", ((line, "") for line in _try_next(settings, listening)))
@@ -98,10 +104,12 @@ def _block(text: Text, title: str, lines: Iterable[tuple[str, str]], *, style: s
         text.append(f"  {name:<{_WIDTH}}{value}".rstrip() + "\n" if value else f"  {name}\n")
 
 
-def _listening(settings: Settings, listening: Listening) -> Iterator[tuple[str, str]]:
+def _listening(settings: Settings, listening: Listening, processes: Sequence[int]) -> Iterator[tuple[str, str]]:
     where = f"  (all interfaces, {listening.host})" if listening.is_everywhere else ""
     yield "clients", listening.url("ws", f"{settings.path_prefix}/app/{{key}}") + where
     yield "HTTP API", listening.url("http", f"{settings.path_prefix}/apps/{{id}}/events")
+    if processes:
+        yield "workers", f"{len(processes)} (processes {', '.join(str(process) for process in processes)})"
 
 
 def _apps(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -122,9 +130,9 @@ def _apps(settings: Settings) -> Iterator[tuple[str, str]]:
         yield f"and {len(settings.apps) - len(shown)} more", ""
 
 
-def _limits(settings: Settings, open_files: OpenFiles) -> Iterator[tuple[str, str]]:
+def _limits(settings: Settings, open_files: OpenFiles, *, a_worker: str) -> Iterator[tuple[str, str]]:
     events, presence, rates = settings.event_limits, settings.presence, settings.rate_limiter
-    yield "connections", _connections(open_files)
+    yield "connections", _connections(open_files, a_worker)
     yield (
         "messages",
         f"{settings.websocket_max_payload_kb} KB from a client, {settings.websocket.max_buffer_kb} KB waiting for one",
@@ -154,13 +162,13 @@ def _rate(limit: ApiRateLimit | WebSocketRateLimit) -> str:
     return f"{limit.max_requests} in {limit.window_seconds} s"
 
 
-def _connections(open_files: OpenFiles) -> str:
+def _connections(open_files: OpenFiles, a_worker: str) -> str:
     if open_files.sockets is None:
         return "no limit on open files"
     hard = "unlimited" if open_files.hard is None else open_files.hard
     can_raise = open_files.hard is None or open_files.hard > (open_files.soft or 0)
     hint = "; more with ulimit -n" if can_raise else ""
-    return f"about {open_files.sockets} (open files: {open_files.soft}, at most {hard}{hint})"
+    return f"about {open_files.sockets}{a_worker} (open files: {open_files.soft}, at most {hard}{hint})"
 
 
 def _try_next(settings: Settings, listening: Listening) -> Iterator[str]:

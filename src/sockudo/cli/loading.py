@@ -16,10 +16,12 @@ from sockudo.errors import ConfigError
 EXIT_CONFIGURATION: Final = 2
 
 
-def load_or_exit(config: Path | None, *, host: str | None = None, port: str | None = None) -> Loaded:
+def load_or_exit(
+    config: Path | None, *, host: str | None = None, port: str | None = None, workers: str | None = None
+) -> Loaded:
     """Read every source of settings; on problems print them all and exit with status 2."""
     try:
-        return load(config, os.environ, {"host": host, "port": port}, Path.cwd())
+        return load(config, os.environ, {"host": host, "port": port, "workers": workers}, Path.cwd())
     except ConfigError as error:
         report_problems(error)
         sys.exit(EXIT_CONFIGURATION)

@@ -21,24 +21,26 @@ config_option = click.option("-c", "--config", type=click.Path(path_type=Path), 
 host_option = click.option("--host", metavar="HOST", help="Address to listen on.")
 # Text, because the settings say what a port may be.
 port_option = click.option("--port", metavar="PORT", help="TCP port to listen on.")
+workers_option = click.option("--workers", metavar="N|auto", help="Processes that serve the port together.")
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @config_option
 @host_option
 @port_option
+@workers_option
 @click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
 @click.pass_context
-def main(context: click.Context, config: Path | None, host: str | None, port: str | None) -> None:
+def main(context: click.Context, config: Path | None, host: str | None, port: str | None, workers: str | None) -> None:
     """A realtime server that speaks the Pusher Channels protocol.
 
     Without a command it serves.
     """
     if context.invoked_subcommand is None:
-        run_server(config, host, port)
+        run_server(config, host, port, workers)
     # Options before a command are the defaults of the command's own.
     context.default_map = {
-        "serve": {"config": config, "host": host, "port": port},
+        "serve": {"config": config, "host": host, "port": port, "workers": workers},
         "check-config": {"file": config},
     }
 
@@ -47,9 +49,10 @@ def main(context: click.Context, config: Path | None, host: str | None, port: st
 @config_option
 @host_option
 @port_option
-def serve(config: Path | None, host: str | None, port: str | None) -> None:
+@workers_option
+def serve(config: Path | None, host: str | None, port: str | None, workers: str | None) -> None:
     """Run the server."""
-    run_server(config, host, port)
+    run_server(config, host, port, workers)
 
 
 @main.command("check-config")

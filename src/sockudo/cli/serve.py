@@ -1,8 +1,10 @@
-"""`sockudo serve`: load the settings and run the server until it is told to stop."""
+"""`sockudo serve`: load the settings and run the server until it is told to stop, in one process or in several."""
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,36 +16,85 @@ from sockudo.cli.loading import EXIT_CONFIGURATION, load_or_exit, report_problem
 from sockudo.config.load import Loaded
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, SockudoError
+from sockudo.server.cores import usable_cores
+from sockudo.server.worker import Worker
 
 _Addresses: TypeAlias = list[tuple[str, int]]
 
 
-def run_server(config: Path | None, host: str | None, port: str | None) -> None:
+def run_server(config: Path | None, host: str | None, port: str | None, workers: str | None) -> None:
     """Start the server and exit with its status."""
-    loaded = load_or_exit(config, host=host, port=port)
+    worker = Worker.from_environ(os.environ)
+    try:
+        loaded = load_or_exit(config, host=host, port=port, workers=workers)
+    except SystemExit:
+        if worker is not None:
+            worker.failed("the configuration cannot be used any more")
+        raise
     settings = loaded.settings
     _configure_log(settings)
-    # Only this command needs the server, so only this command waits for it to be imported.
-    from sockudo.bootstrap import run
-
-    try:
-        status = run(settings, lambda addresses: _greet(loaded, addresses))
-    except ConfigError as error:
-        report_problems(error)
-        status = EXIT_CONFIGURATION
-    except SockudoError as error:
-        click.echo(f"The server cannot start: {error}", err=True)
-        status = EXIT_CONFIGURATION
-    except OSError as error:
-        address = f"{settings.host}:{settings.port}"
-        click.echo(f"The server cannot listen on {address} (host, port): {error}", err=True)
-        status = EXIT_CONFIGURATION
+    count = usable_cores() if settings.workers == "auto" else settings.workers
+    if worker is not None:
+        status = _run_worker(settings, worker)
+    elif count > 1:
+        status = _reporting(settings, lambda: _run_workers(loaded, count))
+    else:
+        status = _reporting(settings, lambda: _run_alone(loaded))
     sys.exit(status)
 
 
-def _greet(loaded: Loaded, addresses: _Addresses) -> None:
+def _run_alone(loaded: Loaded) -> int:
+    # Only this command needs the server, so only this command waits for it to be imported; a supervisor never does.
+    from sockudo.bootstrap import run
+
+    return run(loaded.settings, lambda addresses: _greet(loaded, addresses, ()))
+
+
+def _run_workers(loaded: Loaded, count: int) -> int:
+    from sockudo.server.workers import Plan, supervise
+
+    settings = loaded.settings
+    plan = Plan(
+        host=settings.host,
+        port=settings.port,
+        count=count,
+        balanced=settings.worker_sockets == "balanced",
+        grace=settings.shutdown_grace_period,
+    )
+    return supervise(plan, lambda addresses, processes: _greet(loaded, addresses, processes))
+
+
+def _run_worker(settings: Settings, worker: Worker) -> int:
+    from sockudo.bootstrap import run
+
+    log.label(worker=worker.index)
+    worker.take_name()
+    try:
+        return run(settings, lambda _: None, worker)
+    except (SockudoError, OSError) as error:
+        # The supervisor says it, once for all workers, if it gives up.
+        worker.failed(str(error))
+        return EXIT_CONFIGURATION
+
+
+def _reporting(settings: Settings, run: Callable[[], int]) -> int:
+    """Run, or say why the server cannot start."""
+    try:
+        return run()
+    except ConfigError as error:
+        report_problems(error)
+    except SockudoError as error:
+        click.echo(f"The server cannot start: {error}", err=True)
+    except OSError as error:
+        address = f"{settings.host}:{settings.port}"
+        click.echo(f"The server cannot listen on {address} (host, port): {error}", err=True)
+    return EXIT_CONFIGURATION
+
+
+def _greet(loaded: Loaded, addresses: _Addresses, processes: Sequence[int]) -> None:
     listening = Listening(*addresses[0])
-    print_banner(banner(loaded.settings, listening, OpenFiles.current(), loaded.warnings), sys.stdout)
+    text = banner(loaded.settings, listening, OpenFiles.current(), loaded.warnings, processes)
+    print_banner(text, sys.stdout)
     sys.stdout.flush()
 
 

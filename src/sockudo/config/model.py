@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from pydantic import Field, field_validator
@@ -16,7 +16,7 @@ from sockudo.config.logs import Level, LoggingSettings
 from sockudo.config.problems import path_text, quote
 from sockudo.config.rate_limiter import RateLimiterSettings
 from sockudo.config.section import Section, env
-from sockudo.config.values import Count, Flag, Positive, Whole, Words
+from sockudo.config.values import Count, Flag, OneOf, Positive, Whole, Words, WorkerCount
 from sockudo.config.web_values import PathPrefix
 
 
@@ -39,6 +39,15 @@ class Settings(Section):
     host: Annotated[Words, env("HOST")] = Field(default="0.0.0.0", description="Address to listen on.")
     port: Annotated[int, Whole(0, 65535), env("PORT")] = Field(
         default=6001, description="TCP port to listen on; 0 takes a free one."
+    )
+    workers: Annotated[int | Literal["auto"], WorkerCount(), env("WORKERS")] = Field(
+        default=1, description="Processes that serve the port together; auto is one for each usable core."
+    )
+    worker_sockets: Annotated[Literal["balanced", "shared"], OneOf(("balanced", "shared")), env("WORKER_SOCKETS")] = (
+        Field(
+            default="balanced",
+            description="How workers share the port: the kernel spreads connections (on Linux only), or one queue.",
+        )
     )
     mode: Annotated[Words, env("ENVIRONMENT", "APP_MODE")] = Field(
         default="production", description="Name of the environment; a label."

@@ -30,7 +30,7 @@ Settings come from four places; a later one wins over an earlier one, value by v
 1. the defaults below
 2. a file: the one given with `--config`, else the one named by `{variable}`, else {files} if it exists
 3. environment variables (an empty one counts as unset; lists are separated by commas)
-4. `--host` and `--port` of `sockudo serve`
+4. `--host`, `--port` and `--workers` of `sockudo serve`
 
 Files are JSON or TOML. Numbers may also be written as strings (`"6001"`). A wrong value stops the start, and every
 problem is listed at once; an unknown key is a warning. `sockudo check-config FILE` does the same without starting.

@@ -80,6 +80,31 @@ class Whole(Check):
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerCount(Check):
+    """A number of processes, or "auto"."""
+
+    high: int = 1024
+
+    @property
+    def expected(self) -> str:
+        return f'an integer between 1 and {self.high} or "auto"'
+
+    @property
+    def type_name(self) -> str:
+        return f'integer, 1 to {self.high}, or "auto"'
+
+    def check(self, value: Any) -> int | str:
+        if isinstance(value, str) and value.lower() == "auto":
+            return "auto"
+        try:
+            number = Whole(1, self.high).check(value)
+        except PydanticCustomError:
+            raise self.refuse() from None
+        assert number is not None
+        return number
+
+
+@dataclass(frozen=True, slots=True)
 class Share(Check):
     """A number from 0 to 1, also as a decimal string."""
 

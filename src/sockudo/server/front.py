@@ -84,6 +84,15 @@ class Front:
         """How many sockets are open."""
         return len(self.http_connections) + self.websockets.open_count
 
+    def wind_down(self, on_idle: Callable[[], None]) -> None:
+        """Let every HTTP connection end with its next answer.
+
+        Args:
+            on_idle: called when the last one is gone.
+        """
+        self.is_draining = True
+        self._on_idle = on_idle
+
     def drain(self, on_idle: Callable[[], None]) -> None:
         """Answer what is under way, and nothing after that.
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Sequence
 from math import ceil
+from socket import socket
 from typing import Final
 
 from sockudo.log import get_logger
 from sockudo.node.node import Node, shutting_down
 from sockudo.server.front import Front
+from sockudo.server.listeners import BACKLOG
 
 _log = get_logger("sockudo.server")
-
-BACKLOG: Final = 4096
 
 # Connections are told to go in steps over this share of the grace period; the rest is for them to go.
 _SPREAD: Final = 0.7
@@ -28,25 +30,35 @@ class Server:
         self._node = node
         self._host = host
         self._port = port
-        self._listener: asyncio.Server | None = None
+        self._listeners: list[asyncio.Server] = []
 
-    async def start(self) -> list[tuple[str, int]]:
-        """Begin to listen; return the addresses.
+    async def start(self, sockets: Sequence[socket] = ()) -> list[tuple[str, int]]:
+        """Begin to listen, on sockets that are bound where they are given; return the addresses.
 
         Raises:
             OSError: the address cannot be had.
         """
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(self._front.protocol, self._host, self._port, backlog=BACKLOG)
+        for bound in sockets:
+            self._listeners.append(await loop.create_server(self._front.protocol, sock=bound, backlog=BACKLOG))
+        if not sockets:
+            self._listeners.append(
+                await loop.create_server(self._front.protocol, self._host, self._port, backlog=BACKLOG)
+            )
         self._front.timeouts.start()
         self._node.keepalive.start()
-        return [socket.getsockname()[:2] for socket in self._listener.sockets]
+        return [bound.getsockname()[:2] for listener in self._listeners for bound in listener.sockets]
 
-    async def drain(self, grace: float) -> None:
-        """Leave: accept nothing more, answer what is under way, send every client elsewhere, within `grace` seconds."""
+    async def drain(self, grace: float, *, linger: float = 0.0) -> None:
+        """Leave: accept nothing more, answer what is under way, send every client elsewhere, within `grace` seconds.
+
+        With `linger`, whoever is connected already is served for up to so many seconds before that, each HTTP socket
+        for one more request. Where another process serves the address from now on, nobody need notice.
+        """
+        self._close_listeners()
+        if linger:
+            await self._wind_down(linger)
         self._node.is_draining = True
-        if self._listener is not None:
-            self._listener.close()
         idle = asyncio.Event()
         self._front.drain(idle.set)
         try:
@@ -60,18 +72,29 @@ class Server:
 
     async def stop(self) -> None:
         """Drop what is left."""
-        if self._listener is not None:
-            self._listener.close()
+        self._close_listeners()
         for connection in tuple(self._front.http_connections):
             connection.abort()
         for client in tuple(self._node.hub.connections()):
             wire = client.wire
             self._node.disconnect(client)
             wire.abort()
-        for socket in tuple(self._front.websockets.sockets):
-            socket.abort()
+        for client_socket in tuple(self._front.websockets.sockets):
+            client_socket.abort()
         self._front.timeouts.stop()
         self._node.keepalive.stop()
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+
+    async def _wind_down(self, seconds: float) -> None:
+        """Wait until every HTTP socket has had its last answer, but no longer than that."""
+        idle = asyncio.Event()
+        self._front.wind_down(idle.set)
+        if self._front.http_connections:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(idle.wait(), seconds)
 
     async def _send_away(self, seconds: float) -> None:
         """Close every connection with 4200, a share at each step, so that other nodes are not flooded."""

@@ -1,0 +1,59 @@
+"""How a process is asked to stop: by signals, and a worker by its supervisor too."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Final
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+class Stopping:
+    """Asked once, the process leaves in order; asked to hurry, it ends at once.
+
+    A second signal means hurry. A signal together with the supervisor's word does not: systemd tells every process of
+    a service, and so does a terminal.
+
+    Attributes:
+        reason: who asked first.
+        linger: how long the process goes on serving who is connected before it sends them away (seconds).
+    """
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self.linger = 0.0
+        self._has_signal = False
+        self._asked = asyncio.Event()
+        self._hurried = asyncio.Event()
+
+    def listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take the signals of the process."""
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self.signalled, number)
+
+    def signalled(self, number: signal.Signals) -> None:
+        """Take a signal."""
+        if self._has_signal:
+            self.hurry(number.name)
+        self._has_signal = True
+        self.ask(number.name)
+
+    def ask(self, reason: str, *, linger: float = 0.0) -> None:
+        """Ask to leave in order."""
+        if not self._asked.is_set():
+            self.reason, self.linger = reason, linger
+            self._asked.set()
+
+    def hurry(self, reason: str) -> None:
+        """Ask to end at once."""
+        self.ask(reason)
+        self._hurried.set()
+
+    async def asked(self) -> None:
+        """Wait until the process is asked to stop."""
+        await self._asked.wait()
+
+    async def hurried(self) -> None:
+        """Wait until it is asked to hurry."""
+        await self._hurried.wait()
