@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from socket import socket
+from typing import TypeAlias
 
 from sockudo.api.auth import Authenticator
 from sockudo.api.channels import ChannelHandlers
@@ -58,8 +60,12 @@ from sockudo.server.worker import Worker
 
 _log = get_logger("sockudo")
 
+Link: TypeAlias = tuple[Adapter | None, ClusterTimes]
+
 _KILOBYTE = 1024
 _DEFAULT_TIMES = ClusterTimes()
+# Workers share a machine: no network between them can be slow, and who is silent is dead.
+_WORKER_TIMES = ClusterTimes(heartbeat_interval=0.5, node_timeout=3.0, introduction=0.05)
 _MEGABYTE = 1024 * 1024
 
 
@@ -105,8 +111,8 @@ class Assembly:
     front: Front
     remote_events: RemoteEvents
 
-    async def start(self, sockets: Sequence[socket.socket] = ()) -> list[tuple[str, int]]:
-        """Join the cluster, then listen, on `sockets` where there are any; return the addresses.
+    async def start(self, sockets: Sequence[socket] = ()) -> list[tuple[str, int]]:
+        """Join the cluster, then listen, on sockets that are bound where they are given; return the addresses.
 
         Raises:
             DriverError: the bus cannot be used.
@@ -204,29 +210,40 @@ def _throttles(settings: Settings, clock: Clock) -> tuple[Throttle | None, Throt
     )
 
 
-def run(settings: Settings, on_start: Callable[[list[tuple[str, int]]], None], worker: Worker | None = None) -> int:
+def run(
+    settings: Settings,
+    on_start: Callable[[list[tuple[str, int]]], None],
+    worker: Worker | None = None,
+    link: Link = (None, _DEFAULT_TIMES),
+) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status.
 
     Args:
         on_start: called with the addresses once the server listens.
         worker: what a supervisor has given to this process, which is one of several.
+        link: how to reach the other nodes, if not the way of workers, and the times of the cluster.
 
     Raises:
         OSError: the address cannot be had.
     """
     raise_limit()
     with asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(_serve(settings, on_start, worker))
+        return runner.run(_serve(settings, on_start, worker, link))
 
 
-async def _serve(settings: Settings, on_start: Callable[[list[tuple[str, int]]], None], worker: Worker | None) -> int:
+async def _serve(
+    settings: Settings, on_start: Callable[[list[tuple[str, int]]], None], worker: Worker | None, link: Link
+) -> int:
     loop = asyncio.get_running_loop()
     stopping = Stopping()
     stopping.listen(loop)
     if worker is not None:
         await worker.follow(stopping)
     clock = LoopClock(loop)
-    assembly = assemble(settings, clock)
+    adapter, times = link
+    if worker is not None and adapter is None:
+        adapter, times = worker.adapter(), _WORKER_TIMES
+    assembly = assemble(settings, clock, adapter, times)
     addresses = await assembly.start(worker.sockets if worker is not None else ())
     _settle_memory()
     on_start(addresses)

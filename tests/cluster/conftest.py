@@ -1,4 +1,4 @@
-"""What tests of several drivers need."""
+"""Real brokers, each started once and only by the tests that need it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,32 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.support.broker_process import ServerProcess
+from tests.support.nats_server import NatsServerProcess
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Show the logs of the servers that a failed test used."""
+    report = yield
+    if report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            if isinstance(value, ServerProcess):
+                report.sections.append((f"log of {type(value).__name__}", value.tail()))
+    return report
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServerProcess]:
+    """A NATS server that takes everybody; tests leave it running as it is."""
+    server = NatsServerProcess(tmp_path_factory.mktemp("nats"))
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -1,0 +1,188 @@
+"""A connection to a broker: what the drivers that speak a protocol themselves have in common.
+
+* Everything that is sent in one tick of the event loop leaves in one write.
+* A broker that is silent, or that does not read, is given up.
+* Given up means at once: what waits in the kernel is thrown away, instead of arriving whenever the broker wakes up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+from typing import Final, cast
+
+from sockudo.errors import DriverError
+
+_CHECKS_PER_TIMEOUT: Final = 3
+_CLOSING_TIMEOUT: Final = 5.0
+# Closing sends a reset.
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
+
+
+class BadBytesError(ValueError):
+    """Bytes that no broker of this kind sends."""
+
+
+class Link(asyncio.Protocol):
+    """Subclass it for a protocol: `take` what comes, `ping`, and settle in `ended` what still waits.
+
+    Attributes:
+        is_open: False before the connection is made and from the moment that it is given up.
+        reason: why it is gone.
+    """
+
+    def __init__(self, *, kind: str, silence_timeout: float, most_unsent: int) -> None:
+        self._kind = kind
+        self._silence_timeout = silence_timeout
+        self._most_unsent = most_unsent
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._out: list[bytes] = []
+        self._gone: asyncio.Future[None] = self._loop.create_future()
+        self._timer: asyncio.TimerHandle | None = None
+        self._heard = True
+        self._silent_checks = 0
+        self.is_open = True
+        self.reason = ""
+
+    # What a protocol does
+
+    def take(self, data: bytes) -> None:
+        """Take what was read; raises BadBytesError."""
+        raise NotImplementedError
+
+    def ping(self) -> None:
+        """Make the broker say something, or rely on it that it does."""
+        raise NotImplementedError
+
+    def ended(self, reason: str) -> None:
+        """Settle what waits; the connection is gone."""
+        raise NotImplementedError
+
+    # What a driver asks
+
+    def send(self, data: bytes) -> None:
+        """Send at the end of this tick."""
+        # hot path
+        if not self._out:
+            self._loop.call_soon(self.flush)
+        self._out.append(data)
+
+    def flush(self) -> None:
+        """Write what was sent in this tick."""
+        out, self._out = self._out, []
+        if out and self.is_open and self._transport is not None:
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def watch(self) -> None:
+        """Begin to mind the silence of the broker."""
+        self._timer = self._loop.call_later(self._silence_timeout / _CHECKS_PER_TIMEOUT, self._check)
+
+    async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
+        """Go on encrypted."""
+        assert self._transport is not None, "TLS starts on a connection"
+        upgraded = await self._loop.start_tls(self._transport, self, context, server_hostname=host)
+        if upgraded is None:
+            raise ConnectionResetError("closed during the TLS handshake")
+        self._use(upgraded)
+
+    def expect_open(self) -> None:
+        """Raise where the connection is gone."""
+        if not self.is_open:
+            raise ConnectionResetError(self.reason)
+
+    def drop(self, reason: str) -> None:
+        """Give the connection up at once, with all that is unsent."""
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            sock = transport.get_extra_info("socket")
+            if sock is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            transport.abort()
+        self._end(reason)
+
+    async def finish(self, last_answer: asyncio.Future[None]) -> None:
+        """Close when the broker has answered for the last time, or does not."""
+        transport = self._transport
+        if transport is not None:
+            await asyncio.wait([last_answer], timeout=_CLOSING_TIMEOUT)
+            transport.close()
+            # TLS says goodbye, which takes a moment.
+            if not (await asyncio.wait([self._gone], timeout=_CLOSING_TIMEOUT))[0]:
+                transport.abort()
+        self._end("closed")
+
+    # What the transport says
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are no subclasses of asyncio's.
+        if self.is_open:
+            self._use(cast(asyncio.Transport, transport))
+        else:
+            cast(asyncio.Transport, transport).abort()
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = True
+        try:
+            self.take(data)
+        except BadBytesError as error:
+            self.drop(f"the server does not speak {self._kind}: {error}")
+
+    def pause_writing(self) -> None:
+        self.drop(f"{self._most_unsent} bytes wait for the server")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._gone.set_result(None)
+        self._end(str(exc) if exc else "closed by the server")
+
+    def _use(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        transport.set_write_buffer_limits(high=self._most_unsent)
+
+    def _check(self) -> None:
+        # More than one check must pass in silence: after a pause of this process its timers run before it reads.
+        self._silent_checks = 0 if self._heard else self._silent_checks + 1
+        self._heard = False
+        if self._silent_checks >= _CHECKS_PER_TIMEOUT:
+            self.drop(f"the server was silent for {self._silence_timeout:g} s")
+            return
+        self.ping()
+        self.watch()
+
+    def _end(self, reason: str) -> None:
+        if not self.is_open:
+            return
+        self.is_open = False
+        self.reason = reason
+        if self._timer is not None:
+            self._timer.cancel()
+        self.ended(reason)
+
+
+def settle(future: asyncio.Future[None]) -> None:
+    """Finish a future that somebody may have cancelled."""
+    if not future.done():
+        future.set_result(None)
+
+
+def tls_context(section: str, ca: object, cert: object, key: object) -> ssl.SSLContext:
+    """Make the context of every connection of a driver; `section` is where its `tls_` settings are.
+
+    Raises:
+        DriverError: a file cannot be used.
+    """
+    try:
+        context = ssl.create_default_context(cafile=None if ca is None else str(ca))
+    except (OSError, ValueError) as error:
+        raise DriverError(f"{section}.tls_ca: {ca}: {error}") from error
+    if cert is not None:
+        try:
+            # An empty password keeps OpenSSL from asking for one on the terminal.
+            context.load_cert_chain(str(cert), None if key is None else str(key), password="")
+        except (OSError, ValueError) as error:
+            raise DriverError(f"{section}.tls_cert: {cert}, {key}: {error}") from error
+    elif key is not None:
+        raise DriverError(f"{section}.tls_cert: expected the certificate of {section}.tls_key")
+    return context

