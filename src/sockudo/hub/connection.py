@@ -21,9 +21,6 @@ class Wire(Protocol):
     def close(self, code: int, reason: str) -> None:
         """Tell the client that the connection ends and why, then end it; frames written before still go out."""
 
-    def abort(self) -> None:
-        """End the connection at once, without a word."""
-
     def ping(self) -> None:
         """Ask for a sign of life."""
 

@@ -65,9 +65,7 @@ class Server:
         for connection in tuple(self._front.http_connections):
             connection.abort()
         for client in tuple(self._node.hub.connections()):
-            wire = client.wire
             self._node.disconnect(client)
-            wire.abort()
         for socket in tuple(self._front.websockets.sockets):
             socket.abort()
         self._front.timeouts.stop()
