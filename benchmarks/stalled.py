@@ -4,7 +4,8 @@
 
 They subscribe to one channel with one reader. Events are published until every stalled socket has been dropped. The
 peak of the server's memory is set against the bound, `websocket.max_buffer_kb` for each socket and the 64 KB by which
-one write may exceed it; the reader must have got every event in order. Needs two open files for each socket; each side has a process of its own.
+one write may exceed it; the reader must have got every event in order. Needs one open file for each socket, on each
+side.
 """
 
 from __future__ import annotations

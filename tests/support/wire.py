@@ -50,9 +50,6 @@ class RecordingWire:
         self.closed.append((code, reason))
         self.log.append(("close", code))
 
-    def abort(self) -> None:
-        self.log.append("abort")
-
     def ping(self) -> None:
         self.pings += 1
         self.log.append("ping")
