@@ -8,8 +8,8 @@ import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from socket import socket
-from typing import TypeAlias
 
+from sockudo.adapter_options import link_from_settings
 from sockudo.api.auth import Authenticator
 from sockudo.api.channels import ChannelHandlers
 from sockudo.api.cors import Cors
@@ -60,7 +60,6 @@ from sockudo.server.worker import Worker
 
 _log = get_logger("sockudo")
 
-Link: TypeAlias = tuple[Adapter | None, ClusterTimes]
 
 _KILOBYTE = 1024
 _DEFAULT_TIMES = ClusterTimes()
@@ -214,33 +213,32 @@ def run(
     settings: Settings,
     on_start: Callable[[list[tuple[str, int]]], None],
     worker: Worker | None = None,
-    link: Link = (None, _DEFAULT_TIMES),
 ) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status.
 
     Args:
         on_start: called with the addresses once the server listens.
         worker: what a supervisor has given to this process, which is one of several.
-        link: how to reach the other nodes, if not the way of workers, and the times of the cluster.
 
     Raises:
+        ConfigError: a driver lacks a setting.
+        DriverError: the bus cannot be used.
+        MissingExtraError: what a driver needs is not installed.
         OSError: the address cannot be had.
     """
     raise_limit()
     with asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(_serve(settings, on_start, worker, link))
+        return runner.run(_serve(settings, on_start, worker))
 
 
-async def _serve(
-    settings: Settings, on_start: Callable[[list[tuple[str, int]]], None], worker: Worker | None, link: Link
-) -> int:
+async def _serve(settings: Settings, on_start: Callable[[list[tuple[str, int]]], None], worker: Worker | None) -> int:
     loop = asyncio.get_running_loop()
     stopping = Stopping()
     stopping.listen(loop)
     if worker is not None:
         await worker.follow(stopping)
     clock = LoopClock(loop)
-    adapter, times = link
+    adapter, times = link_from_settings(settings)
     if worker is not None and adapter is None:
         adapter, times = worker.adapter(), _WORKER_TIMES
     assembly = assemble(settings, clock, adapter, times)

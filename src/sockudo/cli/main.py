@@ -12,6 +12,7 @@ import click
 
 from sockudo import __version__
 from sockudo.cli.check_config import check
+from sockudo.cli.nodes import list_nodes
 from sockudo.cli.serve import run_server
 
 _CONFIG_HELP: Final = "Configuration file, JSON or TOML (default: config/config.json, if it exists)."
@@ -42,6 +43,7 @@ def main(context: click.Context, config: Path | None, host: str | None, port: st
     context.default_map = {
         "serve": {"config": config, "host": host, "port": port, "workers": workers},
         "check-config": {"file": config},
+        "nodes": {"config": config},
     }
 
 
@@ -53,6 +55,13 @@ def main(context: click.Context, config: Path | None, host: str | None, port: st
 def serve(config: Path | None, host: str | None, port: str | None, workers: str | None) -> None:
     """Run the server."""
     run_server(config, host, port, workers)
+
+
+@main.command()
+@config_option
+def nodes(config: Path | None) -> None:
+    """Ask the nodes of the cluster who they are."""
+    list_nodes(config)
 
 
 @main.command("check-config")

@@ -40,6 +40,7 @@ def load(config_file: Path | None, environ: Mapping[str, str], flags: Mapping[st
     """
     path = find_file(config_file, environ, cwd)
     document = read_file(path) if path is not None else {}
+    _move_cluster_health(document)
     warnings = UnknownKeys(Settings).warnings(document)
     without_environment_only(document, Settings)
     merged = _Merged(document)
@@ -52,6 +53,17 @@ def load(config_file: Path | None, environ: Mapping[str, str], flags: Mapping[st
     settings = merged.validate()
     warnings += settings.advice()
     return Loaded(settings, warnings, path, merged.sources())
+
+
+def _move_cluster_health(document: dict[str, Any]) -> None:
+    """Take a top-level `cluster_health` for the adapter's, which has the last word."""
+    section = document.get("cluster_health")
+    adapter = document.setdefault("adapter", {})
+    if isinstance(section, dict) and isinstance(adapter, dict):
+        own = adapter.setdefault("cluster_health", {})
+        if isinstance(own, dict):
+            adapter["cluster_health"] = section | own
+            del document["cluster_health"]
 
 
 class _Merged:

@@ -7,10 +7,12 @@ from uuid import uuid4
 
 from pydantic import Field, field_validator
 
+from sockudo.config.adapter import AdapterSettings
 from sockudo.config.app import DEMO_APP, AppSettings
 from sockudo.config.app_manager import AppManagerSettings, listed_apps
 from sockudo.config.cache import CacheSettings
 from sockudo.config.cors import CorsSettings
+from sockudo.config.database import DatabaseSettings
 from sockudo.config.limits import ChannelLimits, EventLimits, HttpApiSettings, PresenceLimits, WebSocketSettings
 from sockudo.config.logs import Level, LoggingSettings
 from sockudo.config.problems import path_text, quote
@@ -66,6 +68,12 @@ class Settings(Section):
     )
     activity_timeout: Annotated[Positive, env("ACTIVITY_TIMEOUT")] = Field(
         default=120, description="Silence after which a connection is asked whether it is alive (seconds)."
+    )
+    adapter: AdapterSettings = Field(
+        default_factory=AdapterSettings, description="How the nodes of a cluster reach each other."
+    )
+    database: DatabaseSettings = Field(
+        default_factory=DatabaseSettings, description="Servers that several parts of Sockudo may use."
     )
     app_manager: AppManagerSettings = Field(default_factory=AppManagerSettings, description="Where apps come from.")
     channel_limits: ChannelLimits = Field(default_factory=ChannelLimits, description="Limits on channels.")

@@ -14,11 +14,12 @@ from sockudo.config.section import Section, env_of, key_of, section_of
 # Adding a section to the model means removing its line here.
 NOT_SUPPORTED: Final = frozenset(
     {
-        "adapter",
         "cache.redis",
         "cleanup",
-        "cluster_health",
-        "database",
+        "database.dynamodb",
+        "database.mysql",
+        "database.postgres",
+        "database.scylladb",
         "database_pooling",
         "metrics",
         "queue",

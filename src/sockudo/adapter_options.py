@@ -1,0 +1,160 @@
+"""Settings -> the adapter they ask for, and the times of the cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from sockudo.cluster.base import Adapter
+from sockudo.cluster.cluster import ClusterTimes
+from sockudo.cluster.nats_options import NatsOptions
+from sockudo.cluster.redis_options import RedisClusterOptions, RedisOptions, RedisTarget, RedisTiming, Sentinels
+from sockudo.config.adapter import RedisConnectionOptions
+from sockudo.config.database import ClusterNodeAddress, RedisDatabaseSettings
+from sockudo.config.model import Settings
+from sockudo.errors import ConfigError
+from sockudo.registry import adapter_class
+
+Link: TypeAlias = tuple[Adapter | None, ClusterTimes]
+
+_PUB: Final = "adapter.redis.redis_pub_options.url or database.redis"
+_SUB: Final = "adapter.redis.redis_sub_options.url or database.redis"
+_NODES: Final = "adapter.cluster.nodes or database.redis.cluster_nodes"
+# A node that is never taken for dead by its silence.
+_NEVER: Final = float("inf")
+
+
+def link_from_settings(settings: Settings) -> Link:
+    """Return the adapter of the settings, not started, or None for a node that is alone; and the cluster's times.
+
+    Raises:
+        ConfigError: the driver lacks a setting.
+        MissingExtraError: what the driver needs is not installed.
+    """
+    health = settings.adapter.cluster_health
+    times = ClusterTimes(
+        heartbeat_interval=health.heartbeat_interval_ms / 1000,
+        node_timeout=health.node_timeout_ms / 1000 if health.enabled else _NEVER,
+    )
+    return _adapter(settings), times
+
+
+def _adapter(settings: Settings) -> Adapter | None:
+    driver = settings.adapter.driver
+    if driver == "local":
+        return None
+    if driver == "redis" and settings.adapter.redis.cluster_mode:
+        driver = "redis-cluster"
+    options: object
+    if driver == "redis":
+        options = redis_options(settings)
+    elif driver == "redis-cluster":
+        options = redis_cluster_options(settings)
+    else:
+        options = nats_options(settings)
+    adapter: Adapter = adapter_class(driver)(options)
+    return adapter
+
+
+def redis_options(settings: Settings) -> RedisOptions:
+    """Return the options of the driver `redis`."""
+    section, database = settings.adapter.redis, settings.database.redis
+    publishing = section.redis_pub_options
+    target = _target(publishing, publishing, database, _PUB)
+    subscribing = _target(section.redis_sub_options, publishing, database, _SUB)
+    is_same = (subscribing.url, subscribing.password, subscribing.sentinels) == (
+        target.url,
+        target.password,
+        target.sentinels,
+    )
+    timing = RedisTiming(connect_timeout=section.requests_timeout / 1000)
+    return RedisOptions(target, None if is_same else subscribing, section.prefix, timing)
+
+
+def redis_cluster_options(settings: Settings) -> RedisClusterOptions:
+    """Return the options of the driver `redis-cluster`."""
+    section, database = settings.adapter.cluster, settings.database.redis
+    nodes = tuple(_with_scheme(node) for node in section.nodes) or tuple(
+        _node_url(node) for node in database.cluster_nodes
+    )
+    if not nodes:
+        raise ConfigError([f"{_NODES}: adapter.driver redis-cluster needs the address of at least one node"])
+    timing = RedisTiming(connect_timeout=section.request_timeout_ms / 1000)
+    return RedisClusterOptions(nodes, _NODES, database.username, database.password, section.prefix, timing)
+
+
+def nats_options(settings: Settings) -> NatsOptions:
+    """Return the options of the driver `nats`."""
+    section = settings.adapter.nats
+    return NatsOptions(
+        servers=section.servers,
+        prefix=section.prefix,
+        username=section.username,
+        password=section.password,
+        token=section.token,
+        nkey_seed=section.nkey_seed,
+        credentials_file=_path(section.credentials_file),
+        tls_ca=_path(section.tls_ca),
+        tls_cert=_path(section.tls_cert),
+        tls_key=_path(section.tls_key),
+        connect_timeout=section.connection_timeout_ms / 1000,
+        ping_timeout=section.request_timeout_ms / 1000,
+    )
+
+
+def _target(
+    own: RedisConnectionOptions, other: RedisConnectionOptions, database: RedisDatabaseSettings, setting: str
+) -> RedisTarget:
+    """Return where a connection goes: by its own options, else by the other connection's, else by `database.redis`."""
+    url = own.url or other.url
+    return RedisTarget(
+        url=url or f"redis://{_bracketed(database.host)}:{database.port}",
+        setting=setting,
+        username=database.username,
+        password=own.password or other.password or database.password,
+        db=database.db,
+        sentinels=_sentinels(own) or _sentinels(other) or (None if url else _database_sentinels(database)),
+    )
+
+
+def _sentinels(options: RedisConnectionOptions) -> Sentinels | None:
+    sentinel = options.sentinel
+    if sentinel is None or not sentinel.hosts:
+        return None
+    hosts = tuple(_host_and_port(host, 26379) for host in sentinel.hosts)
+    return Sentinels(hosts, sentinel.master_name, password=sentinel.password)
+
+
+def _database_sentinels(database: RedisDatabaseSettings) -> Sentinels | None:
+    if not database.sentinels:
+        return None
+    hosts = tuple((sentinel.host, sentinel.port) for sentinel in database.sentinels)
+    return Sentinels(hosts, database.name, password=database.sentinel_password)
+
+
+def _host_and_port(text: str, default: int) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    return (host.strip("[]"), int(port)) if colon and port.isdecimal() else (text, default)
+
+
+def _node_url(node: ClusterNodeAddress) -> str:
+    """Return the address of a node. A port in its host wins over its own."""
+    scheme, separator, rest = node.host.rpartition("://")
+    host, port = _host_and_port(rest, node.port) if not _is_bare_ipv6(rest) else (rest, node.port)
+    return f"{scheme if separator else 'redis'}://{_bracketed(host)}:{port}"
+
+
+def _with_scheme(address: str) -> str:
+    return address if "://" in address else f"redis://{address}"
+
+
+def _is_bare_ipv6(host: str) -> bool:
+    return host.count(":") > 1 and not host.startswith("[")
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if _is_bare_ipv6(host) else host
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
