@@ -56,7 +56,7 @@ def configure(
     structlog.configure(
         processors=processors + _renderers(output_format, colors=colors and sys.stdout.isatty()),
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(sys.stdout),
     )
     _take_over_other_libraries(threshold)
 

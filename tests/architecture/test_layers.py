@@ -15,14 +15,28 @@ GROUND: Final = ("clock", "deadlines", "errors", "log")
 # Parts that may import those.
 SIDE: Final = ("apps", "cache", "ratelimit")
 # Each may import what stands before it, and all of the above.
-SPINE: Final = ("hub", "node", "api", "server", "bootstrap", "cli", "__main__")
+SPINE: Final = (
+    "hub",
+    "cluster",
+    "node",
+    "api",
+    "server",
+    "registry",
+    "adapter_options",
+    "bootstrap",
+    "cli",
+    "__main__",
+)
 # The settings are read by what puts the server together, and know next to nothing of it.
 CONFIG_MAY_IMPORT: Final = ("errors", "pusher", "apps.origins")
-CONFIG_IS_FOR: Final = ("bootstrap", "cli")
+CONFIG_IS_FOR: Final = ("adapter_options", "bootstrap", "cli")
+# Nodes and the command line tell their version.
+VERSION_IS_FOR: Final = ("cluster", "cli")
 
 # A library is used in one part, so that replacing it, or doing without it, concerns one part.
 LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
-    "asyncio": ("bootstrap", "clock", "server"),
+    # The node knows the futures of what it waits for, and awaits nothing.
+    "asyncio": ("bootstrap", "cli", "clock", "cluster", "node", "server"),
     "click": ("cli",),
     "concurrent": (),
     "httptools": ("server",),
@@ -57,7 +71,8 @@ def allowed_parts() -> dict[str, frozenset[str]]:
     allowed["config"] = frozenset(CONFIG_MAY_IMPORT)
     below = ground | frozenset(SIDE)
     for part in SPINE:
-        allowed[part] = below | ({"config", ""} if part in CONFIG_IS_FOR else frozenset())
+        allowed[part] = below | ({"config"} if part in CONFIG_IS_FOR else frozenset())
+        allowed[part] |= {""} if part in VERSION_IS_FOR else frozenset()
         below |= {part}
     # The top package itself is the version and nothing else.
     allowed[""] = frozenset()

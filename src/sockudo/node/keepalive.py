@@ -39,6 +39,7 @@ class Keepalive:
 
     def start(self) -> None:
         """Begin to tick."""
+        self.now = int(self._clock.monotonic())
         self._timer = self._clock.call_later(TICK, self._tick)
 
     def stop(self) -> None:
