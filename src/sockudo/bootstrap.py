@@ -104,11 +104,7 @@ def assemble(settings: Settings, clock: Clock) -> Assembly:
     apps = MemoryAppManager(app_from_settings(app, settings) for app in settings.apps)
     hub = Hub(Flusher(clock.call_soon))
     memory = MemoryGauge(settings.http_api.accept_traffic.memory_threshold, clock)
-    limits = NodeLimits(
-        activity_timeout=settings.activity_timeout,
-        user_authentication_timeout=settings.user_authentication_timeout,
-        cache_ttl=settings.channel_limits.cache_ttl,
-    )
+    limits = _node_limits(settings)
     node = Node(hub, apps, limits, clock, memory)
     cache = MemoryCache(settings.cache.memory.max_capacity, clock) if settings.cache.driver == "memory" else NoCache()
     cached_events = CachedEvents(cache, limits.cache_ttl)
@@ -148,6 +144,14 @@ def assemble(settings: Settings, clock: Clock) -> Assembly:
         needs_peer=settings.rate_limiter.enabled,
     )
     return Assembly(Server(front, node, settings.host, settings.port), node, front)
+
+
+def _node_limits(settings: Settings) -> NodeLimits:
+    return NodeLimits(
+        activity_timeout=settings.activity_timeout,
+        user_authentication_timeout=settings.user_authentication_timeout,
+        cache_ttl=settings.channel_limits.cache_ttl,
+    )
 
 
 def _cors(settings: Settings) -> Cors:

@@ -21,6 +21,7 @@ def text_of(
     listening: Listening | None = None,
     open_files: OpenFiles | None = None,
     warnings: list[str] | None = None,
+    processes: tuple[int, ...] = (),
 ) -> str:
     values = {"app_manager": {"array": {"apps": [APP] if apps is None else apps}}, **(document or {})}
     return banner(
@@ -28,6 +29,7 @@ def text_of(
         listening or Listening("127.0.0.1", 6001),
         open_files or OpenFiles(1024, 4096),
         warnings or [],
+        processes,
     ).plain
 
 
@@ -36,6 +38,15 @@ def test_it_says_where_the_server_listens() -> None:
 
     assert "ws://10.0.0.1:7001/live/app/{key}" in text
     assert "http://10.0.0.1:7001/live/apps/{id}/events" in text
+
+
+def test_it_says_how_many_workers_there_are_and_that_each_has_the_limit() -> None:
+    assert "workers" not in text_of()
+
+    text = text_of(processes=(12, 13))
+
+    assert "  workers         2 (processes 12, 13)\n" in text
+    assert "about 960 a worker (open files" in text
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])
@@ -76,7 +87,7 @@ def test_the_demo_app_is_marked_and_its_secret_may_be_shown() -> None:
     text = text_of(apps=[])
 
     assert "DEMO" in text
-    assert 'secret="app-secret"' in text
+    assert 'secret: "app-secret"' in text
 
 
 def test_it_says_which_limits_apply() -> None:
@@ -121,7 +132,16 @@ def test_it_says_what_to_try_next() -> None:
 
     assert "curl http://127.0.0.1:6001/up\n" in text
     assert 'new Pusher("chat-key", {wsHost: "127.0.0.1", wsPort: 6001, forceTLS: false' in text
-    assert 'pusher.Pusher(app_id="chat", key="chat-key", secret="...", host="127.0.0.1", port=6001, ssl=False)' in text
+    assert (
+        'new (require("pusher"))({appId: "chat", key: "chat-key", secret: "...", host: "127.0.0.1", port: "6001", '
+        "useTLS: false})" in text
+    )
+
+
+def test_it_publishes_in_python_where_the_library_takes_the_app_id() -> None:
+    text = text_of(apps=[{**APP, "id": "17"}])
+
+    assert 'pusher.Pusher(app_id="17", key="chat-key", secret="...", host="127.0.0.1", port=6001, ssl=False)' in text
 
 
 def test_what_to_try_next_knows_the_path_prefix() -> None:
@@ -129,7 +149,7 @@ def test_what_to_try_next_knows_the_path_prefix() -> None:
 
     assert "curl http://127.0.0.1:6001/live/up\n" in text
     assert 'wsPath: "/live"' in text
-    assert "pusher.Pusher" not in text
+    assert ".trigger(" not in text
 
 
 def test_without_an_enabled_app_there_is_only_the_health_check_to_try() -> None:

@@ -17,6 +17,7 @@ from sockudo import __version__
 from sockudo.cli.main import main
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, MissingExtraError
+from sockudo.server.workers import OnStart, Plan
 
 APPS = {"app_manager": {"array": {"apps": [{"id": "chat", "key": "chat-key", "secret": "TOPSECRET"}]}}}
 
@@ -87,6 +88,55 @@ def test_options_win_over_the_file(arguments: list[str], run: Callable[..., Resu
 
     (settings,) = served
     assert (settings.host, settings.port) == ("127.0.0.1", 7002)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        (["serve", "--workers", "3"], 3),
+        (["--workers", "3"], 3),
+        (["--workers", "2", "serve", "--workers", "3"], 3),
+        (["serve", "--workers", "auto"], 6),
+    ],
+)
+def test_several_workers_are_supervised(
+    arguments: list[str],
+    count: int,
+    run: Callable[..., Result],
+    served: list[Settings],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plans: list[Plan] = []
+
+    def supervise(plan: Plan, on_start: OnStart) -> int:
+        plans.append(plan)
+        on_start([("127.0.0.1", 7001)], [11, 12])
+        return 5
+
+    monkeypatch.setattr("sockudo.server.workers.supervise", supervise)
+    monkeypatch.setattr("sockudo.cli.serve.usable_cores", lambda: 6)
+
+    result = run(*arguments, "--config", write("a.json", {**APPS, "shutdown_grace_period": 4}))
+
+    assert (result.exit_code, served) == (5, [])
+    assert plans == [Plan(host="0.0.0.0", port=6001, count=count, balanced=True, grace=4)]
+    assert "2 (processes 11, 12)" in result.stdout
+
+
+def test_auto_on_one_core_needs_no_supervisor(
+    run: Callable[..., Result], served: list[Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sockudo.cli.serve.usable_cores", lambda: 1)
+
+    assert run("serve", "--workers", "auto").exit_code == 7
+    assert len(served) == 1
+
+
+def test_a_wrong_number_of_workers_is_a_problem(run: Callable[..., Result]) -> None:
+    result = run("serve", "--workers", "many")
+
+    assert result.exit_code == 2
+    assert '--workers (workers): expected an integer between 1 and 1024 or "auto", got "many"' in result.stderr
 
 
 def test_serve_prints_every_problem_to_stderr_and_exits_with_2(

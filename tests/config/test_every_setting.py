@@ -29,6 +29,8 @@ ROWS = [
     Row("debug", False, "yes", True, "maybe", ("DEBUG_MODE", "DEBUG")),
     Row("host", "0.0.0.0", "127.0.0.1", "127.0.0.1", 5, ("HOST",)),
     Row("port", 6001, "7001", 7001, 65536, ("PORT",)),
+    Row("workers", 1, "AUTO", "auto", 0, ("WORKERS",)),
+    Row("worker_sockets", "balanced", "Shared", "shared", "own", ("WORKER_SOCKETS",)),
     Row("mode", "production", "staging", "staging", None, ("ENVIRONMENT", "APP_MODE")),
     Row("path_prefix", "", "/ws", "/ws", "a b", ("PATH_PREFIX",)),
     Row("shutdown_grace_period", 10, "0", 0, -1, ("SHUTDOWN_GRACE_PERIOD",)),
@@ -270,3 +272,13 @@ def test_the_most_specific_filter_decides_the_log_level(
     environ: dict[str, str], level: str, load_document: Load
 ) -> None:
     assert load_document(environ=environ).settings.log_level == level
+
+
+@pytest.mark.parametrize(("written", "kept"), [(1, 1), ("8", 8), (1024, 1024), ("auto", "auto"), ("Auto", "auto")])
+def test_workers_are_a_number_or_auto(written: object, kept: object, load_document: Load) -> None:
+    assert load_document({"workers": written}).settings.workers == kept
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1025, True, 1.5, "two", None])
+def test_another_number_of_workers_is_a_problem(wrong: object, problems_of: Problems) -> None:
+    assert problems_of({"workers": wrong})[0].startswith('workers: expected an integer between 1 and 1024 or "auto"')

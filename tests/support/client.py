@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin
 
 from tests.support.server import APP_ID, KEY, SECRET
 
@@ -29,19 +30,44 @@ def signature(text: str, secret: str = SECRET) -> str:
 class PusherClient:
     """One connection. Frames come in the order sent; what is waited for arrives within `WAIT` seconds or fails."""
 
-    def __init__(self, port: int, key: str = KEY, secret: str = SECRET, query: str = "?protocol=7") -> None:
-        self._url = f"ws://127.0.0.1:{port}/app/{key}{query}"
+    def __init__(
+        self,
+        port: int,
+        key: str = KEY,
+        secret: str = SECRET,
+        query: str = "?protocol=7",
+        *,
+        prefix: str = "",
+        origin: str | None = None,
+    ) -> None:
+        self._url = f"ws://127.0.0.1:{port}{prefix}/app/{key}{query}"
         self._key = key
         self._secret = secret
+        self._origin = None if origin is None else Origin(origin)
         self._socket: ClientConnection
+        self.first: dict[str, Any] = {}
         self.socket_id = ""
 
     async def __aenter__(self) -> PusherClient:
-        self._socket = await connect(self._url, ping_interval=None, max_size=None)
-        first = await self.receive()
-        assert first["event"] == "pusher:connection_established", first
-        self.socket_id = json.loads(first["data"])["socket_id"]
+        await self._open()
+        assert self.first["event"] == "pusher:connection_established", self.first
+        self.socket_id = json.loads(self.first["data"])["socket_id"]
         return self
+
+    async def _open(self) -> None:
+        # Without a bound on its queue the library always reads, so that a test is never a slow consumer by accident.
+        self._socket = await connect(
+            self._url, origin=self._origin, ping_interval=None, max_size=None, max_queue=None, proxy=None
+        )
+        self.first = await self.receive()
+
+    async def expect_refusal(self) -> tuple[int, str]:
+        """Connect; check that the server ends it with an error frame and a close frame that says the same."""
+        await self._open()
+        try:
+            return await self._expect_end_after(self.first)
+        finally:
+            await self._socket.close()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -77,6 +103,43 @@ class PusherClient:
             return closed.rcvd.code, closed.rcvd.reason
         raise AssertionError(f"expected a close frame, got {frame!r}")
 
+    async def expect_end(self) -> tuple[int, str]:
+        """Check that the next frame is an error, then comes the close frame with its code and text; return both."""
+        return await self._expect_end_after(await self.expect("pusher:error"))
+
+    async def _expect_end_after(self, frame: Mapping[str, Any]) -> tuple[int, str]:
+        assert frame["event"] == "pusher:error", frame
+        end = frame["data"]["code"], frame["data"]["message"]
+        assert await self.expect_close() == end
+        return end
+
+    async def expect_rejection(self, channel: str, kind: str, status: int) -> str:
+        """Check that a subscription was refused in the two frames it takes; return the text."""
+        refusal = await self.expect("pusher:subscription_error")
+        text: str = refusal["data"]["error"]
+        assert refusal == {
+            "event": "pusher:subscription_error",
+            "channel": channel,
+            "data": {"type": kind, "error": text, "status": status},
+        }
+        assert await self.receive() == {"event": "pusher:error", "data": {"code": None, "message": text}}
+        return text
+
+    async def expect_error(self, code: int | None) -> str:
+        """Check that the next frame is an error with this code; return its text."""
+        frame = await self.expect("pusher:error")
+        assert frame["data"]["code"] == code, frame
+        text: str = frame["data"]["message"]
+        return text
+
+    async def close(self) -> None:
+        """Leave, and wait until the server has taken note."""
+        await self._socket.close()
+
+    def drop(self) -> None:
+        """Be gone without a word, as when the network fails."""
+        self._socket.transport.abort()
+
     async def expect_nothing(self) -> None:
         """Check that nothing is on its way: the next frame is the answer to a ping sent now."""
         await self.send({"event": "pusher:ping", "data": {}})
@@ -84,21 +147,48 @@ class PusherClient:
 
     async def subscribe(self, channel: str, channel_data: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask for a channel, with a signature where it needs one, and return the answer."""
-        data: dict[str, Any] = {"channel": channel, "auth": ""}
-        if channel.startswith(("private-", "presence-")):
-            text = f"{self.socket_id}:{channel}"
-            if channel_data is not None:
-                data["channel_data"] = json.dumps(channel_data)
-                text += ":" + data["channel_data"]
-            data["auth"] = f"{self._key}:{signature(text, self._secret)}"
-        await self.send({"event": "pusher:subscribe", "data": data})
+        await self.ask_for(channel, channel_data)
         return await self.receive()
+
+    async def ask_for(
+        self, channel: str, channel_data: Mapping[str, Any] | str | None = None, *, auth: str | None = None
+    ) -> None:
+        """Ask for a channel, signed as it should be unless `auth` is given; the answer is left to be received."""
+        data: dict[str, Any] = {"channel": channel, "auth": ""}
+        if channel_data is not None:
+            data["channel_data"] = channel_data if isinstance(channel_data, str) else json.dumps(channel_data)
+        if auth is not None:
+            data["auth"] = auth
+        elif channel.startswith(("private-", "presence-")):
+            data["auth"] = self.auth(channel, data.get("channel_data"))
+        await self.send({"event": "pusher:subscribe", "data": data})
+
+    def auth(self, channel: str, channel_data: str | None = None, *, secret: str | None = None) -> str:
+        """Return what a back end answers when it lets this client into a channel."""
+        text = f"{self.socket_id}:{channel}" if channel_data is None else f"{self.socket_id}:{channel}:{channel_data}"
+        return f"{self._key}:{signature(text, secret or self._secret)}"
+
+    async def unsubscribe(self, channel: str) -> None:
+        """Leave a channel, and wait until that is done."""
+        await self.send({"event": "pusher:unsubscribe", "data": {"channel": channel}})
+        await self.expect_nothing()
+
+    async def trigger(self, channel: str, event: str, data: object) -> None:
+        """Send a client event."""
+        await self.send({"event": event, "channel": channel, "data": data})
 
     async def sign_in(self, user_id: str, **user: Any) -> None:
         """Ask to be signed in; the answer is left to be received."""
-        user_data = json.dumps({"id": user_id} | user)
-        auth = f"{self._key}:{signature(f'{self.socket_id}::user::{user_data}', self._secret)}"
-        await self.send({"event": "pusher:signin", "data": {"auth": auth, "user_data": user_data}})
+        await self.sign_in_with(json.dumps({"id": user_id} | user))
+
+    async def sign_in_with(self, user_data: str) -> None:
+        """Ask to be signed in with user data as given, signed; the answer is left to be received."""
+        data = {"auth": self.user_auth(user_data), "user_data": user_data}
+        await self.send({"event": "pusher:signin", "data": data})
+
+    def user_auth(self, user_data: str) -> str:
+        """Return what a back end answers when it says who this client is."""
+        return f"{self._key}:{signature(f'{self.socket_id}::user::{user_data}', self._secret)}"
 
 
 @dataclass(frozen=True)
@@ -112,6 +202,16 @@ class Answer:
     def json(self) -> Any:
         """Return the body as JSON."""
         return json.loads(self.body)
+
+    def error(self, status: int) -> str:
+        """Check that this is an error with this status, told in JSON; return the text."""
+        assert self.status == status, self
+        assert self.headers["content-type"] == "application/json"
+        told = self.json()
+        assert told == {"error": told["error"], "code": status}
+        text: str = told["error"]
+        assert text
+        return text
 
 
 class ApiClient:
@@ -137,6 +237,18 @@ class ApiClient:
         answer = await self.post("/events", {"name": name, "channel": channel, "data": data} | more)
         assert answer.status == 200, answer
         return answer
+
+    async def channels(self, **params: str) -> dict[str, Any]:
+        """Return the occupied channels."""
+        answer = await self.get("/channels", **params)
+        assert answer.status == 200, answer
+        found: dict[str, Any] = answer.json()["channels"]
+        return found
+
+    def target(self, method: str, path: str, body: bytes = b"", params: Mapping[str, str] | None = None) -> str:
+        """Return a signed target below the app, to be sent in any way."""
+        path = self._base + path
+        return f"{path}?{self.query(method, path, body, params)}"
 
     def query(self, method: str, path: str, body: bytes, params: Mapping[str, str] | None = None) -> str:
         """Return the signed query of a request."""

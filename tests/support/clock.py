@@ -17,6 +17,10 @@ class FakeHandle:
     def __init__(self, callback: Callable[[], object]) -> None:
         self._callback: Callable[[], object] | None = callback
 
+    @property
+    def is_pending(self) -> bool:
+        return self._callback is not None
+
     def cancel(self) -> None:
         self._callback = None
 
@@ -42,6 +46,11 @@ class FakeClock:
 
     def monotonic(self) -> float:
         return self._monotonic
+
+    @property
+    def timers(self) -> int:
+        """How many callbacks wait for their moment."""
+        return sum(handle.is_pending for _, _, handle in self._later)
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> FakeHandle:
         handle = FakeHandle(callback)

@@ -10,14 +10,17 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import sockudo
 from sockudo.bootstrap import Assembly, assemble
 from sockudo.clock import LoopClock
 from sockudo.config.model import Settings
+from tests.support.fast_clock import FastClock
 
 APP_ID, KEY, SECRET = "app-id", "app-key", "app-secret"
 
@@ -42,9 +45,11 @@ class RunningServer:
 
 
 @contextlib.asynccontextmanager
-async def running_server(*apps: Mapping[str, Any], **changes: Any) -> AsyncIterator[RunningServer]:
-    """Run a server in this event loop; arguments as for `settings`."""
-    assembly = assemble(settings(*apps, **changes), LoopClock(asyncio.get_running_loop()))
+async def running_server(*apps: Mapping[str, Any], speed: float = 1, **changes: Any) -> AsyncIterator[RunningServer]:
+    """Run a server in this event loop, with a clock `speed` times as fast; other arguments as for `settings`."""
+    loop = asyncio.get_running_loop()
+    clock = LoopClock(loop) if speed == 1 else FastClock(loop, speed)
+    assembly = assemble(settings(*apps, **changes), clock)
     ((_, port),) = await assembly.server.start()
     try:
         yield RunningServer(port, assembly)
@@ -59,10 +64,24 @@ class ServerProcess:
     port: int
     process: subprocess.Popen[str]
 
+    def send_signal(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+    async def exit_status(self) -> int:
+        """Wait for the end, while this event loop goes on."""
+        return await asyncio.to_thread(self.process.wait, 20)
+
     def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = 20) -> int:
         """Send a signal and return the exit status."""
         self.process.send_signal(number)
         return self.process.wait(timeout)
+
+
+def clean_environ() -> dict[str, str]:
+    """Return an environment without settings, in which Python finds the package that is tested."""
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    return kept | {"PYTHONPATH": str(Path(sockudo.__file__).parents[1])}
 
 
 @contextlib.contextmanager
@@ -71,26 +90,38 @@ def server_process(folder: Path, *apps: Mapping[str, Any], **changes: Any) -> It
     config = folder / "config.json"
     document = {"host": "127.0.0.1", "port": 0, "app_manager": {"array": {"apps": list(apps) or [app()]}}}
     config.write_text(json.dumps(document | changes))
-    environ = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "PYTHONPATH", "LANG")}
     process = subprocess.Popen(
         [sys.executable, "-m", "sockudo", "serve", "--config", str(config)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         cwd=folder,
-        env=environ | {"PYTHONUNBUFFERED": "1", "LOG_OUTPUT_FORMAT": "json"},
+        env=clean_environ() | {"PYTHONUNBUFFERED": "1", "LOG_OUTPUT_FORMAT": "json"},
     )
     log = folder / "server.log"
+    copying: threading.Thread | None = None
     try:
-        yield ServerProcess(_listening_port(process, log), process)
+        port = _listening_port(process, log)
+        # A pipe that nobody reads would stop the server once it is full.
+        copying = threading.Thread(target=_copy, args=(process, log), daemon=True)
+        copying.start()
+        yield ServerProcess(port, process)
     finally:
         if process.poll() is None:
             process.kill()
         process.wait()
+        if copying is not None:
+            copying.join()
         assert process.stdout is not None
-        with log.open("a") as file:
-            file.write(process.stdout.read())
         process.stdout.close()
+
+
+def _copy(process: subprocess.Popen[str], log: Path) -> None:
+    """Append what the server writes to its log, line by line, until it ends."""
+    assert process.stdout is not None
+    with log.open("a", buffering=1) as file:
+        for line in process.stdout:
+            file.write(line)
 
 
 def _listening_port(process: subprocess.Popen[str], log: Path) -> int:

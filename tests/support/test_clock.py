@@ -101,3 +101,14 @@ def test_a_moment_that_was_skipped_does_not_turn_time_back() -> None:
     clock.set_monotonic(5.0)
     clock.advance(0)
     assert moments == [5.0]
+
+
+def test_a_timer_counts_until_it_has_run_or_was_cancelled() -> None:
+    clock = FakeClock()
+    clock.call_later(1, lambda: None)
+    cancelled = clock.call_later(2, lambda: None)
+    assert clock.timers == 2
+    cancelled.cancel()
+    assert clock.timers == 1
+    clock.advance(1)
+    assert clock.timers == 0

@@ -18,7 +18,7 @@ class NoCache:
         pass
 
     def sweep(self) -> None:
-        pass
+        """Do nothing; there is never anything to drop."""
 
     def check(self) -> None:
         pass

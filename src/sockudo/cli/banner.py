@@ -86,7 +86,7 @@ def banner(
     text.append(f"Sockudo {__version__}", style="bold").append(" is ready\n")
     _block(text, "Listening", _listening(settings, listening, processes))
     _block(text, "Apps", _apps(settings))
-    _block(text, "Limits", _limits(settings, open_files))
+    _block(text, "Limits", _limits(settings, open_files, a_worker=" a worker" if processes else ""))
     if warnings:
         _block(text, "Warnings", ((f"! {warning}", "") for warning in warnings), style="bold yellow")
     _block(text, "Try next", ((line, "") for line in _try_next(settings, listening)))
@@ -130,9 +130,9 @@ def _apps(settings: Settings) -> Iterator[tuple[str, str]]:
         yield f"and {len(settings.apps) - len(shown)} more", ""
 
 
-def _limits(settings: Settings, open_files: OpenFiles) -> Iterator[tuple[str, str]]:
+def _limits(settings: Settings, open_files: OpenFiles, *, a_worker: str) -> Iterator[tuple[str, str]]:
     events, presence, rates = settings.event_limits, settings.presence, settings.rate_limiter
-    yield "connections", _connections(open_files)
+    yield "connections", _connections(open_files, a_worker)
     yield (
         "messages",
         f"{settings.websocket_max_payload_kb} KB from a client, {settings.websocket.max_buffer_kb} KB waiting for one",
@@ -162,13 +162,13 @@ def _rate(limit: ApiRateLimit | WebSocketRateLimit) -> str:
     return f"{limit.max_requests} in {limit.window_seconds} s"
 
 
-def _connections(open_files: OpenFiles) -> str:
+def _connections(open_files: OpenFiles, a_worker: str) -> str:
     if open_files.sockets is None:
         return "no limit on open files"
     hard = "unlimited" if open_files.hard is None else open_files.hard
     can_raise = open_files.hard is None or open_files.hard > (open_files.soft or 0)
     hint = "; more with ulimit -n" if can_raise else ""
-    return f"about {open_files.sockets} (open files: {open_files.soft}, at most {hard}{hint})"
+    return f"about {open_files.sockets}{a_worker} (open files: {open_files.soft}, at most {hard}{hint})"
 
 
 def _try_next(settings: Settings, listening: Listening) -> Iterator[str]:
@@ -181,14 +181,23 @@ def _try_next(settings: Settings, listening: Listening) -> Iterator[str]:
         f'new Pusher({json.dumps(app.key)}, {{wsHost: "{listening.reachable_host}", wsPort: {listening.port}{path}, '
         'forceTLS: false, enabledTransports: ["ws"], cluster: ""})'
     )
-    if not settings.path_prefix:  # the Python library cannot put a path before its own
-        yield from _python_lines(settings, app, listening)
+    yield from _publish_line(settings, app, listening)
 
 
-def _python_lines(settings: Settings, app: AppSettings, listening: Listening) -> Iterator[str]:
-    secret = json.dumps(app.secret) if settings.uses_demo_app else '"..."'
-    yield (
-        f"pusher.Pusher(app_id={json.dumps(app.id)}, key={json.dumps(app.key)}, secret={secret}, "
-        f'host="{listening.reachable_host}", port={listening.port}, ssl=False)'
-        '.trigger("my-channel", "my-event", {"hello": "world"})'
-    )
+def _publish_line(settings: Settings, app: AppSettings, listening: Listening) -> Iterator[str]:
+    """How a back end publishes: in Python where its library takes the app, else in Node."""
+    if settings.path_prefix:  # neither library can put a path before its own
+        return
+    identity = {
+        "key": json.dumps(app.key),
+        "secret": json.dumps(app.secret) if settings.uses_demo_app else '"..."',
+        "host": f'"{listening.reachable_host}"',
+    }
+    event = '.trigger("my-channel", "my-event", {"hello": "world"})'
+    # The Python library refuses an app id that is not a number.
+    if app.id.isdecimal():
+        arguments = {"app_id": json.dumps(app.id)} | identity | {"port": str(listening.port), "ssl": "False"}
+        yield f"pusher.Pusher({', '.join(f'{name}={value}' for name, value in arguments.items())}){event}"
+    else:
+        options = {"appId": json.dumps(app.id)} | identity | {"port": f'"{listening.port}"', "useTLS": "false"}
+        yield f'new (require("pusher"))({{{", ".join(f"{name}: {value}" for name, value in options.items())}}}){event}'

@@ -1,10 +1,14 @@
-"""Write docs/configuration.md from the declarations: `python -m sockudo.config.reference > docs/configuration.md`."""
+"""Write docs/configuration.md from the declarations: `python -m sockudo.config.reference docs/configuration.md`.
+
+Without a file it prints the page.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -26,7 +30,7 @@ Settings come from four places; a later one wins over an earlier one, value by v
 1. the defaults below
 2. a file: the one given with `--config`, else the one named by `{variable}`, else {files} if it exists
 3. environment variables (an empty one counts as unset; lists are separated by commas)
-4. `--host` and `--port` of `sockudo serve`
+4. `--host`, `--port` and `--workers` of `sockudo serve`
 
 Files are JSON or TOML. Numbers may also be written as strings (`"6001"`). A wrong value stops the start, and every
 problem is listed at once; an unknown key is a warning. `sockudo check-config FILE` does the same without starting.
@@ -177,4 +181,7 @@ def _default(field: FieldInfo) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(reference())
+    if len(sys.argv) > 1:
+        Path(sys.argv[1]).write_text(reference(), encoding="utf-8")
+    else:
+        sys.stdout.write(reference())

@@ -89,6 +89,10 @@ class WorkerCount(Check):
     def expected(self) -> str:
         return f'an integer between 1 and {self.high} or "auto"'
 
+    @property
+    def type_name(self) -> str:
+        return f'integer, 1 to {self.high}, or "auto"'
+
     def check(self, value: Any) -> int | str:
         if isinstance(value, str) and value.lower() == "auto":
             return "auto"

@@ -49,9 +49,12 @@ class Flusher:
     def _flush(self) -> None:
         # hot path
         dirty = self._dirty
-        for _ in range(min(SLICE, len(dirty))):
-            dirty.popleft().flush()
-        if dirty:
-            self._call_soon(self._flush)
-        else:
-            self._scheduled = False
+        try:
+            for _ in range(min(SLICE, len(dirty))):
+                dirty.popleft().flush()
+        finally:
+            # Also after a write that raised: that is the end of one connection, and all others wait for the next turn.
+            if dirty:
+                self._call_soon(self._flush)
+            else:
+                self._scheduled = False

@@ -79,7 +79,8 @@ class Keepalive:
 
     def _schedule(self, connection: Connection) -> None:
         if connection.pinged_at:
-            at = connection.pinged_at + self._limits.pong_timeout
+            # With a short activity timeout it may have answered and be silent again before the answer was due.
+            at = min(connection.pinged_at + self._limits.pong_timeout, self.now + self._limits.activity_timeout)
         else:
             at = connection.last_activity + self._limits.activity_timeout
         self._deadlines.schedule(connection, int(min(at, self._unauthorised_until(connection))))

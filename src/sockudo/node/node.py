@@ -123,10 +123,13 @@ class Node:
         """End a connection: the error frame, a close frame with the same code and text, then the leave."""
         if not connection.is_open:
             return
-        connection.queue(text_frame(error(problem.message, problem.code)))
+        # Sent and not only queued, so that the flusher, too, lets go of the connection in this tick.
+        connection.send(text_frame(error(problem.message, problem.code)))
         connection.flush()
-        connection.wire.close(problem.code, problem.message)
-        self.disconnect(connection)
+        # The flush may have found the connection too slow, and ended it with that.
+        if connection.is_open:
+            connection.wire.close(problem.code, problem.message)
+            self.disconnect(connection)
 
     def drop_slow(self, connection: Connection) -> None:
         """End a connection that does not read what it is sent."""

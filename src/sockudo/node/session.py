@@ -23,7 +23,7 @@ class Session:
         self._publisher = publisher
 
     def receive(self, connection: Connection, payload: bytes) -> None:
-        """Carry out one message, UTF-8 JSON; whatever is wrong with it is told to its sender only."""
+        """Carry out one message; whatever is wrong with it is told to its sender only."""
         # hot path
         try:
             self._carry_out(connection, payload)

@@ -81,16 +81,18 @@ class Subscriptions:
         if previous is not None and previous.user_id != user.user_id:
             raise CommandRejected("Connection is already signed in as another user", Code.UNAUTHORIZED)
         if len(user.watchlist) > MAX_WATCHLIST:
-            connection.send(text_frame(events.error(_WATCHLIST_TOO_LONG, Code.WATCHLIST_TOO_LONG)))
+            if app.enable_watchlist_events:
+                connection.send(text_frame(events.error(_WATCHLIST_TOO_LONG, Code.WATCHLIST_TOO_LONG)))
             user = user._replace(watchlist=user.watchlist[:MAX_WATCHLIST])
         watchlist = self._node.watchlist
         watchlist.unwatch(connection)
         came_online = self._node.hub.sign_in(connection, user)
         connection.authorised = True
-        watchlist.watch(connection)
-        connection.send(text_frame(events.signin_success(command.user_data)))
+        # Before it is a watcher itself: who watches himself is told once, with all others.
         if came_online and previous is None and app.enable_watchlist_events:
             watchlist.came_online(app, user.user_id)
+        watchlist.watch(connection)
+        connection.send(text_frame(events.signin_success(command.user_data)))
 
     def _join_own_user_channel(self, connection: Connection, name: str) -> None:
         # Nobody is put on such a channel: its events reach the connections signed in as the user.

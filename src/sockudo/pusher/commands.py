@@ -87,18 +87,22 @@ _UNKNOWN: Final = Unknown()
 
 
 def parse_command(payload: bytes) -> Command:
-    """Return the command in the UTF-8 `payload` of one text frame.
+    """Return the command in the `payload` of one message.
 
     Raises:
-        CommandRejected: it is not JSON, not an object, or lacks what its event needs.
+        CommandRejected: it is not UTF-8 (a binary message may be anything), not JSON, not an object, or lacks what
+            its event needs.
     """
     try:
         frame = _decode_frame(payload)
-    except (msgspec.MsgspecError, RecursionError) as problem:
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as problem:
         raise CommandRejected(f"Invalid message format: {_reason(problem)}") from None
     event = frame.event
     if event.startswith(CLIENT_EVENT_PREFIX):
-        return ClientEvent(event, frame.channel, bytes(frame.data))
+        text = bytes(frame.data)
+        if not text.isascii():
+            _check_utf8(text)
+        return ClientEvent(event, frame.channel, text)
     match event:
         case "pusher:ping":
             return _PING
@@ -114,6 +118,14 @@ def parse_command(payload: bytes) -> Command:
             return _data(frame.data, _decode_signin, "signin")
         case _:
             return _UNKNOWN
+
+
+def _check_utf8(data: bytes) -> None:
+    """Refuse what cannot go to others in a text frame: the decoder does not look into values that are kept raw."""
+    try:
+        data.decode()
+    except UnicodeError as problem:
+        raise CommandRejected(f"Invalid message format: data of the event: {_reason(problem)}") from None
 
 
 def _parse_unsubscribe(raw: msgspec.Raw) -> Unsubscribe:
@@ -140,7 +152,7 @@ def _data(raw: msgspec.Raw, decoder: msgspec.json.Decoder[_T], what: str) -> _T:
 def _decode_string(text: bytes, what: str) -> str:
     try:
         return _decode_text(text)
-    except msgspec.MsgspecError as problem:
+    except (msgspec.MsgspecError, UnicodeError) as problem:
         raise CommandRejected(f"Invalid message format: data of {what}: {_reason(problem)}") from None
 
 

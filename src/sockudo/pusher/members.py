@@ -55,9 +55,7 @@ def parse_channel_data(text: str) -> Identity:
     user_id = data.user_id
     if user_id is None:
         raise InvalidIdentity("Missing user_id in channel_data")
-    return Identity(
-        _checked_id(user_id if isinstance(user_id, str) else str(user_id), "user_id"), _info(data.user_info)
-    )
+    return Identity(_checked_id(_id_text(user_id), "user_id"), _info(data.user_info))
 
 
 def parse_user_data(text: str) -> Identity:
@@ -73,6 +71,13 @@ def parse_user_data(text: str) -> Identity:
     if data.id is None:
         raise InvalidIdentity("Missing 'id' field in user_data")
     return Identity(_checked_id(data.id, "id"), _info(data.user_info), tuple(data.watchlist or ()))
+
+
+def _id_text(user_id: str | int | float) -> str:
+    # To the JavaScript client that looks for itself among the members, 10.0 is 10.
+    if isinstance(user_id, float) and user_id.is_integer():
+        user_id = int(user_id)
+    return str(user_id)
 
 
 def _checked_id(user_id: str, field: str) -> str:

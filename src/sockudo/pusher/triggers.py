@@ -113,7 +113,7 @@ def parse_raw_trigger(body: bytes, channel: str, query: Query, limits: TriggerLi
     except UnicodeDecodeError:
         raise RequestRejected(400, "Invalid request: the body is not valid UTF-8") from None
     event = _Event(
-        name=query.last.get("name"),
+        name=_text(query, "name"),
         data=msgspec.Raw(json_text(data)),
         channel=channel,
         socket_id=query.last.get("socket_id"),
@@ -144,14 +144,25 @@ def _fill(event: _Event, query: Query) -> None:
     """Take from the query what the body does not have: `name=`, `data=`, `channel=`, `channels[]=` ..."""
     params = query.last
     if event.name is None:
-        event.name = params.get("name")
+        event.name = _text(query, "name")
     if not bytes(event.data) and "data" in params:
-        event.data = msgspec.Raw(json_text(params["data"]))
+        event.data = msgspec.Raw(json_text(_text(query, "data")))
     if event.channels is None and event.channel is None:
         event.channels = query.values("channels[]") or None
         event.channel = params.get("channel")
     event.socket_id = event.socket_id or params.get("socket_id")
     event.info = event.info or params.get("info")
+
+
+def _text(query: Query, name: str) -> str | None:
+    """Return a parameter that goes into frames; bytes of the query that are not UTF-8 are in it as lone surrogates."""
+    value = query.last.get(name)
+    if value is not None and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise RequestRejected(400, f"Invalid request: query parameter '{name}' is not valid UTF-8") from None
+    return value
 
 
 def _checked(event: _Event, limits: TriggerLimits) -> Trigger:

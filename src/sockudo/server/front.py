@@ -42,8 +42,7 @@ class Front:
         self.is_draining = False
         self.needs_peer = needs_peer
         self.http_connections: set[HttpProtocol] = set()
-        # Called when no socket is left that speaks HTTP.
-        self.on_idle: Callable[[], None] | None = None
+        self._on_idle: Callable[[], None] | None = None
 
     def protocol(self) -> HttpProtocol:
         """Return the protocol of a new socket."""
@@ -56,8 +55,7 @@ class Front:
     def closed(self, connection: HttpProtocol) -> None:
         """Forget a socket that is gone or no longer HTTP."""
         self.http_connections.discard(connection)
-        if self.on_idle is not None and not self.http_connections:
-            self.on_idle()
+        self._tell_if_idle()
 
     def handle(self, request: Request) -> Response:
         """Answer a request."""
@@ -81,11 +79,34 @@ class Front:
         protocol.open(handshake, Opening(key, version, request.header(b"origin")))
         return protocol
 
-    def drain(self) -> None:
-        """Answer what is under way, and nothing after that."""
+    @property
+    def open_count(self) -> int:
+        """How many sockets are open."""
+        return len(self.http_connections) + self.websockets.open_count
+
+    def wind_down(self, on_idle: Callable[[], None]) -> None:
+        """Let every HTTP connection end with its next answer.
+
+        Args:
+            on_idle: called when the last one is gone.
+        """
         self.is_draining = True
+        self._on_idle = on_idle
+
+    def drain(self, on_idle: Callable[[], None]) -> None:
+        """Answer what is under way, and nothing after that.
+
+        Args:
+            on_idle: called when the last HTTP connection is gone, and when the last WebSocket is.
+        """
+        self.is_draining = True
+        self._on_idle = self.websockets.on_idle = on_idle
         for connection in tuple(self.http_connections):
             connection.drain()
+
+    def _tell_if_idle(self) -> None:
+        if self._on_idle is not None and not self.http_connections:
+            self._on_idle()
 
     def _app_key(self, path: str) -> str | None:
         if not path.startswith(self._app_path):

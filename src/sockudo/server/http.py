@@ -2,7 +2,7 @@
 
 Rules: a request is handed on when it is whole. Limits are applied before anything is kept: the head while it arrives,
 the body by its declared length. After a request that is not understood the socket is closed, since where the next one
-begins is not known.
+begins is not known. What a peer gets does not depend on how the transport cut its bytes into segments.
 """
 
 from __future__ import annotations
@@ -18,6 +18,12 @@ from sockudo.server.answers import CONTINUE, Answers
 from sockudo.server.timeouts import BODY_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT, Timeouts
 
 MAX_HEAD_BYTES: Final = 16 * 1024
+
+# What a request line has besides its URL: a method, two blanks, the version, the line end.
+_REQUEST_LINE_BYTES: Final = 16
+
+# How far a request has come: nothing of it, its first bytes, a part of its head, a part of its body.
+_NONE, _BEGUN, _HEAD, _BODY = range(4)
 
 # Answers that are gathered at most, so that a peer that does not read is noticed between two of them.
 _MAX_OUT: Final = 16
@@ -55,15 +61,19 @@ class HttpProtocol(asyncio.Protocol):
         "_body",
         "_body_bytes",
         "_expires",
+        "_fields",
         "_head_bytes",
         "_head_done",
         "_headers",
         "_is_ended",
         "_is_paused",
+        "_line_bytes",
         "_out",
         "_parser",
         "_peer",
+        "_replay",
         "_service",
+        "_stage",
         "_successor",
         "_transport",
         "_url",
@@ -75,7 +85,8 @@ class HttpProtocol(asyncio.Protocol):
         self._service = service
         self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._successor: asyncio.Protocol | None = None
-        self._waiting: deque[tuple[Request, bool]] | None = None
+        # Requests, and at most one refusal behind them, each with whether the socket stays open after its answer.
+        self._waiting: deque[tuple[Request | Response, bool]] | None = None
         # Answers to the requests of one read, which leave in one write.
         self._out: list[bytes] = []
         self._is_paused = False
@@ -83,14 +94,21 @@ class HttpProtocol(asyncio.Protocol):
         self._peer: str | None = None
         self.deadline = 0
         self._expires = 0
+        self._line_bytes = 0
+        self._replay = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        # The headers of the request whose head is complete.
+        self._fields = self._headers
         self._reset()
 
     def _reset(self) -> None:
+        self._stage = _NONE
         self._url = b""
-        self._headers: list[tuple[bytes, bytes]] = []
+        if self._headers:
+            self._headers = []
         self._body: bytes | bytearray = b""
         self._body_bytes = 0
-        self._head_bytes = 0
+        self._head_bytes = _REQUEST_LINE_BYTES
         self._head_done = False
 
     # The socket
@@ -117,25 +135,20 @@ class HttpProtocol(asyncio.Protocol):
         parser = self._parser
         if parser is None or self._is_ended:
             return
-        had_head = self._head_done
-        was_idle = not self._url
         try:
             parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._after_upgrade(data[upgrade.args[0] :])
-            return
         except httptools.HttpParserCallbackError:
-            # A callback has refused the request and said so; anything else is our own mistake.
-            if not self._is_ended:
+            if not self._is_refused():
                 raise
             return
-        except httptools.HttpParserError as problem:
-            self._refuse(error_response(400, f"Invalid HTTP request: {problem}"))
-            return
-        if self._url and not self._is_ended:
-            self._unfinished(len(data), was_idle=was_idle, had_head=had_head)
+        except (httptools.HttpParserUpgrade, httptools.HttpParserError) as stopped:
+            # Not in here: this would become the context of every later error, and its traceback keeps `data`.
+            problem = stopped.with_traceback(None)
         else:
-            self._expires = self._service.timeouts.now + IDLE_TIMEOUT
+            if self._stage and not self._is_ended:
+                self._unfinished(data)
+            return
+        self._interrupted(data, problem)
 
     def pause_writing(self) -> None:
         # A peer that asks faster than it reads answers: nothing more is read, and what has been is not answered yet.
@@ -153,7 +166,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def drain(self) -> None:
         """Close when the request under way is answered; at once when there is none."""
-        if not self._url and not self._waiting:
+        if self._stage == _NONE and not self._waiting:
             self._end()
 
     def abort(self) -> None:
@@ -166,7 +179,7 @@ class HttpProtocol(asyncio.Protocol):
             self._transport.abort()
         elif now < self._expires:
             self._service.timeouts.schedule(self, self._expires - now)
-        elif not self._url:
+        elif self._stage == _NONE or self._waiting:
             self._end()
         else:
             part, seconds = ("body", BODY_TIMEOUT) if self._head_done else ("head", HEAD_TIMEOUT)
@@ -174,18 +187,28 @@ class HttpProtocol(asyncio.Protocol):
 
     # The parser's callbacks
 
+    def on_message_begin(self) -> None:
+        self._stage = _BEGUN
+
     def on_url(self, url: bytes) -> None:
         self._url += url
-        self._count_head(len(url))
+        self._head_bytes += len(url)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._stop(_head_too_large())
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        # hot path
         self._headers.append((name, value))
-        self._count_head(len(name) + len(value) + 4)
+        self._head_bytes += len(name) + len(value) + 4
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._stop(_head_too_large())
 
     def on_headers_complete(self) -> None:
         self._head_done = True
         hosts = 0
-        for name, value in self._headers:
+        expects = False
+        self._fields = self._headers
+        for name, value in self._fields:
             size = len(name)
             if size == 4 and name.lower() == b"host":
                 hosts += 1
@@ -193,10 +216,15 @@ class HttpProtocol(asyncio.Protocol):
                 if len(value) > 18 or int(value) > self._service.max_body_bytes:
                     self._refuse_body()
             elif size == 6 and name.lower() == b"expect" and value.lower() == b"100-continue":
-                self._out.append(CONTINUE)
-        if hosts != 1 and self._version() == "1.1":
+                expects = True
+        if hosts != 1 and (hosts or self._version() != "1.0"):
             # RFC 9112, section 3.2
             self._stop(error_response(400, "Invalid HTTP request: there must be exactly one Host header"))
+        if expects:
+            self._out.append(CONTINUE)
+        # What comes as a header from here on is a trailer, which is counted and no part of the request: a proxy in
+        # front that vouches for a header has not looked at it (RFC 9110, section 6.5.1).
+        self._headers = []
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -213,36 +241,49 @@ class HttpProtocol(asyncio.Protocol):
         # hot path
         parser = self._parser
         assert parser is not None
+        if self._is_ended:
+            # Behind the last answer of this socket: not carried out, since nobody would be told.
+            return
+        is_upgrade = parser.should_upgrade()
+        if is_upgrade and self._without_upgrade(parser):
+            return
         url, _, query = self._url.partition(b"?")
         request = Request(
             parser.get_method().decode("ascii"),
             url.decode("utf-8", "surrogateescape"),
             query.decode("utf-8", "surrogateescape"),
-            self._headers,
+            self._fields,
             bytes(self._body),
             self._peer,
         )
         keep_alive = parser.should_keep_alive()
-        is_waiting = self._is_paused or self._waiting
-        if parser.should_upgrade() and not is_waiting:
+        if is_upgrade:
             # What was asked before is answered before.
             self._send()
+        is_waiting = self._is_paused or self._waiting
+        if is_upgrade and not is_waiting:
             upgraded = self._service.upgrade(request, self._version(), self._transport)
             if not isinstance(upgraded, Response):
                 self._successor = upgraded
                 return
-            self._write(upgraded, request.method, keep_alive)
+            # What follows a refused one may be of the protocol that was asked for.
+            self._write(upgraded, request.method, keep_alive and upgraded.status < 400)
         elif is_waiting:
             if self._waiting is None:
                 self._waiting = deque()
-            self._waiting.append((request, keep_alive))
+            # An upgrade cannot wait: it is answered as if it were none, and ends the socket.
+            self._waiting.append((request, keep_alive and not is_upgrade))
         else:
             self._answer(request, keep_alive)
         self._reset()
+        self._expires = self._service.timeouts.now + IDLE_TIMEOUT
 
     # Parts
 
-    def _answer(self, request: Request, keep_alive: bool) -> None:
+    def _answer(self, request: Request | Response, keep_alive: bool) -> None:
+        if isinstance(request, Response):
+            self._refuse(request)
+            return
         self._write(self._service.handle(request), request.method, keep_alive)
 
     def _write(self, response: Response, method: str, keep_alive: bool) -> None:
@@ -261,38 +302,78 @@ class HttpProtocol(asyncio.Protocol):
             self._transport.write(out[0] if len(out) == 1 else b"".join(out))
             out.clear()
 
-    def _after_upgrade(self, rest: bytes) -> None:
-        successor = self._successor
-        if successor is not None:
-            self._forget()
-            if rest:
-                successor.data_received(rest)
-        elif not self._is_ended:
-            # An upgrade that was not taken (h2c, say): what follows is HTTP again, for a new parser.
-            self._parser = httptools.HttpRequestParser(self)
-            self._reset()
-            self._expires = self._service.timeouts.now + IDLE_TIMEOUT
-            if rest:
-                self.data_received(rest)
+    def _without_upgrade(self, parser: httptools.HttpRequestParser) -> bool:
+        """Tell whether a request that asks for an upgrade has a body; if so, it will be read as if it did not ask.
 
-    def _unfinished(self, size: int, *, was_idle: bool, had_head: bool) -> None:
-        """Bound the size and the time of a request of which a part is still missing."""
-        if not self._head_done:
-            # The parser keeps an incomplete header line to itself, so its bytes are counted as they come.
-            if not was_idle:
-                self._head_bytes += size
-                if self._head_bytes > MAX_HEAD_BYTES:
-                    self._refuse(_head_too_large())
-                    return
+        The parser takes a body behind such a head for bytes of the other protocol. They would become the next request.
+        """
+        method = parser.get_method()
+        if method == b"CONNECT" or not any(_announces_body(name.lower(), value) for name, value in self._fields):
+            return False
+        # Expect has been answered.
+        kept = [b"%b: %b\r\n" % field for field in self._fields if field[0].lower() not in (b"upgrade", b"expect")]
+        version = self._version().encode()
+        self._replay = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self._url, version, b"".join(kept))
+        self._reset()
+        return True
+
+    def _interrupted(self, data: bytes, problem: Exception) -> None:
+        """Go on after the parser has stopped within `data`, at an upgrade or an error."""
+        position = 0
+        while isinstance(problem, httptools.HttpParserUpgrade):
+            position += problem.args[0]
+            successor = self._successor
+            if successor is not None:
+                self._forget()
+                if position < len(data):
+                    successor.data_received(data[position:])
+                return
+            if self._is_ended:
+                return
+            # An upgrade that is not taken (h2c, say): what follows is HTTP, for a new parser.
+            self._parser = parser = httptools.HttpRequestParser(self)
+            replay, self._replay = self._replay, b""
+            try:
+                parser.feed_data(replay)
+                parser.feed_data(memoryview(data)[position:])
+            except httptools.HttpParserCallbackError:
+                if not self._is_refused():
+                    raise
+                return
+            except (httptools.HttpParserUpgrade, httptools.HttpParserError) as another:
+                problem = another.with_traceback(None)
             else:
-                self._expire_in(HEAD_TIMEOUT)
-        elif not had_head:
-            self._expire_in(BODY_TIMEOUT)
+                if self._stage and not self._is_ended:
+                    self._unfinished(data[position:])
+                return
+        if not self._is_refused():
+            self._refuse(error_response(400, f"Invalid HTTP request: {problem}"))
 
-    def _count_head(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > MAX_HEAD_BYTES:
-            self._stop(_head_too_large())
+    def _is_refused(self) -> bool:
+        """Tell whether a callback has stopped the parser on purpose; anything else is a mistake of our own."""
+        return self._is_ended or self._parser is None
+
+    def _unfinished(self, data: bytes) -> None:
+        """Bound the size and the time of a request of which a part is still missing after `data`."""
+        if self._head_done:
+            if self._stage != _BODY:
+                self._stage = _BODY
+                self._expire_in(BODY_TIMEOUT)
+            return
+        # The parser keeps an incomplete line to itself, so its bytes are counted as they come.
+        newline = data.rfind(b"\n")
+        if self._headers and newline >= 0:
+            self._line_bytes = len(data) - newline - 1
+        elif self._stage == _BEGUN:
+            # It is not known where in `data` the request begins.
+            self._line_bytes = 0
+        else:
+            self._line_bytes += len(data)
+        if self._stage == _BEGUN:
+            self._stage = _HEAD
+            self._expire_in(HEAD_TIMEOUT)
+        if self._line_bytes > MAX_HEAD_BYTES:
+            self._refuse(_head_too_large())
 
     def _refuse_body(self) -> None:
         limit = self._service.max_body_bytes
@@ -308,8 +389,23 @@ class HttpProtocol(asyncio.Protocol):
         raise _RequestRefusedError
 
     def _refuse(self, response: Response) -> None:
-        """Answer a request that is not read to its end, and close."""
-        self._write(response, "GET", keep_alive=False)
+        """Answer a request that is not read to its end, after those before it, and close."""
+        if self._is_ended:
+            return
+        if self._waiting:
+            self._waiting.append((response, False))
+            self._parser = None
+            return
+        self._out.append(self._service.answers.encode(response, keep_alive=False))
+        self._send()
+        self._is_ended = True
+        self._service.timeouts.schedule(self, HEAD_TIMEOUT)
+        if self._transport.is_closing() or not self._transport.can_write_eof():
+            self._transport.close()
+        else:
+            # The peer may still be sending, and closing on unread bytes would reset the socket before the answer has
+            # been read (RFC 9112, section 9.6). What still comes is thrown away until the peer is done or time is up.
+            self._transport.write_eof()
 
     def _end(self) -> None:
         """Close after what was written has gone; a peer that does not take it is dropped."""
@@ -337,6 +433,10 @@ class HttpProtocol(asyncio.Protocol):
 
 class _RequestRefusedError(Exception):
     """Stops the parser; the answer has been written."""
+
+
+def _announces_body(name: bytes, value: bytes) -> bool:
+    return name == b"transfer-encoding" or (name == b"content-length" and int(value) > 0)
 
 
 def _head_too_large() -> Response:

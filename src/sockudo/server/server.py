@@ -56,20 +56,19 @@ class Server:
         for one more request. Where another process serves the address from now on, nobody need notice.
         """
         self._close_listeners()
-        self._front.is_draining = True
         if linger:
-            await self._idle(linger)
+            await self._wind_down(linger)
         self._node.is_draining = True
-        self._front.drain()
-        gone = asyncio.Event()
-        self._front.websockets.on_idle = gone.set
+        idle = asyncio.Event()
+        self._front.drain(idle.set)
         try:
             async with asyncio.timeout(grace):
                 await self._send_away(grace * _SPREAD)
-                if self._front.websockets.open_count:
-                    await gone.wait()
+                while self._front.open_count:
+                    idle.clear()
+                    await idle.wait()
         except TimeoutError:
-            _log.warning("clients left over at the end of the grace period", open=self._front.websockets.open_count)
+            _log.warning("clients left over at the end of the grace period", open=self._front.open_count)
 
     async def stop(self) -> None:
         """Drop what is left."""
@@ -78,6 +77,8 @@ class Server:
             connection.abort()
         for client in tuple(self._node.hub.connections()):
             self._node.disconnect(client)
+        for client_socket in tuple(self._front.websockets.sockets):
+            client_socket.abort()
         self._front.timeouts.stop()
         self._node.keepalive.stop()
 
@@ -85,10 +86,10 @@ class Server:
         for listener in self._listeners:
             listener.close()
 
-    async def _idle(self, seconds: float) -> None:
-        """Wait until no HTTP socket is left, but no longer than that."""
+    async def _wind_down(self, seconds: float) -> None:
+        """Wait until every HTTP socket has had its last answer, but no longer than that."""
         idle = asyncio.Event()
-        self._front.on_idle = idle.set
+        self._front.wind_down(idle.set)
         if self._front.http_connections:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(idle.wait(), seconds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from sockudo.hub.connection import Connection
@@ -26,7 +26,7 @@ class WebSocketContext:
     Attributes:
         max_message_bytes: of one inbound message.
         max_buffer_bytes: unsent, above which a connection is dropped.
-        open_count: how many sockets are open, refused and closing ones included.
+        sockets: those that are open, refused and closing ones included.
         on_idle: called when the last of them is gone.
     """
 
@@ -35,8 +35,13 @@ class WebSocketContext:
     timeouts: Timeouts
     max_message_bytes: int
     max_buffer_bytes: int
-    open_count: int = 0
+    sockets: set[WebSocketProtocol] = field(default_factory=set)
     on_idle: Callable[[], None] | None = None
+
+    @property
+    def open_count(self) -> int:
+        """How many sockets are open."""
+        return len(self.sockets)
 
 
 class WebSocketProtocol(asyncio.Protocol):
@@ -58,7 +63,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def open(self, handshake: bytes, opening: Opening) -> None:
         """Answer the upgrade, then accept the client or tell it why not."""
         context, transport = self._context, self._transport
-        context.open_count += 1
+        context.sockets.add(self)
         transport.set_write_buffer_limits(high=context.max_buffer_bytes)
         transport.set_protocol(self)
         try:
@@ -99,8 +104,8 @@ class WebSocketProtocol(asyncio.Protocol):
         if connection is not None:
             self._connection = None
             context.node.disconnect(connection)
-        context.open_count -= 1
-        if not context.open_count and context.on_idle is not None:
+        context.sockets.discard(self)
+        if not context.sockets and context.on_idle is not None:
             context.on_idle()
 
     def pause_writing(self) -> None:
@@ -135,8 +140,10 @@ class WebSocketProtocol(asyncio.Protocol):
         connection = self._connection
         if connection is not None:
             connection.flush()
-            self.write(encode_frame(CLOSE, payload[:2]))
-            self._context.node.disconnect(connection)
+            # A flush may have dropped a slow connection, which has got its close frame with that.
+            if connection.is_open:
+                self.write(encode_frame(CLOSE, payload[:2]))
+                self._context.node.disconnect(connection)
         self._end_transport()
 
     def _fail(self, close_code: int, reason: str) -> None:
@@ -146,8 +153,9 @@ class WebSocketProtocol(asyncio.Protocol):
             reason = f"{reason}: the limit is {context.max_message_bytes} bytes (websocket_max_payload_kb)"
         if connection is not None:
             connection.flush()
-            self.close(close_code, reason)
-            context.node.disconnect(connection)
+            if connection.is_open:
+                self.close(close_code, reason)
+                context.node.disconnect(connection)
         # No close frame of the peer can be recognised any more, so its end of the stream is what is waited for.
         if self._transport.can_write_eof():
             self._transport.write_eof()

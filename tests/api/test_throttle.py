@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+
+from sockudo.api.messages import Request
+from sockudo.api.throttle import Throttle, rate_headers
+from sockudo.ratelimit.base import Decision, Limit
+from sockudo.ratelimit.memory import MemoryRateLimiter
+from tests.support.api import error_of, header
+from tests.support.clock import FakeClock
+
+
+def request(peer: str | None = "192.0.2.1", forwarded: str | None = None) -> Request:
+    headers = [] if forwarded is None else [(b"X-Forwarded-For", forwarded.encode())]
+    return Request("GET", "/", headers=headers, peer=peer)
+
+
+def throttle(trust_hops: int = 0, limiter: MemoryRateLimiter | None = None, name: str = "api") -> Throttle:
+    return Throttle(limiter or MemoryRateLimiter(FakeClock()), Limit(2, 60), name=name, trust_hops=trust_hops)
+
+
+def test_each_address_has_its_own_limit() -> None:
+    limit = throttle()
+    assert [limit.consume(request()).allowed for _ in range(3)] == [True, True, False]
+    assert limit.consume(request("192.0.2.2")).allowed
+
+
+def test_a_proxy_that_is_not_trusted_is_not_believed() -> None:
+    limit = throttle()
+    results = [limit.consume(request(forwarded=f"198.51.100.{number}")).allowed for number in range(3)]
+    assert results == [True, True, False]
+
+
+def test_behind_a_trusted_proxy_its_clients_are_told_apart() -> None:
+    limit = throttle(trust_hops=1)
+    results = [limit.consume(request(forwarded=f"198.51.100.{number}")).allowed for number in range(3)]
+    assert results == [True, True, True]
+
+
+def test_clients_without_an_address_share_a_limit() -> None:
+    limit = throttle()
+    assert [limit.consume(request(None)).allowed for _ in range(3)] == [True, True, False]
+
+
+def test_limits_of_different_names_are_counted_apart() -> None:
+    limiter = MemoryRateLimiter(FakeClock())
+    for name in ("api", "websocket"):
+        limit = throttle(limiter=limiter, name=name)
+        assert [limit.consume(request()).allowed for _ in range(3)] == [True, True, False]
+
+
+@pytest.mark.parametrize("name", ["api", "websocket"])
+def test_a_refusal_names_the_limit_and_the_setting_and_when_to_come_back(name: str) -> None:
+    response = throttle(name=name).refusal(Decision(allowed=False, limit=2, remaining=0, reset_after=17))
+    status, text = error_of(response)
+    assert status == 429
+    assert f"The limit is 2 in 60 s (rate_limiter.{name}_rate_limit)" in text
+    assert header(response, "Retry-After") == "17"
+    assert header(response, "X-RateLimit-Remaining") == "0"
+
+
+def test_every_answer_can_tell_what_is_left() -> None:
+    assert rate_headers(Decision(allowed=True, limit=100, remaining=99, reset_after=60)) == (
+        ("X-RateLimit-Limit", "100"),
+        ("X-RateLimit-Remaining", "99"),
+        ("X-RateLimit-Reset", "60"),
+    )

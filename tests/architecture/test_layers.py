@@ -1,0 +1,224 @@
+"""Imports go in one direction, and what talks to the outside is in one place."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from tests.support.source import SRC, Module, own_imports, read_modules, report, write_tree
+
+# Parts that import nothing of ours.
+PROTOCOL: Final = ("pusher", "rfc6455")
+GROUND: Final = ("clock", "deadlines", "errors", "log")
+# Parts that may import those.
+SIDE: Final = ("apps", "cache", "ratelimit")
+# Each may import what stands before it, and all of the above.
+SPINE: Final = ("hub", "node", "api", "server", "bootstrap", "cli", "__main__")
+# The settings are read by what puts the server together, and know next to nothing of it.
+CONFIG_MAY_IMPORT: Final = ("errors", "pusher", "apps.origins")
+CONFIG_IS_FOR: Final = ("bootstrap", "cli")
+
+# A library is used in one part, so that replacing it, or doing without it, concerns one part.
+LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
+    "asyncio": ("bootstrap", "clock", "server"),
+    "click": ("cli",),
+    "concurrent": (),
+    "httptools": ("server",),
+    "limits": ("ratelimit",),
+    "logging": ("log",),
+    "multiprocessing": (),
+    "pydantic": ("config",),
+    "pydantic_core": ("config",),
+    "rich": ("cli",),
+    "selectors": (),
+    "socket": (),
+    "ssl": (),
+    "structlog": ("log",),
+    "threading": (),
+    "uvloop": ("bootstrap",),
+}
+
+# What decides and routes is synchronous: nothing in it awaits, so nothing in it can race.
+SYNCHRONOUS: Final = (*PROTOCOL, "hub", "node", "api")
+
+READERS_OF_CONFIGURATION: Final = ("config", "cli")
+OUTSIDE: Final = frozenset({"environ", "getenv", "argv", "open", "read_text", "read_bytes"})
+# The kernel's figures about memory are files too.
+READS_FILES: Final = ("sockudo.node.memory",)
+
+
+def allowed_parts() -> dict[str, frozenset[str]]:
+    """Return, for each part, the parts it may import besides itself."""
+    ground = frozenset(PROTOCOL + GROUND)
+    allowed: dict[str, frozenset[str]] = {part: frozenset() for part in ground}
+    allowed |= dict.fromkeys(SIDE, ground)
+    allowed["config"] = frozenset(CONFIG_MAY_IMPORT)
+    below = ground | frozenset(SIDE)
+    for part in SPINE:
+        allowed[part] = below | ({"config", ""} if part in CONFIG_IS_FOR else frozenset())
+        below |= {part}
+    # The top package itself is the version and nothing else.
+    allowed[""] = frozenset()
+    return allowed
+
+
+def forbidden_imports(modules: Mapping[str, Module]) -> Iterator[str]:
+    """Yield every import that goes against the order."""
+    allowed = allowed_parts()
+    for module in modules.values():
+        if module.part not in allowed:
+            yield f"{module.name}: {module.part} has no place among the layers"
+            continue
+        for target, line in own_imports(module, modules):
+            part, below = modules[target].part, target.partition(".")[2]
+            if part != module.part and part not in allowed[module.part] and below not in allowed[module.part]:
+                yield f"{module.name}:{line} imports {target}"
+
+
+def misplaced_libraries(modules: Mapping[str, Module]) -> Iterator[str]:
+    """Yield every import of a library in a part that has no business with it."""
+    for module in modules.values():
+        for name, line in module.imports():
+            library = name.partition(".")[0]
+            if library in LIBRARIES and module.part not in LIBRARIES[library]:
+                yield f"{module.name}:{line} imports {library}"
+
+
+def waiting(modules: Mapping[str, Module]) -> Iterator[str]:
+    """Yield every coroutine in a part that is synchronous."""
+    kinds = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
+    for module in modules.values():
+        if module.part in SYNCHRONOUS:
+            for node in ast.walk(module.tree):
+                if isinstance(node, kinds):
+                    yield f"{module.name}:{node.lineno} {type(node).__name__}"
+
+
+def looks_outside(modules: Mapping[str, Module]) -> Iterator[str]:
+    """Yield every use of the environment, the command line or files where settings come ready-made."""
+    for module in modules.values():
+        if module.part in READERS_OF_CONFIGURATION or module.name in READS_FILES:
+            continue
+        for node in ast.walk(module.tree):
+            match node:
+                case ast.Name(id=name, ctx=ast.Load()) if name in OUTSIDE:
+                    yield f"{module.name}:{node.lineno} {name}"
+                case ast.Attribute(value=ast.Name(id="os" | "sys" | "io"), attr=name) if name in OUTSIDE:
+                    yield f"{module.name}:{node.lineno} {name}"
+                case ast.Attribute(attr="read_text" | "read_bytes" as name):
+                    yield f"{module.name}:{node.lineno} {name}"
+
+
+def full_packages(modules: Mapping[str, Module]) -> Iterator[str]:
+    """Yield the packages below the top one that contain code, so that the import graph is not the list of files."""
+    for module in modules.values():
+        if module.is_package and module.part and module.text:
+            yield str(module.path)
+
+
+def test_imports_go_from_the_command_line_down_to_the_protocol_and_never_back() -> None:
+    problems = list(forbidden_imports(read_modules(SRC)))
+    assert not problems, report(problems)
+
+
+def test_each_library_is_used_in_one_part() -> None:
+    problems = list(misplaced_libraries(read_modules(SRC)))
+    assert not problems, report(problems)
+
+
+def test_nothing_from_the_protocol_to_the_http_api_awaits() -> None:
+    problems = list(waiting(read_modules(SRC)))
+    assert not problems, report(problems)
+
+
+def test_only_configuration_and_commands_read_files_the_environment_and_arguments() -> None:
+    problems = list(looks_outside(read_modules(SRC)))
+    assert not problems, report(problems)
+
+
+def test_packages_are_empty_so_that_the_import_graph_is_the_list_of_files() -> None:
+    problems = list(full_packages(read_modules(SRC)))
+    assert not problems, report(problems)
+
+
+def test_every_layer_exists() -> None:
+    parts = {module.part for module in read_modules(SRC).values()}
+    assert parts == set(allowed_parts())
+
+
+def made_up(folder: Path, **files: str) -> dict[str, Module]:
+    tree = {"sockudo/__init__.py": "", "sockudo/hub/__init__.py": "", "sockudo/hub/hub.py": ""}
+    tree |= {"sockudo/node/__init__.py": "", "sockudo/node/node.py": "import sockudo.hub.hub\n"}
+    tree |= {f"sockudo/{name.replace('__', '/')}.py": text for name, text in files.items()}
+    return read_modules(write_tree(folder, tree))
+
+
+def test_a_tree_in_order_has_nothing_to_report(tmp_path: Path) -> None:
+    modules = made_up(tmp_path)
+    checks = (forbidden_imports, misplaced_libraries, waiting, looks_outside, full_packages)
+    assert [problem for check in checks for problem in check(modules)] == []
+
+
+def test_an_import_upwards_is_found_wherever_it_hides(tmp_path: Path) -> None:
+    modules = made_up(
+        tmp_path,
+        hub__plain="from sockudo.node.node import Node\n",
+        hub__whole="import sockudo.node.node as other\n",
+        hub__late="def f():\n    from sockudo.node import node\n",
+        hub__typed="from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from sockudo.node.node import Node\n",
+        hub__relative="from ..node import node\n",
+        hub__named="from importlib import import_module\nimport_module('sockudo.node.node')\n",
+    )
+    assert sorted(forbidden_imports(modules)) == [
+        "sockudo.hub.late:2 imports sockudo.node.node",
+        "sockudo.hub.named:2 imports sockudo.node.node",
+        "sockudo.hub.plain:1 imports sockudo.node.node",
+        "sockudo.hub.relative:1 imports sockudo.node.node",
+        "sockudo.hub.typed:3 imports sockudo.node.node",
+        "sockudo.hub.whole:1 imports sockudo.node.node",
+    ]
+
+
+def test_the_protocol_may_import_nothing_of_ours_and_settings_only_what_they_check_with(tmp_path: Path) -> None:
+    modules = made_up(
+        tmp_path,
+        clock="",
+        apps__app="",
+        apps__origins="",
+        pusher__channels="import sockudo.clock\n",
+        config__app="import sockudo.apps.origins\nimport sockudo.apps.app\nimport sockudo.pusher.channels\n",
+        node__settings="import sockudo.config.app\n",
+    )
+    assert list(forbidden_imports(modules)) == [
+        "sockudo.config.app:2 imports sockudo.apps.app",
+        "sockudo.node.settings:1 imports sockudo.config.app",
+        "sockudo.pusher.channels:1 imports sockudo.clock",
+    ]
+
+
+def test_a_part_without_a_layer_is_found(tmp_path: Path) -> None:
+    modules = made_up(tmp_path, extras__thing="")
+    assert list(forbidden_imports(modules)) == ["sockudo.extras.thing: extras has no place among the layers"]
+
+
+def test_a_library_a_coroutine_and_a_look_outside_are_found(tmp_path: Path) -> None:
+    modules = made_up(
+        tmp_path,
+        hub__wrong="import asyncio\nimport os\nasync def f():\n    return os.environ, open('x')\n",
+        node__wrong="from pathlib import Path\nPath('x').read_text()\n",
+    )
+    assert list(misplaced_libraries(modules)) == ["sockudo.hub.wrong:1 imports asyncio"]
+    assert list(waiting(modules)) == ["sockudo.hub.wrong:3 AsyncFunctionDef"]
+    assert sorted(looks_outside(modules)) == [
+        "sockudo.hub.wrong:4 environ",
+        "sockudo.hub.wrong:4 open",
+        "sockudo.node.wrong:2 read_text",
+    ]
+
+
+def test_a_package_with_code_is_found(tmp_path: Path) -> None:
+    made_up(tmp_path)
+    modules = read_modules(write_tree(tmp_path, {"sockudo/node/__init__.py": "x = 1\n"}))
+    assert list(full_packages(modules)) == [str(tmp_path / "sockudo/node/__init__.py")]

@@ -1,0 +1,108 @@
+"""Tests are found where the code is: `src/sockudo/hub/channel.py` in `tests/hub/test_channel.py`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from tests.support.source import ROOT, read_modules, report, write_tree
+
+
+class Elsewhere(NamedTuple):
+    """Where a module, or each module of a folder, is tested instead, and why."""
+
+    tests: str
+    reason: str
+
+
+_VALUES: Final = "values without behaviour; tested with what makes and reads them"
+_INTERFACE: Final = "an interface; one suite runs against every driver"
+_SETTINGS: Final = "declarations; each is tested by loading a configuration, as its users meet it"
+_COMMANDS: Final = "tested by running the command"
+
+TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
+    "sockudo.__main__": Elsewhere("tests/support/server.py", "how tests start a server process"),
+    "sockudo.bootstrap": Elsewhere("tests/scenarios", "every scenario runs what it puts together"),
+    "sockudo.errors": Elsewhere("tests/config/test_load.py", _VALUES),
+    "sockudo.api.call": Elsewhere("tests/api", _VALUES),
+    "sockudo.apps.app": Elsewhere("tests/node", _VALUES),
+    "sockudo.apps.base": Elsewhere("tests/apps/test_memory.py", _INTERFACE),
+    "sockudo.cache.base": Elsewhere("tests/contracts/cache.py", _INTERFACE),
+    "sockudo.cli.check_config": Elsewhere("tests/cli/test_commands.py", _COMMANDS),
+    "sockudo.cli.loading": Elsewhere("tests/cli/test_commands.py", _COMMANDS),
+    "sockudo.cli.main": Elsewhere("tests/cli/test_commands.py", _COMMANDS),
+    "sockudo.cli.serve": Elsewhere("tests/cli/test_commands.py", _COMMANDS),
+    "sockudo.config": Elsewhere("tests/config/test_every_setting.py", _SETTINGS),
+    "sockudo.hub.changes": Elsewhere("tests/hub/test_hub.py", _VALUES),
+    "sockudo.node.limits": Elsewhere("tests/node/test_keepalive.py", _VALUES),
+    "sockudo.pusher.errors": Elsewhere("tests/pusher", _VALUES),
+    "sockudo.ratelimit.base": Elsewhere("tests/contracts/rate_limiter.py", _INTERFACE),
+}
+
+
+def untested(root: Path, elsewhere: Mapping[str, Elsewhere]) -> Iterator[str]:
+    """Yield every module with code that has no test file in its place, nor an entry in the table."""
+    for name, module in read_modules(root / "src").items():
+        if module.is_package or name in elsewhere or name.rpartition(".")[0] in elsewhere:
+            continue
+        *folders, last = name.split(".")[1:]
+        path = Path("tests", *folders, f"test_{last}.py")
+        if not _has_tests(root / path):
+            yield f"{name} has no tests in {path}"
+
+
+def stale(root: Path, elsewhere: Mapping[str, Elsewhere]) -> Iterator[str]:
+    """Yield entries of the table that name what does not exist."""
+    modules = read_modules(root / "src")
+    for name, (tests, _) in elsewhere.items():
+        if name not in modules:
+            yield f"{name} does not exist"
+        if not (root / tests).exists():
+            yield f"{name}: {tests} does not exist"
+
+
+def _has_tests(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return any(isinstance(node, kinds) and node.name.startswith("test_") for node in nodes)
+
+
+def test_every_module_is_tested_in_the_file_that_mirrors_it() -> None:
+    problems = list(untested(ROOT, TESTED_ELSEWHERE))
+    assert not problems, report(problems)
+
+
+def test_the_exceptions_are_about_what_exists() -> None:
+    problems = list(stale(ROOT, TESTED_ELSEWHERE))
+    assert not problems, report(problems)
+
+
+def test_a_module_without_tests_is_found(tmp_path: Path) -> None:
+    write_tree(
+        tmp_path,
+        {
+            "src/sockudo/__init__.py": "",
+            "src/sockudo/clock.py": "",
+            "src/sockudo/hub/__init__.py": "",
+            "src/sockudo/hub/channel.py": "",
+            "src/sockudo/hub/values.py": "",
+            "src/sockudo/config/__init__.py": "",
+            "src/sockudo/config/app.py": "",
+            "tests/test_clock.py": "def test_it() -> None: ...\n",
+            "tests/hub/test_channel.py": "# Nothing here.\n",
+        },
+    )
+    elsewhere = {
+        "sockudo.config": Elsewhere("tests/config", "all together"),
+        "sockudo.hub.values": Elsewhere("tests/hub/test_channel.py", "values"),
+        "sockudo.gone": Elsewhere("tests/hub", "was removed"),
+    }
+    assert list(untested(tmp_path, elsewhere)) == ["sockudo.hub.channel has no tests in tests/hub/test_channel.py"]
+    assert list(stale(tmp_path, elsewhere)) == [
+        "sockudo.config: tests/config does not exist",
+        "sockudo.gone does not exist",
+    ]

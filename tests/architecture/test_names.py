@@ -1,0 +1,114 @@
+"""Names say what is inside, and text speaks to whoever reads this repository, of nothing that only its author sees."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from tests.support.source import ROOT, read_modules, report, write_tree
+
+VAGUE: Final = re.compile(r"_*(common|general|helpers?|lib|manager\d*|misc|others?|stuff|things?|tools?|utils?|\w+\d$)")
+# Digits that belong to a name.
+NUMBERED: Final = frozenset({"rfc6455"})
+
+NOT_OURS: Final = frozenset({".git", ".hypothesis", "build", "dist", "node_modules"})
+TEXT: Final = frozenset(
+    {"", ".cfg", ".in", ".js", ".json", ".md", ".py", ".sh", ".toml", ".ts", ".txt", ".yaml", ".yml"}
+)
+
+# Places that exist on one machine only, documents that are not here, and talk about the work instead of its result.
+UNREADABLE: Final = re.compile(
+    r"""
+      (?-i:/(?:home|root|Users|work)/\w)
+    | /tmp/(?!sockudo)\w
+    | \bworktrees?\b
+    | \.\./shared
+    | \b(?:core|decisions|design|style)\.md\b
+    | \bas\ (?:requested|discussed|instructed)\b
+    | \b(?:per|see)\ (?:the\ )?(?:brief|ticket|plan)\b
+    | \bco-authored-by\b
+    | \bgenerated\ (?:with|by)\ (?!hand)[A-Z]
+    | \b(?:assistant|transcript)s?\b
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def vague_names(root: Path) -> Iterator[str]:
+    """Yield modules and folders whose names say nothing of what is inside."""
+    for folder in ("src", "tests", "benchmarks"):
+        for name in read_modules(root / folder):
+            parts = (part.removeprefix("test_") for part in name.split("."))
+            if any(VAGUE.fullmatch(part) and part not in NUMBERED for part in parts):
+                yield f"{folder}/{name}"
+
+
+def texts(root: Path) -> Iterator[Path]:
+    """Yield every text file of the project; what is downloaded or made by tools is not part of it."""
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name not in NOT_OURS and not name.endswith(("cache", "__", ".egg-info")) and not name.startswith(".venv")
+        )
+        yield from (Path(folder, name) for name in sorted(files) if Path(name).suffix in TEXT and name not in NOT_OURS)
+
+
+def unreadable(root: Path) -> Iterator[str]:
+    """Yield lines that a reader of the repository cannot make sense of."""
+    for path in texts(root):
+        if path.suffix == "" and b"\0" in path.read_bytes():
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if path != Path(__file__) and UNREADABLE.search(line):
+                yield f"{path.relative_to(root)}:{number} {line.strip()}"
+
+
+def test_no_module_has_a_vague_name() -> None:
+    assert list(vague_names(ROOT)) == []
+
+
+def test_text_refers_only_to_what_its_readers_have() -> None:
+    problems = list(unreadable(ROOT))
+    assert not problems, report(problems)
+
+
+def test_a_vague_name_is_found(tmp_path: Path) -> None:
+    write_tree(
+        tmp_path,
+        {
+            "src/sockudo/utils.py": "",
+            "src/sockudo/common/names.py": "",
+            "src/sockudo/manager2.py": "",
+            "src/sockudo/app_manager.py": "",
+            "src/rfc6455/frames.py": "",
+            "tests/test_helpers.py": "",
+        },
+    )
+    assert list(vague_names(tmp_path)) == [
+        "src/sockudo.common.names",
+        "src/sockudo.manager2",
+        "src/sockudo.utils",
+        "tests/test_helpers",
+    ]
+
+
+def test_a_line_that_only_its_author_understands_is_found(tmp_path: Path) -> None:
+    write_tree(
+        tmp_path,
+        {
+            "docs/page.md": "Put it into /tmp/sockudo.sock.\nIt is in /home/somebody/server.\nSee design.md.\n",
+            "src/page.py": "# As discussed, it is fast.\n",
+            "node_modules/x.md": "/home/x\n",
+            "Makefile": "all:\n\tcp /root/x .\n",
+        },
+    )
+    assert list(unreadable(tmp_path)) == [
+        "Makefile:2 cp /root/x .",
+        "docs/page.md:2 It is in /home/somebody/server.",
+        "docs/page.md:3 See design.md.",
+        "src/page.py:1 # As discussed, it is fast.",
+    ]

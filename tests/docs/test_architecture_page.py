@@ -1,0 +1,85 @@
+"""docs/architecture.md describes the code as it is."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from tests.support.pages import section, the_block
+from tests.support.source import ROOT, SRC, Module, read_modules, report, write_tree
+
+PAGE: Final = ROOT / "docs/architecture.md"
+
+# `hub/hub.py` `Hub.deliver`; the second may be on the next line.
+_STEP: Final = re.compile(r"`([\w/]+\.py)`\s+`(\w+(?:\.\w+)?)`")
+
+
+def listed_files(text: str) -> list[str]:
+    """Return the files in a tree as text: a folder on a line of its own, its files indented below it."""
+    found, folder = [], ""
+    for line in text.splitlines():
+        word = line.strip().partition(" ")[0]
+        if word.endswith("/"):
+            folder = word
+        elif word:
+            found.append(folder + word if line.startswith(" ") else word)
+    return found
+
+
+def existing_files(folder: Path) -> list[str]:
+    """Return the files with code below a folder."""
+    return [str(path.relative_to(folder)) for path in folder.rglob("*.py") if path.stat().st_size]
+
+
+def wrong_steps(text: str, modules: Mapping[str, Module]) -> Iterator[str]:
+    """Yield steps of a journey that name a function or class which is not in that file."""
+    for file, name in _STEP.findall(text):
+        module = modules.get("sockudo." + file.removesuffix(".py").replace("/", "."))
+        if module is None or name not in _definitions(module):
+            yield f"{file}: {name}"
+
+
+def _definitions(module: Module) -> set[str]:
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    found = set()
+    for node in module.tree.body:
+        if isinstance(node, kinds):
+            found.add(node.name)
+            if isinstance(node, ast.ClassDef):
+                found |= {f"{node.name}.{child.name}" for child in node.body if isinstance(child, kinds)}
+    return found
+
+
+def test_the_tree_names_every_source_file_and_no_other() -> None:
+    listed = listed_files(the_block(PAGE, "text", "hub.py"))
+    assert sorted(listed) == sorted(existing_files(SRC / "sockudo"))
+
+
+def test_every_file_in_the_tree_has_a_few_words() -> None:
+    for line in the_block(PAGE, "text", "hub.py").splitlines():
+        assert not line or line.endswith("/") or len(line.split()) > 1, line
+
+
+def test_every_step_of_a_journey_exists() -> None:
+    journeys = section(PAGE, "## Four journeys")
+    assert len(_STEP.findall(journeys)) > 30
+    problems = list(wrong_steps(journeys, read_modules(SRC)))
+    assert not problems, report(problems)
+
+
+def test_every_file_mentioned_exists() -> None:
+    names = set(re.findall(r"`((?:\w+/)+\w+\.py)`", PAGE.read_text(encoding="utf-8")))
+    assert [name for name in names if not (SRC / "sockudo" / name).exists() and not (ROOT / name).exists()] == []
+
+
+def test_a_missing_file_and_a_wrong_step_are_found(tmp_path: Path) -> None:
+    write_tree(
+        tmp_path, {"sockudo/__init__.py": "", "sockudo/hub/__init__.py": "", "sockudo/hub/hub.py": "class Hub: ...\n"}
+    )
+    assert listed_files("a.py  x\n\nhub/\n  hub.py   x\n") == ["a.py", "hub/hub.py"]
+    assert existing_files(tmp_path / "sockudo") == ["hub/hub.py"]
+    text = "`hub/hub.py` `Hub`, then `hub/hub.py`\n   `Hub.deliver`, then `hub/gone.py` `gone`"
+    assert list(wrong_steps(text, read_modules(tmp_path))) == ["hub/hub.py: Hub.deliver", "hub/gone.py: gone"]

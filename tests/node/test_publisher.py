@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from tests.support.node import PUBLISHING, Client, World, data_of, make_app
+from tests.support.properties import QUICK, json_values
+from tests.support.wire import Frame
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def pair(world: World, channel: str = "private-x") -> tuple[Client, Client]:
+    """Return a sender and another subscriber of a channel; members are called "sender" and "other"."""
+    clients = world.connect(), world.connect()
+    for client, user_id in zip(clients, ("sender", "other"), strict=True):
+        client.subscribe(channel, user_id if channel.startswith("presence-") else None)
+    clients[0].take()
+    return clients
+
+
+def refused(sender: Client, other: Client, frames: list[Frame]) -> dict[str, Any]:
+    """Check that one event was refused with 4301, told to the sender only, and return the error frame."""
+    (frame,) = frames
+    assert frame["event"] == "pusher:error"
+    assert frame["data"]["code"] == 4301
+    assert other.take() == []
+    assert sender.wire.closed == []
+    assert sender.connection.is_open
+    return frame
+
+
+def test_an_event_reaches_every_subscriber_of_its_channel_and_nobody_else(world: World) -> None:
+    first, second, stranger = (world.connect() for _ in range(3))
+    first.subscribe("news")
+    second.subscribe("news")
+    stranger.subscribe("sport")
+    world.publish("news", {"a": 1}, name="App\\Events\\Foo")
+    expected = [{"event": "App\\Events\\Foo", "channel": "news", "data": '{"a":1}'}]
+    assert (first.take(), second.take(), stranger.take()) == (expected, expected, [])
+
+
+def test_an_event_reaches_each_of_its_channels_once(world: World) -> None:
+    client = world.connect()
+    client.subscribe("a")
+    client.subscribe("b")
+    world.publish("ignored", channels=["a", "b", "a", "c"])
+    assert [frame["channel"] for frame in client.take()] == ["a", "b"]
+
+
+def test_the_connection_that_caused_an_event_can_be_left_out(world: World) -> None:
+    first, second = world.connect(), world.connect()
+    first.subscribe("news")
+    second.subscribe("news")
+    world.publish("news", socket_id=first.socket_id)
+    assert (first.events(), second.events()) == ([], ["event"])
+    world.publish("news", socket_id="1.1")
+    assert (first.events(), second.events()) == (["event"], ["event"])
+
+
+def test_events_of_one_tick_leave_in_order_with_one_write(world: World) -> None:
+    client = world.connect()
+    client.subscribe("news")
+    for number in range(5):
+        world.publish("news", str(number))
+    world.clock.advance(0)
+    assert len(client.wire.writes) == 1
+    assert [frame["data"] for frame in client.take()] == ["0", "1", "2", "3", "4"]
+
+
+def test_the_event_of_a_cache_channel_is_kept_whether_or_not_anybody_is_on_it(world: World) -> None:
+    world.publish("cache-x", "first")
+    client = world.connect()
+    assert [frame.get("data") for frame in client.subscribe("cache-x")] == ["{}", "first"]
+    world.publish("cache-x", "second")
+    assert [frame["data"] for frame in client.take()] == ["second"]
+    kept = world.cached_events.find(world.app.id, "cache-x")
+    assert kept is not None
+    assert kept.data == "second"
+
+
+def test_other_channels_keep_nothing(world: World) -> None:
+    world.publish("news")
+    world.publish("private-my-cache-x")
+    assert world.cache.size == 0
+
+
+def test_an_event_for_a_user_reaches_all_connections_signed_in_as_that_user() -> None:
+    world = World(make_app(enable_user_authentication=True))
+    first, second, other = (world.connect() for _ in range(3))
+    first.sign_in("7")
+    second.sign_in("7")
+    other.sign_in("8")
+    world.publish("#server-to-user-7", "hi")
+    expected = [{"event": "event", "channel": "#server-to-user-7", "data": "hi"}]
+    assert (first.take(), second.take(), other.take()) == (expected, expected, [])
+    world.publish("#server-to-user-7", socket_id=first.socket_id)
+    assert (first.events(), second.events()) == ([], ["event"])
+    world.publish("#server-to-user-nobody")
+
+
+@pytest.mark.parametrize("channel", ["private-x", "private-cache-x"])
+def test_a_client_event_reaches_the_others_on_a_private_channel(world: World, channel: str) -> None:
+    sender, other = pair(world, channel)
+    assert sender.send("client-x", {"on": True}, channel) == []
+    (frame,) = [frame for frame in other.take() if frame["event"] == "client-x"]
+    assert frame == {"event": "client-x", "channel": channel, "data": {"on": True}}
+
+
+@pytest.mark.parametrize("channel", ["presence-x", "presence-cache-x"])
+def test_a_client_event_on_a_presence_channel_carries_the_user_id(world: World, channel: str) -> None:
+    sender, other = pair(world, channel)
+    assert sender.send("client-x", "text", channel) == []
+    (frame,) = [frame for frame in other.take() if frame["event"] == "client-x"]
+    assert frame == {"event": "client-x", "channel": channel, "data": "text", "user_id": "sender"}
+
+
+def test_the_user_id_is_the_one_of_the_channel_it_is_sent_on(world: World) -> None:
+    sender, other = pair(world, "presence-x")
+    sender.subscribe("presence-y", "somebody-else")
+    sender.send("client-x", "text", "presence-x")
+    assert other.take()[-1]["user_id"] == "sender"
+
+
+def test_a_client_event_is_never_kept(world: World) -> None:
+    sender, _other = pair(world, "private-cache-x")
+    sender.send("client-x", "text", "private-cache-x")
+    assert world.cached_events.find(world.app.id, "private-cache-x") is None
+
+
+def test_data_is_relayed_byte_for_byte(world: World) -> None:
+    sender, other = pair(world)
+    other.take()
+    sender.send_bytes(b'{"event":"client-x","channel":"private-x","data":{ "b":1.50, "a":"\\u00e9" }}')
+    world.clock.advance(0)
+    assert other.wire.payloads == ['{"event":"client-x","channel":"private-x","data":{ "b":1.50, "a":"\\u00e9" }}']
+
+
+def test_a_client_event_without_data_arrives_with_null(world: World) -> None:
+    sender, other = pair(world)
+    other.take()
+    sender.send_bytes(b'{"event":"client-x","channel":"private-x"}')
+    assert other.take() == [{"event": "client-x", "channel": "private-x", "data": None}]
+
+
+def test_apps_that_have_not_switched_them_on_take_no_client_events() -> None:
+    world = World(make_app(enable_client_messages=False))
+    sender, other = pair(world)
+    other.take()
+    message = refused(sender, other, sender.send("client-x", 1, "private-x"))["data"]["message"]
+    assert "not enabled for this app (enable_client_messages of the app)" in message
+
+
+def test_a_client_event_needs_a_channel(world: World) -> None:
+    sender, other = pair(world)
+    other.take()
+    frame = refused(sender, other, sender.send("client-x", 1))
+    assert "Channel required" in frame["data"]["message"]
+    assert "channel" not in frame
+
+
+@pytest.mark.parametrize("channel", ["news", "cache-x", "private-encrypted-x", "private-encrypted-cache-x"])
+def test_a_client_event_needs_a_private_or_presence_channel_that_is_not_encrypted(world: World, channel: str) -> None:
+    sender, other = pair(world, channel)
+    other.take()
+    frame = refused(sender, other, sender.send("client-x", 1, channel))
+    assert "only be sent to private or presence channels" in frame["data"]["message"]
+    assert frame["channel"] == channel
+
+
+def test_a_client_event_needs_a_subscription_of_the_sender(world: World) -> None:
+    _first, other = pair(world)
+    other.take()
+    stranger = world.connect()
+    frame = refused(stranger, other, stranger.send("client-x", 1, "private-x"))
+    assert "not subscribed to this channel" in frame["data"]["message"]
+    stranger.subscribe("private-y")
+    refused(stranger, other, stranger.send("client-x", 1, "private-x"))
+
+
+def test_a_sender_that_has_left_is_refused(world: World) -> None:
+    sender, other = pair(world)
+    sender.unsubscribe("private-x")
+    other.take()
+    refused(sender, other, sender.send("client-x", 1, "private-x"))
+
+
+def test_the_name_of_a_client_event_may_be_as_long_as_the_limit(world: World) -> None:
+    sender, other = pair(world)
+    longest = "client-" + "é" * (PUBLISHING.max_name_length - 7)
+    assert sender.send(longest, 1, "private-x") == []
+    assert longest in other.events()
+    frame = refused(sender, other, sender.send(longest + "x", 1, "private-x"))
+    assert "51 characters exceeds the limit of 50 (max_event_name_length" in frame["data"]["message"]
+
+
+def test_the_data_of_a_client_event_may_be_as_large_as_the_limit_in_bytes(world: World) -> None:
+    sender, other = pair(world)
+
+    def send(data: str) -> list[Frame]:
+        body = {"event": "client-x", "channel": "private-x", "data": data}
+        sender.send_bytes(json.dumps(body, ensure_ascii=False).encode())
+        return sender.take()
+
+    # Two quotes, and two bytes for each character.
+    assert send("é" * 99) == []
+    assert "client-x" in other.events()
+    frame = refused(sender, other, send("é" * 99 + "x"))
+    assert "201 bytes exceeds the limit of 200 bytes (max_event_payload_in_kb" in frame["data"]["message"]
+
+
+def test_exactly_the_limit_of_client_events_passes_in_a_second() -> None:
+    world = World(make_app(max_client_events_per_second=3))
+    sender, other = pair(world)
+    other.take()
+    for _ in range(2):
+        results = [sender.send("client-x", number, "private-x") for number in range(5)]
+        assert [len(frames) for frames in results] == [0, 0, 0, 1, 1]
+        assert [frame["data"] for frame in other.take()] == [0, 1, 2]
+        data = results[-1][0]["data"]
+        assert data["code"] == 4301
+        assert "due to rate limit: 3 a second (max_client_events_per_second" in data["message"]
+        world.clock.advance(1)
+
+
+def test_the_rate_is_counted_for_each_connection() -> None:
+    world = World(make_app(max_client_events_per_second=1))
+    first, second = pair(world)
+    assert first.send("client-x", 1, "private-x") == []
+    assert [frame["event"] for frame in second.send("client-x", 1, "private-x")] == ["client-x"]
+    assert first.events() == ["client-x"]
+
+
+def test_a_channel_name_of_any_length_is_not_sent_back_whole(world: World) -> None:
+    (frame,) = world.connect().send("client-x", 1, "private-" + "x" * 1000)
+    assert len(frame["channel"]) == 200
+
+
+@QUICK
+@given(json_values)
+def test_any_data_arrives_as_it_was_sent(data: object) -> None:
+    world = World(make_app(publishing=PUBLISHING.__class__(10, 50, 1_000_000, 5, 100)))
+    sender, other = pair(world)
+    other.take()
+    assert sender.send("client-x", data, "private-x") == []
+    world.publish("private-x", data)
+    relayed, published = other.take()
+    assert relayed["data"] == data
+    assert (published["data"] if isinstance(data, str) else data_of(published)) == data

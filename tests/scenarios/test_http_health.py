@@ -1,0 +1,48 @@
+"""Health probes and memory."""
+
+from __future__ import annotations
+
+from tests.support.client import http
+from tests.support.nodes import Serve
+from tests.support.server import APP_ID, app
+
+
+async def test_up_is_ok_while_there_are_apps(serve: Serve) -> None:
+    async with serve() as server:
+        answer = await http(server.port, "GET", "/up")
+        assert (answer.status, answer.body) == (200, b"OK")
+        assert answer.headers["x-health-check"] == "OK"
+        assert answer.headers["content-type"].startswith("text/plain")
+
+
+async def test_up_of_one_app_tells_whether_it_is_there_and_enabled(serve: Serve) -> None:
+    async with serve(app(), app(id="off", key="off-key", enabled=False), app(id="a b", key="c")) as server:
+        for app_id, status, word in ((APP_ID, 200, "OK"), ("a%20b", 200, "OK"), ("off", 503, "ERROR")):
+            answer = await http(server.port, "GET", f"/up/{app_id}")
+            assert (answer.status, answer.body.decode(), answer.headers["x-health-check"]) == (status, word, word)
+        answer = await http(server.port, "GET", "/up/unknown")
+        assert (answer.status, answer.body, answer.headers["x-health-check"]) == (404, b"NOT_FOUND", "NOT_FOUND")
+
+
+async def test_up_does_not_mind_the_memory_threshold(serve: Serve) -> None:
+    async with serve(http_api={"accept_traffic": {"memory_threshold": 0.000001}}) as server:
+        assert (await http(server.port, "GET", "/up")).status == 200
+
+
+async def test_usage_tells_of_memory_in_bytes_and_percent(serve: Serve) -> None:
+    async with serve() as server:
+        answer = await http(server.port, "GET", "/usage")
+        assert answer.status == 200
+        memory = answer.json()["memory"]
+        assert memory.keys() == {"free", "used", "total", "percent"}
+        assert memory["free"] == memory["total"] - memory["used"]
+        # Bytes, not kilobytes, and not bytes a thousandfold.
+        assert 2**26 < memory["total"] < 2**50
+        assert 0 < memory["percent"] < 100
+        assert abs(memory["percent"] - memory["used"] / memory["total"] * 100) < 0.01
+
+
+async def test_a_trailing_slash_does_not_matter(serve: Serve) -> None:
+    async with serve() as server:
+        for path in ("/up/", f"/up/{APP_ID}/", "/usage/"):
+            assert (await http(server.port, "GET", path)).status == 200

@@ -1,0 +1,91 @@
+"""Liveness: silent clients are asked for a sign of life, and end when they give none."""
+
+from __future__ import annotations
+
+import time
+
+from tests.support.client import ApiClient, PusherClient
+from tests.support.nodes import Serve
+from tests.support.raw import PING, PONG, TEXT, RawWebSocket
+
+SPEED = 20
+
+
+async def test_a_silent_client_gets_a_ping_frame_not_before_its_time(serve: Serve) -> None:
+    async with serve(speed=SPEED, activity_timeout=4) as server, RawWebSocket(server.port) as client:
+        await client.open()
+        began = time.monotonic()
+        assert await client.frame() == (PING, b"")
+        # Its clock is kept to the second.
+        assert (time.monotonic() - began) * SPEED > 4 - 1
+
+
+async def test_a_client_that_answers_stays_and_is_asked_again(serve: Serve) -> None:
+    async with serve(speed=SPEED, activity_timeout=1) as server, RawWebSocket(server.port) as client:
+        await client.open()
+        began = time.monotonic()
+        for _ in range(5):
+            assert await client.frame() == (PING, b"")
+            await client.send(PONG, b"")
+        # Each time after the activity timeout, although an answer may take 30 s.
+        assert (time.monotonic() - began) * SPEED < 4 * 30
+
+
+async def test_a_client_that_does_not_answer_ends_with_4201_and_is_dropped(serve: Serve) -> None:
+    async with (
+        serve(speed=SPEED, activity_timeout=1) as server,
+        RawWebSocket(server.port) as client,
+        PusherClient(server.port) as watcher,
+    ):
+        await client.open()
+        asked = time.monotonic()
+        assert await client.frame() == (PING, b"")
+        assert await client.event() == {
+            "event": "pusher:error",
+            "data": {"code": 4201, "message": "Pong reply not received in time"},
+        }
+        assert (time.monotonic() - asked) * SPEED > 30 - 1
+        assert await client.expect_close() == (4201, "Pong reply not received in time")
+        # It does not answer the close frame either.
+        await client.expect_end()
+        # The library of this client answers ping frames by itself.
+        await watcher.expect_nothing()
+
+
+async def test_any_message_is_an_answer(serve: Serve) -> None:
+    async with serve(speed=SPEED, activity_timeout=2) as server, RawWebSocket(server.port) as client:
+        await client.open()
+        assert await client.frame() == (PING, b"")
+        await client.send(TEXT, b'{"event":"unknown"}')
+        # It is asked again instead of being ended.
+        assert await client.frame() == (PING, b"")
+
+
+async def test_a_client_that_sends_is_never_asked(serve: Serve) -> None:
+    async with serve(speed=SPEED, activity_timeout=8) as server, RawWebSocket(server.port) as client:
+        await client.open()
+        began = time.monotonic()
+        while (time.monotonic() - began) * SPEED < 20:
+            await client.send(TEXT, b'{"event":"pusher:ping"}')
+            assert (await client.event())["event"] == "pusher:pong"
+
+
+async def test_what_a_client_is_sent_is_no_sign_of_its_life(serve: Serve) -> None:
+    async with serve(speed=SPEED, activity_timeout=2) as server, RawWebSocket(server.port) as client:
+        await client.subscribe("private-a")
+        opcode = TEXT
+        while opcode != PING:
+            await ApiClient(server.port).trigger("private-a", "x")
+            opcode, _ = await client.frame()
+
+
+async def test_a_member_that_has_vanished_is_removed(serve: Serve) -> None:
+    async with (
+        serve(speed=SPEED, activity_timeout=1) as server,
+        PusherClient(server.port) as watcher,
+        RawWebSocket(server.port) as client,
+    ):
+        await watcher.subscribe("presence-room", {"user_id": "watcher"})
+        await client.subscribe("presence-room", {"user_id": "ann"})
+        await watcher.expect("pusher_internal:member_added")
+        assert (await watcher.expect("pusher_internal:member_removed"))["data"] == '{"user_id":"ann"}'

@@ -1,0 +1,137 @@
+"""What a client receives has no gap, and begins where its subscription does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from tests.support.client import ApiClient, PusherClient
+from tests.support.nodes import Nodes, Serve
+from tests.support.raw import HttpConnection, request_bytes
+
+PUBLISHERS = 4
+JOINERS = 40
+EVENTS = 300
+
+
+async def test_a_socket_that_joins_in_a_burst_sees_a_gapless_tail_after_its_success(serve: Serve) -> None:
+    async with serve() as server, PusherClient(server.port) as first:
+        await first.subscribe("news")
+        publishing = [asyncio.create_task(_publish(server, name)) for name in range(PUBLISHERS)]
+        joining = [asyncio.create_task(_join(server, wait)) for wait in range(JOINERS)]
+        await asyncio.gather(*publishing)
+        # This one comes after all others on every connection, because all answers to them are there.
+        await ApiClient(server.port).trigger("news", None, name="end")
+        tails = await asyncio.gather(*joining)
+        assert await _read_to_end(first) == {name: list(range(EVENTS)) for name in range(PUBLISHERS)}
+    for tail in tails:
+        for numbers in tail.values():
+            assert numbers == list(range(numbers[0], EVENTS))
+    assert any(numbers[0] > 0 for tail in tails for numbers in tail.values()), "nobody joined during the burst"
+
+
+async def _publish(server: Nodes, publisher: int) -> None:
+    """Publish numbered events over one connection, one after the other."""
+    api = ApiClient(server.port)
+    async with HttpConnection(server.port) as connection:
+        for number in range(EVENTS):
+            body = json.dumps({"name": "event", "channel": "news", "data": [publisher, number]}).encode()
+            answer = await connection.request("POST", api.target("POST", "/events", body), body)
+            assert answer.status == 200
+
+
+async def _join(server: Nodes, turns: int) -> dict[int, list[int]]:
+    """Subscribe at some moment of the burst; return what comes after the success, by publisher."""
+    async with PusherClient(server.port) as client:
+        for _ in range(turns):
+            await client.expect_nothing()
+        success = await client.subscribe("news")
+        assert success["event"] == "pusher_internal:subscription_succeeded"
+        return await _read_to_end(client)
+
+
+async def _read_to_end(client: PusherClient) -> dict[int, list[int]]:
+    received = defaultdict(list)
+    while (frame := await client.receive())["event"] != "end":
+        publisher, number = json.loads(frame["data"])
+        received[publisher].append(number)
+    return received
+
+
+async def test_what_was_published_before_the_subscription_never_arrives(serve: Serve) -> None:
+    async with serve() as server, PusherClient(server.port) as client:
+        for number in range(50):
+            await ApiClient(server.port).trigger("news", number)
+            assert (await client.subscribe("news"))["event"] == "pusher_internal:subscription_succeeded"
+            await client.expect_nothing()
+            await client.unsubscribe("news")
+
+
+async def test_pipelined_events_arrive_in_the_order_in_which_they_were_sent(serve: Serve) -> None:
+    async with serve() as server, PusherClient(server.port) as client, HttpConnection(server.port) as connection:
+        await client.subscribe("news")
+        api = ApiClient(server.port)
+        requests = b""
+        for number in range(200):
+            body = json.dumps({"name": "event", "channel": "news", "data": str(number)}).encode()
+            requests += request_bytes("POST", api.target("POST", "/events", body), body)
+        await connection.write(requests)
+        for number in range(200):
+            assert (await client.expect("event"))["data"] == str(number)
+
+
+async def test_client_events_of_one_sender_arrive_in_their_order(serve: Serve) -> None:
+    async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
+        for client in (ann, bob):
+            await client.subscribe("private-a")
+        for number in range(200):
+            await ann.trigger("private-a", "client-x", number)
+        for number in range(200):
+            assert (await bob.expect("client-x"))["data"] == number
+
+
+async def test_answers_and_events_of_one_connection_keep_one_order(serve: Serve) -> None:
+    async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
+        for client in (ann, bob):
+            await client.subscribe("private-a")
+        for number in range(50):
+            await ann.trigger("private-a", "client-x", number)
+            await bob.expect("client-x")
+            # What bob asks for after he has seen an event is answered after it, and before the next.
+            await bob.expect_nothing()
+
+
+async def test_every_roster_and_what_follows_it_fit_together(serve: Serve) -> None:
+    async with serve() as server, PusherClient(server.port) as watcher:
+        await watcher.subscribe("presence-room", {"user_id": "watcher"})
+        await asyncio.gather(*(_visit(server, f"user-{number}", number % 5) for number in range(60)))
+        members = {"watcher"}
+        for _ in range(120):
+            _follow(members, await watcher.receive())
+        assert members == {"watcher"}
+        await watcher.expect_nothing()
+
+
+async def _visit(server: Nodes, user_id: str, stay: int) -> None:
+    """Be on the channel for a while, following who is there."""
+    async with PusherClient(server.port) as client:
+        success = await client.subscribe("presence-room", {"user_id": user_id})
+        members = set(json.loads(success["data"])["presence"]["ids"])
+        assert {"watcher", user_id} <= members
+        for _ in range(stay):
+            await client.send({"event": "pusher:ping", "data": {}})
+            while (frame := await client.receive())["event"] != "pusher:pong":
+                _follow(members, frame)
+
+
+def _follow(members: set[str], frame: Mapping[str, Any]) -> None:
+    user_id = json.loads(frame["data"])["user_id"]
+    if frame["event"] == "pusher_internal:member_added":
+        assert user_id not in members
+        members.add(user_id)
+    else:
+        assert frame["event"] == "pusher_internal:member_removed", frame
+        members.remove(user_id)

@@ -1,0 +1,133 @@
+"""A node without sockets: everything behind the wire, on a clock that stands still until a test moves it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from sockudo.apps.app import App
+from sockudo.apps.memory import MemoryAppManager
+from sockudo.cache.memory import MemoryCache
+from sockudo.hub.connection import Connection
+from sockudo.hub.hub import Hub
+from sockudo.hub.outbox import Flusher
+from sockudo.node.cached_events import CachedEvents
+from sockudo.node.limits import NodeLimits
+from sockudo.node.memory import Memory, MemoryGauge
+from sockudo.node.node import Node, Opening
+from sockudo.node.publisher import Publisher
+from sockudo.node.queries import Queries
+from sockudo.node.session import Session
+from sockudo.node.subscriptions import Subscriptions
+from sockudo.pusher.signatures import Signer
+from sockudo.pusher.triggers import TriggerLimits, parse_trigger
+from tests.support.clock import FakeClock
+from tests.support.signing import sign
+from tests.support.wire import Frame, RecordingWire
+
+APP_ID, KEY, SECRET = "app-id", "app-key", "app-secret"
+PUBLISHING: Final = TriggerLimits(
+    max_channels=10, max_name_length=50, max_payload_bytes=200, max_batch_size=5, max_channel_name_length=100
+)
+
+
+def make_app(**changes: Any) -> App:
+    """Return an app with client events on, and everything else as an app has it by default."""
+    secret = changes.pop("secret", SECRET)
+    values: dict[str, Any] = {"id": APP_ID, "key": KEY, "publishing": PUBLISHING, "enable_client_messages": True}
+    return App(signer=Signer(secret), **(values | changes))
+
+
+class Client:
+    """One connection and what its client has received."""
+
+    def __init__(self, world: World, wire: RecordingWire, connection: Connection) -> None:
+        self._world = world
+        self.wire = wire
+        self.connection = connection
+
+    @property
+    def socket_id(self) -> str:
+        """The id that the server gave the connection."""
+        return self.connection.socket_id
+
+    def take(self) -> list[Frame]:
+        """Let the tick end and return the frames since the last call."""
+        self._world.clock.advance(0)
+        return self.wire.take()
+
+    def events(self) -> list[str]:
+        """Let the tick end and return the events of the frames since the last call."""
+        return [frame["event"] for frame in self.take()]
+
+    def send_bytes(self, payload: bytes) -> None:
+        """Send one message."""
+        self.connection.last_activity = self._world.node.keepalive.now
+        self._world.session.receive(self.connection, payload)
+
+    def send(self, event: str, data: object = None, channel: str | None = None) -> list[Frame]:
+        """Send one event and return what comes back."""
+        frame = {"event": event, "data": data} | ({} if channel is None else {"channel": channel})
+        self.send_bytes(json.dumps(frame).encode())
+        return self.take()
+
+    def subscribe(self, channel: str, user_id: object = None, user_info: object = None, **data: Any) -> list[Frame]:
+        """Subscribe with a valid signature, where one is needed, and return what comes back."""
+        if user_id is not None:
+            info = {} if user_info is None else {"user_info": user_info}
+            data["channel_data"] = json.dumps({"user_id": user_id} | info)
+        if channel.startswith(("private-", "presence-")) and "auth" not in data:
+            text = ":".join([self.socket_id, channel, *filter(None, [data.get("channel_data")])])
+            data["auth"] = f"{KEY}:{sign(text, SECRET)}"
+        return self.send("pusher:subscribe", {"channel": channel} | data)
+
+    def unsubscribe(self, channel: str) -> list[Frame]:
+        """Leave a channel and return what comes back."""
+        return self.send("pusher:unsubscribe", {"channel": channel})
+
+    def sign_in(self, user_id: str, **user: Any) -> list[Frame]:
+        """Sign in with a valid signature and return what comes back."""
+        user_data = json.dumps({"id": user_id} | user)
+        auth = f"{KEY}:{sign(f'{self.socket_id}::user::{user_data}', SECRET)}"
+        return self.send("pusher:signin", {"auth": auth, "user_data": user_data})
+
+    def leave(self) -> None:
+        """Go without a word."""
+        self._world.node.disconnect(self.connection)
+
+
+class World:
+    """The parts of a node, put together as the server does it."""
+
+    def __init__(self, *apps: App, limits: NodeLimits | None = None, memory_threshold: float = 0.9) -> None:
+        self.clock = FakeClock()
+        self.apps = MemoryAppManager(apps or [make_app()])
+        self.app = next(iter(self.apps.all()))
+        self.hub = Hub(Flusher(self.clock.call_soon))
+        self.memory = Memory(total=100, used=10)
+        self.gauge = MemoryGauge(memory_threshold, self.clock, lambda: self.memory)
+        limits = limits or NodeLimits()
+        self.node = Node(self.hub, self.apps, limits, self.clock, self.gauge)
+        self.cache = MemoryCache(100, self.clock)
+        self.cached_events = CachedEvents(self.cache, limits.cache_ttl)
+        self.publisher = Publisher(self.hub, self.cached_events)
+        self.queries = Queries(self.hub, self.cached_events)
+        self.session = Session(self.node, Subscriptions(self.node, self.cached_events), self.publisher)
+        self.node.keepalive.start()
+
+    def connect(self, wire: RecordingWire | None = None, **opening: Any) -> Client:
+        """Connect a client and take its first frame off the wire."""
+        wire = wire or RecordingWire()
+        client = Client(self, wire, self.node.connect(Opening(**({"key": self.app.key} | opening)), wire))
+        client.take()
+        return client
+
+    def publish(self, channel: str, data: object = "data", name: str = "event", **more: object) -> None:
+        """Publish an event as a back end does."""
+        body = {"name": name, "channel": channel, "data": data} | more
+        self.publisher.publish(self.app, parse_trigger(json.dumps(body).encode(), self.app.publishing))
+
+
+def data_of(frame: Frame) -> Any:
+    """Return the JSON inside the data of a frame."""
+    return json.loads(frame["data"])
