@@ -38,7 +38,7 @@ class Crowd:
     def _read(self) -> None:
         while True:
             for key, _ in self._selector.select(0.05):
-                data = key.fileobj.recv(1 << 16)  # type: ignore[union-attr]  # the channel exists and has members while the benchmark runs
+                data = key.fileobj.recv(1 << 16)  # type: ignore[union-attr]  # only sockets are registered
                 self.received += len(data)
                 self.frames += data.count(b"member_added")
 

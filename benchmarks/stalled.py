@@ -1,10 +1,11 @@
 """Measure what sockets cost that subscribe and never read.
 
-    python benchmarks/stalled.py [--sockets 10000] [--buffer-kb 64] [--event-bytes 5000]
+    python benchmarks/stalled.py [--sockets 10000] [--buffer-kb 64] [--event-bytes 5000] [--burst 10]
 
 They subscribe to one channel with one reader. Events are published until every stalled socket has been dropped. The
-peak of the server's memory is set against the bound, which is `sockets * websocket.max_buffer_kb`; the reader must have
-got every event in order. Needs two open files for each socket; each side has a process of its own.
+peak of the server's memory is set against the bound, `websocket.max_buffer_kb` for each socket and the 64 KB by which
+one write may exceed it; the reader must have got every event in order. Needs one open file for each socket, on each
+side.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from support import APP_ID, KEY, Client, Publisher, rss, serving, sign
 
 CHANNEL = "news"
+EXCESS_KB = 64
 
 
 class Reader(threading.Thread):
@@ -43,15 +45,11 @@ def main() -> None:
     parser.add_argument("--sockets", type=int, default=10_000)
     parser.add_argument("--buffer-kb", type=int, default=64)
     parser.add_argument("--event-bytes", type=int, default=5000)
+    parser.add_argument("--burst", type=int, default=10, help="events published before the reader is waited for")
     args = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with serving(app={"max_connections": 0}, websocket={"max_buffer_kb": args.buffer_kb}) as (port, pid):
-        reading = Client(port)
-        reading.subscribe(CHANNEL)
-        reading.read_until(b"subscription_succeeded")
-        reader = Reader(reading)
-        reader.start()
         empty = rss(pid)
         stalled = []
         for _ in range(args.sockets):
@@ -59,11 +57,19 @@ def main() -> None:
             client.subscribe(CHANNEL)
             client.read_until(b"subscription_succeeded")
             stalled.append(client)
+        # The last subscriber is written to last, so when it has an event all others were offered it.
+        reading = Client(port)
+        reading.subscribe(CHANNEL)
+        reading.read_until(b"subscription_succeeded")
+        reader = Reader(reading)
+        reader.start()
         idle = peak = rss(pid)
         publisher, published, started, slowest = Publisher(port), 0, time.monotonic(), 0.0
         gone = 0
         while gone < args.sockets and published < 100_000:
-            for _ in range(10):
+            while reader.got < published:
+                time.sleep(0.001)
+            for _ in range(args.burst):
                 before = time.monotonic()
                 publisher.publish([CHANNEL], f"event {published} " + "x" * args.event_bytes)
                 slowest = max(slowest, time.monotonic() - before)
@@ -79,7 +85,7 @@ def main() -> None:
         after = rss(pid)
         for client in stalled:
             client.socket.close()
-    bound = args.sockets * args.buffer_kb << 10
+    bound = args.sockets * (args.buffer_kb + EXCESS_KB) << 10
     print(
         json.dumps(
             {

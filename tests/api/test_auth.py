@@ -207,6 +207,12 @@ def test_a_list_may_be_signed_joined_by_commas() -> None:
     assert refusal(f"{BASE}&channels[]=a&channels[]=c&channels%5B%5D=b&auth_signature={signature}").status == 401
 
 
+def test_a_list_may_be_signed_with_the_name_before_each_value() -> None:
+    signature = sign(f"GET\n{PATH}\n{BASE}&channels[]=a&channels[]=b", SECRET)
+    check(f"{BASE}&channels[]=a&channels%5B%5D=b&auth_signature={signature}")
+    assert refusal(f"{BASE}&channels[]=b&channels[]=a&auth_signature={signature}").status == 401
+
+
 def test_unknown_parameters_are_part_of_what_is_signed() -> None:
     check(signed_text(f"{BASE}&foo=bar"))
 

@@ -26,6 +26,7 @@ CALLBACKS: Final = frozenset(
         "data_received",
         "pause_writing",
         "resume_writing",
+        "on_message_begin",
         "on_url",
         "on_header",
         "on_headers_complete",

@@ -38,6 +38,7 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.hub.changes": Elsewhere("tests/hub/test_hub.py", _VALUES),
     "sockudo.node.limits": Elsewhere("tests/node/test_keepalive.py", _VALUES),
     "sockudo.pusher.errors": Elsewhere("tests/pusher", _VALUES),
+    "sockudo.server.service": Elsewhere("tests/support/http_socket.py", "an interface; what tests HTTP implements it"),
     "sockudo.ratelimit.base": Elsewhere("tests/contracts/rate_limiter.py", _INTERFACE),
 }
 

@@ -209,9 +209,9 @@ def test_a_connection_that_is_gone_is_neither_pinged_nor_closed_nor_kept() -> No
     client.subscribe("presence-x", "1")
     client.subscribe("news")
     client.leave()
+    assert _held(client.connection) == ["Client"]
     world.clock.advance(1000)
     assert (client.wire.pings, client.wire.closed) == (0, [])
-    assert _held(client.connection) == ["Client"]
 
 
 def _held(connection: Connection) -> list[str]:

@@ -89,7 +89,7 @@ async def test_the_event_outlives_the_last_subscriber(serve: Serve) -> None:
 
 
 async def test_an_event_is_kept_for_its_time_only(serve: Serve) -> None:
-    async with serve(speed=20, channel_limits={"cache_ttl": 10}) as server, PusherClient(server.port) as client:
+    async with serve(speed=10, channel_limits={"cache_ttl": 10}) as server, PusherClient(server.port) as client:
         api = ApiClient(server.port)
         await api.trigger("cache-a", "x")
         answer = (await api.get("/channels/cache-a", info="cache")).json()

@@ -56,7 +56,7 @@ async def test_refusals_and_unknown_paths_count_and_tell_too(serve: Serve) -> No
 
 
 async def test_requests_pass_again_when_the_window_is_over(serve: Serve) -> None:
-    async with serve(rate_limiter=limiter(2, window_seconds=5), speed=10) as server:
+    async with serve(rate_limiter=limiter(2, window_seconds=5), speed=5) as server:
         api = ApiClient(server.port)
         assert [(await api.get("/channels")).status for _ in range(3)] == [200, 200, 429]
         while (await api.get("/channels")).status == 429:

@@ -152,7 +152,7 @@ async def test_a_users_channel_is_not_listed(serve: Serve) -> None:
 
 async def test_unauthorised_connections_are_ended_in_time_and_no_others(serve: Serve) -> None:
     async with (
-        serve(USERS, speed=20, user_authentication_timeout=20) as server,
+        serve(USERS, speed=20, user_authentication_timeout=40) as server,
         PusherClient(server.port) as idle,
         PusherClient(server.port) as public,
         PusherClient(server.port) as rejected,
@@ -172,7 +172,7 @@ async def test_unauthorised_connections_are_ended_in_time_and_no_others(serve: S
             code, text = await client.expect_end()
             assert code == 4009
             assert text.startswith("Connection not authorized within timeout")
-            assert "20 s" in text
+            assert "40 s" in text
             assert "user_authentication_timeout" in text
         for client in (signed, private, presence):
             await client.expect_nothing()

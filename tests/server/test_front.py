@@ -125,10 +125,13 @@ def test_draining_ends_idle_sockets_and_refuses_new_websockets() -> None:
     idle.feed(b"GET /up HTTP/1.1\r\nHost: x\r\n\r\n")
     asking.feed(b"GET /up HTTP/1.1\r\n")
     stack.node.is_draining = True
-    stack.front.drain(lambda: None)
+    told: list[str] = []
+    stack.front.drain(lambda: told.append("idle"))
     assert idle.is_closing()
     assert not asking.is_closing()
     asking.feed(b"Host: x\r\n\r\n")
     assert read_answers(asking.read())[0].status == 503
     assert asking.is_closing()
+    stack.clock.run_soon()
+    assert told == ["idle"]
     assert stack.connect().frames_before[-1]["close"] == 4200

@@ -130,7 +130,7 @@ def test_trailers_are_bounded_like_a_head() -> None:
 
 def test_a_mistake_of_our_own_is_raised_for_the_loop_to_log_and_names_its_cause() -> None:
     socket = HttpSocket()
-    socket.service.handle = None  # type: ignore[assignment, method-assign]  # broken on purpose
+    socket.service.handle = None  # type: ignore[assignment, method-assign]  # a mistake
     with pytest.raises(Exception) as raised:
         socket.feed(get("/"))
     assert isinstance(raised.value.__context__, TypeError)

@@ -285,6 +285,59 @@ def test_a_binary_frame_that_is_not_utf_8_is_refused_and_reaches_nobody(message:
     assert [event["event"] for event in sender.events()] == ["pusher:pong"]
 
 
+# Large reads
+
+PING_COMMAND = masked_frame(TEXT, b'{"event":"pusher:ping"}')
+
+
+def test_a_flood_is_carried_out_in_parts_and_others_get_their_turn_between_them() -> None:
+    stack = Stack()
+    flooder, other = stack.connect(), stack.connect()
+    other.subscribe("news")
+    count = 10 * 16 * 1024 // len(PING_COMMAND)
+    flooder.transport.feed(PING_COMMAND * count)
+    assert not flooder.transport.is_reading()
+    turns = pongs = 0
+    while not flooder.transport.is_reading():
+        publish(stack, "news", b'{"event":"n"}')
+        assert len(other.frames()) == 1
+        pongs += len(flooder.frames())
+        turns += 1
+    stack.clock.run_soon()
+    pongs += len(flooder.frames())
+    assert pongs == count
+    assert turns >= 9
+
+
+@pytest.mark.parametrize("size", [16 * 1024, 16 * 1024 + 1, 40_000, 65_000])
+def test_a_message_larger_than_a_part_arrives_whole(size: int) -> None:
+    stack = Stack()
+    sender, witness = stack.connect(), stack.connect()
+    for client in (sender, witness):
+        client.subscribe("private-a")
+    event = b'{"event":"client-x","channel":"private-a","data":"%b"}' % (b"x" * size)
+    sender.transport.feed(masked_frame(TEXT, event) + PING_COMMAND)
+    stack.clock.advance(0)
+    assert [event["event"] for event in sender.events()] == ["pusher:pong"]
+    assert [len(event["data"]) for event in witness.events()] == [size]
+
+
+@pytest.mark.parametrize("end", ["reset", "violation", "close", "slow"])
+def test_a_connection_that_ends_between_two_parts_is_one_leave(end: str) -> None:
+    stack = slow_stack()
+    client, witness = presence_pair(stack)
+    last = {"violation": masked_frame(TEXT, b"\xff"), "close": masked_close(1000)}.get(end, b"")
+    if end == "slow":
+        client.transport.stall()
+    client.transport.feed(PING_COMMAND * 600 + last + PING_COMMAND * 2000)
+    if end == "reset":
+        client.transport.reset()
+    stack.clock.advance(10)
+    assert removals(witness) == ["leaver"]
+    assert client.transport.is_lost
+    assert stack.front.websockets.open_count == 1
+
+
 # Slow readers
 
 
@@ -320,6 +373,20 @@ def test_a_slow_client_that_reads_after_all_learns_why_it_was_dropped() -> None:
     slow.feed(masked_close(4100))
     stack.clock.run_soon()
     assert stack.front.websockets.open_count == 1
+
+
+def test_a_client_far_above_the_limit_is_dropped_at_once_and_its_bytes_with_it() -> None:
+    stack = slow_stack()
+    slow, witness = presence_pair(stack)
+    slow.transport.stall()
+    # What arises in one tick is written at once, and may be any number of frames.
+    for _ in range(10):
+        stack.node.hub.deliver("app-id", "presence-room", text_frame(b'{"event":"n","data":"%b"}' % (b"x" * 9000)))
+    stack.clock.advance(0)
+    assert slow.transport.was_aborted
+    assert len(slow.transport.unsent) == 0
+    assert stack.node.counters.slow_consumers == stack.node.counters.disconnections == 1
+    assert removals(witness) == ["leaver"]
 
 
 @pytest.mark.parametrize("last", [masked_close(1000), masked_frame(TEXT, b"\xff"), masked_frame(PING, b"x")])

@@ -128,10 +128,10 @@ class Attacker:
         return True
 
     def try_to_send(self, data: bytes) -> int:
-        """Send what the network takes at once; return how many bytes."""
+        """Send what the network takes at once; return how many bytes: none where the server has dropped us, too."""
         try:
             return self._socket.send(data)
-        except BlockingIOError:
+        except (BlockingIOError, BrokenPipeError, ConnectionResetError):
             return 0
 
     async def receive(self) -> bytes:

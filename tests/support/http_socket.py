@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sockudo.api.messages import TEXT, Request, Response
 from sockudo.server.answers import Answers
 from sockudo.server.http import HttpProtocol
+from sockudo.server.service import Socket
 from sockudo.server.timeouts import Timeouts
 from tests.support.clock import FakeClock
 from tests.support.transport import FakeTransport
@@ -30,7 +31,7 @@ class EchoService:
         self.is_draining = False
         self.needs_peer = True
         self.requests: list[Request] = []
-        self.connections: set[HttpProtocol] = set()
+        self.connections: set[Socket] = set()
         self.successor: Callable[[asyncio.Transport], asyncio.Protocol] | None = None
         self.upgrade_status = 200
 
@@ -44,10 +45,10 @@ class EchoService:
         self.requests.append(request)
         return Response(self.upgrade_status, describe(request).encode(), content_type=TEXT)
 
-    def opened(self, connection: HttpProtocol) -> None:
+    def opened(self, connection: Socket) -> None:
         self.connections.add(connection)
 
-    def closed(self, connection: HttpProtocol) -> None:
+    def closed(self, connection: Socket) -> None:
         self.connections.discard(connection)
 
 

@@ -73,11 +73,13 @@ class Authenticator:
 
 
 def _readings(params: dict[str, str], query: Query) -> list[dict[str, str]]:
-    """Return the ways in which libraries sign these parameters: the last of repeated values, or all, comma-joined."""
+    """Return the ways in which libraries sign repeated parameters: the last value, all joined by commas, each with its
+    name (Ruby)."""
     if not query.repeated:
         return [params]
     joined = {name: ",".join(values) for name, values in query.repeated.items()}
-    return [params, params | joined]
+    each = {name: f"&{name}=".join(values) for name, values in query.repeated.items()}
+    return [params, params | joined, params | each]
 
 
 def _check_timestamp(text: str | None, now: float) -> None:

@@ -14,6 +14,7 @@ from sockudo.pusher.query import parse_query
 from sockudo.rfc6455.handshake import HandshakeError, accept, is_upgrade
 from sockudo.server.answers import Answers
 from sockudo.server.http import HttpProtocol
+from sockudo.server.service import Socket
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.websocket import WebSocketContext, WebSocketProtocol
 
@@ -41,18 +42,18 @@ class Front:
         self.max_body_bytes = max_body_bytes
         self.is_draining = False
         self.needs_peer = needs_peer
-        self.http_connections: set[HttpProtocol] = set()
+        self.http_connections: set[Socket] = set()
         self._on_idle: Callable[[], None] | None = None
 
     def protocol(self) -> HttpProtocol:
         """Return the protocol of a new socket."""
         return HttpProtocol(self)
 
-    def opened(self, connection: HttpProtocol) -> None:
+    def opened(self, connection: Socket) -> None:
         """Note a new socket."""
         self.http_connections.add(connection)
 
-    def closed(self, connection: HttpProtocol) -> None:
+    def closed(self, connection: Socket) -> None:
         """Forget a socket that is gone or no longer HTTP."""
         self.http_connections.discard(connection)
         self._tell_if_idle()

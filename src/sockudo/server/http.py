@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 import httptools
 
-from sockudo.api.messages import Request, Response, error_response
-from sockudo.server.answers import CONTINUE, Answers
-from sockudo.server.timeouts import BODY_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT, Timeouts
+from sockudo.api.messages import Request, Response
+from sockudo.server import refusals
+from sockudo.server.answers import CONTINUE
+from sockudo.server.heads import without_upgrade
+from sockudo.server.service import Service
+from sockudo.server.timeouts import BODY_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 
@@ -27,31 +30,6 @@ _NONE, _BEGUN, _HEAD, _BODY = range(4)
 
 # Answers that are gathered at most, so that a peer that does not read is noticed between two of them.
 _MAX_OUT: Final = 16
-
-
-class Service(Protocol):
-    """What answers the requests of a socket."""
-
-    answers: Answers
-    timeouts: Timeouts
-    max_body_bytes: int
-    is_draining: bool
-    # Whether anybody asks for `Request.peer`, which costs a system call a socket.
-    needs_peer: bool
-
-    def handle(self, request: Request) -> Response:
-        """Answer a request."""
-        ...
-
-    def upgrade(self, request: Request, http_version: str, transport: asyncio.Transport) -> asyncio.Protocol | Response:
-        """Take over the socket and return its new protocol, or answer the request as any other."""
-        ...
-
-    def opened(self, connection: HttpProtocol) -> None:
-        """Note a new socket."""
-
-    def closed(self, connection: HttpProtocol) -> None:
-        """Forget a socket, which is gone or speaks another protocol now."""
 
 
 class HttpProtocol(asyncio.Protocol):
@@ -127,28 +105,35 @@ class HttpProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         # hot path
-        self._parse(data)
+        if self._parser is None or self._is_ended:
+            return
+        problem = self._feed(self._parser, data)
+        if problem is not None:
+            self._interrupted(data, problem)
         if self._out:
             self._send()
 
-    def _parse(self, data: bytes) -> None:
-        parser = self._parser
-        if parser is None or self._is_ended:
-            return
+    def _feed(
+        self, parser: httptools.HttpRequestParser, data: bytes | memoryview, replay: bytes = b""
+    ) -> httptools.HttpParserUpgrade | httptools.HttpParserError | None:
+        """Parse `data`, after `replay`; return what has stopped the parser, or None.
+
+        What is returned is handled outside of any except block: it would become the context of every later error, and
+        keep `data` by its traceback.
+        """
         try:
+            if replay:
+                parser.feed_data(replay)
             parser.feed_data(data)
         except httptools.HttpParserCallbackError:
             if not self._is_refused():
                 raise
-            return
         except (httptools.HttpParserUpgrade, httptools.HttpParserError) as stopped:
-            # Not in here: this would become the context of every later error, and its traceback keeps `data`.
-            problem = stopped.with_traceback(None)
+            return stopped.with_traceback(None)
         else:
             if self._stage and not self._is_ended:
-                self._unfinished(data)
-            return
-        self._interrupted(data, problem)
+                self._unfinished(bytes(data))
+        return None
 
     def pause_writing(self) -> None:
         # A peer that asks faster than it reads answers: nothing more is read, and what has been is not answered yet.
@@ -183,7 +168,7 @@ class HttpProtocol(asyncio.Protocol):
             self._end()
         else:
             part, seconds = ("body", BODY_TIMEOUT) if self._head_done else ("head", HEAD_TIMEOUT)
-            self._refuse(error_response(408, f"The {part} of a request must be complete in {seconds} s"))
+            self._refuse(refusals.too_slow(part, seconds))
 
     # The parser's callbacks
 
@@ -194,14 +179,14 @@ class HttpProtocol(asyncio.Protocol):
         self._url += url
         self._head_bytes += len(url)
         if self._head_bytes > MAX_HEAD_BYTES:
-            self._stop(_head_too_large())
+            self._stop(refusals.head_too_large(MAX_HEAD_BYTES))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # hot path
         self._headers.append((name, value))
         self._head_bytes += len(name) + len(value) + 4
         if self._head_bytes > MAX_HEAD_BYTES:
-            self._stop(_head_too_large())
+            self._stop(refusals.head_too_large(MAX_HEAD_BYTES))
 
     def on_headers_complete(self) -> None:
         self._head_done = True
@@ -214,12 +199,12 @@ class HttpProtocol(asyncio.Protocol):
                 hosts += 1
             elif size == 14 and name.lower() == b"content-length":
                 if len(value) > 18 or int(value) > self._service.max_body_bytes:
-                    self._refuse_body()
+                    self._stop(refusals.body_too_large(self._service.max_body_bytes))
             elif size == 6 and name.lower() == b"expect" and value.lower() == b"100-continue":
                 expects = True
         if hosts != 1 and (hosts or self._version() != "1.0"):
             # RFC 9112, section 3.2
-            self._stop(error_response(400, "Invalid HTTP request: there must be exactly one Host header"))
+            self._stop(refusals.malformed("there must be exactly one Host header"))
         if expects:
             self._out.append(CONTINUE)
         # What comes as a header from here on is a trailer, which is counted and no part of the request: a proxy in
@@ -229,7 +214,7 @@ class HttpProtocol(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
         if self._body_bytes > self._service.max_body_bytes:
-            self._refuse_body()
+            self._stop(refusals.body_too_large(self._service.max_body_bytes))
         if not self._body:
             self._body = body
         else:
@@ -307,13 +292,10 @@ class HttpProtocol(asyncio.Protocol):
 
         The parser takes a body behind such a head for bytes of the other protocol. They would become the next request.
         """
-        method = parser.get_method()
-        if method == b"CONNECT" or not any(_announces_body(name.lower(), value) for name, value in self._fields):
+        head = without_upgrade(parser.get_method(), self._url, self._version(), self._fields)
+        if head is None:
             return False
-        # Expect has been answered.
-        kept = [b"%b: %b\r\n" % field for field in self._fields if field[0].lower() not in (b"upgrade", b"expect")]
-        version = self._version().encode()
-        self._replay = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self._url, version, b"".join(kept))
+        self._replay = head
         self._reset()
         return True
 
@@ -331,23 +313,14 @@ class HttpProtocol(asyncio.Protocol):
             if self._is_ended:
                 return
             # An upgrade that is not taken (h2c, say): what follows is HTTP, for a new parser.
-            self._parser = parser = httptools.HttpRequestParser(self)
+            self._parser = httptools.HttpRequestParser(self)
             replay, self._replay = self._replay, b""
-            try:
-                parser.feed_data(replay)
-                parser.feed_data(memoryview(data)[position:])
-            except httptools.HttpParserCallbackError:
-                if not self._is_refused():
-                    raise
+            another = self._feed(self._parser, memoryview(data)[position:], replay)
+            if another is None:
                 return
-            except (httptools.HttpParserUpgrade, httptools.HttpParserError) as another:
-                problem = another.with_traceback(None)
-            else:
-                if self._stage and not self._is_ended:
-                    self._unfinished(data[position:])
-                return
+            problem = another
         if not self._is_refused():
-            self._refuse(error_response(400, f"Invalid HTTP request: {problem}"))
+            self._refuse(refusals.malformed(str(problem)))
 
     def _is_refused(self) -> bool:
         """Tell whether a callback has stopped the parser on purpose; anything else is a mistake of our own."""
@@ -373,15 +346,7 @@ class HttpProtocol(asyncio.Protocol):
             self._stage = _HEAD
             self._expire_in(HEAD_TIMEOUT)
         if self._line_bytes > MAX_HEAD_BYTES:
-            self._refuse(_head_too_large())
-
-    def _refuse_body(self) -> None:
-        limit = self._service.max_body_bytes
-        self._stop(
-            error_response(
-                413, f"Payload too large. The limit is {limit} bytes for a request body (http_api.request_limit_in_mb)"
-            )
-        )
+            self._refuse(refusals.head_too_large(MAX_HEAD_BYTES))
 
     def _stop(self, response: Response) -> None:
         """Refuse the request from within a callback of the parser, which then parses no further."""
@@ -433,11 +398,3 @@ class HttpProtocol(asyncio.Protocol):
 
 class _RequestRefusedError(Exception):
     """Stops the parser; the answer has been written."""
-
-
-def _announces_body(name: bytes, value: bytes) -> bool:
-    return name == b"transfer-encoding" or (name == b"content-length" and int(value) > 0)
-
-
-def _head_too_large() -> Response:
-    return error_response(431, f"The head of a request is limited to {MAX_HEAD_BYTES} bytes")

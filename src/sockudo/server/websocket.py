@@ -18,6 +18,12 @@ from sockudo.server.timeouts import CLOSE_TIMEOUT, Timeouts
 _PING_FRAME: Final = encode_frame(PING)
 _TOO_BIG: Final = 1009
 
+# How far one write may go over the limit of unsent bytes and the client still be told; a frame is rarely larger.
+_MAX_EXCESS: Final = 64 * 1024
+
+# Bytes of one connection that are carried out before others get their turn: at worst 2700 messages, about 5 ms.
+_SLICE: Final = 16 * 1024
+
 
 @dataclass(slots=True)
 class WebSocketContext:
@@ -50,13 +56,14 @@ class WebSocketProtocol(asyncio.Protocol):
     `write` is the transport's own: a frame passes through nothing of ours on its way out.
     """
 
-    __slots__ = ("_connection", "_context", "_reader", "_transport", "deadline", "write")
+    __slots__ = ("_connection", "_context", "_reader", "_rest", "_transport", "deadline", "write")
 
     def __init__(self, context: WebSocketContext, transport: asyncio.Transport) -> None:
         self._context = context
         self._transport = transport
         self._reader = FrameReader(context.max_message_bytes)
         self._connection: Connection | None = None
+        self._rest = b""
         self.write: Callable[[bytes], None] = transport.write
         self.deadline = 0
 
@@ -78,6 +85,9 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         # hot path
+        if len(data) > _SLICE:
+            self._receive_in_slices(data)
+            return
         connection = self._connection
         if connection is None or not connection.is_open:
             self._await_close(data)
@@ -101,6 +111,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         context, connection = self._context, self._connection
         context.timeouts.discard(self)
+        self._rest = b""
         if connection is not None:
             self._connection = None
             context.node.disconnect(connection)
@@ -110,8 +121,13 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         # The buffer has passed its limit; the transport watches it, so that a delivery need not.
-        if self._connection is not None:
-            self._context.node.drop_slow(self._connection)
+        if self._connection is None:
+            return
+        excess = self._transport.get_write_buffer_size() - self._context.max_buffer_bytes
+        self._context.node.drop_slow(self._connection)
+        if excess > _MAX_EXCESS:
+            # So many frames came at once that keeping them for the farewell would make the limit none.
+            self._transport.abort()
 
     def ping(self) -> None:
         """Send a PING frame, which every client answers by itself (RFC 6455, section 5.5.2)."""
@@ -129,6 +145,22 @@ class WebSocketProtocol(asyncio.Protocol):
     def expire(self, now: int) -> None:
         """Drop the socket of a peer that has not answered a close frame."""
         self._transport.abort()
+
+    def _receive_in_slices(self, data: bytes) -> None:
+        """Carry out a large read in parts, one a tick; nothing more is read meanwhile."""
+        self._rest = data[_SLICE:]
+        self._transport.pause_reading()
+        self._context.node.clock.call_soon(self._receive_rest)
+        self.data_received(data[:_SLICE])
+
+    def _receive_rest(self) -> None:
+        part, self._rest = self._rest[:_SLICE], self._rest[_SLICE:]
+        if self._rest:
+            self._context.node.clock.call_soon(self._receive_rest)
+        elif not self._transport.is_closing():
+            self._transport.resume_reading()
+        if part:
+            self.data_received(part)
 
     def _await_close(self, data: bytes) -> None:
         for opcode, _ in self._reader.feed(data):

@@ -1,0 +1,27 @@
+"""How a request is refused that is not read to its end."""
+
+from __future__ import annotations
+
+from sockudo.api.messages import Response, error_response
+
+
+def malformed(reason: str) -> Response:
+    """Return the answer to what is not HTTP, or not sound."""
+    return error_response(400, f"Invalid HTTP request: {reason}")
+
+
+def too_slow(part: str, seconds: int) -> Response:
+    """Return the answer to a request of which a part (head, body) takes too long."""
+    return error_response(408, f"The {part} of a request must be complete in {seconds} s")
+
+
+def body_too_large(limit: int) -> Response:
+    """Return the answer to a body of more than `limit` bytes."""
+    return error_response(
+        413, f"Payload too large. The limit is {limit} bytes for a request body (http_api.request_limit_in_mb)"
+    )
+
+
+def head_too_large(limit: int) -> Response:
+    """Return the answer to a head of more than `limit` bytes."""
+    return error_response(431, f"The head of a request is limited to {limit} bytes")

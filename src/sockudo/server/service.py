@@ -1,0 +1,45 @@
+"""What an HTTP socket needs of the server that it belongs to."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from sockudo.api.messages import Request, Response
+from sockudo.server.answers import Answers
+from sockudo.server.timeouts import Timeouts
+
+
+class Socket(Protocol):
+    """An HTTP socket, as its server knows it."""
+
+    def drain(self) -> None:
+        """Close when the request under way is answered; at once when there is none."""
+
+    def abort(self) -> None:
+        """Drop the socket at once."""
+
+
+class Service(Protocol):
+    """What answers the requests of a socket."""
+
+    answers: Answers
+    timeouts: Timeouts
+    max_body_bytes: int
+    is_draining: bool
+    # Whether anybody asks for `Request.peer`, which costs a system call a socket.
+    needs_peer: bool
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request."""
+        ...
+
+    def upgrade(self, request: Request, http_version: str, transport: asyncio.Transport) -> asyncio.Protocol | Response:
+        """Take over the socket and return its new protocol, or answer the request as any other."""
+        ...
+
+    def opened(self, connection: Socket) -> None:
+        """Note a new socket."""
+
+    def closed(self, connection: Socket) -> None:
+        """Forget a socket, which is gone or speaks another protocol now."""
