@@ -9,8 +9,8 @@ import pytest
 
 from sockudo.cluster.base import Adapter
 from tests.contracts.adapter import joined
-from tests.support.inbox import RecordingInbox
 from tests.support.broker_process import ServerProcess
+from tests.support.inbox import RecordingInbox
 
 Nodes = list[tuple[Adapter, RecordingInbox]]
 
