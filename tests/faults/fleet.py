@@ -89,6 +89,7 @@ class Fleet:
         self.clients: list[Client] = []
         self._publishers: list[Publisher] = []
         self._born = 0
+        self._published = asyncio.Event()
 
     def add_clients(self, count: int) -> list[Client]:
         """Let so many clients come, spread over the nodes."""
@@ -104,7 +105,7 @@ class Fleet:
         self.add_clients(CLIENTS)
         await self.all_joined()
         for node in self.nodes:
-            self._publishers.append(Publisher(f"p-{node.name}", lambda node=node: node, self.history))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            self._publishers.append(Publisher(f"p-{node.name}", node, self.history, self._published.set))
         await self.published(50)
 
     async def churn(self) -> None:
@@ -118,7 +119,8 @@ class Fleet:
         target = len(self.history.publishes) + count
         async with asyncio.timeout(15):
             while len(self.history.publishes) < target:
-                await asyncio.sleep(0.02)
+                self._published.clear()
+                await self._published.wait()
 
     async def all_joined(self) -> None:
         """Wait until every client is on all channels."""

@@ -125,10 +125,11 @@ class Client:
 class Publisher:
     """Publishes to every channel in turn through one node, over one connection as long as it lasts."""
 
-    def __init__(self, name: str, place: Callable[[], Place], history: History) -> None:
+    def __init__(self, name: str, place: Place, history: History, note: Callable[[], object]) -> None:
         self.name = name
         self._place = place
         self._history = history
+        self._note = note
         self._stopping = False
         self._task = asyncio.create_task(self._run())
 
@@ -140,19 +141,18 @@ class Publisher:
     async def _run(self) -> None:
         number = 0
         while not self._stopping:
-            place = self._place()
             with contextlib.suppress(*_LOST):
-                async with HttpConnection(place.port) as connection:
+                async with HttpConnection(self._place.port) as connection:
                     while not self._stopping:
                         number += 1
                         for channel in CHANNELS:
-                            await self._publish(connection, place, channel, number)
+                            await self._publish(connection, channel, number)
                         await asyncio.sleep(_PAUSE)
             await asyncio.sleep(_RETRY)
 
-    async def _publish(self, connection: HttpConnection, place: Place, channel: str, number: int) -> None:
+    async def _publish(self, connection: HttpConnection, channel: str, number: int) -> None:
         body = json.dumps({"name": "e", "channel": channel, "data": json.dumps([self.name, number])}).encode()
-        target = ApiClient(place.port).target("POST", "/events", body)
+        target = ApiClient(self._place.port).target("POST", "/events", body)
         sent_at, accepted_at = time.monotonic(), None
         try:
             async with asyncio.timeout(_ANSWER_WITHIN):
@@ -162,4 +162,5 @@ class Publisher:
             if answer.headers.get("connection") == "close":
                 raise EOFError("the node is leaving")
         finally:
-            self._history.publishes.append(Publish(self.name, channel, number, place.name, sent_at, accepted_at))
+            self._history.publishes.append(Publish(self.name, channel, number, self._place.name, sent_at, accepted_at))
+            self._note()
