@@ -37,7 +37,11 @@ class RawSocket:
         self._read = b""
 
     async def __aenter__(self: Self) -> Self:
-        await asyncio.get_running_loop().sock_connect(self._socket, ("127.0.0.1", self._port))
+        try:
+            await asyncio.get_running_loop().sock_connect(self._socket, ("127.0.0.1", self._port))
+        except BaseException:
+            self._socket.close()
+            raise
         return self
 
     async def __aexit__(

@@ -1,0 +1,69 @@
+"""A TCP proxy in front of a broker that can be cut, stalled and healed: the network between one node and the bus."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+
+class Proxy:
+    """Forwards to a loopback port."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._server: asyncio.Server
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._flows = asyncio.Event()
+        self._flows.set()
+        self._is_cut = False
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def cut(self) -> None:
+        """Drop every connection, and each new one at once."""
+        self._is_cut = True
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def stall(self) -> None:
+        """Forward nothing any more, and tell nobody: as packets that are thrown away."""
+        self._flows.clear()
+
+    def heal(self) -> None:
+        """Forward again."""
+        self._is_cut = False
+        self._flows.set()
+
+    async def aclose(self) -> None:
+        """End everything."""
+        self.cut()
+        self._flows.set()
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_cut:
+            writer.transport.abort()
+            return
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            writer.transport.abort()
+            return
+        both = {writer, back}
+        self._writers |= both
+        try:
+            await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
+        finally:
+            self._writers -= both
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(1 << 16):
+                await self._flows.wait()
+                writer.write(data)
+                await writer.drain()
+        writer.transport.abort()
