@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from socket import socket
 
-from sockudo.adapter_options import link_from_settings
+from sockudo.adapter_options import Link, link_from_settings
 from sockudo.api.auth import Authenticator
 from sockudo.api.channels import ChannelHandlers
 from sockudo.api.cors import Cors
@@ -140,7 +140,7 @@ def assemble(
     limits = _node_limits(settings)
     peers: Peers = NoPeers() if adapter is None else Cluster(hub, adapter, clock, times)
     node = Node(hub, apps, peers, limits, clock, memory)
-    cache = MemoryCache(settings.cache.memory.max_capacity, clock) if settings.cache.driver == "memory" else NoCache()
+    cache = _cache(settings, clock)
     cached_events = CachedEvents(cache, limits.cache_ttl)
     publisher = Publisher(hub, peers, cached_events)
     cors = _cors(settings)
@@ -162,15 +162,10 @@ def assemble(
     )
     answers = Answers(cors.common, clock.now())
     housekeeping = Housekeeping(lambda: answers.renew(clock.now()), cache.sweep, settings.cache.memory.cleanup_interval)
+    session = Session(node, Subscriptions(node, cached_events), publisher)
     front = Front(
         routes=routes,
-        websockets=WebSocketContext(
-            node=node,
-            session=Session(node, Subscriptions(node, cached_events), publisher),
-            timeouts=Timeouts(clock, housekeeping.tick),
-            max_message_bytes=settings.websocket_max_payload_kb * _KILOBYTE,
-            max_buffer_bytes=settings.websocket.max_buffer_kb * _KILOBYTE,
-        ),
+        websockets=_websockets(settings, node, session, Timeouts(clock, housekeeping.tick)),
         answers=answers,
         throttle=socket_throttle,
         path_prefix=settings.path_prefix,
@@ -178,6 +173,20 @@ def assemble(
         needs_peer=settings.rate_limiter.enabled,
     )
     return Assembly(Server(front, node, settings.host, settings.port), node, front, RemoteEvents(node, cached_events))
+
+
+def _websockets(settings: Settings, node: Node, session: Session, timeouts: Timeouts) -> WebSocketContext:
+    return WebSocketContext(
+        node=node,
+        session=session,
+        timeouts=timeouts,
+        max_message_bytes=settings.websocket_max_payload_kb * _KILOBYTE,
+        max_buffer_bytes=settings.websocket.max_buffer_kb * _KILOBYTE,
+    )
+
+
+def _cache(settings: Settings, clock: Clock) -> MemoryCache | NoCache:
+    return MemoryCache(settings.cache.memory.max_capacity, clock) if settings.cache.driver == "memory" else NoCache()
 
 
 def _node_limits(settings: Settings) -> NodeLimits:
@@ -213,12 +222,14 @@ def run(
     settings: Settings,
     on_start: Callable[[list[tuple[str, int]]], None],
     worker: Worker | None = None,
+    link: Link | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status.
 
     Args:
         on_start: called with the addresses once the server listens.
         worker: what a supervisor has given to this process, which is one of several.
+        link: how to reach the other nodes, and the times of the cluster; None for what the settings say.
 
     Raises:
         ConfigError: a driver lacks a setting.
@@ -228,17 +239,19 @@ def run(
     """
     raise_limit()
     with asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(_serve(settings, on_start, worker))
+        return runner.run(_serve(settings, on_start, worker, link))
 
 
-async def _serve(settings: Settings, on_start: Callable[[list[tuple[str, int]]], None], worker: Worker | None) -> int:
+async def _serve(
+    settings: Settings, on_start: Callable[[list[tuple[str, int]]], None], worker: Worker | None, link: Link | None
+) -> int:
     loop = asyncio.get_running_loop()
     stopping = Stopping()
     stopping.listen(loop)
     if worker is not None:
         await worker.follow(stopping)
     clock = LoopClock(loop)
-    adapter, times = link_from_settings(settings)
+    adapter, times = link or link_from_settings(settings)
     if worker is not None and adapter is None:
         adapter, times = worker.adapter(), _WORKER_TIMES
     assembly = assemble(settings, clock, adapter, times)

@@ -47,8 +47,8 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "pydantic_core": ("config",),
     "rich": ("cli",),
     "selectors": (),
-    "socket": (),
-    "ssl": (),
+    "socket": ("bootstrap", "cluster", "server"),
+    "ssl": ("cluster",),
     "structlog": ("log",),
     "threading": (),
     "uvloop": ("bootstrap",),
@@ -59,8 +59,18 @@ SYNCHRONOUS: Final = (*PROTOCOL, "hub", "node", "api")
 
 READERS_OF_CONFIGURATION: Final = ("config", "cli")
 OUTSIDE: Final = frozenset({"environ", "getenv", "argv", "open", "read_text", "read_bytes"})
-# The kernel's figures about memory are files too.
-READS_FILES: Final = ("sockudo.node.memory",)
+READS_FILES: Final = (
+    # The kernel's figures about memory and cores are files too.
+    "sockudo.node.memory",
+    "sockudo.server.cores",
+    # A credentials file is read where it is used, so that what is secret in it goes nowhere else.
+    "sockudo.cluster.nats_options",
+    # A supervisor tells its workers what they are in their environment.
+    "sockudo.server.crew",
+    "sockudo.server.worker",
+    "sockudo.server.worker_process",
+    "sockudo.server.workers",
+)
 
 
 def allowed_parts() -> dict[str, frozenset[str]]:

@@ -21,6 +21,9 @@ _VALUES: Final = "values without behaviour; tested with what makes and reads the
 _INTERFACE: Final = "an interface; one suite runs against every driver"
 _SETTINGS: Final = "declarations; each is tested by loading a configuration, as its users meet it"
 _COMMANDS: Final = "tested by running the command"
+_DRIVER: Final = "a part of a driver; its contract and its faults are tested with a real server"
+_NODES: Final = "every scenario runs it with three nodes"
+_WORKERS: Final = "tested with real worker processes"
 
 TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.__main__": Elsewhere("tests/support/server.py", "how tests start a server process"),
@@ -36,8 +39,48 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.cli.serve": Elsewhere("tests/cli/test_commands.py", _COMMANDS),
     "sockudo.config": Elsewhere("tests/config/test_every_setting.py", _SETTINGS),
     "sockudo.hub.changes": Elsewhere("tests/hub/test_hub.py", _VALUES),
+    "sockudo.adapter_options": Elsewhere("tests/config/test_adapter.py", _SETTINGS),
+    "sockudo.registry": Elsewhere("tests/config/test_adapter.py", _SETTINGS),
+    "sockudo.cli.nodes": Elsewhere("tests/cluster/test_roll_call.py", _COMMANDS),
+    "sockudo.cluster.base": Elsewhere("tests/contracts/adapter.py", _INTERFACE),
+    "sockudo.cluster.handler": Elsewhere("tests/scenarios", _INTERFACE),
+    "sockudo.cluster.peers": Elsewhere("tests/scenarios", _INTERFACE),
+    "sockudo.cluster.cluster": Elsewhere("tests/scenarios", _NODES),
+    "sockudo.cluster.envelope": Elsewhere("tests/scenarios", _NODES),
+    "sockudo.cluster.interest": Elsewhere("tests/scenarios", _NODES),
+    "sockudo.cluster.journal": Elsewhere("tests/scenarios", _NODES),
+    "sockudo.cluster.local": Elsewhere("tests/scenarios", _NODES),
+    "sockudo.cluster.nodes": Elsewhere("tests/scenarios", _NODES),
+    "sockudo.cluster.replica": Elsewhere("tests/scenarios", _NODES),
+    "sockudo.cluster.state": Elsewhere("tests/scenarios", _NODES),
+    "sockudo.cluster.topics": Elsewhere("tests/scenarios", _NODES),
+    "sockudo.node.remote_events": Elsewhere("tests/scenarios", _NODES),
+    "sockudo.node.view": Elsewhere("tests/scenarios", _NODES),
+    "sockudo.cluster.ipc_peers": Elsewhere("tests/cluster/test_ipc.py", _DRIVER),
+    "sockudo.cluster.ipc_topics": Elsewhere("tests/cluster/test_ipc.py", _DRIVER),
+    "sockudo.cluster.backoff": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
+    "sockudo.cluster.link": Elsewhere("tests/cluster/test_nats_faults.py", _DRIVER),
+    "sockudo.cluster.nats_connection": Elsewhere("tests/cluster/test_nats_faults.py", _DRIVER),
+    "sockudo.cluster.nats_options": Elsewhere("tests/cluster/test_nats.py", _DRIVER),
+    "sockudo.cluster.redis": Elsewhere("tests/cluster/test_redis.py", _DRIVER),
+    "sockudo.cluster.redis_cluster": Elsewhere("tests/cluster/test_redis_cluster_faults.py", _DRIVER),
+    "sockudo.cluster.redis_counts": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
+    "sockudo.cluster.redis_link": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
+    "sockudo.cluster.redis_options": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
+    "sockudo.cluster.redis_places": Elsewhere("tests/cluster/test_redis_cluster_faults.py", _DRIVER),
+    "sockudo.cluster.redis_publisher": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
+    "sockudo.cluster.redis_server": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
+    "sockudo.cluster.redis_shard": Elsewhere("tests/cluster/test_redis_cluster_faults.py", _DRIVER),
+    "sockudo.cluster.redis_slots": Elsewhere("tests/cluster/test_redis_cluster_faults.py", _DRIVER),
+    "sockudo.cluster.redis_subscriber": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
+    "sockudo.cluster.redis_verbs": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
+    "sockudo.cluster.resp": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
+    "sockudo.cluster.waiters": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
     "sockudo.node.limits": Elsewhere("tests/node/test_keepalive.py", _VALUES),
     "sockudo.pusher.errors": Elsewhere("tests/pusher", _VALUES),
+    "sockudo.server.crew": Elsewhere("tests/server/test_workers.py", _WORKERS),
+    "sockudo.server.places": Elsewhere("tests/server/test_workers.py", _WORKERS),
+    "sockudo.server.worker_process": Elsewhere("tests/server/test_workers.py", _WORKERS),
     "sockudo.server.service": Elsewhere("tests/support/http_socket.py", "an interface; what tests HTTP implements it"),
     "sockudo.ratelimit.base": Elsewhere("tests/contracts/rate_limiter.py", _INTERFACE),
 }

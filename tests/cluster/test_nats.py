@@ -27,7 +27,7 @@ from tests.support.nats_server import NatsServerProcess
 def on_a_bus_of_their_own(count: int, **options: object) -> list[Adapter]:
     """Make adapters that share a prefix with nobody else."""
     prefix = f"test.{uuid.uuid4().hex}"
-    return [NatsAdapter(NatsOptions(prefix=prefix, **options)) for _ in range(count)]  # type: ignore[arg-type]
+    return [NatsAdapter(NatsOptions(prefix=prefix, **options)) for _ in range(count)]  # type: ignore[arg-type]  # options of mixed types, passed on
 
 
 class TestPlain(AdapterContract):

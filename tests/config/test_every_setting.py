@@ -37,6 +37,51 @@ ROWS = [
     Row("user_authentication_timeout", 3600, "5", 5, 0, ("USER_AUTHENTICATION_TIMEOUT",)),
     Row("websocket_max_payload_kb", 64, "128", 128, 1.5, ("WEBSOCKET_MAX_PAYLOAD_KB",)),
     Row("activity_timeout", 120, "30", 30, 0, ("ACTIVITY_TIMEOUT",)),
+    Row("adapter.driver", "local", "REDIS", "redis", "carrier-pigeon", ("ADAPTER_DRIVER",)),
+    Row("adapter.buffer_multiplier_per_cpu", 64, "8", 8, -1, ("ADAPTER_BUFFER_MULTIPLIER_PER_CPU",)),
+    Row("adapter.redis.requests_timeout", 5000, "9", 9, 0, ("ADAPTER_REQUEST_TIMEOUT",)),
+    Row("adapter.redis.prefix", "sockudo_adapter:", "p:", "p:", 1, ("ADAPTER_REDIS_PREFIX",)),
+    Row("adapter.redis.redis_pub_options.url", None, "redis://a", "redis://a", 1, ("REDIS_URL", "ADAPTER_REDIS_URL")),
+    Row("adapter.redis.redis_pub_options.password", None, "x", "x", 1),
+    Row("adapter.redis.redis_sub_options.url", None, "redis://a", "redis://a", 1, ("REDIS_URL", "ADAPTER_REDIS_URL")),
+    Row("adapter.redis.redis_sub_options.password", None, "x", "x", 1),
+    Row("adapter.redis.cluster_mode", False, "on", True, "x"),
+    Row("adapter.cluster.nodes", (), "a:1, b:2", ("a:1", "b:2"), 1, ("REDIS_CLUSTER_NODES",)),
+    Row("adapter.cluster.prefix", "sockudo_cluster:", "p:", "p:", 1),
+    Row("adapter.cluster.request_timeout_ms", 5000, "9", 9, 0),
+    Row("adapter.cluster.use_connection_manager", True, "off", False, "x"),
+    Row(
+        "adapter.nats.servers",
+        ("nats://localhost:4222",),
+        "nats://a, nats://b",
+        ("nats://a", "nats://b"),
+        1,
+        ("NATS_SERVERS", "NATS_URL"),
+    ),
+    Row("adapter.nats.prefix", "sockudo_nats:", "p", "p", 1),
+    Row("adapter.nats.request_timeout_ms", 5000, "9", 9, 0, ("NATS_REQUEST_TIMEOUT_MS",)),
+    Row("adapter.nats.connection_timeout_ms", 5000, "9", 9, 0, ("NATS_CONNECTION_TIMEOUT_MS",)),
+    Row("adapter.nats.username", None, "ann", "ann", 1, ("NATS_USERNAME",)),
+    Row("adapter.nats.password", None, "x", "x", 1, ("NATS_PASSWORD",)),
+    Row("adapter.nats.token", None, "x", "x", 1, ("NATS_TOKEN",)),
+    Row("adapter.nats.nkey_seed", None, "x", "x", 1),
+    Row("adapter.nats.credentials_file", None, "x", "x", 1),
+    Row("adapter.nats.tls_ca", None, "x", "x", 1),
+    Row("adapter.nats.tls_cert", None, "x", "x", 1),
+    Row("adapter.nats.tls_key", None, "x", "x", 1),
+    Row("adapter.nats.nodes_number", None, "3", 3, -1),
+    Row("adapter.cluster_health.enabled", True, "no", False, "x", ("CLUSTER_HEALTH_ENABLED",)),
+    Row("adapter.cluster_health.heartbeat_interval_ms", 10000, "9", 9, 0, ("CLUSTER_HEALTH_HEARTBEAT_INTERVAL",)),
+    Row("adapter.cluster_health.node_timeout_ms", 30000, "40000", 40000, 0, ("CLUSTER_HEALTH_NODE_TIMEOUT",)),
+    Row("adapter.cluster_health.cleanup_interval_ms", 10000, "9", 9, 0, ("CLUSTER_HEALTH_CLEANUP_INTERVAL",)),
+    Row("database.redis.host", "127.0.0.1", "r", "r", 1, ("DATABASE_REDIS_HOST",)),
+    Row("database.redis.port", 6379, "1", 1, 0, ("DATABASE_REDIS_PORT",)),
+    Row("database.redis.db", 0, "1", 1, -1, ("DATABASE_REDIS_DB",)),
+    Row("database.redis.username", None, "x", "x", 1),
+    Row("database.redis.password", None, "x", "x", 1, ("DATABASE_REDIS_PASSWORD",)),
+    Row("database.redis.key_prefix", "sockudo:", "p:", "p:", 1, ("DATABASE_REDIS_KEY_PREFIX",)),
+    Row("database.redis.sentinel_password", None, "x", "x", 1),
+    Row("database.redis.name", "mymaster", "x", "x", 1),
     Row("app_manager.driver", "memory", "MEMORY", "memory", "mysql", ("APP_MANAGER_DRIVER",)),
     Row("app_manager.cache.enabled", True, "off", False, "x", ("APP_MANAGER_CACHE_ENABLED",)),
     Row("app_manager.cache.ttl", 300, "7", 7, -7, ("APP_MANAGER_CACHE_TTL", "CACHE_TTL_SECONDS")),
@@ -112,7 +157,15 @@ ENVIRONMENT_ROWS = [
 ]
 
 # What the tables do not list: apps have tests of their own, and the process id has no fixed default.
-ELSEWHERE = {"app_manager.apps", "app_manager.array.apps", "instance.process_id"}
+ELSEWHERE = {
+    "adapter.redis.redis_pub_options.sentinel",
+    "adapter.redis.redis_sub_options.sentinel",
+    "app_manager.apps",
+    "app_manager.array.apps",
+    "database.redis.cluster_nodes",
+    "database.redis.sentinels",
+    "instance.process_id",
+}
 
 BY_VARIABLE = [(row, variable) for row in [*ROWS, *ENVIRONMENT_ROWS] for variable in row.variables]
 
@@ -170,9 +223,14 @@ def test_a_wrong_value_in_a_file_is_a_problem_with_its_path(row: Row, problems_o
     assert problems[0].startswith((f"{row.path}: expected ", f"{row.path}[0]: expected "))
 
 
+def takes_any_text(row: Row) -> bool:
+    """Tell whether only what is no text is wrong, which a variable cannot say."""
+    return isinstance(row.value, (str, tuple)) and not isinstance(row.wrong, (str, list))
+
+
 @pytest.mark.parametrize(
     ("row", "variable"),
-    [(row, variable) for row, variable in BY_VARIABLE if row.path not in ("host", "mode")],
+    [(row, variable) for row, variable in BY_VARIABLE if not takes_any_text(row)],
     ids=lambda part: part if isinstance(part, str) else "",
 )
 def test_a_wrong_value_in_a_variable_is_a_problem_with_its_name(row: Row, variable: str, problems_of: Problems) -> None:

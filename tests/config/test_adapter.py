@@ -1,0 +1,111 @@
+"""The adapter that settings ask for: files of the original, its environment, and what is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sockudo.adapter_options import link_from_settings, nats_options, redis_cluster_options, redis_options
+from sockudo.cluster.redis_options import Sentinels
+from sockudo.config.model import Settings
+from sockudo.errors import ConfigError
+from sockudo.registry import ADAPTERS, adapter_class
+
+from .conftest import Load, Problems
+
+
+def settings(adapter: dict[str, Any], **database: Any) -> Settings:
+    return Settings.model_validate({"adapter": adapter, "database": {"redis": database}})
+
+
+def test_a_local_node_has_no_adapter() -> None:
+    assert link_from_settings(Settings())[0] is None
+
+
+@pytest.mark.parametrize("driver", sorted(ADAPTERS))
+def test_every_driver_that_can_be_chosen_has_a_class(driver: str) -> None:
+    assert callable(adapter_class(driver))
+
+
+def test_the_redis_of_the_database_section_is_used_where_the_adapter_names_none() -> None:
+    options = redis_options(settings({}, host="r", port=1, db=2, username="u", password="p"))
+    target = options.target
+    assert (target.url, target.db, target.username, target.password) == ("redis://r:1", 2, "u", "p")
+    assert options.subscribe_target is None
+
+
+def test_both_connections_may_have_an_address_of_their_own() -> None:
+    redis = {"redis_pub_options": {"url": "redis://a"}, "redis_sub_options": {"url": "redis://b"}, "prefix": "x:"}
+    options = redis_options(settings({"redis": redis}))
+    assert options.subscribe_target is not None
+    assert (options.target.url, options.subscribe_target.url, options.prefix) == ("redis://a", "redis://b", "x:")
+
+
+def test_sentinels_are_taken_from_either_place() -> None:
+    sentinel = {"master_name": "m", "hosts": ["a:1", "b"], "password": "p"}
+    inside = redis_options(settings({"redis": {"redis_pub_options": {"sentinel": sentinel}}}))
+    assert inside.target.sentinels == Sentinels((("a", 1), ("b", 26379)), "m", password="p")
+    database = {"sentinels": [{"host": "a", "port": 1}, {}], "name": "m", "sentinel_password": "p"}
+    outside = redis_options(settings({}, **database))
+    assert outside.target.sentinels == Sentinels((("a", 1), ("localhost", 26379)), "m", password="p")
+
+
+def test_the_nodes_of_a_redis_cluster_are_taken_from_either_place() -> None:
+    assert redis_cluster_options(settings({"cluster": {"nodes": ["a:1", "rediss://b:2"]}})).nodes == (
+        "redis://a:1",
+        "rediss://b:2",
+    )
+    nodes = [{"host": "a", "port": 1}, {"host": "rediss://b:2"}, {"host": "::1"}]
+    assert redis_cluster_options(settings({}, cluster_nodes=nodes)).nodes == (
+        "redis://a:1",
+        "rediss://b:2",
+        "redis://[::1]:7000",
+    )
+
+
+@pytest.mark.parametrize("adapter", [{"driver": "redis-cluster"}, {"driver": "redis", "redis": {"cluster_mode": True}}])
+def test_a_redis_cluster_without_nodes_is_a_problem_with_the_name_of_the_setting(adapter: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"adapter\.cluster\.nodes or database\.redis\.cluster_nodes"):
+        link_from_settings(settings(adapter))
+
+
+def test_the_options_of_nats_are_those_of_the_settings() -> None:
+    nats = {"servers": ["nats://a", "tls://b"], "username": "u", "password": "p", "tls_ca": "/ca.pem"}
+    options = nats_options(settings({"nats": nats}))
+    assert (options.servers, options.username, options.password) == (("nats://a", "tls://b"), "u", "p")
+    assert str(options.tls_ca) == "/ca.pem"
+
+
+def test_the_times_of_the_cluster_are_those_of_cluster_health() -> None:
+    health = {"heartbeat_interval_ms": 1000, "node_timeout_ms": 3000, "cleanup_interval_ms": 3000}
+    _, times = link_from_settings(settings({"cluster_health": health}))
+    assert (times.heartbeat_interval, times.node_timeout) == (1.0, 3.0)
+    _, never = link_from_settings(settings({"cluster_health": {"enabled": False}}))
+    assert never.node_timeout == float("inf")
+
+
+def test_cluster_health_may_stand_at_the_top_of_a_file(load_document: Load) -> None:
+    loaded = load_document({"cluster_health": {"node_timeout_ms": 60000}})
+    assert loaded.settings.adapter.cluster_health.node_timeout_ms == 60000
+    assert not [warning for warning in loaded.warnings if "cluster_health" in warning]
+
+
+@pytest.mark.parametrize(
+    ("health", "sentence"),
+    [
+        ({"heartbeat_interval_ms": 10001}, "heartbeat_interval_ms must be at most a third of node_timeout_ms"),
+        ({"cleanup_interval_ms": 30001}, "cleanup_interval_ms must be at most node_timeout_ms"),
+    ],
+)
+def test_times_out_of_proportion_are_a_problem(health: dict[str, int], sentence: str, problems_of: Problems) -> None:
+    (line,) = problems_of({"adapter": {"cluster_health": health}})
+    assert line == f"adapter.cluster_health: {sentence}"
+
+
+def test_no_secret_is_shown() -> None:
+    adapter = {"redis": {"redis_pub_options": {"url": "redis://:TOPSECRET@a", "password": "TOPSECRET"}}}
+    nats = {"nats": {"servers": ["nats://u:TOPSECRET@a"], "token": "TOPSECRET", "nkey_seed": "TOPSECRET"}}
+    chosen = settings(adapter | nats, password="TOPSECRET", sentinel_password="TOPSECRET")
+    for shown in (chosen, redis_options(chosen), nats_options(chosen)):
+        assert "TOPSECRET" not in repr(shown)
