@@ -64,7 +64,7 @@ def test_every_file_in_the_tree_has_a_few_words() -> None:
 
 
 def test_every_step_of_a_journey_exists() -> None:
-    journeys = section(PAGE, "## Four journeys")
+    journeys = section(PAGE, "## Five journeys")
     assert len(_STEP.findall(journeys)) > 30
     problems = list(wrong_steps(journeys, read_modules(SRC)))
     assert not problems, report(problems)
