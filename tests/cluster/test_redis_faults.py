@@ -16,7 +16,7 @@ from sockudo.cluster.redis_options import RedisOptions, RedisTarget, RedisTiming
 from sockudo.errors import DriverError
 from tests.contracts.adapter import joined
 from tests.support.inbox import RecordingInbox
-from tests.support.processes import free_port
+from tests.support.processes import free_port, wait_until
 from tests.support.redis_server import PASSWORD, RedisProcess
 
 IMPATIENT = RedisTiming(connect_timeout=2, probe_interval=0.1, probes=3)
@@ -147,6 +147,26 @@ async def test_topics_are_joined_and_left_while_the_bus_is_lost(own_redis: Redis
         first.publish("joined", b"2")
         assert await heard.wait_for_messages(1) == [("joined", b"2")]
         assert (first.counts.dropped, first.counts.published) == (1, 2)
+
+
+async def test_what_is_logged_while_it_is_lost_names_no_secret(own_redis: RedisProcess) -> None:
+    adapter, inbox = adapter_at(f"redis://:s3cret@127.0.0.1:{own_redis.port}"), RecordingInbox()
+    await asyncio.to_thread(own_redis.cli, "CONFIG", "SET", "requirepass", "s3cret")
+    await adapter.start(inbox)
+    with structlog.testing.capture_logs() as logs:
+        own_redis.kill()
+        await inbox.wait_for_loss()
+        # It comes back without a password, so that ours is refused; then it has one again.
+        await asyncio.to_thread(own_redis.start)
+        await asyncio.to_thread(
+            wait_until, lambda: any("AUTH" in line["reason"] for line in logs), "the refusal is logged"
+        )
+        await asyncio.to_thread(own_redis.cli, "CONFIG", "SET", "requirepass", "s3cret")
+        await inbox.wait_for_restoration()
+    assert "s3cret" not in f"{logs}{inbox.losses}"
+    # Every reason is told once, however often it is met.
+    assert len({line["reason"] for line in logs}) == len(logs)
+    await adapter.aclose()
 
 
 async def test_who_waits_for_a_topic_is_let_go_when_the_bus_is_lost(own_redis: RedisProcess) -> None:

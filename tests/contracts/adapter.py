@@ -69,7 +69,8 @@ class AdapterContract:
         for number in range(50):
             await joined(second, f"t{number}")
             first.publish(f"t{number}", b"x")
-        assert [topic for topic, _ in await heard.wait_for_messages(50)] == [f"t{number}" for number in range(50)]
+        # In whatever order: there is one within a topic only.
+        assert {topic for topic, _ in await heard.wait_for_messages(50)} == {f"t{number}" for number in range(50)}
 
     async def test_many_topics_can_be_joined_at_once(self, nodes: list[tuple[Adapter, RecordingInbox]]) -> None:
         (first, _), (second, heard), _ = nodes

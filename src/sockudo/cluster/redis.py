@@ -7,6 +7,7 @@ topic before the bus counts as restored. Topics that are joined meanwhile wait f
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from sockudo.cluster.backoff import delays
 from sockudo.cluster.base import Inbox
@@ -20,6 +21,8 @@ from sockudo.errors import DriverError
 from sockudo.log import get_logger
 
 _log = get_logger("sockudo.redis")
+
+_MOST_REFUSALS: Final = 20
 
 
 class RedisAdapter:
@@ -153,6 +156,6 @@ class RedisAdapter:
 
     def _refused(self, text: str) -> None:
         # Once for each text is enough for the log; the counter has them all.
-        if text not in self._refusals:
+        if text not in self._refusals and len(self._refusals) < _MOST_REFUSALS:
             self._refusals.add(text)
             _log.warning("redis refuses a message", reason=text)

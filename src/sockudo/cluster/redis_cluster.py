@@ -39,6 +39,7 @@ _REFRESH_AFTER: Final = 10.0
 _SHORTEST_REFRESH: Final = 0.05
 _LONGEST_REFRESH: Final = 1.0
 _SETTLED_AFTER: Final = 0.5
+_MOST_NOTES: Final = 20
 
 
 class RedisClusterAdapter:
@@ -291,6 +292,6 @@ class RedisClusterAdapter:
 
     def _note(self, event: str, reason: str) -> None:
         """Log something once until all is well again."""
-        if reason not in self._noted:
+        if reason not in self._noted and len(self._noted) < _MOST_NOTES:
             self._noted.add(reason)
             _log.warning(event, reason=reason)

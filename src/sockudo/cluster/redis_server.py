@@ -59,13 +59,17 @@ def server_of(target: RedisTarget) -> RedisServer:
         # The text of a ValueError may quote the URL, and with it the password.
         what = str(error) if isinstance(error, OSError) else "it is no URL such as redis://user:password@host:6379/0"
         raise DriverError(f"Redis cannot be used ({target.setting}): {what}") from None
+    # A login is taken as a whole: the user of one place does not go with the password of another.
+    username, password = parts.get("username"), parts.get("password")
+    if password is None:
+        username, password = username or target.username, target.password
     return RedisServer(
         host=parts.get("host") or "127.0.0.1",
         port=port,
         setting=target.setting,
         path=parts.get("path"),
-        username=parts.get("username") or target.username,
-        password=parts.get("password") or target.password,
+        username=username,
+        password=password,
         db=int(parts.get("db") or target.db),
         tls=tls,
     )
