@@ -15,14 +15,14 @@ GROUND: Final = ("clock", "deadlines", "errors", "log")
 # Parts that may import those.
 SIDE: Final = ("apps", "cache", "ratelimit")
 # Each may import what stands before it, and all of the above.
-SPINE: Final = ("hub", "node", "api", "server", "bootstrap", "cli", "__main__")
+SPINE: Final = ("hub", "cluster", "node", "api", "server", "bootstrap", "cli", "__main__")
 # The settings are read by what puts the server together, and know next to nothing of it.
 CONFIG_MAY_IMPORT: Final = ("errors", "pusher", "apps.origins")
 CONFIG_IS_FOR: Final = ("bootstrap", "cli")
 
 # A library is used in one part, so that replacing it, or doing without it, concerns one part.
 LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
-    "asyncio": ("bootstrap", "clock", "server"),
+    "asyncio": ("bootstrap", "clock", "cluster", "server"),
     "click": ("cli",),
     "concurrent": (),
     "httptools": ("server",),
@@ -33,7 +33,7 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "pydantic_core": ("config",),
     "rich": ("cli",),
     "selectors": (),
-    "socket": (),
+    "socket": ("cluster", "server"),
     "ssl": (),
     "structlog": ("log",),
     "threading": (),
@@ -45,8 +45,8 @@ SYNCHRONOUS: Final = (*PROTOCOL, "hub", "node", "api")
 
 READERS_OF_CONFIGURATION: Final = ("config", "cli")
 OUTSIDE: Final = frozenset({"environ", "getenv", "argv", "open", "read_text", "read_bytes"})
-# The kernel's figures about memory are files too.
-READS_FILES: Final = ("sockudo.node.memory",)
+# The kernel's figures about memory and cores are files too.
+READS_FILES: Final = ("sockudo.node.memory", "sockudo.server.cores")
 
 
 def allowed_parts() -> dict[str, frozenset[str]]:
