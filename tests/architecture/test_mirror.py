@@ -20,6 +20,8 @@ class Elsewhere(NamedTuple):
 _VALUES: Final = "values without behaviour; tested with what makes and reads them"
 _INTERFACE: Final = "an interface; one suite runs against every driver"
 _SETTINGS: Final = "declarations; each is tested by loading a configuration, as its users meet it"
+_BUS: Final = "a part of the bus; tested by several nodes that talk over it"
+_SUPERVISOR: Final = "a part of the supervisor; tested by supervising small programs"
 _COMMANDS: Final = "tested by running the command"
 _DRIVER: Final = "a part of a driver; its contract and its faults are tested with a real server"
 _NODES: Final = "every scenario runs it with three nodes"
@@ -37,6 +39,9 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.cli.loading": Elsewhere("tests/cli/test_commands.py", _COMMANDS),
     "sockudo.cli.main": Elsewhere("tests/cli/test_commands.py", _COMMANDS),
     "sockudo.cli.serve": Elsewhere("tests/cli/test_commands.py", _COMMANDS),
+    "sockudo.cluster.base": Elsewhere("tests/contracts/adapter.py", _INTERFACE),
+    "sockudo.cluster.ipc_peers": Elsewhere("tests/cluster/test_ipc.py", _BUS),
+    "sockudo.cluster.ipc_topics": Elsewhere("tests/cluster/test_ipc.py", _BUS),
     "sockudo.config": Elsewhere("tests/config/test_every_setting.py", _SETTINGS),
     "sockudo.hub.changes": Elsewhere("tests/hub/test_hub.py", _VALUES),
     "sockudo.adapter_options": Elsewhere("tests/config/test_adapter.py", _SETTINGS),
@@ -82,6 +87,9 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.server.places": Elsewhere("tests/server/test_workers.py", _WORKERS),
     "sockudo.server.worker_process": Elsewhere("tests/server/test_workers.py", _WORKERS),
     "sockudo.server.service": Elsewhere("tests/support/http_socket.py", "an interface; what tests HTTP implements it"),
+    "sockudo.server.crew": Elsewhere("tests/server/test_supervisor.py", _SUPERVISOR),
+    "sockudo.server.places": Elsewhere("tests/server/test_supervisor.py", _SUPERVISOR),
+    "sockudo.server.worker_process": Elsewhere("tests/server/test_supervisor.py", _SUPERVISOR),
     "sockudo.ratelimit.base": Elsewhere("tests/contracts/rate_limiter.py", _INTERFACE),
 }
 

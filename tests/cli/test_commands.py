@@ -119,7 +119,9 @@ def test_several_workers_are_supervised(
     result = run(*arguments, "--config", write("a.json", {**APPS, "shutdown_grace_period": 4}))
 
     assert (result.exit_code, served) == (5, [])
-    assert plans == [Plan(host="0.0.0.0", port=6001, count=count, balanced=True, grace=4)]
+    (plan,) = plans
+    assert (plan.host, plan.port, plan.count, plan.balanced, plan.grace) == ("0.0.0.0", 6001, count, True, 4)
+    assert list(plan.command) == [sys.executable, *sys.orig_argv[1:]]
     assert "2 (processes 11, 12)" in result.stdout
 
 

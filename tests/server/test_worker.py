@@ -24,7 +24,7 @@ def pair(directory: Path = Path("/nowhere")) -> tuple[Worker, socket.socket]:
 
 
 def test_a_process_without_the_variable_is_no_worker() -> None:
-    assert Worker.from_environ({"PATH": "/bin"}) is None
+    assert Worker.from_environment({"PATH": "/bin"}) is None
 
 
 def test_what_the_supervisor_gave_is_taken_once() -> None:
@@ -33,7 +33,7 @@ def test_what_the_supervisor_gave_is_taken_once() -> None:
     listening.bind(("127.0.0.1", 0))
     given = {"index": 2, "serial": 9, "directory": "/d", "sockets": [listening.fileno()], "control": theirs.fileno()}
     environ = {VARIABLE: json.dumps(given)}
-    worker = Worker.from_environ(environ)
+    worker = Worker.from_environment(environ)
     assert worker is not None
     assert environ == {}
     assert (worker.index, worker.serial, worker.directory) == (2, 9, Path("/d"))

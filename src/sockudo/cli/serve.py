@@ -24,7 +24,7 @@ _Addresses: TypeAlias = list[tuple[str, int]]
 
 def run_server(config: Path | None, host: str | None, port: str | None, workers: str | None) -> None:
     """Start the server and exit with its status."""
-    worker = Worker.from_environ(os.environ)
+    worker = Worker.from_environment(os.environ)
     try:
         loaded = load_or_exit(config, host=host, port=port, workers=workers)
     except SystemExit:
@@ -60,6 +60,9 @@ def _run_workers(loaded: Loaded, count: int) -> int:
         count=count,
         balanced=settings.worker_sockets == "balanced",
         grace=settings.shutdown_grace_period,
+        # The same command again, however it was started.
+        command=[sys.executable, *sys.orig_argv[1:]],
+        environment=os.environ,
     )
     return supervise(plan, lambda addresses, processes: _greet(loaded, addresses, processes))
 

@@ -23,9 +23,9 @@ _SPARE_SECONDS: Final = 3.0
 class Crew:
     """Every worker that lives, in whichever place, those on their way out included."""
 
-    def __init__(self, command: Sequence[str], environ: Mapping[str, str], directory: Path) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], directory: Path) -> None:
         self._command = command
-        self._environ = environ
+        self._environment = environment
         self._directory = directory
         self._serial = 0
         self._alive: set[WorkerProcess] = set()
@@ -43,7 +43,7 @@ class Crew:
         """
         worker = WorkerProcess(index, self._serial)
         self._serial += 1
-        worker.start(self._command, self._environ, self._directory, sockets)
+        worker.start(self._command, self._environment, self._directory, sockets)
         self._alive.add(worker)
         return worker
 

@@ -55,9 +55,9 @@ class Worker:
     control: socket.socket
 
     @classmethod
-    def from_environ(cls, environ: MutableMapping[str, str]) -> Worker | None:
+    def from_environment(cls, variables: MutableMapping[str, str]) -> Worker | None:
         """Return what the supervisor gave, or None in a process that is no worker. It is given once."""
-        text = environ.pop(VARIABLE, None)
+        text = variables.pop(VARIABLE, None)
         if text is None:
             return None
         given = json.loads(text)

@@ -36,7 +36,7 @@ class WorkerProcess:
         self._line: socket.socket
         self._rest = b""
 
-    def start(self, command: Sequence[str], environ: Mapping[str, str], directory: Path, sockets: Sockets) -> None:
+    def start(self, command: Sequence[str], environment: Mapping[str, str], directory: Path, sockets: Sockets) -> None:
         """Start the process.
 
         Raises:
@@ -56,7 +56,7 @@ class WorkerProcess:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                env={**environ, VARIABLE: json.dumps(given)},
+                env={**environment, VARIABLE: json.dumps(given)},
                 pass_fds=(*numbers, theirs.fileno()),
                 # What a terminal sends to the foreground is for the supervisor, who tells the workers.
                 process_group=0,

@@ -8,13 +8,11 @@ what the supervisor itself was started with (the address, how many workers) stay
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import signal
-import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -37,6 +35,7 @@ class Plan:
         count: how many workers.
         balanced: whether each has a listening socket of its own, where the system can balance them; else they share.
         grace: how long a worker may take to leave (seconds).
+        command: what starts a worker, with `environment` and one more variable.
     """
 
     host: str
@@ -44,6 +43,8 @@ class Plan:
     count: int
     balanced: bool
     grace: float
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(repr=False)
 
 
 def supervise(plan: Plan, on_start: OnStart) -> int:
@@ -59,7 +60,7 @@ def supervise(plan: Plan, on_start: OnStart) -> int:
     balanced = plan.balanced and CAN_BALANCE
     listeners = open_listeners(plan.host, plan.port, plan.count, balanced=balanced)
     directory = Path(tempfile.mkdtemp(prefix="sockudo-"))
-    crew = Crew([sys.executable, *sys.orig_argv[1:]], os.environ, directory)
+    crew = Crew(plan.command, plan.environment, directory)
     try:
         return asyncio.run(Supervisor(listeners, crew, grace=plan.grace, balanced=balanced).run(on_start))
     finally:
