@@ -1,4 +1,4 @@
-"""Set up what the tests need besides Python packages: npm packages and a browser.
+"""Set up what the tests need besides Python packages: npm packages, a browser, Redis.
 
 `make test` runs this before the tests. It may be run again at any time: what is there already is left alone.
 
@@ -62,6 +62,11 @@ def install_node_packages() -> None:
     _run([npm, "ci", "--loglevel=error"], folder=NODE_FOLDER)
 
 
+def has_redis() -> bool:
+    """Tell whether every program of Redis is installed that tests start."""
+    return all(shutil.which(name) for name in ("redis-server", "redis-sentinel", "redis-cli"))
+
+
 def install_browser() -> None:
     """Install Chromium through apt-get.
 
@@ -70,15 +75,34 @@ def install_browser() -> None:
     """
     if find_browser() is not None:
         return
-    apt = shutil.which("apt-get")
-    if apt is None or os.geteuid() != 0:
-        raise SetupError("Chromium is missing: install it (`apt-get install chromium`) to run the browser tests")
-    _say("installing chromium with apt-get")
-    environ = {"DEBIAN_FRONTEND": "noninteractive"}
-    _run([apt, "update", "--quiet"], environ=environ)
-    _run([apt, "install", "--quiet", "--yes", "--no-install-recommends", "chromium"], environ=environ)
+    _install("Chromium", "the browser tests", "chromium")
     if find_browser() is None:
         raise SetupError("apt-get installed a chromium package, but there is no chromium command")
+
+
+def install_redis() -> None:
+    """Install Redis through apt-get.
+
+    Raises:
+        SetupError: as for the browser.
+    """
+    if has_redis():
+        return
+    _install("Redis", "the tests of clusters", "redis-server", "redis-sentinel", "redis-tools")
+    if not has_redis():
+        raise SetupError("apt-get installed the packages of Redis, but not all of its commands are there")
+
+
+def _install(what: str, needed_by: str, *packages: str) -> None:
+    apt = shutil.which("apt-get")
+    names = " ".join(packages)
+    if apt is None or os.geteuid() != 0:
+        raise SetupError(f"{what} is missing: install it (`apt-get install {names}`) to run {needed_by}")
+    _say(f"installing {names} with apt-get")
+    # The packages of servers start one, unless they are told not to.
+    environ = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    _run([apt, "update", "--quiet"], environ=environ)
+    _run([apt, "install", "--quiet", "--yes", "--no-install-recommends", *packages], environ=environ)
 
 
 def _run(command: Sequence[str], folder: Path | None = None, environ: Mapping[str, str] | None = None) -> str:
@@ -109,7 +133,7 @@ def _say(text: str) -> None:
 def main() -> int:
     """Install everything and return the exit status."""
     complete = True
-    for install in (install_node_packages, install_browser):
+    for install in (install_node_packages, install_browser, install_redis):
         try:
             install()
         except SetupError as problem:

@@ -56,6 +56,7 @@ def configure(
     structlog.configure(
         processors=processors + _renderers(output_format, colors=colors and sys.stdout.isatty()),
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        # Unlike print, it writes a line at once and whole, so that lines of several workers do not mix.
         logger_factory=structlog.WriteLoggerFactory(sys.stdout),
     )
     _take_over_other_libraries(threshold)

@@ -47,7 +47,6 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.adapter_options": Elsewhere("tests/config/test_adapter.py", _SETTINGS),
     "sockudo.registry": Elsewhere("tests/config/test_adapter.py", _SETTINGS),
     "sockudo.cli.nodes": Elsewhere("tests/cluster/test_roll_call.py", _COMMANDS),
-    "sockudo.cluster.base": Elsewhere("tests/contracts/adapter.py", _INTERFACE),
     "sockudo.cluster.handler": Elsewhere("tests/scenarios", _INTERFACE),
     "sockudo.cluster.peers": Elsewhere("tests/scenarios", _INTERFACE),
     "sockudo.cluster.cluster": Elsewhere("tests/scenarios", _NODES),
@@ -61,8 +60,6 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.cluster.topics": Elsewhere("tests/scenarios", _NODES),
     "sockudo.node.remote_events": Elsewhere("tests/scenarios", _NODES),
     "sockudo.node.view": Elsewhere("tests/scenarios", _NODES),
-    "sockudo.cluster.ipc_peers": Elsewhere("tests/cluster/test_ipc.py", _DRIVER),
-    "sockudo.cluster.ipc_topics": Elsewhere("tests/cluster/test_ipc.py", _DRIVER),
     "sockudo.cluster.backoff": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
     "sockudo.cluster.link": Elsewhere("tests/cluster/test_nats_faults.py", _DRIVER),
     "sockudo.cluster.nats_connection": Elsewhere("tests/cluster/test_nats_faults.py", _DRIVER),
@@ -87,9 +84,6 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.server.places": Elsewhere("tests/server/test_workers.py", _WORKERS),
     "sockudo.server.worker_process": Elsewhere("tests/server/test_workers.py", _WORKERS),
     "sockudo.server.service": Elsewhere("tests/support/http_socket.py", "an interface; what tests HTTP implements it"),
-    "sockudo.server.crew": Elsewhere("tests/server/test_supervisor.py", _SUPERVISOR),
-    "sockudo.server.places": Elsewhere("tests/server/test_supervisor.py", _SUPERVISOR),
-    "sockudo.server.worker_process": Elsewhere("tests/server/test_supervisor.py", _SUPERVISOR),
     "sockudo.ratelimit.base": Elsewhere("tests/contracts/rate_limiter.py", _INTERFACE),
 }
 

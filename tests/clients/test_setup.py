@@ -26,4 +26,5 @@ def test_what_is_missing_is_named(environ: dict[str, str], status: int, tmp_path
     assert done.returncode == status, done.stderr
     assert "node and npm are missing: install Node.js" in done.stderr
     assert "Chromium is missing: install it" in done.stderr
+    assert "Redis is missing: install it" in done.stderr
     assert "incomplete" in done.stderr

@@ -33,6 +33,7 @@ from sockudo.pusher.channels import SERVER_TO_USER
 _log = get_logger("sockudo.cluster")
 
 _SYNC_TIMEOUT: Final = 5.0
+_SETTLE_TIMEOUT: Final = 0.5
 # A snapshot that has not come by then is asked for again.
 _ASK_AGAIN: Final = 2.0
 _TICK: Final = 0.5
@@ -126,6 +127,18 @@ class Cluster:
             self._journal.flush()
             self._say(EVERYONE, envelope.GOODBYE, b"")
         await self._adapter.aclose()
+
+    async def settle(self) -> None:
+        """Wait until what the others have published by now has arrived here: each answers behind it."""
+        if self.is_alone or not self.is_healthy:
+            return
+        asked_at = self._clock.monotonic()
+        self._say(EVERYONE, envelope.ROLL_CALL, b"")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE_TIMEOUT):
+                while any(peer.answered_at < asked_at for peer in self.nodes.peers()):
+                    self._news.clear()
+                    await self._news.wait()
 
     async def _synced(self) -> None:
         """Wait until everything is known that the nodes alive have."""
@@ -266,6 +279,8 @@ class Cluster:
         if heartbeat is None:
             return
         peer.heartbeat = heartbeat
+        peer.answered_at = self._clock.monotonic()
+        self._news.set()
         peer.take_number(heartbeat.number)
         if heartbeat.hello:
             self._send_heartbeat(hello=False)

@@ -24,6 +24,9 @@ class NoPeers:
     async def aclose(self) -> None:
         """Do nothing."""
 
+    async def settle(self) -> None:
+        """Do nothing."""
+
     def join(self, app_id: str, name: str) -> asyncio.Future[None] | None:
         """Return None: every event arrives here."""
 

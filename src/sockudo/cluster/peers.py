@@ -35,6 +35,9 @@ class Peers(Protocol):
     async def aclose(self) -> None:
         """Say goodbye and leave; safe to call again."""
 
+    async def settle(self) -> None:
+        """Wait, not for long, until what the others have published by now has arrived here."""
+
     def join(self, app_id: str, name: str) -> asyncio.Future[None] | None:
         """See to it that events of a channel arrive here: None where they do, else a future for when they will."""
 

@@ -63,6 +63,8 @@ class Server:
         self._front.drain(idle.set)
         try:
             async with asyncio.timeout(grace):
+                # What other nodes had taken before this one began to leave still reaches its clients.
+                await self._node.peers.settle()
                 await self._send_away(grace * _SPREAD)
                 while self._front.open_count:
                     idle.clear()
