@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, Final
 
 from sockudo.apps.app import App
 from sockudo.apps.memory import MemoryAppManager
 from sockudo.cache.memory import MemoryCache
 from sockudo.cluster.local import NoPeers
+from sockudo.cluster.peers import Peers
 from sockudo.hub.connection import Connection
 from sockudo.hub.hub import Hub
 from sockudo.hub.outbox import Flusher
@@ -66,21 +68,30 @@ class Client:
         self.connection.last_activity = self._world.node.keepalive.now
         self._world.session.receive(self.connection, payload)
 
-    def send(self, event: str, data: object = None, channel: str | None = None) -> list[Frame]:
-        """Send one event and return what comes back."""
+    def say(self, event: str, data: object = None, channel: str | None = None) -> None:
+        """Send one event; what comes back is left to be taken."""
         frame = {"event": event, "data": data} | ({} if channel is None else {"channel": channel})
         self.send_bytes(json.dumps(frame).encode())
+
+    def send(self, event: str, data: object = None, channel: str | None = None) -> list[Frame]:
+        """Send one event and return what comes back."""
+        self.say(event, data, channel)
         return self.take()
 
     def subscribe(self, channel: str, user_id: object = None, user_info: object = None, **data: Any) -> list[Frame]:
         """Subscribe with a valid signature, where one is needed, and return what comes back."""
+        self.ask_for(channel, user_id, user_info, **data)
+        return self.take()
+
+    def ask_for(self, channel: str, user_id: object = None, user_info: object = None, **data: Any) -> None:
+        """Subscribe; what comes back is left to be taken."""
         if user_id is not None:
             info = {} if user_info is None else {"user_info": user_info}
             data["channel_data"] = json.dumps({"user_id": user_id} | info)
         if channel.startswith(("private-", "presence-")) and "auth" not in data:
             text = ":".join([self.socket_id, channel, *filter(None, [data.get("channel_data")])])
             data["auth"] = f"{KEY}:{sign(text, SECRET)}"
-        return self.send("pusher:subscribe", {"channel": channel} | data)
+        self.say("pusher:subscribe", {"channel": channel} | data)
 
     def unsubscribe(self, channel: str) -> list[Frame]:
         """Leave a channel and return what comes back."""
@@ -88,9 +99,14 @@ class Client:
 
     def sign_in(self, user_id: str, **user: Any) -> list[Frame]:
         """Sign in with a valid signature and return what comes back."""
+        self.ask_to_be(user_id, **user)
+        return self.take()
+
+    def ask_to_be(self, user_id: str, **user: Any) -> None:
+        """Sign in; what comes back is left to be taken."""
         user_data = json.dumps({"id": user_id} | user)
         auth = f"{KEY}:{sign(f'{self.socket_id}::user::{user_data}', SECRET)}"
-        return self.send("pusher:signin", {"auth": auth, "user_data": user_data})
+        self.say("pusher:signin", {"auth": auth, "user_data": user_data})
 
     def leave(self) -> None:
         """Go without a word."""
@@ -100,15 +116,22 @@ class Client:
 class World:
     """The parts of a node, put together as the server does it."""
 
-    def __init__(self, *apps: App, limits: NodeLimits | None = None, memory_threshold: float = 0.9) -> None:
-        self.clock = FakeClock()
+    def __init__(
+        self,
+        *apps: App,
+        limits: NodeLimits | None = None,
+        memory_threshold: float = 0.9,
+        clock: FakeClock | None = None,
+        make_peers: Callable[[Hub, FakeClock], Peers] = lambda hub, clock: NoPeers(),
+    ) -> None:
+        self.clock = clock or FakeClock()
         self.apps = MemoryAppManager(apps or [make_app()])
         self.app = next(iter(self.apps.all()))
         self.hub = Hub(Flusher(self.clock.call_soon))
         self.memory = Memory(total=100, used=10)
         self.gauge = MemoryGauge(memory_threshold, self.clock, lambda: self.memory)
         limits = limits or NodeLimits()
-        self.peers = NoPeers()
+        self.peers = make_peers(self.hub, self.clock)
         self.node = Node(self.hub, self.apps, self.peers, limits, self.clock, self.gauge)
         self.cache = MemoryCache(100, self.clock)
         self.cached_events = CachedEvents(self.cache, limits.cache_ttl)

@@ -11,7 +11,7 @@ import contextlib
 import os
 import socket
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
@@ -24,7 +24,16 @@ from sockudo.cluster.interest import Interest
 from sockudo.cluster.journal import Journal
 from sockudo.cluster.nodes import Nodes, Peer
 from sockudo.cluster.replica import Change, Replica
-from sockudo.cluster.state import Delta, Heartbeat, SnapshotPart, Terminate, encode
+from sockudo.cluster.state import (
+    CachedEvent,
+    Delta,
+    Goodbye,
+    Heartbeat,
+    SnapshotPart,
+    Sync,
+    Terminate,
+    encode,
+)
 from sockudo.cluster.topics import EVERYONE, channel_topic, node_topic
 from sockudo.hub.hub import Hub
 from sockudo.log import get_logger
@@ -37,8 +46,6 @@ _SETTLE_TIMEOUT: Final = 0.5
 # A snapshot that has not come by then is asked for again.
 _ASK_AGAIN: Final = 2.0
 _TICK: Final = 0.5
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,7 @@ class Cluster:
             self._timer.cancel()
             self._timer = None
             self._journal.flush()
-            self._say(EVERYONE, envelope.GOODBYE, b"")
+            self._say(EVERYONE, envelope.GOODBYE, encode(Goodbye()))
         await self._adapter.aclose()
 
     async def settle(self) -> None:
@@ -175,8 +182,7 @@ class Cluster:
         if self.is_alone:
             return
         self.counters.events_sent += 1
-        place = msgspec.msgpack.encode((app_id, name, except_id, frame))
-        self._say(EVERYONE, envelope.CACHED_EVENT, place)
+        self._say(EVERYONE, envelope.CACHED_EVENT, encode(CachedEvent(app_id, name, except_id, frame)))
 
     def terminate(self, app_id: str, user_id: str) -> None:
         """End the connections that a user has on other nodes."""
@@ -207,7 +213,7 @@ class Cluster:
     def received(self, topic: str, data: bytes) -> None:
         """Take one message of the bus."""
         # hot path
-        if len(data) <= envelope.HEADER_BYTES - 1:
+        if len(data) <= envelope.HEADER_BYTES:
             self.counters.misunderstood += 1
             return
         if data[1 : envelope.HEADER_BYTES] == self._own_id:
@@ -235,14 +241,21 @@ class Cluster:
 
     def _take_own(self, data: bytes) -> None:
         if data[0] == envelope.HEARTBEAT:
-            heartbeat = self._decode(data, Heartbeat)
-            if heartbeat is not None:
+            heartbeat = envelope.parse(data)
+            if isinstance(heartbeat, Heartbeat):
                 self._lag = max(0.0, self._clock.now() - heartbeat.sent_at)
 
     def _take_control(self, data: bytes) -> None:
-        kind, node_id = data[0], envelope.sender(data)
-        if kind == envelope.GOODBYE:
-            self._forget(node_id, "left")
+        node_id, message = envelope.sender(data), envelope.parse(data)
+        if message is None:
+            # No sign of life: garbage must not pass for a node.
+            self.counters.misunderstood += 1
+            return
+        if self.nodes.has_left(node_id):
+            return
+        if isinstance(message, Goodbye):
+            if self.nodes.leave(node_id):
+                self._forgotten(node_id, "left")
             return
         if kind == envelope.ROLL_CALL:
             # Who asks is no node.
@@ -252,32 +265,30 @@ class Cluster:
         if is_new:
             self.is_alone = False
             _log.info("node joined", node=node_id, nodes=len(self.nodes) + 1)
-        if kind == envelope.HEARTBEAT:
-            self._take_heartbeat(peer, data)
-        elif kind == envelope.DELTA:
-            delta = self._decode(data, Delta)
-            if delta is not None and peer.take_delta(delta):
-                self.counters.deltas_received += 1
-                self._changed(self.replica.apply(node_id, delta.apps))
-        elif kind == envelope.SNAPSHOT:
-            self._take_snapshot(peer, data)
-        elif kind == envelope.SYNC:
-            self._send_snapshot(node_id)
-        elif kind == envelope.CACHED_EVENT:
-            self._take_cached(data)
-        elif kind == envelope.TERMINATE:
-            request = self._decode(data, Terminate)
-            if request is not None and self._handler is not None:
-                self._handler.terminate(request.app_id, request.user_id)
-        else:
-            self.counters.misunderstood += 1
+        self._take(peer, message)
         if not peer.is_synced:
             self._ask_for_snapshot(peer)
 
-    def _take_heartbeat(self, peer: Peer, data: bytes) -> None:
-        heartbeat = self._decode(data, Heartbeat)
-        if heartbeat is None:
-            return
+    def _take(self, peer: Peer, message: msgspec.Struct) -> None:
+        match message:
+            case Heartbeat():
+                self._take_heartbeat(peer, message)
+            case Delta():
+                if peer.take_delta(message):
+                    self.counters.deltas_received += 1
+                    self._changed(self.replica.apply(peer.node_id, message.apps))
+            case SnapshotPart():
+                self._take_snapshot(peer, message)
+            case Sync():
+                self._send_snapshot(peer.node_id)
+            case CachedEvent(app_id, name, except_id, frame) if self._handler is not None:
+                self.counters.events_received += 1
+                self._handler.keep(app_id, name, frame)
+                self._handler.deliver(app_id, name, frame, except_id)
+            case Terminate(app_id, user_id) if self._handler is not None:
+                self._handler.terminate(app_id, user_id)
+
+    def _take_heartbeat(self, peer: Peer, heartbeat: Heartbeat) -> None:
         peer.heartbeat = heartbeat
         peer.answered_at = self._clock.monotonic()
         self._news.set()
@@ -285,9 +296,8 @@ class Cluster:
         if heartbeat.hello:
             self._send_heartbeat(hello=False)
 
-    def _take_snapshot(self, peer: Peer, data: bytes) -> None:
-        part = self._decode(data, SnapshotPart)
-        apps = None if part is None else peer.take_part(part)
+    def _take_snapshot(self, peer: Peer, part: SnapshotPart) -> None:
+        apps = peer.take_part(part)
         if apps is None:
             return
         self.counters.snapshots_received += 1
@@ -296,26 +306,6 @@ class Cluster:
         for delta in peer.next_deltas():
             changes += self.replica.apply(peer.node_id, delta.apps)
         self._changed(changes)
-
-    def _take_cached(self, data: bytes) -> None:
-        try:
-            app_id, name, except_id, frame = msgspec.msgpack.decode(
-                data[envelope.HEADER_BYTES :], type=tuple[str, str, str | None, bytes]
-            )
-        except msgspec.MsgspecError:
-            self.counters.misunderstood += 1
-            return
-        self.counters.events_received += 1
-        if self._handler is not None:
-            self._handler.keep(app_id, name, frame)
-            self._handler.deliver(app_id, name, frame, except_id)
-
-    def _decode(self, data: bytes, kind: type[_T]) -> _T | None:
-        try:
-            return msgspec.msgpack.decode(data[envelope.HEADER_BYTES :], type=kind)
-        except msgspec.MsgspecError:
-            self.counters.misunderstood += 1
-            return None
 
     # Keeping up
 
@@ -326,17 +316,16 @@ class Cluster:
         self._ticked_at = now
         if stalled > _TICK:
             # This process was stopped: the others were not silent, nobody listened.
-            self.nodes.excuse(stalled)
+            self.nodes.excuse(stalled, now)
         if now >= self._next_heartbeat:
             self._send_heartbeat(hello=False)
         for node_id in self.nodes.silent(now):
-            self._forget(node_id, "silent")
+            if self.nodes.forget(node_id):
+                self._forgotten(node_id, "silent")
         self._ask_for_snapshots()
 
-    def _forget(self, node_id: str, why: str) -> None:
-        """Take a node for gone: everything it had leaves by the same path as if it had said so."""
-        if not self.nodes.forget(node_id):
-            return
+    def _forgotten(self, node_id: str, why: str) -> None:
+        """Note that a node is gone: everything it had leaves by the same path as if it had said so."""
         self.is_alone = not len(self.nodes)
         self._news.set()
         self.counters.nodes_purged += 1
@@ -356,7 +345,7 @@ class Cluster:
         now = self._clock.monotonic()
         if at_once or now - peer.asked_at >= _ASK_AGAIN:
             peer.asked_at = now
-            self._say(node_topic(peer.node_id), envelope.SYNC, b"")
+            self._say(node_topic(peer.node_id), envelope.SYNC, encode(Sync()))
 
     def _send_snapshot(self, node_id: str) -> None:
         self.counters.snapshots_sent += 1

@@ -9,7 +9,12 @@ as its receivers write it to their sockets. Of everything else it is MessagePack
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Final
+
+import msgspec
+
+from sockudo.cluster.state import CachedEvent, Delta, Goodbye, Heartbeat, SnapshotPart, Sync, Terminate
 
 EVENT: Final = 1
 CACHED_EVENT: Final = 2
@@ -20,6 +25,16 @@ SYNC: Final = 6
 GOODBYE: Final = 7
 TERMINATE: Final = 8
 ROLL_CALL: Final = 9
+
+_BODIES: Final[Mapping[int, type[msgspec.Struct]]] = {
+    CACHED_EVENT: CachedEvent,
+    HEARTBEAT: Heartbeat,
+    DELTA: Delta,
+    SNAPSHOT: SnapshotPart,
+    SYNC: Sync,
+    GOODBYE: Goodbye,
+    TERMINATE: Terminate,
+}
 
 ID_BYTES: Final = 8
 HEADER_BYTES: Final = 1 + ID_BYTES
@@ -57,3 +72,15 @@ def parse_event(data: bytes) -> tuple[bytes, str | None]:
         return data[start:], None
     end = start + length
     return data[end:], data[start:end].decode("utf-8", "surrogateescape")
+
+
+def parse(data: bytes) -> msgspec.Struct | None:
+    """Return what follows the header of everything but an event; None for what cannot be understood."""
+    kind = _BODIES.get(data[0])
+    if kind is None:
+        return None
+    try:
+        return msgspec.msgpack.decode(data[HEADER_BYTES:], type=kind)
+    except (ValueError, RecursionError):
+        # ValueError: of msgspec, and UnicodeDecodeError. RecursionError: nested too deeply.
+        return None

@@ -13,6 +13,8 @@ from sockudo.cluster.state import AppState, ChannelState, Delta, Heartbeat, Snap
 
 # Deltas that are kept while a snapshot is on its way; with more missing, it is asked for again.
 MAX_BUFFERED: Final = 10_000
+# Nodes that have said goodbye and are remembered for it.
+MAX_LEFT: Final = 1000
 
 
 class Peer:
@@ -59,6 +61,8 @@ class Peer:
 
     def take_part(self, part: SnapshotPart) -> dict[str, AppState] | None:
         """Take a part of a snapshot; return it whole when this was the last one that was missing."""
+        if not 0 <= part.part < part.parts:
+            return None
         if any(other.number != part.number or other.parts != part.parts for other in self._parts.values()):
             self._parts.clear()
         self._parts[part.part] = part
@@ -90,6 +94,8 @@ class Nodes:
         self._own_id = own_id
         self._timeout = timeout
         self._peers: dict[str, Peer] = {}
+        # Oldest first.
+        self._left: dict[str, None] = {}
 
     def __len__(self) -> int:
         return len(self._peers)
@@ -112,17 +118,33 @@ class Nodes:
         return self._peers.get(node_id)
 
     def forget(self, node_id: str) -> bool:
-        """Forget a node that has left; tell whether it was known."""
+        """Forget a node, until it is heard again; tell whether it was known."""
         return self._peers.pop(node_id, None) is not None
+
+    def leave(self, node_id: str) -> bool:
+        """Forget a node that has said goodbye; tell whether it was known.
+
+        No node comes back under its old id. What it said on another topic before may arrive only now, though, and must
+        not bring it back to life.
+        """
+        self._left[node_id] = None
+        if len(self._left) > MAX_LEFT:
+            del self._left[next(iter(self._left))]
+        return self.forget(node_id)
+
+    def has_left(self, node_id: str) -> bool:
+        """Tell whether a node has said goodbye."""
+        return node_id in self._left
 
     def silent(self, now: float) -> list[str]:
         """Return the nodes not heard of for longer than the timeout."""
         return [peer.node_id for peer in self._peers.values() if now - peer.heard_at > self._timeout]
 
-    def excuse(self, seconds: float) -> None:
+    def excuse(self, seconds: float, now: float) -> None:
         """Take back seconds of silence during which this node itself was not running."""
         for peer in self._peers.values():
-            peer.heard_at += seconds
+            # A node that was heard since then has no silence to take back.
+            peer.heard_at = min(peer.heard_at + seconds, now)
 
     def owner(self, app_id: str, name: str) -> str:
         """Return the live node that speaks for a channel: rendezvous hashing, the same on every node.

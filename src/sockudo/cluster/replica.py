@@ -79,6 +79,11 @@ class RemoteChannel:
         self.entries[user_id] = roster_entry(user_id, user_info)
         return True
 
+    def has_other_info(self, node_id: str, user_id: str, user_info: bytes) -> bool:
+        """Tell whether a member is on this node only, and what is known of it is something else."""
+        nodes = self.members.get(user_id)
+        return nodes is not None and len(nodes) == 1 and nodes.get(node_id, user_info) != user_info
+
     def remove(self, node_id: str, user_id: str) -> bool:
         """Forget a member on a node; tell whether it is on no other node."""
         nodes = self.members.get(user_id)
@@ -184,11 +189,13 @@ class Replica:
         channel = app.channels.get(name)
         if channel is None:
             channel = app.channels[name] = RemoteChannel()
-        changes = [
-            Change(Kind.MEMBER_ADDED, app_id, name, user_id, user_info)
-            for user_id, user_info in state.joined.items()
-            if channel.add(node_id, user_id, user_info)
-        ]
+        changes: list[Change] = []
+        for user_id, user_info in state.joined.items():
+            # Gone and come again with other info between two deltas.
+            if channel.has_other_info(node_id, user_id, user_info) and channel.remove(node_id, user_id):
+                changes.append(Change(Kind.MEMBER_REMOVED, app_id, name, user_id))
+            if channel.add(node_id, user_id, user_info):
+                changes.append(Change(Kind.MEMBER_ADDED, app_id, name, user_id, user_info))
         changes += [
             Change(Kind.MEMBER_REMOVED, app_id, name, user_id)
             for user_id in state.left

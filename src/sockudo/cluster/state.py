@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -83,6 +83,23 @@ class Terminate(msgspec.Struct, array_like=True, gc=False):
 
     app_id: str
     user_id: str
+
+
+class CachedEvent(msgspec.Struct, array_like=True, gc=False):
+    """An event of a cache channel, for every node to keep."""
+
+    app_id: str
+    name: str
+    except_id: str | None
+    frame: Annotated[bytes, msgspec.Meta(min_length=2)]  # no frame of a WebSocket is shorter
+
+
+class Sync(msgspec.Struct, array_like=True, gc=False):
+    """A request for a snapshot."""
+
+
+class Goodbye(msgspec.Struct, array_like=True, gc=False):
+    """The last message of a node."""
 
 
 def encode(message: msgspec.Struct) -> bytes:
