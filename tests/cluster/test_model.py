@@ -10,8 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.support.cluster import Bus, Member
 from tests.support.clock import FakeClock
+from tests.support.cluster import Bus, Member
 from tests.support.node import APP_ID, Client, data_of, make_app
 
 APP: Final = {
@@ -39,7 +39,7 @@ class Observer:
 
     def read(self) -> None:
         for frame in self.client.wire.take():
-            event, name = frame["event"].rpartition(":")[2], frame.get("channel")
+            event, name = frame["event"].rpartition(":")[2], str(frame.get("channel"))
             if event == "subscription_succeeded" and name in PRESENCE:
                 presence = data_of(frame)["presence"]
                 assert presence["count"] == len(presence["ids"]) == len(presence["hash"])

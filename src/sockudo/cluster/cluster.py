@@ -29,6 +29,7 @@ from sockudo.cluster.state import (
     Delta,
     Goodbye,
     Heartbeat,
+    RollCall,
     SnapshotPart,
     Sync,
     Terminate,
@@ -140,7 +141,7 @@ class Cluster:
         if self.is_alone or not self.is_healthy:
             return
         asked_at = self._clock.monotonic()
-        self._say(EVERYONE, envelope.ROLL_CALL, b"")
+        self._say(EVERYONE, envelope.ROLL_CALL, encode(RollCall()))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SETTLE_TIMEOUT):
                 while any(peer.answered_at < asked_at for peer in self.nodes.peers()):
@@ -257,8 +258,8 @@ class Cluster:
             if self.nodes.leave(node_id):
                 self._forgotten(node_id, "left")
             return
-        if kind == envelope.ROLL_CALL:
-            # Who asks is no node.
+        if isinstance(message, RollCall):
+            # Who asks need be no node.
             self._send_heartbeat(hello=False)
             return
         peer, is_new = self.nodes.heard(node_id, self._clock.monotonic())

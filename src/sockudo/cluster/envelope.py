@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from sockudo.cluster.state import CachedEvent, Delta, Goodbye, Heartbeat, SnapshotPart, Sync, Terminate
+from sockudo.cluster.state import CachedEvent, Delta, Goodbye, Heartbeat, RollCall, SnapshotPart, Sync, Terminate
 
 EVENT: Final = 1
 CACHED_EVENT: Final = 2
@@ -34,6 +34,7 @@ _BODIES: Final[Mapping[int, type[msgspec.Struct]]] = {
     SYNC: Sync,
     GOODBYE: Goodbye,
     TERMINATE: Terminate,
+    ROLL_CALL: RollCall,
 }
 
 ID_BYTES: Final = 8

@@ -8,7 +8,7 @@ import msgspec
 
 from sockudo.cluster import envelope
 from sockudo.cluster.base import Adapter
-from sockudo.cluster.state import Heartbeat
+from sockudo.cluster.state import Heartbeat, RollCall, encode
 from sockudo.cluster.topics import EVERYONE
 
 
@@ -47,7 +47,7 @@ async def roll_call(adapter: Adapter, seconds: float) -> dict[str, Heartbeat]:
         joined = adapter.subscribe(EVERYONE)
         if joined is not None:
             await joined
-        adapter.publish(EVERYONE, envelope.header(envelope.ROLL_CALL, envelope.new_node_id()))
+        adapter.publish(EVERYONE, envelope.header(envelope.ROLL_CALL, envelope.new_node_id()) + encode(RollCall()))
         await asyncio.sleep(seconds)
     finally:
         await adapter.aclose()

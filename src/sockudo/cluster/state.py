@@ -98,6 +98,10 @@ class Sync(msgspec.Struct, array_like=True, gc=False):
     """A request for a snapshot."""
 
 
+class RollCall(msgspec.Struct, array_like=True, gc=False):
+    """A request for a heartbeat, from anybody; who asks need not be a node."""
+
+
 class Goodbye(msgspec.Struct, array_like=True, gc=False):
     """The last message of a node."""
 
