@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from sockudo.cluster.local import NoPeers
+from sockudo.node.remote_events import RemoteEvents
+from tests.support.node import World
+
+
+async def test_a_node_without_peers_is_alone_healthy_and_owns_everything() -> None:
+    world, peers = World(), NoPeers()
+    await peers.start(RemoteEvents(world.node, world.cached_events))
+    assert peers.is_alone
+    assert peers.is_healthy
+    assert peers.is_owner("app", "news")
+    assert peers.join("app", "news") is None
+    await peers.aclose()
+    await peers.aclose()
+
+
+def test_what_a_node_without_peers_is_told_leaves_no_trace() -> None:
+    peers = NoPeers()
+    peers.connections_changed("app")
+    peers.channel_changed("app", "news")
+    peers.member_changed("app", "presence-x", "1", b"{}")
+    peers.user_changed("app", "1", online=True)
+    peers.publish("app", "news", b"frame", None)
+    peers.publish_cached("app", "cache-x", b"frame", None)
+    peers.terminate("app", "1")
+    peers.release("app", "news")
+    assert list(peers.replica.channels("app")) == []
+    assert peers.replica.connection_count("app") == 0

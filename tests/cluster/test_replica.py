@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sockudo.cluster.replica import Change, Kind, Replica
+from sockudo.cluster.state import AppState, ChannelState
+from tests.support.properties import THOROUGH
+
+APP, ROOM = "app", "presence-x"
+
+
+def room(count: int, *joined: str, left: tuple[str, ...] = (), info: bytes = b"{}") -> dict[str, AppState]:
+    return {APP: AppState(count, {ROOM: ChannelState(count, dict.fromkeys(joined, info), list(left))}, [], [])}
+
+
+def users(online: tuple[str, ...] = (), offline: tuple[str, ...] = ()) -> dict[str, AppState]:
+    return {APP: AppState(1, {}, list(online), list(offline))}
+
+
+def test_counts_are_summed_over_the_nodes() -> None:
+    replica = Replica()
+    assert replica.apply("a", room(2)) == [Change(Kind.COUNT, APP, ROOM)]
+    assert replica.apply("b", room(3)) == [Change(Kind.COUNT, APP, ROOM)]
+    assert replica.apply("b", room(3)) == []
+    channel = replica.channel(APP, ROOM)
+    assert channel is not None
+    assert (channel.count, replica.connection_count(APP)) == (5, 5)
+    replica.apply("a", room(0))
+    assert (channel.count, channel.counts) == (3, {"b": 3})
+
+
+def test_a_member_is_news_on_the_first_node_and_on_the_last() -> None:
+    replica = Replica()
+    added = Change(Kind.MEMBER_ADDED, APP, ROOM, "1", b'{"n":1}')
+    assert replica.apply("a", room(1, "1", info=b'{"n":1}'))[0] == added
+    assert replica.apply("b", room(1, "1", info=b'{"n":2}')) == [Change(Kind.COUNT, APP, ROOM)]
+    assert replica.apply("a", room(0, left=("1",))) == [Change(Kind.COUNT, APP, ROOM)]
+    assert replica.has_member(APP, ROOM, "1")
+    assert replica.apply("b", room(0, left=("1",)))[0] == Change(Kind.MEMBER_REMOVED, APP, ROOM, "1")
+    assert not replica.has_member(APP, ROOM, "1")
+
+
+def test_a_member_that_came_again_with_other_info_has_left_and_come() -> None:
+    replica = Replica()
+    replica.apply("a", room(1, "1", info=b'{"n":1}'))
+    assert replica.apply("a", room(1, "1", info=b'{"n":2}')) == [
+        Change(Kind.MEMBER_REMOVED, APP, ROOM, "1"),
+        Change(Kind.MEMBER_ADDED, APP, ROOM, "1", b'{"n":2}'),
+    ]
+    channel = replica.channel(APP, ROOM)
+    assert channel is not None
+    assert channel.entries == {"1": b'\\"1\\":{\\"n\\":2}'}
+    assert replica.apply("a", room(1, "1", info=b'{"n":2}')) == []
+
+
+def test_a_user_is_online_from_the_first_node_to_the_last() -> None:
+    replica = Replica()
+    assert replica.apply("a", users(("1",))) == [Change(Kind.ONLINE, APP, "1")]
+    assert replica.apply("b", users(("1",))) == []
+    assert replica.apply("a", users((), ("1",))) == []
+    assert replica.is_online(APP, "1")
+    assert replica.apply("b", users((), ("1", "unknown"))) == [Change(Kind.OFFLINE, APP, "1")]
+    assert not replica.is_online(APP, "1")
+
+
+def test_leaving_where_one_never_was_is_no_change() -> None:
+    replica = Replica()
+    replica.apply("a", room(1, "1"))
+    assert replica.apply("b", room(0, left=("1", "2"))) == []
+    assert replica.has_member(APP, ROOM, "1")
+
+
+def test_a_snapshot_changes_what_is_different_and_nothing_else() -> None:
+    replica = Replica()
+    replica.apply("a", room(2, "1", "2") | {"gone": AppState(4, {"x": ChannelState(4, {}, [])}, ["9"], [])})
+    replica.apply("b", room(1, "2"))
+    assert (
+        replica.replace("a", room(2, "1", "2") | {"gone": AppState(4, {"x": ChannelState(4, {}, [])}, ["9"], [])}) == []
+    )
+    assert set(replica.replace("a", room(2, "2", "3"))) == {
+        Change(Kind.MEMBER_ADDED, APP, ROOM, "3"),
+        Change(Kind.MEMBER_REMOVED, APP, ROOM, "1"),
+        Change(Kind.COUNT, "gone", "x"),
+        Change(Kind.OFFLINE, "gone", "9"),
+    }
+    assert list(replica.channels("gone")) == []
+
+
+def test_nothing_is_left_of_a_purged_node() -> None:
+    replica = Replica()
+    replica.apply("a", room(2, "1") | {"other": AppState(1, {"x": ChannelState(1, {}, [])}, ["1"], [])})
+    assert {change.kind for change in replica.purge("a")} == {Kind.MEMBER_REMOVED, Kind.COUNT, Kind.OFFLINE}
+    assert replica._apps == {}
+    assert replica.purge("a") == []
+
+
+def test_of_an_unknown_app_there_is_nothing() -> None:
+    replica = Replica()
+    assert replica.channel(APP, ROOM) is None
+    assert list(replica.channels(APP)) == []
+    assert replica.connection_count(APP) == 0
+    assert not replica.is_online(APP, "1")
+    assert not replica.has_member(APP, ROOM, "1")
+
+
+user_ids = st.sets(st.sampled_from("123"))
+states = st.builds(
+    lambda members, online, count: {
+        APP: AppState(count, {ROOM: ChannelState(len(members), dict.fromkeys(members, b"{}"), [])}, list(online), [])
+    },
+    user_ids,
+    user_ids,
+    st.integers(0, 5),
+)
+
+
+@THOROUGH
+@given(st.lists(st.tuples(st.sampled_from("abc"), states | st.just({})), max_size=12))
+def test_the_replica_is_the_sum_of_the_last_snapshots_and_each_change_is_told_once(
+    snapshots: list[tuple[str, dict[str, AppState]]],
+) -> None:
+    replica, last = Replica(), dict[str, dict[str, AppState]]()
+    members, online = set[str](), set[str]()
+    for node, snapshot in snapshots:
+        last[node] = snapshot
+        for change in replica.replace(node, snapshot):
+            if change.kind is Kind.MEMBER_ADDED:
+                assert change.user_id not in members
+                members.add(change.user_id)
+            elif change.kind is Kind.MEMBER_REMOVED:
+                members.remove(change.user_id)
+            elif change.kind is Kind.ONLINE:
+                assert change.name not in online
+                online.add(change.name)
+            elif change.kind is Kind.OFFLINE:
+                online.remove(change.name)
+    parts = [state[APP] for state in last.values() if state]
+    assert members == {user_id for part in parts for user_id in part.channels[ROOM].joined}
+    assert online == {user_id for part in parts for user_id in part.online}
+    assert replica.connection_count(APP) == sum(part.connections for part in parts)
+    channel = replica.channel(APP, ROOM)
+    assert (0 if channel is None else channel.count) == sum(part.channels[ROOM].count for part in parts)
+    for node in "abc":
+        replica.purge(node)
+    assert replica._apps == {}
