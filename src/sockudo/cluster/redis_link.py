@@ -8,6 +8,7 @@ does not take the answers that it has not read yet for silence.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -128,12 +129,10 @@ class RedisLink:
     async def aclose(self) -> None:
         """Send what was published and close, without telling anyone."""
         if not self._lost.done():
-            try:
+            # What a dying server has not taken by then is lost, as it would have been a moment later.
+            with contextlib.suppress(TimeoutError, DriverError):
                 async with asyncio.timeout(_CLOSING):
                     await self._unless_lost(self.publisher.finish())
-            except (TimeoutError, DriverError):
-                # What a dying server has not taken is lost, as it would have been a moment later.
-                self._counts.dropped += 1
         self.drop()
         for connection in self._connections:
             await connection.ended()
