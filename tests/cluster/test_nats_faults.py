@@ -20,10 +20,11 @@ from sockudo.cluster.pieces import LONGEST_MESSAGE
 from sockudo.errors import DriverError
 from tests.contracts.adapter import joined
 from tests.contracts.adapter_faults import AdapterFaultContract, lose, restore
-from tests.support.broker_process import ServerProcess, free_port
+from tests.support.broker_process import ServerProcess
 from tests.support.inbox import RecordingInbox
 from tests.support.nats_keys import make_credentials
 from tests.support.nats_server import NatsServerProcess
+from tests.support.ports import free_port
 
 SECRET = "hidden-S3cret"
 SEED = nkeys.encode_seed(b"s" * 32, nkeys.PREFIX_BYTE_USER).decode()

@@ -15,7 +15,7 @@ from sockudo.cluster.redis_options import RedisClusterOptions, RedisTiming
 from sockudo.errors import DriverError
 from tests.contracts.adapter import joined
 from tests.support.inbox import RecordingInbox
-from tests.support.processes import free_port
+from tests.support.ports import free_port
 from tests.support.redis_cluster import ClusterNode, RedisClusterProcesses
 from tests.support.redis_server import RedisProcess
 

@@ -16,7 +16,8 @@ from sockudo.cluster.redis_options import RedisOptions, RedisTarget, RedisTiming
 from sockudo.errors import DriverError
 from tests.contracts.adapter import joined
 from tests.support.inbox import RecordingInbox
-from tests.support.processes import free_port, wait_until
+from tests.support.ports import free_port
+from tests.support.processes import wait_until
 from tests.support.redis_server import PASSWORD, RedisProcess
 
 IMPATIENT = RedisTiming(connect_timeout=2, probe_interval=0.1, probes=3)

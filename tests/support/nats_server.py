@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from tests.support.broker_process import ServerProcess, find_program, free_port
+from tests.support.broker_process import ServerProcess, find_program
+from tests.support.ports import free_port
 
 
 class NatsServerProcess(ServerProcess):

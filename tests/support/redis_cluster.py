@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from redis.crc import key_slot
 
-from tests.support.processes import free_port, program, wait_until
+from tests.support.ports import free_port
+from tests.support.processes import program, wait_until
 from tests.support.redis_server import RedisProcess, running
 
 SIZE = 6

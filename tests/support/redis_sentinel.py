@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import free_port, wait_until
+from tests.support.ports import free_port
+from tests.support.processes import wait_until
 from tests.support.redis_server import PASSWORD, RedisProcess, running
 
 MASTER_NAME = "bus-master"

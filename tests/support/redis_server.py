@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.processes import ServerProcess, free_port, program, wait_until
+from tests.support.ports import free_port
+from tests.support.processes import ServerProcess, program, wait_until
 
 PACKAGE = "redis-server"
 PASSWORD = "s3cret with ü and @:/"
