@@ -34,6 +34,9 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.cli.loading": Elsewhere("tests/cli/test_commands.py", _COMMANDS),
     "sockudo.cli.main": Elsewhere("tests/cli/test_commands.py", _COMMANDS),
     "sockudo.cli.serve": Elsewhere("tests/cli/test_commands.py", _COMMANDS),
+    "sockudo.cluster.base": Elsewhere("tests/contracts/adapter.py", _INTERFACE),
+    "sockudo.cluster.handler": Elsewhere("tests/node/test_remote_events.py", "an interface with one implementation"),
+    "sockudo.cluster.peers": Elsewhere("tests/cluster", "an interface; each implementation has its tests"),
     "sockudo.config": Elsewhere("tests/config/test_every_setting.py", _SETTINGS),
     "sockudo.hub.changes": Elsewhere("tests/hub/test_hub.py", _VALUES),
     "sockudo.node.limits": Elsewhere("tests/node/test_keepalive.py", _VALUES),
@@ -97,6 +100,11 @@ def test_a_module_without_tests_is_found(tmp_path: Path) -> None:
         },
     )
     elsewhere = {
+        "sockudo.cluster.base": Elsewhere("tests/contracts/adapter.py", _INTERFACE),
+        "sockudo.cluster.handler": Elsewhere(
+            "tests/node/test_remote_events.py", "an interface with one implementation"
+        ),
+        "sockudo.cluster.peers": Elsewhere("tests/cluster", "an interface; each implementation has its tests"),
         "sockudo.config": Elsewhere("tests/config", "all together"),
         "sockudo.hub.values": Elsewhere("tests/hub/test_channel.py", "values"),
         "sockudo.gone": Elsewhere("tests/hub", "was removed"),
