@@ -24,7 +24,6 @@ _BUS: Final = "a part of the bus; tested by several nodes that talk over it"
 _SUPERVISOR: Final = "a part of the supervisor; tested by supervising small programs"
 _COMMANDS: Final = "tested by running the command"
 _DRIVER: Final = "a part of a driver; its contract and its faults are tested with a real server"
-_NODES: Final = "every scenario runs it with three nodes"
 _WORKERS: Final = "tested with real worker processes"
 
 TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
@@ -42,16 +41,13 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.cluster.base": Elsewhere("tests/contracts/adapter.py", _INTERFACE),
     "sockudo.cluster.ipc_peers": Elsewhere("tests/cluster/test_ipc.py", _BUS),
     "sockudo.cluster.ipc_topics": Elsewhere("tests/cluster/test_ipc.py", _BUS),
+    "sockudo.cluster.handler": Elsewhere("tests/node/test_remote_events.py", "an interface with one implementation"),
+    "sockudo.cluster.peers": Elsewhere("tests/cluster", "an interface; each implementation has its tests"),
     "sockudo.config": Elsewhere("tests/config/test_every_setting.py", _SETTINGS),
     "sockudo.hub.changes": Elsewhere("tests/hub/test_hub.py", _VALUES),
     "sockudo.adapter_options": Elsewhere("tests/config/test_adapter.py", _SETTINGS),
     "sockudo.registry": Elsewhere("tests/config/test_adapter.py", _SETTINGS),
     "sockudo.cli.nodes": Elsewhere("tests/cluster/test_roll_call.py", _COMMANDS),
-    "sockudo.cluster.handler": Elsewhere("tests/scenarios", _INTERFACE),
-    "sockudo.cluster.peers": Elsewhere("tests/scenarios", _INTERFACE),
-    "sockudo.cluster.interest": Elsewhere("tests/scenarios", _NODES),
-    "sockudo.node.remote_events": Elsewhere("tests/scenarios", _NODES),
-    "sockudo.node.view": Elsewhere("tests/scenarios", _NODES),
     "sockudo.cluster.backoff": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
     "sockudo.cluster.link": Elsewhere("tests/cluster/test_nats_faults.py", _DRIVER),
     "sockudo.cluster.nats_connection": Elsewhere("tests/cluster/test_nats_faults.py", _DRIVER),

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.node import World, make_app
+from sockudo.cluster.topics import channel_topic
+from tests.support.cluster import Bus, Member
+from tests.support.node import APP_ID, World, make_app
 from tests.support.properties import THOROUGH, json_values, texts
+
+SUCCEEDED = "pusher_internal:subscription_succeeded"
 
 
 def test_a_json_ping_is_answered() -> None:
@@ -102,3 +107,148 @@ def test_no_conversation_raises_and_every_answer_is_a_frame(payloads: list[bytes
         assert frame["event"].startswith(("pusher:", "pusher_internal:"))
     client.leave()
     assert list(world.hub.connections()) == []
+
+
+class Waiting:
+    """A connection on a node whose topics are joined only when a test says so."""
+
+    def __init__(self) -> None:
+        self.member = Member(Bus(), make_app(enable_user_authentication=True))
+        self.member.start()
+        self.client = self.member.connect()
+        self.wire = self.client.wire
+        self.member.adapter.is_slow = True
+
+    async def confirm(self, name: str) -> list[str]:
+        """Confirm the topic of a channel; return the events that come then."""
+        self.member.adapter.confirm(channel_topic(APP_ID, name))
+        await asyncio.sleep(0)
+        return self.client.events()
+
+
+async def test_success_is_told_only_when_events_of_the_channel_arrive_here() -> None:
+    waiting = Waiting()
+    assert waiting.client.subscribe("news") == []
+    assert not waiting.client.connection.subscriptions
+    assert await waiting.confirm("news") == [SUCCEEDED]
+    assert list(waiting.client.connection.subscriptions or {}) == ["news"]
+    assert waiting.client.connection.backlog is None
+
+
+async def test_a_second_subscriber_of_a_channel_that_is_joined_does_not_wait() -> None:
+    waiting = Waiting()
+    waiting.client.subscribe("news")
+    await waiting.confirm("news")
+    second = waiting.member.connect()
+    assert [frame["event"] for frame in second.subscribe("news")] == [SUCCEEDED]
+
+
+async def test_commands_keep_their_order_while_an_earlier_one_waits() -> None:
+    waiting = Waiting()
+    client = waiting.client
+    client.say("pusher:subscribe", {"channel": "news"})
+    client.say("pusher:ping")
+    client.send_bytes(b"{")
+    client.say("pusher:unsubscribe", {"channel": "news"})
+    client.say("pusher:ping")
+    assert client.take() == []
+    assert await waiting.confirm("news") == [SUCCEEDED, "pusher:pong", "pusher:error", "pusher:pong"]
+    assert not client.connection.subscriptions
+
+
+async def test_another_connection_is_not_held_up() -> None:
+    waiting = Waiting()
+    waiting.client.subscribe("news")
+    other = waiting.member.connect()
+    assert [frame["event"] for frame in other.send("pusher:ping")] == ["pusher:pong"]
+
+
+async def test_several_waits_in_a_row_keep_the_order() -> None:
+    waiting = Waiting()
+    client = waiting.client
+    for name in ("a", "b"):
+        client.say("pusher:subscribe", {"channel": name})
+        client.say("pusher:ping")
+    client.ask_to_be("1")
+    client.say("pusher:ping")
+    assert await waiting.confirm("a") == [SUCCEEDED, "pusher:pong"]
+    assert len(client.connection.backlog or ()) == 3
+    client.say("client-x", channel="a")
+    assert await waiting.confirm("b") == [SUCCEEDED, "pusher:pong"]
+    assert await waiting.confirm("#server-to-user-1") == ["pusher:signin_success", "pusher:pong", "pusher:error"]
+    assert client.connection.backlog is None
+
+
+async def test_reading_is_paused_above_a_hundred_and_resumed_when_they_are_carried_out() -> None:
+    waiting = Waiting()
+    client, wire = waiting.client, waiting.wire
+    client.say("pusher:subscribe", {"channel": "news"})
+    for _ in range(99):
+        client.say("pusher:ping")
+    assert not wire.is_paused
+    for _ in range(51):
+        client.say("pusher:ping")
+    assert wire.is_paused
+    assert await waiting.confirm("news") == [SUCCEEDED] + ["pusher:pong"] * 150
+    assert not wire.is_paused
+
+
+async def test_reading_stays_paused_until_fewer_than_a_hundred_wait() -> None:
+    waiting = Waiting()
+    client, wire = waiting.client, waiting.wire
+    client.say("pusher:subscribe", {"channel": "a"})
+    client.say("pusher:subscribe", {"channel": "b"})
+    for _ in range(60):
+        client.say("pusher:ping")
+    client.say("pusher:subscribe", {"channel": "c"})
+    for _ in range(60):
+        client.say("pusher:ping")
+    assert wire.is_paused
+    assert await waiting.confirm("a") == [SUCCEEDED]
+    assert wire.is_paused
+    await waiting.confirm("b")
+    assert not wire.is_paused
+    for _ in range(40):
+        client.say("pusher:ping")
+    assert wire.is_paused
+    assert await waiting.confirm("c") == [SUCCEEDED] + ["pusher:pong"] * 100
+    assert not wire.is_paused
+
+
+async def test_nothing_is_carried_out_for_a_connection_that_ended_while_it_waited() -> None:
+    waiting = Waiting()
+    client = waiting.client
+    client.ask_for("presence-x", "1")
+    for _ in range(100):
+        client.say("pusher:ping")
+    client.leave()
+    assert await waiting.confirm("presence-x") == []
+    assert waiting.member.hub.channel(APP_ID, "presence-x") is None
+    assert client.connection.backlog is None
+    waiting.member.clock.advance(5)
+    assert not waiting.member.adapter.topics & {channel_topic(APP_ID, "presence-x")}
+
+
+async def test_what_ends_the_connection_ends_what_waits_behind_it() -> None:
+    waiting = Waiting()
+    client = waiting.client
+    client.say("pusher:subscribe", {"channel": "news"})
+    client.say("pusher:signin", {"auth": "app-key:wrong", "user_data": '{"id":"1"}'})
+    client.say("pusher:subscribe", {"channel": "other"})
+    assert await waiting.confirm("news") == [SUCCEEDED, "pusher:error"]
+    assert not client.connection.is_open
+    assert waiting.member.hub.connection_count(APP_ID) == 0
+    assert channel_topic(APP_ID, "other") not in waiting.member.adapter.topics
+
+
+async def test_what_is_not_allowed_any_more_when_the_wait_is_over_is_refused() -> None:
+    member = Member(Bus(), make_app(max_presence_members=1))
+    member.start()
+    member.adapter.is_slow = True
+    first, second = member.connect(), member.connect()
+    first.subscribe("presence-x", "1")
+    second.subscribe("presence-x", "2")
+    member.adapter.confirm(channel_topic(APP_ID, "presence-x"))
+    await asyncio.sleep(0)
+    assert first.events() == [SUCCEEDED]
+    assert second.events() == ["pusher:subscription_error", "pusher:error"]

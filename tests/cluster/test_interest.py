@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import asyncio
+
+from sockudo.cluster.interest import LINGER, Interest, Place
+from sockudo.cluster.topics import channel_topic
+from tests.support.clock import FakeClock
+from tests.support.cluster import Bus
+
+NEWS = channel_topic("app", "news")
+
+
+class Topics:
+    """Topics of a node on whose channels the tests say who is."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.adapter = Bus().adapter()
+        self.needed: set[str] = set()
+        self.interest = Interest(self.adapter, self.clock, lambda _, name: name in self.needed)
+
+    def use(self, name: str) -> None:
+        """Join a channel that then has a subscriber."""
+        assert self.interest.join("app", name) is None
+        self.needed.add(name)
+
+    def leave(self, name: str) -> None:
+        """Let the last subscriber of a channel go."""
+        self.needed.discard(name)
+        self.interest.release("app", name)
+
+
+def test_a_topic_is_joined_once_and_leads_to_its_channel() -> None:
+    topics = Topics()
+    topics.use("news")
+    assert topics.interest.join("app", "news") is None
+    assert topics.adapter.log == [f"+{NEWS}"]
+    assert topics.interest.place(NEWS) == Place("app", "news")
+    assert topics.interest.place("c:app/other") is None
+    assert len(topics.interest) == 1
+
+
+def test_a_topic_that_is_needed_is_kept() -> None:
+    topics = Topics()
+    topics.use("news")
+    topics.clock.advance(100)
+    assert topics.adapter.log == [f"+{NEWS}"]
+    assert topics.clock.timers == 0
+
+
+def test_a_topic_is_left_a_while_after_its_last_subscriber() -> None:
+    topics = Topics()
+    topics.use("news")
+    topics.clock.advance(100)
+    topics.leave("news")
+    topics.clock.advance(LINGER * 0.9)
+    assert topics.interest.place(NEWS) is not None
+    topics.clock.advance(LINGER * 0.2)
+    assert topics.adapter.log == [f"+{NEWS}", f"-{NEWS}"]
+    assert topics.interest.place(NEWS) is None
+    assert topics.clock.timers == 0
+
+
+def test_who_comes_back_in_time_does_not_flap_the_topic() -> None:
+    topics = Topics()
+    topics.use("news")
+    for _ in range(10):
+        topics.leave("news")
+        topics.clock.advance(LINGER * 0.5)
+        topics.use("news")
+        topics.clock.advance(LINGER * 3)
+    assert topics.adapter.log == [f"+{NEWS}"]
+
+
+def test_the_last_of_several_departures_counts() -> None:
+    topics = Topics()
+    topics.use("news")
+    topics.leave("news")
+    topics.clock.advance(LINGER * 0.8)
+    topics.use("news")
+    topics.leave("news")
+    topics.clock.advance(LINGER * 0.8)
+    assert topics.adapter.log == [f"+{NEWS}"]
+    topics.clock.advance(LINGER * 0.3)
+    assert topics.adapter.log == [f"+{NEWS}", f"-{NEWS}"]
+
+
+def test_a_topic_that_was_left_can_be_joined_again() -> None:
+    topics = Topics()
+    topics.use("news")
+    topics.leave("news")
+    topics.clock.advance(5)
+    topics.use("news")
+    topics.clock.advance(5)
+    assert topics.adapter.log == [f"+{NEWS}", f"-{NEWS}", f"+{NEWS}"]
+
+
+def test_a_topic_that_came_to_nothing_is_left_again() -> None:
+    topics = Topics()
+    topics.interest.join("app", "news")
+    topics.clock.advance(LINGER)
+    assert topics.adapter.log == [f"+{NEWS}", f"-{NEWS}"]
+
+
+def test_topics_are_left_each_in_its_own_time() -> None:
+    topics = Topics()
+    for name in "abc":
+        topics.use(name)
+        topics.clock.advance(0.3)
+        topics.leave(name)
+    topics.clock.advance(0.5)
+    assert [entry for entry in topics.adapter.log if entry[0] == "-"] == ["-c:app/a"]
+    topics.clock.advance(5)
+    assert [entry for entry in topics.adapter.log if entry[0] == "-"] == ["-c:app/a", "-c:app/b", "-c:app/c"]
+
+
+def test_releasing_what_was_never_joined_does_nothing() -> None:
+    topics = Topics()
+    topics.interest.release("app", "news")
+    assert (topics.adapter.log, topics.clock.timers) == ([], 0)
+
+
+async def test_all_wait_for_the_same_confirmation_and_nobody_waits_after_it() -> None:
+    topics = Topics()
+    topics.adapter.is_slow = True
+    first, second = topics.interest.join("app", "news"), topics.interest.join("app", "news")
+    assert first is not None
+    assert first is second
+    topics.adapter.confirm(NEWS)
+    await asyncio.sleep(0)
+    assert topics.interest.join("app", "news") is None
+
+
+async def test_a_topic_is_not_left_while_it_is_being_joined() -> None:
+    topics = Topics()
+    topics.adapter.is_slow = True
+    topics.interest.join("app", "news")
+    topics.clock.advance(LINGER * 5)
+    assert topics.adapter.log == [f"+{NEWS}"]
+    topics.adapter.confirm(NEWS)
+    await asyncio.sleep(0)
+    topics.clock.advance(LINGER * 2)
+    assert topics.adapter.log == [f"+{NEWS}", f"-{NEWS}"]
