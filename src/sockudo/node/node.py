@@ -92,7 +92,9 @@ class Node:
             self.counters.refused += 1
             raise
         socket_id = new_socket_id()
-        connection = Connection(socket_id, app, wire, self.hub.flusher, now=self.keepalive.now, version=version)
+        # Not the second that the timing wheel keeps, which is old by as much as its tick is late on a busy machine.
+        now = int(self.clock.monotonic())
+        connection = Connection(socket_id, app, wire, self.hub.flusher, now=now, version=version)
         self.hub.add(connection)
         self.keepalive.add(connection)
         self.peers.connections_changed(app.id)
