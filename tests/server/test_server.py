@@ -7,11 +7,13 @@ import socket
 
 import pytest
 
+from sockudo.bootstrap import assemble
+from sockudo.clock import LoopClock
 from sockudo.server.server import Server
 from tests.support.attack import until
 from tests.support.client import WAIT, PusherClient, http
 from tests.support.frames import masked_close
-from tests.support.server import running_server
+from tests.support.server import running_server, settings
 from tests.support.stack import upgrade
 
 
@@ -84,3 +86,30 @@ async def test_stopping_drops_every_socket_at_whatever_stage() -> None:
         for one in sockets:
             one.close()
     assert list(server.assembly.node.hub.connections()) == []
+
+
+@pytest.mark.parametrize("ticks", range(4))
+def test_who_had_connected_before_a_worker_is_replaced_is_served_by_it(ticks: int) -> None:
+    # On the loop of real workers: asyncio's own drops what it has accepted but not handed on when a listener closes.
+    uvloop = pytest.importorskip("uvloop")
+
+    async def connect_and_replace() -> bytes:
+        loop = asyncio.get_running_loop()
+        assembly = assemble(settings(), LoopClock(loop))
+        # The test keeps the queue, as a supervisor does.
+        with socket.create_server(("127.0.0.1", 0)) as kept:
+            await assembly.start((kept.dup(),))
+            with socket.create_connection(kept.getsockname()) as client:
+                client.setblocking(False)
+                for _ in range(ticks):
+                    await asyncio.sleep(0)
+                drain = asyncio.create_task(assembly.server.drain(0, linger=5))
+                await asyncio.sleep(0.01)
+                await loop.sock_sendall(client, upgrade())
+                answer = await asyncio.wait_for(loop.sock_recv(client, 4096), WAIT)
+                await drain
+        await assembly.stop()
+        return answer
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert b"pusher:connection_established" in runner.run(connect_and_replace())

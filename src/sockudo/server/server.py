@@ -20,6 +20,8 @@ _log = get_logger("sockudo.server")
 _SPREAD: Final = 0.7
 _STEP_SECONDS: Final = 0.05
 _MIN_PER_STEP: Final = 50
+# What the event loop accepts while its listener closes shows up a few ticks later.
+_ACCEPT_SECONDS: Final = 0.05
 
 
 class Server:
@@ -92,9 +94,12 @@ class Server:
         """Wait until every HTTP socket has had its last answer, but no longer than that."""
         idle = asyncio.Event()
         self._front.wind_down(idle.set)
-        if self._front.http_connections:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(idle.wait(), seconds)
+        await asyncio.sleep(_ACCEPT_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._front.http_connections:
+                    idle.clear()
+                    await idle.wait()
 
     async def _send_away(self, seconds: float) -> None:
         """Close every connection with 4200, a share at each step, so that other nodes are not flooded."""
