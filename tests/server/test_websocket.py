@@ -322,6 +322,30 @@ def test_a_message_larger_than_a_part_arrives_whole(size: int) -> None:
     assert [len(event["data"]) for event in witness.events()] == [size]
 
 
+def test_a_node_that_asks_for_a_pause_is_not_overruled_by_the_end_of_a_large_read() -> None:
+    stack = Stack()
+    client = stack.connect()
+    (connection,) = stack.node.hub.connections()
+    client.transport.feed(PING_COMMAND * (2 * 16 * 1024 // len(PING_COMMAND)))
+    connection.wire.pause_reading()
+    stack.clock.advance(1)
+    assert not client.transport.is_reading()
+    connection.wire.resume_reading()
+    assert client.transport.is_reading()
+
+
+def test_a_large_read_is_not_overtaken_by_the_end_of_a_pause() -> None:
+    stack = Stack()
+    client = stack.connect()
+    (connection,) = stack.node.hub.connections()
+    client.transport.feed(PING_COMMAND * (2 * 16 * 1024 // len(PING_COMMAND)))
+    connection.wire.pause_reading()
+    connection.wire.resume_reading()
+    assert not client.transport.is_reading()
+    stack.clock.advance(1)
+    assert client.transport.is_reading()
+
+
 @pytest.mark.parametrize("end", ["reset", "violation", "close", "slow"])
 def test_a_connection_that_ends_between_two_parts_is_one_leave(end: str) -> None:
     stack = slow_stack()

@@ -56,14 +56,16 @@ class WebSocketProtocol(asyncio.Protocol):
     `write` is the transport's own: a frame passes through nothing of ours on its way out.
     """
 
-    __slots__ = ("_connection", "_context", "_reader", "_rest", "_transport", "deadline", "write")
+    __slots__ = ("_connection", "_context", "_is_held", "_reader", "_rest", "_transport", "deadline", "write")
 
     def __init__(self, context: WebSocketContext, transport: asyncio.Transport) -> None:
         self._context = context
         self._transport = transport
         self._reader = FrameReader(context.max_message_bytes)
         self._connection: Connection | None = None
+        # Both keep the socket from being read: what is left of a large read, and a node that asked for a pause.
         self._rest = b""
+        self._is_held = False
         self.write: Callable[[bytes], None] = transport.write
         self.deadline = 0
 
@@ -135,12 +137,13 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def pause_reading(self) -> None:
         """Take nothing more from the client for a while."""
+        self._is_held = True
         self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Take from the client again."""
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
+        self._is_held = False
+        self._read_on()
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake; the socket goes when the peer answers, or a few seconds later."""
@@ -166,10 +169,14 @@ class WebSocketProtocol(asyncio.Protocol):
         part, self._rest = self._rest[:_SLICE], self._rest[_SLICE:]
         if self._rest:
             self._context.node.clock.call_soon(self._receive_rest)
-        elif not self._transport.is_closing():
-            self._transport.resume_reading()
+        else:
+            self._read_on()
         if part:
             self.data_received(part)
+
+    def _read_on(self) -> None:
+        if not (self._is_held or self._rest or self._transport.is_closing()):
+            self._transport.resume_reading()
 
     def _await_close(self, data: bytes) -> None:
         for opcode, _ in self._reader.feed(data):
