@@ -9,44 +9,24 @@ Source: Pusher docs, `library_auth_reference/pusher-websockets-protocol` ("Ping 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
-from sockudo.clock import Clock, Handle
+from sockudo.clock import Clock
 from sockudo.deadlines import Deadlines
 from sockudo.hub.connection import Connection
 from sockudo.node.limits import NodeLimits
 from sockudo.pusher.codes import Code
 from sockudo.pusher.errors import CloseConnection
+from sockudo.ticker import Ticker
 
-TICK: Final = 1.0
 
-
-class Keepalive:
-    """Looks at each connection when its next deadline has come.
-
-    Attributes:
-        now: the current second of the monotonic clock, renewed once a second, so that noting an activity costs
-            one attribute.
-    """
+class Keepalive(Ticker):
+    """Looks at each connection when its next deadline has come."""
 
     def __init__(self, limits: NodeLimits, clock: Clock, fail: Callable[[Connection, CloseConnection], None]) -> None:
+        super().__init__(clock)
         self._limits = limits
-        self._clock = clock
         self._fail = fail
-        self._timer: Handle | None = None
-        self.now = int(clock.monotonic())
         self._deadlines: Deadlines[Connection] = Deadlines(self.now)
-
-    def start(self) -> None:
-        """Begin to tick."""
-        self.now = int(self._clock.monotonic())
-        self._timer = self._clock.call_later(TICK, self._tick)
-
-    def stop(self) -> None:
-        """Stop ticking."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def add(self, connection: Connection) -> None:
         """Watch over a new connection."""
@@ -56,9 +36,8 @@ class Keepalive:
         """Forget a connection."""
         self._deadlines.discard(connection)
 
-    def _tick(self) -> None:
-        self._timer = self._clock.call_later(TICK, self._tick)
-        self.now = int(self._clock.monotonic())
+    def second_passed(self) -> None:
+        """Look at those whose deadline has come."""
         for connection in self._deadlines.due(self.now):
             if connection.is_open:
                 self._look(connection)
