@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.broker_process import ServerProcess
+from tests.support.broker_process import BrokerProcess
 from tests.support.nats_server import NatsServerProcess
 
 
@@ -20,8 +20,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if report.failed:
         for value in getattr(item, "funcargs", {}).values():
-            if isinstance(value, ServerProcess):
-                report.sections.append((f"log of {type(value).__name__}", value.tail()))
+            if isinstance(value, BrokerProcess):
+                report.sections.append((f"log of {type(value).__name__}", value.log_tail()))
     return report
 
 

@@ -20,7 +20,7 @@ from sockudo.cluster.pieces import LONGEST_MESSAGE
 from sockudo.errors import DriverError
 from tests.contracts.adapter import joined
 from tests.contracts.adapter_faults import AdapterFaultContract, lose, restore
-from tests.support.broker_process import ServerProcess
+from tests.support.broker_process import BrokerProcess
 from tests.support.inbox import RecordingInbox
 from tests.support.nats_keys import make_credentials
 from tests.support.nats_server import NatsServerProcess
@@ -45,7 +45,7 @@ def an_adapter(*urls: str, **options: Any) -> NatsAdapter:
 
 class TestFaults(AdapterFaultContract):
     @pytest.fixture
-    def server(self, tmp_path: Path) -> Iterator[ServerProcess]:
+    def server(self, tmp_path: Path) -> Iterator[BrokerProcess]:
         server = NatsServerProcess(tmp_path / "nats")
         server.start()
         yield server

@@ -9,7 +9,7 @@ import pytest
 
 from sockudo.cluster.base import Adapter
 from tests.contracts.adapter import joined
-from tests.support.broker_process import ServerProcess
+from tests.support.broker_process import BrokerProcess
 from tests.support.inbox import RecordingInbox
 
 Nodes = list[tuple[Adapter, RecordingInbox]]
@@ -22,11 +22,11 @@ class AdapterFaultContract:
     """
 
     @pytest.fixture
-    def server(self) -> ServerProcess:
+    def server(self) -> BrokerProcess:
         raise NotImplementedError
 
     @pytest.fixture
-    def adapters(self, server: ServerProcess) -> list[Adapter]:
+    def adapters(self, server: BrokerProcess) -> list[Adapter]:
         raise NotImplementedError
 
     @pytest.fixture
@@ -41,7 +41,7 @@ class AdapterFaultContract:
             await adapter.aclose()
 
     async def test_a_bus_that_died_is_told_once_and_its_topics_are_joined_again(
-        self, server: ServerProcess, nodes: Nodes
+        self, server: BrokerProcess, nodes: Nodes
     ) -> None:
         (first, _), (second, heard) = nodes
         await joined(second, "u")
@@ -58,7 +58,7 @@ class AdapterFaultContract:
         assert all(heard.losses)
 
     async def test_a_bus_that_froze_is_lost_and_used_again_when_it_goes_on(
-        self, server: ServerProcess, nodes: Nodes
+        self, server: BrokerProcess, nodes: Nodes
     ) -> None:
         (first, _), (_, heard) = nodes
         await lose(server.freeze, nodes)
@@ -67,7 +67,7 @@ class AdapterFaultContract:
         assert (await heard.wait_for_messages(1))[-1] == ("t", b"1")
 
     async def test_topics_may_be_joined_and_left_while_the_bus_is_lost(
-        self, server: ServerProcess, nodes: Nodes
+        self, server: BrokerProcess, nodes: Nodes
     ) -> None:
         (first, _), (second, heard) = nodes
         await lose(server.kill, nodes)
@@ -82,7 +82,7 @@ class AdapterFaultContract:
         assert await heard.wait_for_messages(1) == [("new", b"1")]
 
     async def test_joining_is_confirmed_when_the_bus_is_lost_meanwhile(
-        self, server: ServerProcess, nodes: Nodes
+        self, server: BrokerProcess, nodes: Nodes
     ) -> None:
         second = nodes[1][0]
         server.freeze()
@@ -92,7 +92,7 @@ class AdapterFaultContract:
         await restore(server.thaw, nodes)
 
     async def test_what_was_published_while_the_bus_was_lost_never_arrives(
-        self, server: ServerProcess, nodes: Nodes
+        self, server: BrokerProcess, nodes: Nodes
     ) -> None:
         (first, _), (_, heard) = nodes
         await lose(server.kill, nodes)
@@ -104,7 +104,7 @@ class AdapterFaultContract:
         assert getattr(first, "dropped") == 10  # noqa: B009  # every driver counts, and the interface does not say so
 
     async def test_messages_are_neither_doubled_nor_reordered_by_losses(
-        self, server: ServerProcess, nodes: Nodes
+        self, server: BrokerProcess, nodes: Nodes
     ) -> None:
         (first, _), (_, heard) = nodes
         published = 0
@@ -130,7 +130,7 @@ class AdapterFaultContract:
         numbers = [int(data) for _, data in heard.messages]
         assert numbers == sorted(set(numbers))
 
-    async def test_closing_does_not_wait_for_a_bus_that_is_lost(self, server: ServerProcess, nodes: Nodes) -> None:
+    async def test_closing_does_not_wait_for_a_bus_that_is_lost(self, server: BrokerProcess, nodes: Nodes) -> None:
         await lose(server.kill, nodes)
         for adapter, _ in nodes:
             await asyncio.wait_for(adapter.aclose(), 2)

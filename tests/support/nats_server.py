@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from tests.support.broker_process import ServerProcess, find_program
+from tests.support.broker_process import BrokerProcess, find_program
 from tests.support.ports import free_port
 
 
-class NatsServerProcess(ServerProcess):
+class NatsServerProcess(BrokerProcess):
     """`nats-server` with a configuration; nobody but the tests reaches it.
 
     `settings` are lines of its configuration file, for instance `authorization { token: T }`.

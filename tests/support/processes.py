@@ -13,19 +13,15 @@ from typing import Final
 
 import pytest
 
+from tests.support.missing import missing
+
 START_WITHIN: Final = 20.0
 _LOG_TAIL: Final = 6000
 
 
 def program(name: str, package: str) -> str:
     """Return the path of a program. Without it the test is skipped, or fails where everything must be there."""
-    path = shutil.which(name)
-    if path is not None:
-        return path
-    text = f"{name} is not installed: apt-get install {package}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(text, pytrace=False)
-    pytest.skip(text)
+    return shutil.which(name) or missing(f"{name} is not installed: apt-get install {package}")
 
 
 def wait_until(is_true: Callable[[], bool], what: str, within: float = START_WITHIN) -> None:
@@ -46,6 +42,11 @@ class ServerProcess:
         self._environ = {**os.environ, **(environ or {})}
         self._log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the program."""
+        return Path(self._command[0]).name
 
     @property
     def is_running(self) -> bool:
