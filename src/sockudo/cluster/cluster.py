@@ -1,7 +1,7 @@
 """This node among the others: what it says over the bus, what it hears, and what it makes of it.
 
-Everything but `start` and `aclose` is synchronous. A message that cannot be understood is dropped and counted: a node
-of another version must not be able to bring this one down.
+Everything but `start`, `settle` and `aclose` is synchronous. A message that cannot be understood is dropped and
+counted: a node of another version must not be able to bring this one down.
 """
 
 from __future__ import annotations

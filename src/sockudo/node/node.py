@@ -19,7 +19,7 @@ from sockudo.node.socket_ids import new_socket_id
 from sockudo.node.subscription_counts import SubscriptionCounts
 from sockudo.node.view import View
 from sockudo.node.watchlist import Watchlist
-from sockudo.pusher.channels import SERVER_TO_USER
+from sockudo.pusher.channels import server_to_user
 from sockudo.pusher.codes import Code
 from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.events import connection_established, error
@@ -174,7 +174,7 @@ class Node:
 
     def is_user_channel_of(self, connection: Connection, name: str) -> bool:
         """Tell whether `name` is the server-to-user channel of who the connection is signed in as."""
-        return connection.user is not None and name == SERVER_TO_USER + connection.user.user_id
+        return connection.user is not None and name == server_to_user(connection.user.user_id)
 
 
 def shutting_down() -> CloseConnection:
