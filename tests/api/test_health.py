@@ -5,8 +5,11 @@ import pytest
 from sockudo.api.health import HealthHandlers
 from sockudo.api.messages import Response
 from sockudo.apps.memory import MemoryAppManager
+from sockudo.eventual import Eventual
 from sockudo.node.memory import Memory
+from sockudo.server.health import Health
 from tests.support.api import json_of
+from tests.support.eventual import now
 from tests.support.node import make_app
 
 NOTHING = Memory(0, 0)
@@ -15,10 +18,11 @@ NOTHING = Memory(0, 0)
 def handlers(*apps: bool, draining: bool = False, memory: Memory = NOTHING) -> HealthHandlers:
     """Return handlers of a node with apps that are enabled or not; their ids are "0", "1" ..."""
     made = [make_app(id=str(number), key=f"key-{number}", enabled=enabled) for number, enabled in enumerate(apps)]
-    return HealthHandlers(MemoryAppManager(made), lambda: not draining, lambda: memory)
+    return HealthHandlers(Health(MemoryAppManager(made), lambda: not draining), lambda: memory)
 
 
-def told(response: Response) -> tuple[int, str]:
+def told(answer: Eventual[Response]) -> tuple[int, str]:
+    response = now(answer)
     word = response.body.decode()
     assert dict(response.headers) == {"X-Health-Check": word}
     assert response.content_type.startswith("text/plain")
@@ -53,6 +57,6 @@ def test_usage_is_told_in_bytes_and_percent() -> None:
 
 
 def test_the_memory_of_the_machine_is_what_is_told_by_default() -> None:
-    memory = json_of(HealthHandlers(MemoryAppManager([]), lambda: True).usage())["memory"]
+    memory = json_of(HealthHandlers(Health(MemoryAppManager([]), lambda: True)).usage())["memory"]
     assert 0 <= memory["percent"] <= 100
     assert memory["free"] + memory["used"] == memory["total"]

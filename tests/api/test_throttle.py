@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from sockudo.api.messages import Request
+from sockudo.api.messages import Request, Response
 from sockudo.api.throttle import Throttle, rate_headers
-from sockudo.ratelimit.base import Decision, Limit
+from sockudo.ratelimit.base import Decision, Limit, RateLimiter
 from sockudo.ratelimit.memory import MemoryRateLimiter
 from tests.support.api import error_of, header
 from tests.support.clock import FakeClock
+from tests.support.eventual import AskedLimiter, answer, now
 
 
 def request(peer: str | None = "192.0.2.1", forwarded: str | None = None) -> Request:
@@ -15,48 +16,77 @@ def request(peer: str | None = "192.0.2.1", forwarded: str | None = None) -> Req
     return Request("GET", "/", headers=headers, peer=peer)
 
 
-def throttle(trust_hops: int = 0, limiter: MemoryRateLimiter | None = None, name: str = "api") -> Throttle:
+def throttle(trust_hops: int = 0, limiter: RateLimiter | None = None, name: str = "api") -> Throttle:
     return Throttle(limiter or MemoryRateLimiter(FakeClock()), Limit(2, 60), name=name, trust_hops=trust_hops)
+
+
+def is_admitted(limit: Throttle, asked: Request) -> bool:
+    return isinstance(now(limit.admit(asked)), Decision)
 
 
 def test_each_address_has_its_own_limit() -> None:
     limit = throttle()
-    assert [limit.consume(request()).allowed for _ in range(3)] == [True, True, False]
-    assert limit.consume(request("192.0.2.2")).allowed
+    assert [is_admitted(limit, request()) for _ in range(3)] == [True, True, False]
+    assert is_admitted(limit, request("192.0.2.2"))
 
 
 def test_a_proxy_that_is_not_trusted_is_not_believed() -> None:
     limit = throttle()
-    results = [limit.consume(request(forwarded=f"198.51.100.{number}")).allowed for number in range(3)]
+    results = [is_admitted(limit, request(forwarded=f"198.51.100.{number}")) for number in range(3)]
     assert results == [True, True, False]
 
 
 def test_behind_a_trusted_proxy_its_clients_are_told_apart() -> None:
     limit = throttle(trust_hops=1)
-    results = [limit.consume(request(forwarded=f"198.51.100.{number}")).allowed for number in range(3)]
+    results = [is_admitted(limit, request(forwarded=f"198.51.100.{number}")) for number in range(3)]
     assert results == [True, True, True]
 
 
 def test_clients_without_an_address_share_a_limit() -> None:
     limit = throttle()
-    assert [limit.consume(request(None)).allowed for _ in range(3)] == [True, True, False]
+    assert [is_admitted(limit, request(None)) for _ in range(3)] == [True, True, False]
 
 
 def test_limits_of_different_names_are_counted_apart() -> None:
     limiter = MemoryRateLimiter(FakeClock())
     for name in ("api", "websocket"):
         limit = throttle(limiter=limiter, name=name)
-        assert [limit.consume(request()).allowed for _ in range(3)] == [True, True, False]
+        assert [is_admitted(limit, request()) for _ in range(3)] == [True, True, False]
 
 
 @pytest.mark.parametrize("name", ["api", "websocket"])
 def test_a_refusal_names_the_limit_and_the_setting_and_when_to_come_back(name: str) -> None:
-    response = throttle(name=name).refusal(Decision(allowed=False, limit=2, remaining=0, reset_after=17))
+    limit = throttle(name=name)
+    responses = [now(limit.admit(request())) for _ in range(3)]
+    response = responses[2]
+    assert isinstance(response, Response)
     status, text = error_of(response)
     assert status == 429
     assert f"The limit is 2 in 60 s (rate_limiter.{name}_rate_limit)" in text
-    assert header(response, "Retry-After") == "17"
+    assert header(response, "Retry-After") == "60"
     assert header(response, "X-RateLimit-Remaining") == "0"
+
+
+async def test_a_limiter_behind_a_store_is_waited_for() -> None:
+    limiter = AskedLimiter()
+    limit = throttle(limiter=limiter)
+    first, second = limit.admit(request()), limit.admit(request())
+    assert limiter.questions.open == ["api::192.0.2.1"] * 2
+    await limiter.questions.answer(Decision(allowed=True, limit=1, remaining=0, reset_after=60))
+    await limiter.questions.answer(Decision(allowed=False, limit=1, remaining=0, reset_after=60))
+    assert isinstance(await answer(first), Decision)
+    refused = await answer(second)
+    assert isinstance(refused, Response)
+    assert error_of(refused)[0] == 429
+
+
+async def test_a_limiter_that_cannot_be_asked_refuses_everything() -> None:
+    limiter = AskedLimiter()
+    asked = throttle(limiter=limiter).admit(request())
+    await limiter.questions.fail()
+    refused = await answer(asked)
+    assert isinstance(refused, Response)
+    assert error_of(refused) == (500, "Rate limiter backend unavailable (rate_limiter.driver)")
 
 
 def test_every_answer_can_tell_what_is_left() -> None:

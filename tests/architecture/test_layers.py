@@ -11,7 +11,7 @@ from tests.support.source import SRC, Module, own_imports, read_modules, report,
 
 # Parts that import nothing of ours.
 PROTOCOL: Final = ("pusher", "rfc6455")
-GROUND: Final = ("clock", "deadlines", "errors", "log")
+GROUND: Final = ("clock", "deadlines", "errors", "eventual", "log")
 # Parts that may import those.
 SIDE: Final = ("apps", "cache", "ratelimit", "ticker")
 # Each may import what stands before it, and all of the above.
@@ -23,20 +23,22 @@ SPINE: Final = (
     "server",
     "registry",
     "adapter_options",
+    "stores",
+    "assembly",
     "bootstrap",
     "cli",
     "__main__",
 )
 # The settings are read by what puts the server together, and know next to nothing of it.
 CONFIG_MAY_IMPORT: Final = ("errors", "pusher", "apps.origins")
-CONFIG_IS_FOR: Final = ("adapter_options", "bootstrap", "cli")
+CONFIG_IS_FOR: Final = ("adapter_options", "stores", "assembly", "bootstrap", "cli")
 # Nodes and the command line tell their version.
 VERSION_IS_FOR: Final = ("cluster", "cli")
 
 # A library is used in one part, so that replacing it, or doing without it, concerns one part.
 LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     # The node knows the futures of what it waits for, and awaits nothing.
-    "asyncio": ("bootstrap", "cli", "clock", "cluster", "node", "server"),
+    "asyncio": ("bootstrap", "cli", "clock", "cluster", "eventual", "node", "server"),
     "click": ("cli",),
     "concurrent": (),
     "httptools": ("server",),
@@ -47,7 +49,7 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "pydantic_core": ("config",),
     "rich": ("cli",),
     "selectors": (),
-    "socket": ("bootstrap", "cluster", "server"),
+    "socket": ("assembly", "cluster", "server"),
     "ssl": ("cluster",),
     "structlog": ("log",),
     "threading": (),

@@ -28,7 +28,9 @@ _WORKERS: Final = "tested with real worker processes"
 
 TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.__main__": Elsewhere("tests/support/server.py", "how tests start a server process"),
-    "sockudo.bootstrap": Elsewhere("tests/scenarios", "every scenario runs what it puts together"),
+    "sockudo.assembly": Elsewhere("tests/scenarios", "every scenario runs what it puts together"),
+    "sockudo.stores": Elsewhere("tests/scenarios", "every scenario runs with the stores that its settings ask for"),
+    "sockudo.bootstrap": Elsewhere("tests/scenarios/test_startup.py", _COMMANDS),
     "sockudo.errors": Elsewhere("tests/config/test_load.py", _VALUES),
     "sockudo.api.call": Elsewhere("tests/api", _VALUES),
     "sockudo.apps.app": Elsewhere("tests/node", _VALUES),
@@ -71,6 +73,7 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.server.crew": Elsewhere("tests/server/test_workers.py", _WORKERS),
     "sockudo.server.places": Elsewhere("tests/server/test_workers.py", _WORKERS),
     "sockudo.server.worker_process": Elsewhere("tests/server/test_workers.py", _WORKERS),
+    "sockudo.server.http_reader": Elsewhere("tests/server/test_http.py", "the half that reads of what is tested there"),
     "sockudo.server.service": Elsewhere("tests/support/http_socket.py", "an interface; what tests HTTP implements it"),
     "sockudo.ratelimit.base": Elsewhere("tests/contracts/rate_limiter.py", _INTERFACE),
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sockudo.bootstrap import Assembly
+from sockudo.assembly import Assembly
 from tests.support.attack import (
     CHANNEL,
     Attacker,

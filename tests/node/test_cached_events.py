@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 
+from sockudo.cache.base import Cached
 from sockudo.cache.memory import MemoryCache
 from sockudo.cache.none import NoCache
-from sockudo.node.cached_events import CachedEvents
+from sockudo.node.cached_events import CachedEvent, CachedEvents
 from sockudo.pusher.events import channel_event, json_text
 from tests.support.clock import FakeClock
+from tests.support.eventual import AskedCache, answer, now
+from tests.support.node import World
 from tests.support.properties import QUICK, texts
 
 PAYLOAD = channel_event(b'"e"', "cache-x", b'"{\\"a\\":1}"')
@@ -16,25 +20,25 @@ PAYLOAD = channel_event(b'"e"', "cache-x", b'"{\\"a\\":1}"')
 
 def test_the_last_event_is_found_with_its_data_and_the_time_it_has_left() -> None:
     clock = FakeClock()
-    kept = CachedEvents(MemoryCache(10, clock), ttl=60)
+    kept = CachedEvents(MemoryCache(10, clock), ttl=60, clock=clock)
     kept.keep("1", "cache-x", b"before")
     kept.keep("1", "cache-x", PAYLOAD)
     clock.advance(20)
-    found = kept.find("1", "cache-x")
+    found = now(kept.find("1", "cache-x"))
     assert found is not None
     assert (found.payload, found.data, found.ttl) == (PAYLOAD, '{"a":1}', 40)
 
 
 def test_an_event_is_kept_for_its_time_and_no_longer() -> None:
     clock = FakeClock()
-    kept = CachedEvents(MemoryCache(10, clock), ttl=60)
+    kept = CachedEvents(MemoryCache(10, clock), ttl=60, clock=clock)
     kept.keep("1", "cache-x", PAYLOAD)
     clock.advance(60)
     assert kept.find("1", "cache-x") is None
 
 
 def test_channels_and_apps_are_told_apart() -> None:
-    kept = CachedEvents(MemoryCache(10, FakeClock()), ttl=60)
+    kept = CachedEvents(MemoryCache(10, FakeClock()), ttl=60, clock=FakeClock())
     kept.keep("1", "cache-x", PAYLOAD)
     assert kept.find("1", "cache-y") is None
     assert kept.find("2", "cache-x") is None
@@ -42,12 +46,12 @@ def test_channels_and_apps_are_told_apart() -> None:
 
 def test_the_key_is_the_one_of_the_original_server() -> None:
     cache = MemoryCache(10, FakeClock())
-    CachedEvents(cache, ttl=60).keep("1", "cache-x", PAYLOAD)
+    CachedEvents(cache, ttl=60, clock=FakeClock()).keep("1", "cache-x", PAYLOAD)
     assert cache.get("app:1:channel:cache-x:cache_miss") is not None
 
 
 def test_without_a_cache_nothing_is_kept() -> None:
-    kept = CachedEvents(NoCache(), ttl=60)
+    kept = CachedEvents(NoCache(), ttl=60, clock=FakeClock())
     kept.keep("1", "cache-x", PAYLOAD)
     assert kept.find("1", "cache-x") is None
 
@@ -55,9 +59,81 @@ def test_without_a_cache_nothing_is_kept() -> None:
 @QUICK
 @given(texts, texts)
 def test_any_data_comes_back(name: str, data: str) -> None:
-    kept = CachedEvents(MemoryCache(10, FakeClock()), ttl=60)
+    kept = CachedEvents(MemoryCache(10, FakeClock()), ttl=60, clock=FakeClock())
     kept.keep("1", "cache-x", channel_event(json_text(name), "cache-x", json_text(data)))
-    found = kept.find("1", "cache-x")
+    found = now(kept.find("1", "cache-x"))
     assert found is not None
     assert found.data == data
     assert json.loads(found.payload) == {"event": name, "channel": "cache-x", "data": data}
+
+
+# A cache that all nodes share
+
+
+def shared() -> tuple[AskedCache, FakeClock, CachedEvents]:
+    cache, clock = AskedCache(), FakeClock()
+    return cache, clock, CachedEvents(cache, ttl=60, clock=clock)
+
+
+async def test_a_shared_cache_is_asked_once_for_all_who_come_at_once() -> None:
+    cache, clock, kept = shared()
+    first, second = kept.prepare("1", "cache-x"), kept.prepare("1", "cache-x")
+    assert first is not None
+    assert first is second
+    assert len(cache.questions.open) == 1
+    await cache.questions.answer(Cached(PAYLOAD, 40))
+    assert first.done()
+    assert kept.prepare("1", "cache-x") is None
+    assert kept.recall("1", "cache-x") == CachedEvent(PAYLOAD, 40)
+    clock.advance(1.1)
+    assert not kept.is_asking
+    assert kept.prepare("1", "cache-x") is not None
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+@pytest.mark.parametrize("is_answered", [True, False])
+async def test_an_event_that_comes_meanwhile_takes_the_place_of_the_answer(is_own: bool, is_answered: bool) -> None:
+    cache, _, kept = shared()
+    kept.prepare("1", "cache-x")
+    if is_answered:
+        await cache.questions.answer(Cached(b"old", 40))
+    if is_own:
+        kept.keep("1", "cache-x", PAYLOAD)
+    else:
+        kept.heard("1", "cache-x", PAYLOAD)
+    kept.heard("1", "cache-y", b"other")
+    if not is_answered:
+        await cache.questions.answer(Cached(b"old", 40))
+    assert kept.recall("1", "cache-x") == CachedEvent(PAYLOAD, 60)
+
+
+async def test_a_shared_cache_that_fails_is_an_empty_one() -> None:
+    cache, _, kept = shared()
+    waiting = kept.prepare("1", "cache-x")
+    await cache.questions.fail()
+    assert waiting is not None
+    assert waiting.result() is None
+    assert kept.recall("1", "cache-x") is None
+
+
+async def test_a_back_end_is_told_what_the_shared_cache_has() -> None:
+    cache, _, kept = shared()
+    found = kept.find("1", "cache-x")
+    await cache.questions.answer(Cached(PAYLOAD, 5))
+    event = await answer(found)
+    assert event is not None
+    assert (event.data, event.ttl) == ('{"a":1}', 5)
+
+
+async def test_a_subscriber_waits_for_the_shared_cache_and_gets_success_first() -> None:
+    cache = AskedCache()
+    world = World(cache=cache)
+    client = world.connect()
+    client.ask_for("cache-x")
+    assert client.take() == []
+    await cache.questions.answer(Cached(PAYLOAD, 5))
+    assert client.events() == ["pusher_internal:subscription_succeeded", "e"]
+    second = world.connect()
+    world.publish("cache-x", "newer")
+    assert [frame.get("data") for frame in second.subscribe("cache-x")] == ["{}", "newer"]
+    assert [key for key, _ in cache.log] == ["app:app-id:channel:cache-x:cache_miss"]

@@ -8,9 +8,9 @@ import pytest
 
 from sockudo.apps.origins import AllowedOrigins
 from sockudo.node.memory import Memory
-from sockudo.node.node import Node, Opening, shutting_down
+from sockudo.node.node import Node, shutting_down
 from sockudo.pusher.errors import CloseConnection
-from tests.support.node import KEY, Client, World, data_of, make_app
+from tests.support.node import Client, World, data_of, make_app
 from tests.support.references import holders
 from tests.support.wire import RecordingWire, text_payloads
 
@@ -22,7 +22,7 @@ def refusal(world: World, **opening: str | None) -> CloseConnection:
     wire = RecordingWire()
     before = world.hub.connection_count(world.app.id)
     with pytest.raises(CloseConnection) as refused:
-        world.node.connect(Opening(**({"key": KEY} | opening)), wire)  # type: ignore[arg-type]  # mixed values, each of its own type
+        world.node.connect(world.opening(**opening), wire)
     world.clock.advance(5)
     assert wire.log == []
     assert world.hub.connection_count(world.app.id) == before
@@ -33,7 +33,7 @@ def refusal(world: World, **opening: str | None) -> CloseConnection:
 def test_the_greeting_is_the_established_connection_and_is_the_wires_to_send() -> None:
     world = World()
     wire = RecordingWire()
-    connection = world.node.connect(Opening(KEY, "7"), wire)
+    connection = world.node.connect(world.opening(protocol="7"), wire)
     world.clock.advance(0)
     assert wire.log == []
     (payload,) = text_payloads(world.node.greeting(connection))

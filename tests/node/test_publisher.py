@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from tests.support.eventual import now
 from tests.support.node import PUBLISHING, Client, World, data_of, make_app
 from tests.support.properties import QUICK, json_values
 from tests.support.wire import Frame
@@ -80,7 +81,7 @@ def test_the_event_of_a_cache_channel_is_kept_whether_or_not_anybody_is_on_it(wo
     assert [frame.get("data") for frame in client.subscribe("cache-x")] == ["{}", "first"]
     world.publish("cache-x", "second")
     assert [frame["data"] for frame in client.take()] == ["second"]
-    kept = world.cached_events.find(world.app.id, "cache-x")
+    kept = now(world.cached_events.find(world.app.id, "cache-x"))
     assert kept is not None
     assert kept.data == "second"
 

@@ -3,13 +3,14 @@ from __future__ import annotations
 import pytest
 
 from sockudo.pusher.channels import kind_of
+from tests.support.eventual import now
 from tests.support.node import World
 
 EVERYTHING = frozenset({"occupied", "user_count", "subscription_count", "cache"})
 
 
 def attributes(world: World, name: str, *info: str) -> dict[str, object]:
-    return world.queries.attributes(world.app.id, name, kind_of(name), frozenset(info) or EVERYTHING)
+    return now(world.queries.attributes(world.app.id, name, kind_of(name), frozenset(info) or EVERYTHING))
 
 
 def test_a_channel_that_nobody_is_on_is_not_occupied_and_counts_zero() -> None:

@@ -660,3 +660,75 @@ def test_a_lost_socket_leaves_nothing_behind() -> None:
         socket.clock.run_soon()
         assert socket.service.connections == set()
         assert len(socket.service.timeouts._deadlines) == 0
+
+
+# Answers that a store must be asked for
+
+
+async def test_an_answer_that_is_waited_for_comes_later_and_the_socket_goes_on() -> None:
+    socket = HttpSocket()
+    socket.feed(get("/asks"))
+    assert socket.answers() == []
+    assert not socket.transport.is_reading()
+    await socket.service.questions.answer(None)
+    assert [answer.body for answer in socket.answers()] == [b"GET /asks? [host] "]
+    assert socket.transport.is_reading()
+    socket.feed(get("/next"))
+    assert socket.statuses() == [200]
+
+
+async def test_requests_behind_one_that_waits_are_answered_in_order() -> None:
+    socket = HttpSocket()
+    socket.feed(get("/first") + get("/asks/1") + get("/between") + get("/asks/2") + get("/last"))
+    assert [answer.body for answer in socket.answers()] == [b"GET /first? [host] "]
+    assert socket.service.questions.open == ["/asks/1"]
+    await socket.service.questions.answer(None)
+    assert [answer.body for answer in socket.answers()] == [b"GET /asks/1? [host] ", b"GET /between? [host] "]
+    await socket.service.questions.answer(None)
+    assert [answer.body for answer in socket.answers()] == [b"GET /asks/2? [host] ", b"GET /last? [host] "]
+
+
+async def test_the_last_answer_of_a_socket_may_be_waited_for() -> None:
+    socket = HttpSocket()
+    socket.feed(get("/asks", b"Connection: close") + get("/never"))
+    await socket.service.questions.answer(None)
+    assert socket.statuses() == [200]
+    assert socket.is_finished
+    assert socket.asked == ["GET /asks? [host,connection] "]
+
+
+async def test_a_refusal_waits_for_the_answers_before_it() -> None:
+    socket = HttpSocket()
+    socket.feed(get("/asks") + b"nonsense\r\n\r\n")
+    assert socket.answers() == []
+    await socket.service.questions.answer(None)
+    assert socket.statuses() == [200, 400]
+    assert socket.is_finished
+
+
+async def test_a_socket_that_is_gone_meanwhile_is_not_answered() -> None:
+    socket = HttpSocket()
+    socket.feed(get("/asks") + get("/behind"))
+    socket.transport.abort()
+    await socket.service.questions.answer(None)
+    assert socket.asked == ["GET /asks? [host] "]
+
+
+async def test_a_socket_that_waits_is_neither_idle_nor_drained() -> None:
+    socket = HttpSocket()
+    socket.feed(get("/asks"))
+    socket.service.is_draining = True
+    socket.protocol.drain()
+    socket.clock.advance(200)
+    assert not socket.is_finished
+    await socket.service.questions.answer(None)
+    assert [answer.headers["connection"] for answer in socket.answers()] == ["close"]
+    assert socket.is_finished
+
+
+async def test_an_upgrade_behind_an_answer_that_is_waited_for_is_a_request_like_others() -> None:
+    socket = HttpSocket()
+    socket.feed(get("/asks") + get("/app/key", b"Connection: Upgrade", b"Upgrade: websocket"))
+    await socket.service.questions.answer(None)
+    assert socket.statuses() == [200, 200]
+    assert socket.is_finished

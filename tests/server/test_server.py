@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from sockudo.bootstrap import assemble
+from sockudo.assembly import assemble
 from sockudo.clock import LoopClock
 from sockudo.server.server import Server
 from tests.support.attack import until

@@ -19,6 +19,7 @@ from sockudo.api.users import UserHandlers
 from sockudo.apps.app import App
 from sockudo.ratelimit.base import Limit
 from sockudo.ratelimit.memory import MemoryRateLimiter
+from sockudo.server.health import Health
 from tests.support.node import KEY, SECRET, World
 from tests.support.signing import query_string, signed_params
 
@@ -50,7 +51,7 @@ class Api:
             events=EventHandlers(world.publisher, world.queries, self.quotas, world.gauge),
             channels=ChannelHandlers(world.queries, self.quotas, unknown_channel_not_found=unknown_channel_not_found),
             users=UserHandlers(world.node),
-            health=HealthHandlers(world.apps, lambda: world.node.is_ready, lambda: world.memory),
+            health=HealthHandlers(Health(world.apps, lambda: world.node.is_ready), lambda: world.memory),
             cors=cors,
             throttle=throttle,
             path_prefix=prefix,
@@ -68,7 +69,9 @@ class Api:
     ) -> Response:
         """Make a request as given."""
         pairs = [(name.encode(), value.encode("latin-1")) for name, value in (headers or {}).items()]
-        return self.routes.handle(Request(method, path, query, pairs, body, peer))
+        response = self.routes.handle(Request(method, path, query, pairs, body, peer))
+        assert isinstance(response, Response), "memory answers at once"
+        return response
 
     def signed(
         self,

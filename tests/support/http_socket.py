@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sockudo.api.messages import TEXT, Request, Response
+from sockudo.eventual import Eventual, later
 from sockudo.server.answers import Answers
 from sockudo.server.http import HttpProtocol
 from sockudo.server.service import Socket
 from sockudo.server.timeouts import Timeouts
 from tests.support.clock import FakeClock
+from tests.support.eventual import Questions
 from tests.support.transport import FakeTransport
 
 
@@ -21,6 +23,7 @@ class EchoService:
     Attributes:
         successor: takes over sockets whose upgrade is to `/app/key`; where it is None, every upgrade is answered with
             `upgrade_status`.
+        questions: what requests below `/asks` wait for.
     """
 
     def __init__(self, clock: FakeClock, max_body_bytes: int = 1000) -> None:
@@ -34,9 +37,15 @@ class EchoService:
         self.connections: set[Socket] = set()
         self.successor: Callable[[asyncio.Transport], asyncio.Protocol] | None = None
         self.upgrade_status = 200
+        self.questions: Questions[None] = Questions()
 
-    def handle(self, request: Request) -> Response:
+    def handle(self, request: Request) -> Eventual[Response]:
         self.requests.append(request)
+        if request.path.startswith("/asks"):
+            return later(self.questions.put(request.path), lambda _: self._echo(request))
+        return self._echo(request)
+
+    def _echo(self, request: Request) -> Response:
         return Response(200, describe(request).encode(), content_type=TEXT)
 
     def upgrade(self, request: Request, http_version: str, transport: asyncio.Transport) -> asyncio.Protocol | Response:

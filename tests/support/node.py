@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from sockudo.apps.app import App
+from sockudo.apps.base import AppManager
 from sockudo.apps.memory import MemoryAppManager
+from sockudo.cache.base import Cache
 from sockudo.cache.memory import MemoryCache
 from sockudo.cluster.local import NoPeers
 from sockudo.cluster.peers import Peers
@@ -114,7 +116,12 @@ class Client:
 
 
 class World:
-    """The parts of a node, put together as the server does it."""
+    """The parts of a node, put together as the server does it.
+
+    Args:
+        manager: what the node looks apps up in, where that is not a list of the apps.
+        cache: another cache than that of one process.
+    """
 
     def __init__(
         self,
@@ -123,6 +130,8 @@ class World:
         memory_threshold: float = 0.9,
         clock: FakeClock | None = None,
         make_peers: Callable[[Hub, FakeClock], Peers] = lambda hub, clock: NoPeers(),
+        manager: AppManager | None = None,
+        cache: Cache | None = None,
     ) -> None:
         self.clock = clock or FakeClock()
         self.apps = MemoryAppManager(apps or [make_app()])
@@ -132,10 +141,11 @@ class World:
         self.gauge = MemoryGauge(memory_threshold, self.clock, lambda: self.memory)
         limits = limits or NodeLimits()
         self.peers = make_peers(self.hub, self.clock)
-        self.node = Node(self.hub, self.apps, self.peers, limits, self.clock, self.gauge)
+        self.manager = manager or self.apps
+        self.node = Node(self.hub, self.manager, self.peers, limits, self.clock, self.gauge)
         self.cache = MemoryCache(100, self.clock)
-        self.cached_events = CachedEvents(self.cache, limits.cache_ttl)
-        self.publisher = Publisher(self.hub, self.peers, self.cached_events)
+        self.cached_events = CachedEvents(cache or self.cache, limits.cache_ttl, self.clock)
+        self.publisher = Publisher(self.hub, self.manager, self.peers, self.cached_events)
         self.queries = Queries(self.node.view, self.cached_events)
         self.session = Session(self.node, Subscriptions(self.node, self.cached_events), self.publisher)
         self.node.keepalive.start()
@@ -143,9 +153,13 @@ class World:
     def connect(self, wire: RecordingWire | None = None, **opening: Any) -> Client:
         """Connect a client and take its first frame off the wire."""
         wire = wire or RecordingWire()
-        client = Client(self, wire, self.node.connect(Opening(**({"key": self.app.key} | opening)), wire))
+        client = Client(self, wire, self.node.connect(self.opening(**opening), wire))
         client.take()
         return client
+
+    def opening(self, key: str | None = None, **more: Any) -> Opening:
+        """Return what a client says when it connects, with the first app unless there is a key."""
+        return Opening(self.apps.by_key(self.app.key if key is None else key), **more)
 
     def publish(self, channel: str, data: object = "data", name: str = "event", **more: object) -> None:
         """Publish an event as a back end does."""

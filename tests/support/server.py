@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import sockudo
-from sockudo.bootstrap import Assembly, assemble
+from sockudo.assembly import Assembly, assemble
 from sockudo.clock import LoopClock
 from sockudo.cluster.base import Adapter
 from sockudo.cluster.cluster import ClusterTimes

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from sockudo.bootstrap import assemble
+from sockudo.assembly import assemble
+from sockudo.stores import stores_from_settings
 from tests.support.client import signature
 from tests.support.clock import FakeClock
 from tests.support.frames import CLOSE, TEXT, masked_frame, read_server_frames
@@ -25,11 +27,17 @@ def upgrade(key: str = KEY) -> bytes:
 
 
 class Stack:
-    """A server that is not listening."""
+    """A server that is not listening.
 
-    def __init__(self, *apps: Mapping[str, Any], **changes: Any) -> None:
+    Args:
+        stores: what takes the place of some of the stores that the settings ask for, by name.
+    """
+
+    def __init__(self, *apps: Mapping[str, Any], stores: Mapping[str, Any] | None = None, **changes: Any) -> None:
         self.clock = FakeClock()
-        self.assembly = assemble(settings(*apps, **changes), self.clock)
+        chosen = settings(*apps, **changes)
+        made = replace(stores_from_settings(chosen, self.clock), **(stores or {}))
+        self.assembly = assemble(chosen, self.clock, stores=made)
         self.front, self.node = self.assembly.front, self.assembly.node
         self.front.timeouts.start()
         self.node.keepalive.start()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from sockudo.api.call import Call
 from sockudo.api.messages import Response, json_response
 from sockudo.api.quotas import AppQuotas
+from sockudo.eventual import Eventual, gathered, then
 from sockudo.node.queries import Queries
 from sockudo.pusher.channels import ChannelKind, InvalidChannelName, kind_of, parse_channel
 from sockudo.pusher.errors import RequestRejected
@@ -24,7 +25,7 @@ class ChannelHandlers:
         self._quotas = quotas
         self._unknown_channel_not_found = unknown_channel_not_found
 
-    def channels(self, call: Call) -> Response:
+    def channels(self, call: Call) -> Eventual[Response]:
         """List the occupied channels of an app."""
         self._quotas.take_read(call.app)
         prefix = call.query.last.get("filter_by_prefix", "")
@@ -32,23 +33,18 @@ class ChannelHandlers:
         if "user_count" in info and not prefix.startswith("presence-"):
             raise RequestRejected(400, f"{_PRESENCE_ONLY}. Use filter_by_prefix=presence-.")
         app_id = call.app.id
-        return json_response(
-            {
-                "channels": {
-                    name: self._queries.attributes(app_id, name, kind_of(name), info)
-                    for name in self._queries.occupied_channels(app_id, prefix)
-                }
-            }
-        )
+        names = self._queries.occupied_channels(app_id, prefix)
+        attributes = gathered([self._queries.attributes(app_id, name, kind_of(name), info) for name in names])
+        return then(attributes, lambda found: json_response({"channels": dict(zip(names, found, strict=True))}))
 
-    def channel(self, call: Call) -> Response:
+    def channel(self, call: Call) -> Eventual[Response]:
         """Tell of one channel whether it is occupied, and what else is asked."""
         name, kind = self._named_channel(call)
         info = parse_info(call.query.last.get("info"))
         if "user_count" in info and not kind.presence:
             raise RequestRejected(400, _PRESENCE_ONLY)
         self._check_known(call, name)
-        return json_response(self._queries.attributes(call.app.id, name, kind, info | {"occupied"}))
+        return then(self._queries.attributes(call.app.id, name, kind, info | {"occupied"}), json_response)
 
     def users(self, call: Call) -> Response:
         """List the users on a presence channel."""
@@ -58,11 +54,11 @@ class ChannelHandlers:
         self._check_known(call, name)
         return json_response({"users": [{"id": user_id} for user_id in self._queries.users(call.app.id, name)]})
 
-    def stats(self, call: Call) -> Response:
+    def stats(self, call: Call) -> Eventual[Response]:
         """Tell every count of one channel."""
         name, kind = self._named_channel(call)
         info = frozenset({"occupied", "user_count", "subscription_count"})
-        return json_response(self._queries.attributes(call.app.id, name, kind, info))
+        return then(self._queries.attributes(call.app.id, name, kind, info), json_response)
 
     def _named_channel(self, call: Call) -> tuple[str, ChannelKind]:
         self._quotas.take_read(call.app)

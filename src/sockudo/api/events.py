@@ -8,6 +8,7 @@ from __future__ import annotations
 from sockudo.api.call import Call
 from sockudo.api.messages import EMPTY_OBJECT, Response, json_response
 from sockudo.api.quotas import AppQuotas
+from sockudo.eventual import Eventual, gathered, then
 from sockudo.node.memory import MemoryGauge
 from sockudo.node.publisher import Publisher
 from sockudo.node.queries import Queries
@@ -24,22 +25,24 @@ class EventHandlers:
         self._quotas = quotas
         self._memory = memory
 
-    def trigger(self, call: Call) -> Response:
+    def trigger(self, call: Call) -> Eventual[Response]:
         """Publish one event to one or more channels."""
         trigger = parse_trigger(call.request.body, call.app.publishing, call.query)
         self._publish(call, [trigger])
         if not trigger.info:
             return EMPTY_OBJECT
-        channels = {target.name: self._attributes(call, trigger, index) for index, target in enumerate(trigger.targets)}
-        return json_response({"channels": channels})
+        names = [target.name for target in trigger.targets]
+        attributes = gathered([self._attributes(call, trigger, index) for index in range(len(names))])
+        return then(attributes, lambda found: json_response({"channels": dict(zip(names, found, strict=True))}))
 
-    def batch(self, call: Call) -> Response:
+    def batch(self, call: Call) -> Eventual[Response]:
         """Publish several events, in order, all or none of them."""
         triggers = parse_batch(call.request.body, call.app.publishing)
         self._publish(call, triggers)
         if not any(trigger.info for trigger in triggers):
             return EMPTY_OBJECT
-        return json_response({"batch": [self._attributes(call, trigger, 0) for trigger in triggers]})
+        attributes = gathered([self._attributes(call, trigger, 0) for trigger in triggers])
+        return then(attributes, lambda found: json_response({"batch": found}))
 
     def raw_trigger(self, call: Call) -> Response:
         """Publish the body itself as the data of one event; 202 without a body."""
@@ -55,6 +58,6 @@ class EventHandlers:
         for trigger in triggers:
             self._publisher.publish(call.app, trigger)
 
-    def _attributes(self, call: Call, trigger: Trigger, index: int) -> dict[str, object]:
+    def _attributes(self, call: Call, trigger: Trigger, index: int) -> Eventual[dict[str, object]]:
         name, kind = trigger.targets[index]
         return self._queries.attributes(call.app.id, name, kind, trigger.info)

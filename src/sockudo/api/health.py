@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
 
 from sockudo.api.messages import TEXT, Response, json_response
-from sockudo.apps.base import AppManager
+from sockudo.eventual import Eventual, then
 from sockudo.node.memory import Memory, read_memory
+
+_STATUSES: Final[Mapping[str, int]] = {"OK": 200, "DEGRADED": 200, "NOT_FOUND": 404, "ERROR": 503}
+
+
+class Health(Protocol):
+    """Knows how the server is; the answers are words of the protocol."""
+
+    def node(self) -> Eventual[str]:
+        """Return OK, DEGRADED or ERROR for the server as a whole."""
+        ...
+
+    def app(self, app_id: str) -> Eventual[str]:
+        """Return OK, ERROR or NOT_FOUND for one app."""
+        ...
 
 
 class HealthHandlers:
     """`GET /up`, `GET /up/APP` and `GET /usage`."""
 
-    def __init__(
-        self, apps: AppManager, is_ready: Callable[[], bool], read: Callable[[], Memory] = read_memory
-    ) -> None:
-        self._apps = apps
-        self._is_ready = is_ready
+    def __init__(self, health: Health, read: Callable[[], Memory] = read_memory) -> None:
+        self._health = health
         self._read = read
 
-    def up(self) -> Response:
+    def up(self) -> Eventual[Response]:
         """Tell whether this node can serve; 503 from the moment it begins to leave."""
-        if not self._is_ready() or not self._apps.all():
-            return _status(503, "ERROR")
-        return _status(200, "OK")
+        return then(self._health.node(), _response)
 
-    def up_app(self, app_id: str) -> Response:
+    def up_app(self, app_id: str) -> Eventual[Response]:
         """Tell whether this node can serve one app."""
-        app = self._apps.by_id(app_id)
-        if app is None:
-            return _status(404, "NOT_FOUND")
-        if not self._is_ready() or not app.enabled:
-            return _status(503, "ERROR")
-        return _status(200, "OK")
+        return then(self._health.app(app_id), _response)
 
     def usage(self) -> Response:
         """Tell how much memory is used, in bytes and percent."""
@@ -49,5 +54,5 @@ class HealthHandlers:
         )
 
 
-def _status(status: int, word: str) -> Response:
-    return Response(status, word.encode(), content_type=TEXT, headers=(("X-Health-Check", word),))
+def _response(word: str) -> Response:
+    return Response(_STATUSES[word], word.encode(), content_type=TEXT, headers=(("X-Health-Check", word),))

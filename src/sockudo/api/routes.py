@@ -18,13 +18,16 @@ from sockudo.api.users import UserHandlers
 from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
 from sockudo.clock import Clock
+from sockudo.errors import DriverError
+from sockudo.eventual import Eventual, Future, caught, later
 from sockudo.log import get_logger
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.query import Query, parse_query
+from sockudo.ratelimit.base import Decision
 
 _log = get_logger("sockudo.api")
 
-Handler: TypeAlias = Callable[[Call], Response]
+Handler: TypeAlias = Callable[[Call], Eventual[Response]]
 
 _READ: Final = ("GET", "HEAD")
 _WRITE: Final = ("POST",)
@@ -68,20 +71,20 @@ class Routes:
         }
         self._terminate: tuple[tuple[str, ...], Handler] = (_WRITE, users.terminate_connections)
 
-    def handle(self, request: Request) -> Response:
-        """Answer a request; every refusal is a JSON body with its status, and nothing is raised."""
+    def handle(self, request: Request) -> Eventual[Response]:
+        """Answer a request; every refusal is a JSON body with its status, and nothing is raised, nor does a future
+        fail."""
         try:
             response = self._limited(request)
-        except RequestRejected as rejected:
-            response = rejection_response(rejected)
-        except Exception:
-            # The client is told nothing; the log gets the cause, and this connection and all others go on.
-            _log.exception("request failed", method=request.method, path=request.path[:200])
-            response = error_response(500, "Internal server error")
+        except Exception as error:
+            response = _failure(request, error)
         headers = self._cors.for_request(request)
+        if isinstance(response, Future):
+            answered = caught(response, lambda error: _failure(request, error))
+            return later(answered, lambda answer: answer.with_headers(*headers)) if headers else answered
         return response.with_headers(*headers) if headers else response
 
-    def _limited(self, request: Request) -> Response:
+    def _limited(self, request: Request) -> Eventual[Response]:
         if request.method == "OPTIONS":
             return self._cors.preflight()
         path = request.path
@@ -93,13 +96,23 @@ class Routes:
             return health
         if self._throttle is None:
             return self._route(request, path, parts)
-        decision = self._throttle.consume(request)
-        if not decision.allowed:
-            return self._throttle.refusal(decision)
+        admitted = self._throttle.admit(request)
+        if isinstance(admitted, Future):
+            return later(admitted, lambda made: self._admitted(made, request, path, parts))
+        return self._admitted(admitted, request, path, parts)
+
+    def _admitted(
+        self, decision: Decision | Response, request: Request, path: str, parts: list[str]
+    ) -> Eventual[Response]:
+        if isinstance(decision, Response):
+            return decision
         try:
             response = self._route(request, path, parts)
-        except RequestRejected as rejected:
-            response = rejection_response(rejected)
+        except Exception as error:
+            response = _failure(request, error)
+        if isinstance(response, Future):
+            answered = caught(response, lambda error: _failure(request, error))
+            return later(answered, lambda answer: answer.with_headers(*rate_headers(decision)))
         return response.with_headers(*rate_headers(decision))
 
     def _parts(self, path: str) -> list[str]:
@@ -112,7 +125,7 @@ class Routes:
                 raise RequestRejected(404, f"Not found: paths begin with {prefix} (path_prefix)")
         return path.split("/")[1:]
 
-    def _probe(self, request: Request, parts: list[str]) -> Response | None:
+    def _probe(self, request: Request, parts: list[str]) -> Eventual[Response] | None:
         """Answer health probes, which no limit may stop."""
         match parts:
             case ["up"]:
@@ -124,7 +137,7 @@ class Routes:
             case _:
                 return None
 
-    def _route(self, request: Request, path: str, parts: list[str]) -> Response:
+    def _route(self, request: Request, path: str, parts: list[str]) -> Eventual[Response]:
         # hot path
         match parts:
             case ["apps", app_id, collection] if collection in self._collections:
@@ -153,26 +166,50 @@ class Routes:
         path: str,
         app_id: str | None,
         *names: str,
-    ) -> Response:
+    ) -> Eventual[Response]:
         # hot path
         methods, handler = route
         if request.method not in methods:
             return _method_not_allowed(methods)
         query = parse_query(request.query)
-        app = self._app(app_id, query)
+        found = self._app(app_id, query)
+        if isinstance(found, Future):
+            return later(found, lambda app: self._act(handler, app, app_id, request, path, query, names))
+        return self._act(handler, found, app_id, request, path, query, names)
+
+    def _act(
+        self,
+        handler: Handler,
+        app: App | None,
+        app_id: str | None,
+        request: Request,
+        path: str,
+        query: Query,
+        names: tuple[str, ...],
+    ) -> Eventual[Response]:
+        # hot path
+        if app is None:
+            if app_id is None:
+                raise RequestRejected(401, "Authentication failed: auth_key is missing or unknown.")
+            raise RequestRejected(404, "Application not found.")
         self._authenticator.authenticate(app, request, path, query, self._clock.now())
         return handler(Call(app, request, query, tuple([_decoded(name) for name in names])))
 
-    def _app(self, app_id: str | None, query: Query) -> App:
+    def _app(self, app_id: str | None, query: Query) -> Eventual[App | None]:
         if app_id is None:
-            app = self._apps.by_key(query.last.get("auth_key", ""))
-            if app is None:
-                raise RequestRejected(401, "Authentication failed: auth_key is missing or unknown.")
-            return app
-        app = self._apps.by_id(_decoded(app_id))
-        if app is None:
-            raise RequestRejected(404, "Application not found.")
-        return app
+            return self._apps.by_key(query.last.get("auth_key", ""))
+        return self._apps.by_id(_decoded(app_id))
+
+
+def _failure(request: Request, error: Exception) -> Response:
+    if isinstance(error, RequestRejected):
+        return rejection_response(error)
+    if isinstance(error, DriverError):
+        _log.warning("request not answered", path=request.path[:200], reason=str(error))
+        return error_response(503, "A store that is needed for this cannot be used now", ("Retry-After", "1"))
+    # The client is told nothing; the log gets the cause, and this connection and all others go on.
+    _log.error("request failed", method=request.method, path=request.path[:200], exc_info=error)
+    return error_response(500, "Internal server error")
 
 
 def _decoded(part: str) -> str:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from sockudo.api.messages import Request, Response, error_response
+from sockudo.eventual import Eventual, Future, caught, later
+from sockudo.log import get_logger
 from sockudo.ratelimit.base import Decision, Limit, RateLimiter
 from sockudo.ratelimit.client_address import client_ip
+
+_log = get_logger("sockudo.api.throttle")
 
 
 class Throttle:
@@ -21,16 +25,25 @@ class Throttle:
         self._name = name
         self._trust_hops = trust_hops
 
-    def consume(self, request: Request) -> Decision:
-        """Count one request of its client."""
+    def admit(self, request: Request) -> Eventual[Decision | Response]:
+        """Count one request of its client; return what was decided, or the answer that refuses the request.
+
+        A limiter that cannot be asked refuses everything.
+        """
         peer, hops = request.peer, self._trust_hops
         if hops:
             address = client_ip(peer, request.header_list(b"x-forwarded-for"), request.header(b"x-real-ip"), hops)
         else:
             address = client_ip(peer, None, None, 0)
-        return self._limiter.consume(f"{self._name}::{address}", self._limit)
+        decision = self._limiter.consume(f"{self._name}::{address}", self._limit)
+        if isinstance(decision, Future):
+            return caught(later(decision, self._answer), _unavailable)
+        return self._answer(decision)
 
-    def refusal(self, decision: Decision) -> Response:
+    def _answer(self, decision: Decision) -> Decision | Response:
+        return decision if decision.allowed else self._refusal(decision)
+
+    def _refusal(self, decision: Decision) -> Response:
         """Return the 429 of a request that is too many."""
         limit = self._limit
         text = (
@@ -39,6 +52,11 @@ class Throttle:
         )
         headers = (*rate_headers(decision), ("Retry-After", str(decision.reset_after)))
         return error_response(429, text, *headers)
+
+
+def _unavailable(error: Exception) -> Response:
+    _log.error("rate limiter cannot be used: request refused", reason=str(error))
+    return error_response(500, "Rate limiter backend unavailable (rate_limiter.driver)")
 
 
 def rate_headers(decision: Decision) -> tuple[tuple[str, str], ...]:

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Protocol
 
 from sockudo.apps.app import App
+from sockudo.eventual import Eventual
 
 
 class AppManager(Protocol):
-    """Finds apps. Both look-ups are on the path of every request and connection, and answer from memory."""
+    """Finds apps. The look-ups are on the path of every request and connection.
 
-    def by_id(self, app_id: str) -> App | None:
+    An app that is in memory is answered at once. A future fails with `DriverError` where the store cannot be asked.
+    """
+
+    def by_id(self, app_id: str) -> Eventual[App | None]:
         """Return the app with this id, or None."""
 
-    def by_key(self, key: str) -> App | None:
+    def by_key(self, key: str) -> Eventual[App | None]:
         """Return the app with this key, or None."""
 
-    def all(self) -> Collection[App]:
-        """Return every app."""
+    def known(self, app_id: str) -> App | None:
+        """Return the app as memory has it, however old that is, or None; never waits."""
+
+    def forget(self, app_id: str) -> None:
+        """Note that somebody has changed the app: the next look-up of its id or of a key of it asks the store."""
+
+    async def start(self) -> None:
+        """Get ready.
+
+        Raises:
+            DriverError: the store cannot be used; the message names the setting.
+        """
+
+    def check(self) -> Eventual[None]:
+        """Do nothing while apps can be found.
+
+        Raises:
+            DriverError: the store cannot be used, or there is no app at all; or the future fails with it.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Release what the driver holds; may be called again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from sockudo.apps.app import App
+from sockudo.errors import DriverError
 
 
 class MemoryAppManager:
@@ -22,6 +23,28 @@ class MemoryAppManager:
         """Return the app with this key, or None."""
         return self._by_key.get(key)
 
+    def known(self, app_id: str) -> App | None:
+        """Return the app with this id, or None."""
+        return self._by_id.get(app_id)
+
+    def forget(self, app_id: str) -> None:
+        """Do nothing: the list never changes."""
+
     def all(self) -> Collection[App]:
         """Return every app."""
         return self._by_id.values()
+
+    async def start(self) -> None:
+        """Do nothing."""
+
+    def check(self) -> None:
+        """Memory can always be used.
+
+        Raises:
+            DriverError: there is no app.
+        """
+        if not self._by_id:
+            raise DriverError("there is no app (app_manager.array.apps)")
+
+    async def aclose(self) -> None:
+        """Do nothing."""

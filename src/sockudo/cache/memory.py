@@ -28,9 +28,10 @@ class _Entry:
 class MemoryCache:
     """At most `max_entries` values in a dictionary."""
 
-    __slots__ = ("_clock", "_entries", "_expiring", "_max_entries")
+    __slots__ = ("_clock", "_entries", "_expiring", "_max_entries", "is_shared")
 
     def __init__(self, max_entries: int, clock: Clock) -> None:
+        self.is_shared = False
         self._max_entries = max_entries
         self._clock = clock
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
@@ -40,6 +41,9 @@ class MemoryCache:
     def size(self) -> int:
         """How many entries are in memory, expired ones included. Not `__len__`: an empty cache is not a missing one."""
         return len(self._entries)
+
+    async def start(self) -> None:
+        """Do nothing."""
 
     def get(self, key: str) -> Cached | None:
         entry = self._entries.get(key)

@@ -6,7 +6,13 @@ from __future__ import annotations
 class NoCache:
     """Always misses."""
 
-    __slots__ = ()
+    __slots__ = ("is_shared",)
+
+    def __init__(self) -> None:
+        self.is_shared = False
+
+    async def start(self) -> None:
+        """Do nothing."""
 
     def get(self, key: str) -> None:
         return None

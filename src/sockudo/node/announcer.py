@@ -84,6 +84,6 @@ class Announcer:
 
     def count_changed(self, app_id: str, channel: Channel) -> None:
         """Tell the subscribers here of a new count that other nodes have brought about."""
-        app = self._apps.by_id(app_id)
+        app = self._apps.known(app_id)
         if app is not None:
             self._counts.changed(app, channel)

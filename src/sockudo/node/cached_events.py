@@ -1,15 +1,28 @@
 """The last event of each cache channel.
 
+A cache that only this node has is read when a client subscribes. One that all nodes share has to be asked before: what
+it said is kept here for a second, so that many who come at once are answered by one question, and an event that
+arrives meanwhile takes the place of what was or will be said.
+
 Source: Pusher docs, `using_channels/cache-channels`.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import partial
+from typing import Final, NamedTuple
 
 import msgspec
 
-from sockudo.cache.base import Cache
+from sockudo.cache.base import Cache, Cached
+from sockudo.clock import Clock
+from sockudo.eventual import Eventual, Future, then
+from sockudo.log import get_logger
+
+_log = get_logger("sockudo.node.cached_events")
+
+# How long what a shared cache has said is used.
+_FRESH: Final = 1.0
 
 
 class CachedEvent(NamedTuple):
@@ -33,21 +46,101 @@ class _Payload(msgspec.Struct, gc=False):
     data: str
 
 
-class CachedEvents:
-    """Keeps and finds the last event of a cache channel."""
+class _Question:
+    """What a shared cache is asked, or has just said, about one channel."""
 
-    def __init__(self, cache: Cache, ttl: float) -> None:
+    __slots__ = ("answer", "event", "is_overtaken")
+
+    def __init__(self, answer: Future[None] | None) -> None:
+        # None once it has come.
+        self.answer = answer
+        self.event: CachedEvent | None = None
+        # An event has come after the question was put.
+        self.is_overtaken = False
+
+
+class CachedEvents:
+    """Keeps and finds the last event of a cache channel.
+
+    Attributes:
+        is_shared: every node finds what one of them keeps.
+        is_asking: what comes from other nodes has to be noted here, with `heard`.
+    """
+
+    def __init__(self, cache: Cache, ttl: float, clock: Clock) -> None:
         self._cache = cache
         self._ttl = ttl
+        self._clock = clock
+        self._questions: dict[str, _Question] = {}
+        self.is_shared = cache.is_shared
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a shared cache has been asked in the last moments."""
+        return bool(self._questions)
 
     def keep(self, app_id: str, channel: str, payload: bytes) -> None:
         """Keep an event in place of the one before."""
         self._cache.set(_key(app_id, channel), payload, self._ttl)
+        if self._questions:
+            self.heard(app_id, channel, payload)
 
-    def find(self, app_id: str, channel: str) -> CachedEvent | None:
-        """Return the event that is kept, or None."""
-        cached = self._cache.get(_key(app_id, channel))
-        return None if cached is None else CachedEvent(cached.value, cached.ttl)
+    def heard(self, app_id: str, channel: str, payload: bytes) -> None:
+        """Note an event that another node has kept in the shared cache."""
+        question = self._questions.get(_key(app_id, channel))
+        if question is not None:
+            question.event = CachedEvent(payload, int(self._ttl))
+            question.is_overtaken = True
+
+    def find(self, app_id: str, channel: str) -> Eventual[CachedEvent | None]:
+        """Return the event that is kept, or None; a future fails with `DriverError`."""
+        return then(self._cache.get(_key(app_id, channel)), _event)
+
+    def prepare(self, app_id: str, channel: str) -> Future[None] | None:
+        """See to it that `recall` can answer: None where it can, else a future for when it can, which never fails.
+
+        From then on the channel's events must arrive at this node.
+        """
+        if not self.is_shared:
+            return None
+        key = _key(app_id, channel)
+        question = self._questions.get(key)
+        if question is not None:
+            return question.answer
+        found = self._cache.get(key)
+        question = self._questions[key] = _Question(None)
+        if not isinstance(found, Future):
+            self._settle(key, question, found)
+            return None
+        question.answer = found.get_loop().create_future()
+        found.add_done_callback(partial(self._answered, key, question))
+        return question.answer
+
+    def recall(self, app_id: str, channel: str) -> CachedEvent | None:
+        """Return the event that is kept, right after `prepare` was done."""
+        if self.is_shared:
+            question = self._questions.get(_key(app_id, channel))
+            return None if question is None else question.event
+        found = self._cache.get(_key(app_id, channel))
+        return None if isinstance(found, Future) else _event(found)
+
+    def _answered(self, key: str, question: _Question, done: Future[Cached | None]) -> None:
+        answer, question.answer = question.answer, None
+        error = None if done.cancelled() else done.exception()
+        if error is not None:
+            _log.warning("the last event of a cache channel was not found", error=str(error))
+        self._settle(key, question, None if done.cancelled() or error is not None else done.result())
+        if answer is not None and not answer.done():
+            answer.set_result(None)
+
+    def _settle(self, key: str, question: _Question, found: Cached | None) -> None:
+        if not question.is_overtaken:
+            question.event = _event(found)
+        self._clock.call_later(_FRESH, partial(self._questions.pop, key, None))
+
+
+def _event(cached: Cached | None) -> CachedEvent | None:
+    return None if cached is None else CachedEvent(cached.value, cached.ttl)
 
 
 def _key(app_id: str, channel: str) -> str:

@@ -34,12 +34,12 @@ class Opening:
     """What a client says when it connects.
 
     Attributes:
-        key: the app key in the URL.
+        app: the app whose key is in the URL; None where there is none, and the reason where it cannot be found now.
         protocol: the `protocol` parameter of the URL, or None.
         origin: the `Origin` header, or None.
     """
 
-    key: str
+    app: App | CloseConnection | None
     protocol: str | None = None
     origin: str | None = None
 
@@ -106,9 +106,11 @@ class Node:
         return text_frame(connection_established(connection.socket_id, self.limits.activity_timeout))
 
     def _admit(self, opening: Opening) -> App:
-        app = self.apps.by_key(opening.key)
+        app = opening.app
         if app is None:
             raise CloseConnection(Code.APP_UNKNOWN, "Application does not exist: no app has this key")
+        if isinstance(app, CloseConnection):
+            raise app
         if not app.enabled:
             raise CloseConnection(Code.APP_DISABLED, "Application disabled")
         if app.origins is not None and not app.origins.allows(opening.origin):

@@ -6,6 +6,7 @@ Source: Pusher docs, `library_auth_reference/rest-api` and `using_channels/event
 from __future__ import annotations
 
 from sockudo.apps.app import App
+from sockudo.apps.base import AppManager
 from sockudo.cluster.peers import Peers
 from sockudo.hub.connection import Connection
 from sockudo.hub.hub import Hub
@@ -22,8 +23,9 @@ from sockudo.rfc6455.frames import text_frame
 class Publisher:
     """Sends events to the subscribers of channels."""
 
-    def __init__(self, hub: Hub, peers: Peers, cached_events: CachedEvents) -> None:
+    def __init__(self, hub: Hub, apps: AppManager, peers: Peers, cached_events: CachedEvents) -> None:
         self._hub = hub
+        self._apps = apps
         self._peers = peers
         self._cached_events = cached_events
 
@@ -37,7 +39,10 @@ class Publisher:
                 frame = text_frame(payload)
                 self._cached_events.keep(app_id, name, payload)
                 hub.deliver(app_id, name, frame, except_id)
-                peers.publish_cached(app_id, name, frame, except_id)
+                if self._cached_events.is_shared:
+                    peers.publish(app_id, name, frame, except_id)
+                else:
+                    peers.publish_cached(app_id, name, frame, except_id)
             elif kind.user:
                 frame = text_frame(channel_event(trigger.name, name, trigger.data))
                 hub.deliver_to_user(app_id, name[len(SERVER_TO_USER) :], frame, except_id)
@@ -54,7 +59,11 @@ class Publisher:
             CommandRejected: 4301, the event is not allowed.
         """
         # hot path
-        app = connection.app
+        app = self._apps.known(connection.app.id)
+        if app is None:
+            app = connection.app
+        elif app is not connection.app:
+            connection.app = app
         if not app.enable_client_messages:
             raise _rejected("Client events are not enabled for this app (enable_client_messages of the app)")
         name = event.channel

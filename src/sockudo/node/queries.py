@@ -5,7 +5,8 @@ Source: Pusher docs, `library_auth_reference/rest-api` ("GET channels" and follo
 
 from __future__ import annotations
 
-from sockudo.node.cached_events import CachedEvents
+from sockudo.eventual import Eventual, then
+from sockudo.node.cached_events import CachedEvent, CachedEvents
 from sockudo.node.view import View
 from sockudo.pusher.channels import ChannelKind
 
@@ -29,7 +30,9 @@ class Queries:
         """Return the ids of the users on a presence channel, each once."""
         return list(self._view.members(app_id, name))
 
-    def attributes(self, app_id: str, name: str, kind: ChannelKind, info: frozenset[str]) -> dict[str, object]:
+    def attributes(
+        self, app_id: str, name: str, kind: ChannelKind, info: frozenset[str]
+    ) -> Eventual[dict[str, object]]:
         """Return those of the attributes in `info` that a channel of this kind has."""
         found: dict[str, object] = {}
         if "occupied" in info:
@@ -38,7 +41,11 @@ class Queries:
             found["user_count"] = self._view.member_count(app_id, name)
         if "subscription_count" in info:
             found["subscription_count"] = self._view.subscription_count(app_id, name)
-        if "cache" in info and kind.cache:
-            cached = self._cached_events.find(app_id, name)
+        if "cache" not in info or not kind.cache:
+            return found
+
+        def with_cached(cached: CachedEvent | None) -> dict[str, object]:
             found["cache"] = None if cached is None else {"data": cached.data, "ttl": cached.ttl}
-        return found
+            return found
+
+        return then(self._cached_events.find(app_id, name), with_cached)

@@ -20,6 +20,8 @@ class RemoteEvents:
     def deliver(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
         """Hand an event of another node to the subscribers here, as it came."""
         # hot path
+        if self._cached_events.is_asking:
+            self._cached_events.heard(app_id, name, payload_of(frame))
         if name.startswith(SERVER_TO_USER):
             self._node.hub.deliver_to_user(app_id, name[len(SERVER_TO_USER) :], frame, except_id)
         else:

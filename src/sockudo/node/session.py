@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Any
 
 from sockudo.hub.connection import Connection
 from sockudo.node.node import Node
@@ -42,13 +43,16 @@ class Session:
         if len(backlog) == _MAX_BACKLOG:
             connection.wire.pause_reading()
 
-    def _resume(self, connection: Connection, payload: bytes) -> None:
+    def _resume(self, connection: Connection, payload: bytes, done: asyncio.Future[Any]) -> None:
         """Carry out again the message that had to wait, then those behind it."""
+        if not done.cancelled():
+            # Where a store could not be asked, what is known has to do.
+            done.exception()
         backlog, connection.backlog = connection.backlog, None
         if not connection.is_open or backlog is None:
             return
         was_paused = len(backlog) >= _MAX_BACKLOG
-        self._handle(connection, payload)
+        self._handle(connection, payload, has_waited=True)
         while backlog and connection.is_open:
             if connection.backlog is not None:
                 connection.backlog.extend(backlog)
@@ -57,12 +61,12 @@ class Session:
         if was_paused and len(connection.backlog or ()) < _MAX_BACKLOG and connection.is_open:
             connection.wire.resume_reading()
 
-    def _handle(self, connection: Connection, payload: bytes) -> None:
+    def _handle(self, connection: Connection, payload: bytes, *, has_waited: bool = False) -> None:
         try:
-            waiting = self._carry_out(connection, payload)
+            waiting = self._carry_out(connection, payload, has_waited)
             if waiting is not None:
                 connection.backlog = deque()
-                waiting.add_done_callback(lambda _: self._resume(connection, payload))
+                waiting.add_done_callback(lambda done: self._resume(connection, payload, done))
         except CommandRejected as rejected:
             connection.send(text_frame(events.error(rejected.message, rejected.code, rejected.channel)))
         except SubscriptionRejected as rejected:
@@ -77,19 +81,19 @@ class Session:
         except CloseConnection as problem:
             self._node.fail(connection, problem)
 
-    def _carry_out(self, connection: Connection, payload: bytes) -> asyncio.Future[None] | None:
+    def _carry_out(self, connection: Connection, payload: bytes, has_waited: bool) -> asyncio.Future[Any] | None:
         command = parse_command(payload)
         match command:
             case ClientEvent():
                 self._publisher.client_event(connection, command, self._node.clock.monotonic())
             case Subscribe():
-                return self._subscriptions.subscribe(connection, command)
+                return self._subscriptions.subscribe(connection, command, has_waited=has_waited)
             case Unsubscribe():
                 self._subscriptions.unsubscribe(connection, command)
             case Ping():
                 connection.send(_PONG)
             case Signin():
-                return self._subscriptions.sign_in(connection, command)
+                return self._subscriptions.sign_in(connection, command, has_waited=has_waited)
             case _:
                 # Pong, and events that this server does not know: a sign of life, and nothing else.
                 pass

@@ -7,10 +7,12 @@ Source: Pusher docs, `library_auth_reference/pusher-websockets-protocol`, `using
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from sockudo.apps.app import App
 from sockudo.hub.connection import Connection
 from sockudo.node.cached_events import CachedEvents
+from sockudo.node.current_app import AppGone, current_app
 from sockudo.node.node import Node
 from sockudo.pusher import events
 from sockudo.pusher.channels import ChannelKind, InvalidChannelName, parse_channel, server_to_user
@@ -35,16 +37,25 @@ class Subscriptions:
         self._node = node
         self._cached_events = cached_events
 
-    def subscribe(self, connection: Connection, command: Subscribe) -> asyncio.Future[None] | None:
+    def subscribe(
+        self, connection: Connection, command: Subscribe, *, has_waited: bool = False
+    ) -> asyncio.Future[Any] | None:
         """Join a channel and send what a new subscriber gets, in order: success, cached event, count.
 
-        Returns a future where the channel's events do not arrive at this node yet: nothing has happened then, and the
-        command is to be carried out again when it is done. Otherwise an event could be missed right after success.
+        Returns a future where the app has to be looked up, the channel's events do not arrive at this node yet, or its
+        last event is in a store: nothing has happened then, and the command is to be carried out again, with
+        `has_waited`, when it is done, whether it fails or not. Otherwise an event could be missed right after success.
 
         Raises:
             SubscriptionRejected: the channel is not open to this connection; nothing has changed.
         """
-        name, app = command.channel, connection.app
+        name = command.channel
+        try:
+            app = current_app(self._node.apps, connection, has_waited=has_waited)
+        except AppGone as gone:
+            raise SubscriptionRejected(name[:200], "AppError", str(gone), gone.code) from None
+        if isinstance(app, asyncio.Future):
+            return app
         try:
             kind = parse_channel(name, app.publishing.max_channel_name_length)
         except InvalidChannelName as problem:
@@ -56,6 +67,8 @@ class Subscriptions:
             _verify(connection, command)
         identity = self._identity(connection, command) if kind.presence else None
         arriving = self._node.peers.join(app.id, name)
+        if arriving is None and kind.cache:
+            arriving = self._cached_events.prepare(app.id, name)
         if arriving is not None:
             return arriving
         joined = self._node.hub.subscribe(connection, name, kind, identity)
@@ -72,14 +85,21 @@ class Subscriptions:
         if left is not None:
             self._node.announcer.left(connection, left)
 
-    def sign_in(self, connection: Connection, command: Signin) -> asyncio.Future[None] | None:
+    def sign_in(
+        self, connection: Connection, command: Signin, *, has_waited: bool = False
+    ) -> asyncio.Future[Any] | None:
         """Tie a connection to a user; a future is as in `subscribe`.
 
         Raises:
             CommandRejected: the app has no user authentication, or the connection is somebody else already.
             CloseConnection: 4009, the signature or the user data is not valid.
         """
-        app = connection.app
+        try:
+            app = current_app(self._node.apps, connection, has_waited=has_waited)
+        except AppGone as gone:
+            raise CommandRejected(str(gone)) from None
+        if isinstance(app, asyncio.Future):
+            return app
         if not app.enable_user_authentication:
             raise CommandRejected(
                 "User authentication is disabled for this app (enable_user_authentication of the app)",
@@ -160,7 +180,7 @@ class Subscriptions:
             payload = events.subscription_succeeded(name)
         connection.send(text_frame(payload))
         if kind.cache:
-            cached = self._cached_events.find(app_id, name)
+            cached = self._cached_events.recall(app_id, name)
             connection.send(text_frame(events.cache_miss(name) if cached is None else cached.payload))
 
 

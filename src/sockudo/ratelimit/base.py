@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from sockudo.eventual import Eventual
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -31,8 +33,18 @@ class Decision:
 class RateLimiter(Protocol):
     """Counts what each key has used."""
 
-    def consume(self, key: str, limit: Limit, cost: int = 1) -> Decision:
-        """Take `cost` units of `limit` for `key`, all of them or none; what is refused is not counted."""
+    async def start(self) -> None:
+        """Get ready.
+
+        Raises:
+            DriverError: the store cannot be used; the message names the setting.
+        """
+
+    def consume(self, key: str, limit: Limit, cost: int = 1) -> Eventual[Decision]:
+        """Take `cost` units of `limit` for `key`, all of them or none; what is refused is not counted.
+
+        A future fails with `DriverError` where the store cannot be asked.
+        """
         ...
 
     async def aclose(self) -> None:

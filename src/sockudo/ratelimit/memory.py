@@ -47,6 +47,9 @@ class MemoryRateLimiter:
         """How many keys are remembered. Not `__len__`: a limiter that has seen nobody is not a missing one."""
         return self._windows.size
 
+    async def start(self) -> None:
+        """Do nothing."""
+
     def consume(self, key: str, limit: Limit, cost: int = 1) -> Decision:
         item = RateLimitItemPerSecond(limit.requests, limit.seconds)
         allowed = self._strategy.hit(item, key, cost=cost)

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final, TypeAlias
 from urllib.parse import unquote
 
 from sockudo.api.messages import Request, Response, error_response
 from sockudo.api.routes import Routes
 from sockudo.api.throttle import Throttle
+from sockudo.apps.app import App
+from sockudo.apps.base import AppManager
+from sockudo.eventual import Eventual, Future, caught, later
 from sockudo.node.node import Opening
+from sockudo.pusher.codes import Code
+from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.query import parse_query
 from sockudo.rfc6455.handshake import HandshakeError, accept, is_upgrade
 from sockudo.server.answers import Answers
 from sockudo.server.http import HttpProtocol
+from sockudo.server.pending_upgrade import PendingUpgrade
 from sockudo.server.service import Socket
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.websocket import WebSocketContext, WebSocketProtocol
+
+_Admitted: TypeAlias = App | CloseConnection | Response | None
+
+_NOT_FOUND_NOW: Final = "The app cannot be looked up now (app_manager)"
 
 
 class Front:
@@ -25,6 +36,7 @@ class Front:
     def __init__(
         self,
         *,
+        apps: AppManager,
         routes: Routes,
         websockets: WebSocketContext,
         answers: Answers,
@@ -33,6 +45,7 @@ class Front:
         max_body_bytes: int,
         needs_peer: bool,
     ) -> None:
+        self._apps = apps
         self._routes = routes
         self._throttle = throttle
         self._app_path = f"{path_prefix}/app/"
@@ -58,26 +71,50 @@ class Front:
         self.http_connections.discard(connection)
         self._tell_if_idle()
 
-    def handle(self, request: Request) -> Response:
+    def handle(self, request: Request) -> Eventual[Response]:
         """Answer a request."""
         return self._routes.handle(request)
 
-    def upgrade(self, request: Request, http_version: str, transport: asyncio.Transport) -> asyncio.Protocol | Response:
+    def upgrade(
+        self, request: Request, http_version: str, transport: asyncio.Transport
+    ) -> asyncio.Protocol | Eventual[Response]:
         """Open a WebSocket on `/app/KEY`; any other request is answered as if it had not asked for an upgrade."""
         key = self._app_key(request.path)
         if key is None or not is_upgrade(request.headers):
             return self._routes.handle(request)
-        if self._throttle is not None:
-            decision = self._throttle.consume(request)
-            if not decision.allowed:
-                return self._throttle.refusal(decision)
+        found = self._admit(request, key)
+        if isinstance(found, Future):
+            return PendingUpgrade(self, transport, found, lambda app: self._open(app, request, http_version, transport))
+        return self._open(found, request, http_version, transport)
+
+    def _admit(self, request: Request, key: str) -> Eventual[_Admitted]:
+        """Return the app that a client may connect to, or the answer that refuses the upgrade."""
+        if self._throttle is None:
+            return self._app(key)
+        admitted = self._throttle.admit(request)
+        if isinstance(admitted, Future):
+            return later(admitted, lambda made: made if isinstance(made, Response) else self._app(key))
+        return admitted if isinstance(admitted, Response) else self._app(key)
+
+    def _app(self, key: str) -> Eventual[_Admitted]:
+        app = self._apps.by_key(key)
+        if isinstance(app, Future):
+            found: Future[_Admitted] = later(app, _same)
+            return caught(found, lambda _: CloseConnection(Code.OVER_CAPACITY, _NOT_FOUND_NOW))
+        return app
+
+    def _open(
+        self, app: _Admitted, request: Request, http_version: str, transport: asyncio.Transport
+    ) -> asyncio.Protocol | Response:
+        if isinstance(app, Response):
+            return app
         try:
             handshake = accept(request.method.encode(), http_version, request.headers)
         except HandshakeError as refused:
             return error_response(refused.status, refused.reason, *refused.headers)
         protocol = WebSocketProtocol(self.websockets, transport)
         version = parse_query(request.query).last.get("protocol") if request.query else None
-        protocol.open(handshake, Opening(key, version, request.header(b"origin")))
+        protocol.open(handshake, Opening(app, version, request.header(b"origin")))
         return protocol
 
     @property
@@ -116,3 +153,7 @@ class Front:
         if not key or "/" in key:
             return None
         return unquote(key) if "%" in key else key
+
+
+def _same(app: _Admitted) -> _Admitted:
+    return app

@@ -6,6 +6,7 @@ import asyncio
 from typing import Protocol
 
 from sockudo.api.messages import Request, Response
+from sockudo.eventual import Eventual
 from sockudo.server.answers import Answers
 from sockudo.server.timeouts import Timeouts
 
@@ -30,11 +31,13 @@ class Service(Protocol):
     # Whether anybody asks for `Request.peer`, which costs a system call a socket.
     needs_peer: bool
 
-    def handle(self, request: Request) -> Response:
-        """Answer a request."""
+    def handle(self, request: Request) -> Eventual[Response]:
+        """Answer a request; a future never fails."""
         ...
 
-    def upgrade(self, request: Request, http_version: str, transport: asyncio.Transport) -> asyncio.Protocol | Response:
+    def upgrade(
+        self, request: Request, http_version: str, transport: asyncio.Transport
+    ) -> asyncio.Protocol | Eventual[Response]:
         """Take over the socket and return its new protocol, or answer the request as any other."""
         ...
 

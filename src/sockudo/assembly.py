@@ -1,0 +1,196 @@
+"""Settings -> the parts of a server, put together; nothing is started here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from socket import socket
+from typing import Final
+
+from sockudo.api.auth import Authenticator
+from sockudo.api.channels import ChannelHandlers
+from sockudo.api.cors import Cors
+from sockudo.api.events import EventHandlers
+from sockudo.api.health import HealthHandlers
+from sockudo.api.quotas import AppQuotas
+from sockudo.api.routes import Routes
+from sockudo.api.throttle import Throttle
+from sockudo.api.users import UserHandlers
+from sockudo.clock import Clock
+from sockudo.cluster.base import Adapter
+from sockudo.cluster.cluster import Cluster, ClusterTimes
+from sockudo.cluster.local import NoPeers
+from sockudo.cluster.peers import Peers
+from sockudo.config.model import Settings
+from sockudo.config.rate_limiter import ApiRateLimit, WebSocketRateLimit
+from sockudo.hub.hub import Hub
+from sockudo.hub.outbox import Flusher
+from sockudo.node.cached_events import CachedEvents
+from sockudo.node.limits import NodeLimits
+from sockudo.node.memory import MemoryGauge
+from sockudo.node.node import Node
+from sockudo.node.publisher import Publisher
+from sockudo.node.queries import Queries
+from sockudo.node.remote_events import RemoteEvents
+from sockudo.node.session import Session
+from sockudo.node.subscriptions import Subscriptions
+from sockudo.ratelimit.base import Limit, RateLimiter
+from sockudo.server.answers import Answers
+from sockudo.server.front import Front
+from sockudo.server.health import Health
+from sockudo.server.housekeeping import Housekeeping
+from sockudo.server.server import Server
+from sockudo.server.timeouts import Timeouts
+from sockudo.server.websocket import WebSocketContext
+from sockudo.stores import Stores, stores_from_settings
+
+_KILOBYTE: Final = 1024
+_MEGABYTE: Final = 1024 * 1024
+_DEFAULT_TIMES: Final = ClusterTimes()
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """A server that has been put together."""
+
+    server: Server
+    node: Node
+    front: Front
+    remote_events: RemoteEvents
+    stores: Stores
+
+    async def start(self, sockets: Sequence[socket] = ()) -> list[tuple[str, int]]:
+        """Join the cluster, then listen, on sockets that are bound where they are given; return the addresses.
+
+        Raises:
+            DriverError: a store or the bus cannot be used.
+            OSError: the address cannot be had.
+        """
+        await self.stores.start()
+        await self.node.peers.start(self.remote_events)
+        return await self.server.start(sockets)
+
+    async def stop(self) -> None:
+        """Drop what is left, and leave the cluster."""
+        await self.server.stop()
+        await self.node.peers.aclose()
+        await self.stores.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class _NodeParts:
+    """A node and its use cases."""
+
+    node: Node
+    memory: MemoryGauge
+    publisher: Publisher
+    queries: Queries
+    session: Session
+    remote_events: RemoteEvents
+
+
+def assemble(
+    settings: Settings,
+    clock: Clock,
+    adapter: Adapter | None = None,
+    times: ClusterTimes = _DEFAULT_TIMES,
+    stores: Stores | None = None,
+) -> Assembly:
+    """Put a server together; nothing is started, and no socket is open.
+
+    Args:
+        adapter: how to reach the other nodes; None for a node that is alone.
+        stores: others than those that the settings ask for.
+
+    Raises:
+        ConfigError: a driver lacks a setting.
+        MissingExtraError: what a driver needs is not installed.
+    """
+    stores = stores or stores_from_settings(settings, clock)
+    hub = Hub(Flusher(clock.call_soon))
+    peers: Peers = NoPeers() if adapter is None else Cluster(hub, adapter, clock, times)
+    parts = _node_parts(settings, clock, hub, peers, stores)
+    front = _front(settings, clock, parts, stores)
+    server = Server(front, parts.node, settings.host, settings.port)
+    return Assembly(server, parts.node, front, parts.remote_events, stores)
+
+
+def _node_parts(settings: Settings, clock: Clock, hub: Hub, peers: Peers, stores: Stores) -> _NodeParts:
+    memory = MemoryGauge(settings.http_api.accept_traffic.memory_threshold, clock)
+    limits = _node_limits(settings)
+    node = Node(hub, stores.apps, peers, limits, clock, memory)
+    cached_events = CachedEvents(stores.cache, limits.cache_ttl, clock)
+    publisher = Publisher(hub, stores.apps, peers, cached_events)
+    return _NodeParts(
+        node=node,
+        memory=memory,
+        publisher=publisher,
+        queries=Queries(node.view, cached_events),
+        session=Session(node, Subscriptions(node, cached_events), publisher),
+        remote_events=RemoteEvents(node, cached_events),
+    )
+
+
+def _front(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores) -> Front:
+    cors = Cors(
+        settings.cors.origin,
+        settings.cors.methods,
+        settings.cors.allowed_headers,
+        credentials=settings.cors.credentials,
+    )
+    answers = Answers(cors.common, clock.now())
+    sweep_every = settings.cache.memory.cleanup_interval
+    housekeeping = Housekeeping(lambda: answers.renew(clock.now()), stores.sweep, sweep_every)
+    return Front(
+        apps=stores.apps,
+        routes=_routes(settings, clock, parts, stores, cors),
+        websockets=_websockets(settings, parts, Timeouts(clock, housekeeping.tick)),
+        answers=answers,
+        throttle=_throttle(settings.rate_limiter.websocket_rate_limit, "websocket", stores.limiter),
+        path_prefix=settings.path_prefix,
+        max_body_bytes=settings.http_api.request_limit_in_mb * _MEGABYTE,
+        needs_peer=stores.limiter is not None,
+    )
+
+
+def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores, cors: Cors) -> Routes:
+    node, queries, quotas = parts.node, parts.queries, AppQuotas(clock)
+    return Routes(
+        apps=stores.apps,
+        authenticator=Authenticator(settings.path_prefix),
+        clock=clock,
+        events=EventHandlers(parts.publisher, queries, quotas, parts.memory),
+        channels=ChannelHandlers(
+            queries, quotas, unknown_channel_not_found=settings.http_api.unknown_channel_not_found
+        ),
+        users=UserHandlers(node),
+        health=HealthHandlers(Health(stores.apps, lambda: node.is_ready, stores.checks)),
+        cors=cors,
+        throttle=_throttle(settings.rate_limiter.api_rate_limit, "api", stores.limiter),
+        path_prefix=settings.path_prefix,
+    )
+
+
+def _websockets(settings: Settings, parts: _NodeParts, timeouts: Timeouts) -> WebSocketContext:
+    return WebSocketContext(
+        node=parts.node,
+        session=parts.session,
+        timeouts=timeouts,
+        max_message_bytes=settings.websocket_max_payload_kb * _KILOBYTE,
+        max_buffer_bytes=settings.websocket.max_buffer_kb * _KILOBYTE,
+    )
+
+
+def _node_limits(settings: Settings) -> NodeLimits:
+    return NodeLimits(
+        activity_timeout=settings.activity_timeout,
+        user_authentication_timeout=settings.user_authentication_timeout,
+        cache_ttl=settings.channel_limits.cache_ttl,
+    )
+
+
+def _throttle(limit: ApiRateLimit | WebSocketRateLimit, name: str, limiter: RateLimiter | None) -> Throttle | None:
+    if limiter is None:
+        return None
+    requests = Limit(limit.max_requests, limit.window_seconds)
+    return Throttle(limiter, requests, name=name, trust_hops=limit.trust_hops)
