@@ -27,6 +27,14 @@ class Problems(Protocol):
     def __call__(self, document: Any = None, environ: Mapping[str, str] | None = None) -> list[str]: ...
 
 
+def document_with(path: str, value: Any) -> dict[str, Any]:
+    """A document with one value at a dotted path."""
+    for name in reversed(path.split(".")):
+        value = {name: value}
+    assert isinstance(value, dict)
+    return value
+
+
 @pytest.fixture
 def load_document(tmp_path: Path) -> Load:
     def run(

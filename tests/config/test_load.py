@@ -188,7 +188,7 @@ def test_every_problem_of_every_source_is_reported_at_once(problems_of: Problems
         "port": "abc",
         "activity_timeout": -5,
         "cors": {"origin": ["nowhere"]},
-        "app_manager": {"driver": "mysql", "array": {"apps": [{"id": "a", "key": "k"}, {"key": "k", "secret": "s"}]}},
+        "app_manager": {"driver": "oracle", "array": {"apps": [{"id": "a", "key": "k"}, {"key": "k", "secret": "s"}]}},
     }
 
     problems = problems_of(document, {"RATE_LIMITER_ENABLED": "maybe", "SOCKUDO_DEFAULT_APP_MAX_CONNECTIONS": "many"})
@@ -216,17 +216,6 @@ def test_a_problem_says_what_was_expected_and_what_was_found(problems_of: Proble
         "mode: expected a non-empty string, got an empty object",
         "event_limits: expected an object, got null",
         "cors: expected an object, got an empty list",
-    ]
-
-
-def test_a_driver_of_another_version_is_a_problem_that_says_what_is_supported(problems_of: Problems) -> None:
-    assert problems_of(
-        {"app_manager": {"driver": "mysql"}, "cache": {"driver": "redis"}}, {"RATE_LIMITER_DRIVER": "redis"}
-    ) == [
-        'app_manager.driver: expected "memory" (no other driver is supported by this version), got "mysql"',
-        'RATE_LIMITER_DRIVER (rate_limiter.driver): expected "memory" (no other driver is supported by this version), '
-        'got "redis"',
-        'cache.driver: expected one of "memory", "none" (no other driver is supported by this version), got "redis"',
     ]
 
 

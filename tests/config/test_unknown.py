@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from sockudo.config.unknown import NOT_SUPPORTED
-
 from .conftest import Load
 
 APP: dict[str, Any] = {"id": "a", "key": "k", "secret": "s"}
@@ -60,15 +58,29 @@ def test_an_unknown_key_of_an_app_is_warned_about_with_its_place(load_document: 
     assert any(f"unknown key {here}.webhooks[0].filter.channel_tpe" in warning for warning in warnings)
 
 
-@pytest.mark.parametrize("name", sorted(NOT_SUPPORTED))
-def test_a_section_that_is_not_supported_is_warned_about_once(name: str, load_document: Load) -> None:
-    content: Any = {"driver": "redis", "redis": {"prefix": "x"}, "enabled": True}
-    for part in reversed(name.split(".")):
-        content = {part: content}
+@pytest.mark.parametrize(
+    ("other", "name"),
+    [
+        ("endpoint", "endpoint_url"),
+        ("access_key", "aws_access_key_id"),
+        ("secret_key", "aws_secret_access_key"),
+        ("profile_name", "aws_profile_name"),
+    ],
+)
+def test_a_key_may_have_another_name(other: str, name: str, load_document: Load) -> None:
+    loaded = load_document({"database": {"dynamodb": {other: "http://x"}}, **with_app()})
 
-    warnings = load_document({**content, **with_app()}).warnings
+    assert getattr(loaded.settings.database.dynamodb, name) == "http://x"
+    assert loaded.warnings == []
 
-    assert warnings == [f"section {name} is not supported by this version and has no effect"]
+
+def test_the_own_name_of_a_key_wins_over_the_other(load_document: Load) -> None:
+    loaded = load_document({"database": {"dynamodb": {"access_key": "a", "aws_access_key_id": "b"}}, **with_app()})
+
+    assert loaded.settings.database.dynamodb.aws_access_key_id == "b"
+    assert loaded.warnings == [
+        "unknown key database.dynamodb.access_key has no effect (did you mean database.dynamodb.aws_access_key_id?)"
+    ]
 
 
 def test_a_setting_of_the_environment_is_ignored_in_a_file_with_a_warning(load_document: Load) -> None:

@@ -15,7 +15,7 @@ from sockudo.config.default_app import DefaultAppSettings
 from sockudo.config.environment import read_environment
 from sockudo.config.load import load
 from sockudo.config.model import Settings
-from sockudo.config.unknown import NOT_SUPPORTED, setting_paths
+from sockudo.config.unknown import setting_paths
 from tests.support.pages import code_blocks, pages, prose, section, the_block
 from tests.support.source import ROOT, report
 
@@ -27,7 +27,7 @@ _PATH: Final = re.compile(r"`([a-z_]+(?:\.[a-z_]+)+)`")
 
 def unknown_settings(page: Path) -> Iterator[str]:
     """Yield dotted names that begin like a setting and are none."""
-    paths = set(setting_paths(Settings)) | NOT_SUPPORTED
+    paths = set(setting_paths(Settings))
     groups = {path.rpartition(".")[0] for path in paths}
     for name in _PATH.findall(prose(page)):
         if name.partition(".")[0] in Settings.model_fields and name not in paths | groups:

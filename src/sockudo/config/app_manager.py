@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, model_validator
 from pydantic_core import InitErrorDetails
 
 from sockudo.config.app import AppSettings
+from sockudo.config.rules import check_with_rules, rule_broken
 from sockudo.config.section import Section, env
-from sockudo.config.values import Count, Flag, NullAsEmpty, add_problems, drivers, rule_broken
+from sockudo.config.values import Count, Flag, NullAsEmpty, OneOf
 
 # The places in this section that list apps, in the order in which they are joined.
 APP_LISTS: tuple[tuple[str, ...], ...] = (("array", "apps"), ("apps",))
+
+_STORES: Final = ("memory", "sqlite", "mysql", "pgsql", "dynamodb", "scylladb")
+_SPELLINGS: Final = (("postgres", "pgsql"), ("postgresql", "pgsql"), ("scylla", "scylladb"))
 
 AppList = Annotated[tuple[AppSettings, ...], NullAsEmpty()]
 
@@ -37,8 +41,14 @@ class AppCacheSettings(Section):
 class AppManagerSettings(Section):
     """Where apps come from."""
 
-    driver: Annotated[Literal["memory"], drivers("memory"), env("APP_MANAGER_DRIVER")] = Field(
-        default="memory", description="Which store holds the apps."
+    driver: Annotated[
+        Literal["memory", "sqlite", "mysql", "pgsql", "dynamodb", "scylladb"],
+        OneOf(_STORES, spellings=_SPELLINGS),
+        env("APP_MANAGER_DRIVER"),
+    ] = Field(
+        default="memory",
+        description="Which store holds the apps. Also postgres or postgresql for pgsql, scylla for scylladb. "
+        "sqlite is not a driver of the original.",
     )
     array: AppArraySettings = Field(default_factory=AppArraySettings, description="The apps of the memory driver.")
     apps: AppList = Field(default=(), description="Another place for apps; joined with app_manager.array.apps.")
@@ -47,14 +57,7 @@ class AppManagerSettings(Section):
     @model_validator(mode="wrap")
     @classmethod
     def _apps_are_distinct(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        extra = _repeated(data)
-        try:
-            section = handler(data)
-        except ValidationError as error:
-            raise add_problems(error, cls.__name__, extra) from None
-        if extra:
-            raise add_problems(None, cls.__name__, extra)
-        return section
+        return check_with_rules(cls.__name__, data, handler, _repeated(data))
 
 
 def _repeated(section: Any) -> list[InitErrorDetails]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sockudo.config.section import Section, env
-from sockudo.config.values import Count, Positive, drivers
+from sockudo.config.values import Count, Flag, OneOf, OptionalWords, Positive
 
 
 class MemoryCacheSettings(Section):
@@ -24,10 +24,31 @@ class MemoryCacheSettings(Section):
     )
 
 
+class RedisCacheSettings(Section):
+    """The cache in a Redis (driver `redis`) or a Redis Cluster (driver `redis-cluster`)."""
+
+    prefix: Annotated[OptionalWords, env("CACHE_REDIS_PREFIX")] = Field(
+        default="sockudo_cache:",
+        description="What keys begin with; null takes database.redis.key_prefix and `cache:`.",
+    )
+    # An address may hold a password.
+    url_override: Annotated[OptionalWords, env("REDIS_URL", "CACHE_REDIS_URL")] = Field(
+        default=None, repr=False, description="`redis://` or `rediss://` (TLS); null takes database.redis."
+    )
+    cluster_mode: Flag = Field(
+        default=False, description="Use the Redis Cluster of database.redis.cluster_nodes instead."
+    )
+
+
 class CacheSettings(Section):
     """Where the last events of cache channels are kept."""
 
-    driver: Annotated[Literal["memory", "none"], drivers("memory", "none"), env("CACHE_DRIVER")] = Field(
-        default="memory", description="Which store is the cache; none switches it off."
-    )
+    driver: Annotated[
+        Literal["memory", "redis", "redis-cluster", "none"],
+        OneOf(("memory", "redis", "redis-cluster", "none")),
+        env("CACHE_DRIVER"),
+    ] = Field(default="memory", description="Which store is the cache; none switches it off.")
     memory: MemoryCacheSettings = Field(default_factory=MemoryCacheSettings, description="The cache in this process.")
+    redis: RedisCacheSettings = Field(
+        default_factory=RedisCacheSettings, description="The cache in a Redis or a Redis Cluster."
+    )

@@ -1,4 +1,4 @@
-"""`database`: servers that several parts of Sockudo may use."""
+"""`database`: the databases that parts of Sockudo may use, and the Redis that several share."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from sockudo.config.dynamodb import DynamoDbSettings
+from sockudo.config.scylladb import ScyllaDbSettings
 from sockudo.config.section import Section, env
-from sockudo.config.values import Count, NullAsEmpty, OptionalWords, Whole, Words
-
-Port = Annotated[int, Whole(1, 65535)]
+from sockudo.config.sql_databases import MysqlSettings, PostgresSettings, SqliteSettings
+from sockudo.config.values import Count, NullAsEmpty, OptionalWords, Port, Words
 
 
 class SentinelAddress(Section):
@@ -50,6 +51,11 @@ class RedisDatabaseSettings(Section):
 
 
 class DatabaseSettings(Section):
-    """Servers that several parts of Sockudo may use."""
+    """Databases: a section counts where something else chooses it, such as app_manager.driver."""
 
     redis: RedisDatabaseSettings = Field(default_factory=RedisDatabaseSettings, description="Redis.")
+    sqlite: SqliteSettings = Field(default_factory=SqliteSettings, description="Apps in a SQLite file.")
+    mysql: MysqlSettings = Field(default_factory=MysqlSettings, description="Apps in MySQL or MariaDB.")
+    postgres: PostgresSettings = Field(default_factory=PostgresSettings, description="Apps in PostgreSQL.")
+    dynamodb: DynamoDbSettings = Field(default_factory=DynamoDbSettings, description="Apps in Amazon DynamoDB.")
+    scylladb: ScyllaDbSettings = Field(default_factory=ScyllaDbSettings, description="Apps in ScyllaDB or Cassandra.")

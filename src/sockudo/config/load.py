@@ -18,7 +18,7 @@ from sockudo.config.environment import Reading, read_environment
 from sockudo.config.files import find_file, read_file
 from sockudo.config.model import Settings
 from sockudo.config.problems import Location, describe
-from sockudo.config.unknown import UnknownKeys, without_environment_only
+from sockudo.config.unknown import UnknownKeys, rename_keys, without_environment_only
 from sockudo.errors import ConfigError
 
 
@@ -41,6 +41,7 @@ def load(config_file: Path | None, environ: Mapping[str, str], flags: Mapping[st
     path = find_file(config_file, environ, cwd)
     document = read_file(path) if path is not None else {}
     _move_cluster_health(document)
+    rename_keys(document, Settings)
     warnings = UnknownKeys(Settings).warnings(document)
     without_environment_only(document, Settings)
     merged = _Merged(document)

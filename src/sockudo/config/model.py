@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import uuid4
 
-from pydantic import Field, field_validator
+from pydantic import Field, ModelWrapValidatorHandler, field_validator, model_validator
 
 from sockudo.config.adapter import AdapterSettings
 from sockudo.config.app import DEMO_APP, AppSettings
 from sockudo.config.app_manager import AppManagerSettings, listed_apps
 from sockudo.config.cache import CacheSettings
+from sockudo.config.cleanup import CleanupSettings
 from sockudo.config.cors import CorsSettings
 from sockudo.config.database import DatabaseSettings
 from sockudo.config.limits import ChannelLimits, EventLimits, HttpApiSettings, PresenceLimits, WebSocketSettings
 from sockudo.config.logs import Level, LoggingSettings
+from sockudo.config.metrics import MetricsSettings
 from sockudo.config.problems import path_text, quote
+from sockudo.config.queue import QueueSettings
 from sockudo.config.rate_limiter import RateLimiterSettings
+from sockudo.config.rules import check_with_rules
 from sockudo.config.section import Section, env
+from sockudo.config.sql_databases import PoolingSettings
+from sockudo.config.tls import SslSettings
+from sockudo.config.unix_socket import UnixSocketSettings
+from sockudo.config.unsupported import unsupported
 from sockudo.config.values import Count, Flag, OneOf, Positive, Whole, Words, WorkerCount
 from sockudo.config.web_values import PathPrefix
+from sockudo.config.webhooks import WebhooksSettings
 
 
 class InstanceSettings(Section):
@@ -72,8 +81,9 @@ class Settings(Section):
     adapter: AdapterSettings = Field(
         default_factory=AdapterSettings, description="How the nodes of a cluster reach each other."
     )
-    database: DatabaseSettings = Field(
-        default_factory=DatabaseSettings, description="Servers that several parts of Sockudo may use."
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings, description="Databases.")
+    database_pooling: PoolingSettings = Field(
+        default_factory=PoolingSettings, description="How many connections to a SQL database are kept."
     )
     app_manager: AppManagerSettings = Field(default_factory=AppManagerSettings, description="Where apps come from.")
     channel_limits: ChannelLimits = Field(default_factory=ChannelLimits, description="Limits on channels.")
@@ -86,8 +96,23 @@ class Settings(Section):
     )
     cors: CorsSettings = Field(default_factory=CorsSettings, description="Web pages that may use the HTTP API.")
     cache: CacheSettings = Field(default_factory=CacheSettings, description="Last events of cache channels.")
+    queue: QueueSettings = Field(default_factory=QueueSettings, description="Where webhooks wait for their delivery.")
+    webhooks: WebhooksSettings = Field(
+        default_factory=WebhooksSettings, description="How the webhooks of all apps are delivered."
+    )
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings, description="The figures for Prometheus.")
+    ssl: SslSettings = Field(default_factory=SslSettings, description="TLS on the server's own port.")
+    unix_socket: UnixSocketSettings = Field(
+        default_factory=UnixSocketSettings, description="A socket in the file system instead of a TCP port."
+    )
+    cleanup: CleanupSettings = Field(default_factory=CleanupSettings, description="Accepted and without effect.")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged, and how.")
     instance: InstanceSettings = Field(default_factory=InstanceSettings, description="This process among others.")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _asks_for_what_there_is(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        return check_with_rules(cls.__name__, data, handler, list(unsupported(data)))
 
     @field_validator("logging", mode="before")
     @classmethod
@@ -117,7 +142,8 @@ class Settings(Section):
 
     def advice(self) -> list[str]:
         """What an operator should know about these settings although they are valid."""
-        found = self.cors.advice()
+        found = self.cors.advice() + self.metrics.advice()
+        found += self.unix_socket.advice(self.mode, tls=self.ssl.enabled)
         if self.uses_demo_app:
             found.append(
                 f'no app is configured: the demo app "{DEMO_APP.id}" is active, and its secret is public knowledge'

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sockudo.config.section import Section, env
-from sockudo.config.values import Flag, OptionalWords, Positive, Whole, drivers
+from sockudo.config.values import Flag, OneOf, OptionalWords, Positive, Whole
 
 _IDENTIFIER = "A label; accepted as the original does, and without effect."
 _TRUST_HOPS = "How many proxies in front are trusted to name the client in X-Forwarded-For; 0 trusts none."
@@ -41,6 +41,22 @@ class WebSocketRateLimit(Section):
     trust_hops: Annotated[Hops, env("RATE_LIMITER_WEBSOCKET_TRUST_HOPS")] = Field(default=0, description=_TRUST_HOPS)
 
 
+class RedisRateLimiterSettings(Section):
+    """Counting in a Redis (driver `redis`) or a Redis Cluster (driver `redis-cluster`), for all nodes together."""
+
+    prefix: Annotated[OptionalWords, env("RATE_LIMITER_REDIS_PREFIX")] = Field(
+        default="sockudo_rl:",
+        description="What keys begin with; null takes database.redis.key_prefix and `rl_http:`.",
+    )
+    # An address may hold a password.
+    url_override: Annotated[OptionalWords, env("REDIS_URL")] = Field(
+        default=None, repr=False, description="`redis://` or `rediss://` (TLS); null takes database.redis."
+    )
+    cluster_mode: Flag = Field(
+        default=False, description="Use the Redis Cluster of database.redis.cluster_nodes instead."
+    )
+
+
 class RateLimiterSettings(Section):
     """How many requests and connections one client address may make."""
 
@@ -51,12 +67,17 @@ class RateLimiterSettings(Section):
         description="Whether requests and connections are limited. Off by default, unlike the original, whose default "
         "of 100 requests a minute refuses ordinary back ends.",
     )
-    driver: Annotated[Literal["memory"], drivers("memory"), env("RATE_LIMITER_DRIVER")] = Field(
-        default="memory", description="Where requests are counted."
-    )
+    driver: Annotated[
+        Literal["memory", "redis", "redis-cluster", "none"],
+        OneOf(("memory", "redis", "redis-cluster", "none")),
+        env("RATE_LIMITER_DRIVER"),
+    ] = Field(default="memory", description="Where requests are counted; none is memory, as in the original.")
     api_rate_limit: ApiRateLimit = Field(
         default_factory=ApiRateLimit, description="HTTP requests of one client address."
     )
     websocket_rate_limit: WebSocketRateLimit = Field(
         default_factory=WebSocketRateLimit, description="New WebSocket connections of one client address."
+    )
+    redis: RedisRateLimiterSettings = Field(
+        default_factory=RedisRateLimiterSettings, description="Counting in a Redis or a Redis Cluster."
     )

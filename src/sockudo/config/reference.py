@@ -19,7 +19,8 @@ from sockudo.config.default_app import DefaultAppSettings
 from sockudo.config.files import DEFAULT_FILES, LOCATION_VARIABLE
 from sockudo.config.model import Settings
 from sockudo.config.section import Section, env_of, key_of, section_of
-from sockudo.config.unknown import NOT_SUPPORTED, item_section_of
+from sockudo.config.unknown import item_section_of
+from sockudo.config.unsupported import UNSUPPORTED
 from sockudo.config.values import Check
 from sockudo.config.webhook import WebhookFilter, WebhookLambda, WebhookSettings
 
@@ -102,10 +103,8 @@ def reference() -> str:
     parts += [_table(WebhookLambda, "lambda", with_environment=False, heads=False)]
     limit = DefaultAppSettings.model_fields["max_connections"].default
     parts += [_DEFAULT_APP.format(limit=limit), _table(DefaultAppSettings, key_column=False)]
-    names = ", ".join(f"`{name}`" for name in sorted(NOT_SUPPORTED))
-    parts.append(
-        f"\n## Not supported yet\n\nFiles may have these sections; they have no effect and are warned about: {names}.\n"
-    )
+    names = "".join(f"* `{one.name}`\n" for one in UNSUPPORTED)
+    parts.append(f"\n## Not supported yet\n\nWho asks for one of these is refused:\n\n{names}")
     parts.append("\n## By example\n")
     parts.append(f"\n```json\n{json.dumps(_EXAMPLE, indent=2)}\n```\n")
     parts.append(f"\nThe same as TOML:\n\n```toml\n{_EXAMPLE_TOML}```\n")

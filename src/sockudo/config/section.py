@@ -42,6 +42,23 @@ def env(*names: str, switch_on: str | None = None, file: bool = True) -> Env:
     return Env(names, switch_on, file)
 
 
+@dataclass(frozen=True, slots=True)
+class Also:
+    """Another name for a key of a file. The key's own name wins where a file has both."""
+
+    key: str
+
+
+def also(key: str) -> Also:
+    """Mark a field as having another name in files."""
+    return Also(key)
+
+
+def other_key_of(field: FieldInfo) -> str | None:
+    """Find the other name of a field in files."""
+    return next((mark.key for mark in field.metadata if isinstance(mark, Also)), None)
+
+
 def env_of(field: FieldInfo) -> Env | None:
     """Find the environment marker of a field."""
     return next((mark for mark in field.metadata if isinstance(mark, Env)), None)

@@ -1,34 +1,15 @@
-"""Keys of a file that nothing reads: misspelt ones, and sections of the original that this version does not have."""
+"""Keys of a file that nothing reads, and those that are read under another name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any, Final, get_args
+from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
 from sockudo.config.problems import path_text
-from sockudo.config.section import Section, env_of, key_of, section_of
-
-# Adding a section to the model means removing its line here.
-NOT_SUPPORTED: Final = frozenset(
-    {
-        "cache.redis",
-        "cleanup",
-        "database.dynamodb",
-        "database.mysql",
-        "database.postgres",
-        "database.scylladb",
-        "database_pooling",
-        "metrics",
-        "queue",
-        "rate_limiter.redis",
-        "ssl",
-        "unix_socket",
-        "webhooks",
-    }
-)
+from sockudo.config.section import Section, env_of, key_of, other_key_of, section_of
 
 
 class UnknownKeys:
@@ -49,9 +30,7 @@ class UnknownKeys:
         for key, value in section.items():
             here = (*path, key)
             field = fields.get(key)
-            if path_text(here) in NOT_SUPPORTED:
-                yield f"section {path_text(here)} is not supported by this version and has no effect"
-            elif field is None:
+            if field is None:
                 yield f"unknown key {path_text(here)} has no effect{self._hint(key, fields, path)}"
             elif is_environment_only(field):
                 yield f"{path_text(here)} has no effect in a file: set {_variables(field)} in the environment"
@@ -81,6 +60,16 @@ def is_environment_only(field: FieldInfo) -> bool:
     """Whether a setting has no key in a file."""
     mark = env_of(field)
     return mark is not None and not mark.file
+
+
+def rename_keys(document: dict[str, Any], model: type[Section]) -> None:
+    """Give keys their own names where a document uses the other one. Where it has both, the other stays unknown."""
+    for name, field in model.model_fields.items():
+        key, other, inner = key_of(name, field), other_key_of(field), section_of(field)
+        if other is not None and other in document and key not in document:
+            document[key] = document.pop(other)
+        if inner is not None and isinstance(document.get(key), dict):
+            rename_keys(document[key], inner)
 
 
 def without_environment_only(document: dict[str, Any], model: type[Section]) -> None:

@@ -8,12 +8,11 @@ may quote what was found: `expected` may, `unquoted` may not (it could be a secr
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from pydantic import GetCoreSchemaHandler, ValidationError
-from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 U32: Final = 2**32 - 1
 _DIGITS: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
@@ -144,13 +143,14 @@ class Truth(Check):
 
 @dataclass(frozen=True, slots=True)
 class Text(Check):
-    """A string that is not empty. It may be a secret, so it is never quoted."""
+    """A string, not empty unless `empty` allows it. It may be a secret, so it is never quoted."""
 
     null: bool = False
+    empty: bool = False
 
     @property
     def expected(self) -> str:
-        return "a non-empty string" + (" or null" if self.null else "")
+        return ("a string" if self.empty else "a non-empty string") + (" or null" if self.null else "")
 
     @property
     def type_name(self) -> str:
@@ -159,22 +159,22 @@ class Text(Check):
     def check(self, value: Any) -> str | None:
         if value is None and self.null:
             return None
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) or not (value.strip() or self.empty):
             raise self.refuse_unquoted()
         return value
 
 
 @dataclass(frozen=True, slots=True)
 class OneOf(Check):
-    """One of a few names, in any case."""
+    """One of a few names, in any case; `spellings` are pairs of another spelling and the name that it means."""
 
     names: tuple[str, ...]
-    note: str = ""
     null: bool = False
+    spellings: tuple[tuple[str, str], ...] = ()
 
     @property
     def expected(self) -> str:
-        return self.type_name + self.note
+        return self.type_name
 
     @property
     def type_name(self) -> str:
@@ -184,14 +184,10 @@ class OneOf(Check):
     def check(self, value: Any) -> str | None:
         if value is None and self.null:
             return None
-        if not isinstance(value, str) or value.lower() not in self.names:
+        name = dict(self.spellings).get(value.lower(), value.lower()) if isinstance(value, str) else None
+        if name not in self.names:
             raise self.refuse()
-        return value.lower()
-
-
-def drivers(*names: str) -> OneOf:
-    """A driver of which this version has only the given ones."""
-    return OneOf(names, " (no other driver is supported by this version)")
+        return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,27 +222,9 @@ class NotEmpty(Check):
 Count = Annotated[int, Whole()]
 Positive = Annotated[int, Whole(1)]
 OptionalCount = Annotated[int | None, Whole(null=True)]
+Port = Annotated[int, Whole(1, 65535)]
 Flag = Annotated[bool, Truth()]
 OptionalFlag = Annotated[bool, Truth(null=True)]
 Words = Annotated[str, Text()]
 OptionalWords = Annotated[str | None, Text(null=True)]
-
-
-def rule_broken(location: Sequence[str | int], sentence: str) -> InitErrorDetails:
-    """Make one line of `add_problems`: a rule between several fields that does not hold."""
-    return InitErrorDetails(
-        type=PydanticCustomError("rule", "{text}", {"text": sentence}), loc=tuple(location), input=None
-    )
-
-
-def add_problems(error: ValidationError | None, title: str, extra: list[InitErrorDetails]) -> ValidationError:
-    """Join what single fields got wrong and what is wrong between them, so that both are reported at once."""
-    lines = [
-        InitErrorDetails(
-            type=PydanticCustomError(line["type"], "{text}", {**line.get("ctx", {}), "text": line["msg"]}),
-            loc=line["loc"],
-            input=line["input"],
-        )
-        for line in (error.errors(include_url=False) if error else [])
-    ]
-    return ValidationError.from_exception_data(title, [*lines, *extra], hide_input=True)
+AnyText = Annotated[str, Text(empty=True)]

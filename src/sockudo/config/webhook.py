@@ -6,19 +6,11 @@ import re
 import warnings
 from typing import Annotated, Any, Final, Self
 
-from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, model_validator
 
+from sockudo.config.rules import check_with_rules, rule_broken
 from sockudo.config.section import Section
-from sockudo.config.values import (
-    Check,
-    NotEmpty,
-    NullAsEmpty,
-    OneOf,
-    OptionalWords,
-    Words,
-    add_problems,
-    rule_broken,
-)
+from sockudo.config.values import Check, NotEmpty, NullAsEmpty, OneOf, OptionalWords, Words
 from sockudo.config.web_values import Token, WebUrl
 
 EVENT_TYPES: Final = (
@@ -123,10 +115,4 @@ class WebhookSettings(Section):
             has_function = any(data.get(key) is not None for key in ("lambda", "lambda_", "lambda_function"))
             if has_function == (data.get("url") is not None):
                 extra = [rule_broken((), "needs either url or lambda (or lambda_function)")]
-        try:
-            webhook = handler(data)
-        except ValidationError as error:
-            raise add_problems(error, cls.__name__, extra) from None
-        if extra:
-            raise add_problems(None, cls.__name__, extra)
-        return webhook
+        return check_with_rules(cls.__name__, data, handler, extra)

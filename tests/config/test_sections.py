@@ -1,0 +1,168 @@
+"""Rules of single sections: between their values, and what values mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from sockudo.config.app_manager import AppManagerSettings
+from sockudo.config.sql_databases import MysqlSettings, PoolingSettings, PostgresSettings, pool_size
+from sockudo.config.tls import SslSettings
+from sockudo.config.unix_socket import UnixSocketSettings
+
+from .conftest import Load, Problems
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("postgres", "pgsql"),
+        ("PostgreSQL", "pgsql"),
+        ("pgsql", "pgsql"),
+        ("scylla", "scylladb"),
+        ("ScyllaDB", "scylladb"),
+        ("mysql", "mysql"),
+        ("dynamodb", "dynamodb"),
+        ("sqlite", "sqlite"),
+    ],
+)
+def test_a_store_of_apps_has_several_spellings(written: str, kept: str) -> None:
+    assert AppManagerSettings.model_validate({"driver": written}).driver == kept
+
+
+@pytest.mark.parametrize(
+    ("server", "pooling", "size"),
+    [
+        ({}, {}, (2, 10)),
+        ({"connection_pool_size": 99}, {}, (2, 10)),
+        ({"pool_min": 3, "pool_max": 4}, {}, (3, 4)),
+        ({"pool_min": 0}, {"max": 7}, (0, 7)),
+        ({}, {"min": 5, "max": 1}, (1, 1)),
+        ({"connection_pool_size": 6, "pool_max": 3}, {"enabled": False}, (0, 6)),
+    ],
+)
+def test_the_pool_of_a_database_is_its_own_else_everyones(
+    server: dict[str, int], pooling: dict[str, Any], size: tuple[int, int]
+) -> None:
+    everyones = PoolingSettings.model_validate(pooling)
+
+    assert pool_size(MysqlSettings.model_validate(server), everyones) == size
+    assert pool_size(PostgresSettings.model_validate(server), everyones) == size
+
+
+def test_one_variable_sets_every_pool(load_document: Load) -> None:
+    settings = load_document(environ={"DATABASE_CONNECTION_POOL_SIZE": "4"}).settings
+
+    database = settings.database
+    assert database.mysql.connection_pool_size == database.postgres.connection_pool_size == 4
+    assert settings.database_pooling.max == 4
+
+
+def test_one_variable_sets_the_redis_of_every_part(load_document: Load) -> None:
+    settings = load_document(environ={"REDIS_URL": "redis://a"}).settings
+
+    redis = settings.adapter.redis
+    assert redis.redis_pub_options.url == redis.redis_sub_options.url == "redis://a"
+    for part in (settings.cache, settings.queue, settings.rate_limiter):
+        assert part.redis.url_override == "redis://a"
+
+
+def test_one_variable_sets_the_nodes_of_every_redis_cluster(load_document: Load) -> None:
+    settings = load_document(environ={"REDIS_CLUSTER_NODES": "a:1,b:2"}).settings
+
+    assert settings.adapter.cluster.nodes == settings.queue.redis_cluster.nodes == ("a:1", "b:2")
+
+
+def test_the_region_of_aws_is_for_what_has_no_region_of_its_own(load_document: Load) -> None:
+    settings = load_document(environ={"AWS_REGION": "a", "QUEUE_SQS_REGION": "b"}).settings
+
+    assert (settings.database.dynamodb.region, settings.queue.sqs.region) == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("cleanup", "problem"),
+    [
+        (
+            {"async_enabled": False, "fallback_to_sync": False},
+            "cleanup.fallback_to_sync: must be true while async_enabled is false",
+        ),
+        ({"queue_buffer_size": 24}, "cleanup.queue_buffer_size: must be at least batch_size"),
+        ({"batch_size": "50001"}, "cleanup.queue_buffer_size: must be at least batch_size"),
+        ({"batch_timeout_ms": 60001}, "cleanup.batch_timeout_ms: expected an integer between 1 and 60000, got 60001"),
+        (
+            {"queue_buffer_size": 0, "batch_size": 5},
+            "cleanup.queue_buffer_size: expected an integer between 1 and 4294967295, got 0",
+        ),
+    ],
+)
+def test_cleanup_is_checked_as_the_original_does(
+    cleanup: dict[str, object], problem: str, problems_of: Problems
+) -> None:
+    assert problems_of({"cleanup": cleanup}) == [problem]
+
+
+def test_tls_needs_a_certificate_and_a_key() -> None:
+    SslSettings.model_validate({"enabled": True, "cert_path": "/c.pem", "key_path": "/k.pem"})
+
+    with pytest.raises(ValidationError) as caught:
+        SslSettings.model_validate({"enabled": True, "cert_path": ""})
+
+    assert [(error["loc"], error["msg"]) for error in caught.value.errors()] == [
+        (("cert_path",), "is required while ssl.enabled is true"),
+        (("key_path",), "is required while ssl.enabled is true"),
+    ]
+
+
+@pytest.mark.parametrize("mode", ["0", "660", "0660", "777"])
+def test_the_mode_of_a_socket_is_an_octal_string(mode: str, load_document: Load) -> None:
+    section = load_document({"unix_socket": {"permission_mode": mode}}).settings.unix_socket
+
+    assert section.mode == int(mode, 8)
+
+
+@pytest.mark.parametrize("mode", [660, 0o660, "", "888", "1000", "0o660", "rw-rw----", "00660", None, True])
+def test_another_mode_of_a_socket_is_a_problem(mode: object, problems_of: Problems) -> None:
+    (problem,) = problems_of({"unix_socket": {"permission_mode": mode}})
+
+    assert problem.startswith('unix_socket.permission_mode: expected an octal string between "0" and "777", got ')
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("", "must be an absolute path while unix_socket.enabled is true"),
+        ("run/s.sock", "must be an absolute path while unix_socket.enabled is true"),
+        ("/run/../etc/s.sock", "must not lead upwards with .."),
+        ("/run/..\\s.sock", "must not lead upwards with .."),
+    ],
+)
+def test_a_socket_that_is_used_needs_a_path_that_is_plain(path: str, sentence: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        UnixSocketSettings.model_validate({"enabled": True, "path": path})
+
+    assert [(error["loc"], error["msg"]) for error in caught.value.errors()] == [(("path",), sentence)]
+
+
+@pytest.mark.parametrize(
+    ("section", "mode", "tls", "word"),
+    [
+        ({"permission_mode": "666"}, "production", False, "every user of the machine"),
+        ({}, "production", True, "ssl.enabled has no effect"),
+        ({"path": "/tmp/sockudo.sock"}, "production", False, "is in /tmp"),
+    ],
+)
+def test_a_socket_that_is_seldom_meant_is_warned_about(
+    section: dict[str, str], mode: str, tls: bool, word: str
+) -> None:
+    (warning,) = UnixSocketSettings.model_validate({"enabled": True, **section}).advice(mode, tls=tls)
+
+    assert word in warning
+    assert UnixSocketSettings.model_validate(section).advice(mode, tls=tls) == []
+
+
+def test_a_socket_in_tmp_is_fine_outside_of_production() -> None:
+    section = UnixSocketSettings.model_validate({"enabled": True, "path": "/tmp/sockudo.sock"})
+
+    assert section.advice("development", tls=False) == []
