@@ -17,6 +17,7 @@ from sockudo import __version__
 from sockudo.cli.main import main
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, MissingExtraError
+from sockudo.registry import ADAPTERS
 from sockudo.server.workers import OnStart, Plan
 
 APPS = {"app_manager": {"array": {"apps": [{"id": "chat", "key": "chat-key", "secret": "TOPSECRET"}]}}}
@@ -208,6 +209,35 @@ def test_check_config_exits_with_2_on_problems(run: Callable[..., Result]) -> No
     assert result.exit_code == 2
     assert "OK" not in result.output
     assert "port: expected an integer between 0 and 65535, got -1" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("adapter", "problem"),
+    [
+        ({"driver": "redis-cluster"}, "adapter.cluster.nodes or database.redis.cluster_nodes: adapter.driver"),
+        ({"driver": "redis", "redis": {"redis_pub_options": {"url": "h:1"}}}, "redis_pub_options.url: expected a URL"),
+        ({"driver": "redis-cluster", "cluster": {"nodes": ["h:x"]}}, "adapter.cluster.nodes[0]: expected the address"),
+        ({"driver": "nats", "nats": {"servers": ["http://h"]}}, "adapter.nats.servers[0]: expected the address"),
+    ],
+)
+def test_check_config_finds_what_the_adapter_would_refuse_at_the_start(
+    adapter: dict[str, object], problem: str, run: Callable[..., Result]
+) -> None:
+    result = run("check-config", write("a.json", {**APPS, "adapter": adapter}))
+
+    assert result.exit_code == 2
+    assert problem in result.stderr
+
+
+def test_check_config_says_which_extra_the_adapter_misses(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ADAPTERS, "redis", "absent_library.driver:RedisAdapter")
+
+    result = run("check-config", write("a.json", {**APPS, "adapter": {"driver": "redis"}}))
+
+    assert result.exit_code == 2
+    assert "adapter.driver redis needs absent_library: pip install 'sockudo[redis]'" in result.stderr
 
 
 def test_check_config_without_a_file_checks_what_serve_would_use(run: Callable[..., Result]) -> None:

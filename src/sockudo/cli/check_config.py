@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from sockudo.cli.loading import load_or_exit
+from sockudo.adapter_options import link_from_settings
+from sockudo.cli.loading import EXIT_CONFIGURATION, load_or_exit, report_problems
 from sockudo.config.load import Loaded
+from sockudo.config.model import Settings
+from sockudo.errors import ConfigError, MissingExtraError
 
 
 def check(config: Path | None) -> None:
     """Print warnings and a summary; problems end the process with status 2."""
     loaded = load_or_exit(config)
+    _check_adapter(loaded.settings)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}")
     click.echo("OK")
     for line in summary(loaded):
         click.echo(f"  {line}")
+
+
+def _check_adapter(settings: Settings) -> None:
+    """Make the adapter, without starting it: what it lacks is a problem now and not at the start."""
+    try:
+        link_from_settings(settings)
+    except ConfigError as error:
+        report_problems(error)
+        sys.exit(EXIT_CONFIGURATION)
+    except MissingExtraError as error:
+        click.echo(f"The server cannot start: {error}", err=True)
+        sys.exit(EXIT_CONFIGURATION)
 
 
 def summary(loaded: Loaded) -> list[str]:
@@ -29,6 +46,7 @@ def summary(loaded: Loaded) -> list[str]:
         f"environment  {', '.join(sorted(set(loaded.sources.values()))) or 'sets nothing'}",
         f"listen       {settings.host}:{settings.port}{settings.path_prefix}",
         f"apps         {apps}",
+        f"adapter      {settings.adapter.driver}",
         f"cache        {settings.cache.driver}",
         f"rate limits  {'on' if settings.rate_limiter.enabled else 'off'}",
         f"log level    {settings.log_level}",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from sockudo.config.addresses import NatsServers, OptionalRedisUrl, RedisNodes
 from sockudo.config.section import Section, env
 from sockudo.config.values import Count, Flag, NullAsEmpty, OneOf, OptionalCount, OptionalWords, Positive, Words
 
@@ -26,7 +27,7 @@ class RedisConnectionOptions(Section):
     """One connection to Redis."""
 
     # An address may hold a password.
-    url: Annotated[OptionalWords, env("ADAPTER_REDIS_URL", "REDIS_URL")] = Field(
+    url: Annotated[OptionalRedisUrl, env("ADAPTER_REDIS_URL", "REDIS_URL")] = Field(
         default=None, repr=False, description="`redis://` or `rediss://` (TLS); null takes database.redis."
     )
     password: OptionalWords = Field(default=None, repr=False, description="Password, where the address has none.")
@@ -54,7 +55,7 @@ class RedisAdapterSettings(Section):
 class RedisClusterAdapterSettings(Section):
     """The bus over a Redis Cluster (driver `redis-cluster`)."""
 
-    nodes: Annotated[_LIST, env("REDIS_CLUSTER_NODES")] = Field(
+    nodes: Annotated[RedisNodes, NullAsEmpty(), env("REDIS_CLUSTER_NODES")] = Field(
         default=(), repr=False, description="Addresses of some nodes; none takes database.redis.cluster_nodes."
     )
     prefix: Words = Field(default="sockudo_cluster:", description="What the names of all topics begin with.")
@@ -65,7 +66,7 @@ class RedisClusterAdapterSettings(Section):
 class NatsAdapterSettings(Section):
     """The bus over NATS (driver `nats`)."""
 
-    servers: Annotated[_LIST, env("NATS_SERVERS", "NATS_URL")] = Field(
+    servers: Annotated[NatsServers, NullAsEmpty(), env("NATS_SERVERS", "NATS_URL")] = Field(
         default=("nats://localhost:4222",), repr=False, description="Addresses of the servers."
     )
     prefix: Words = Field(default="sockudo_nats:", description="What all subjects begin with.")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from sockudo.config.addresses import OptionalRedisUrl
 from sockudo.config.section import Section, env
 from sockudo.config.values import Count, Flag, OneOf, OptionalWords, Positive
 
@@ -32,7 +33,7 @@ class RedisCacheSettings(Section):
         description="What keys begin with; null takes database.redis.key_prefix and `cache:`.",
     )
     # An address may hold a password.
-    url_override: Annotated[OptionalWords, env("REDIS_URL", "CACHE_REDIS_URL")] = Field(
+    url_override: Annotated[OptionalRedisUrl, env("REDIS_URL", "CACHE_REDIS_URL")] = Field(
         default=None, repr=False, description="`redis://` or `rediss://` (TLS); null takes database.redis."
     )
     cluster_mode: Flag = Field(

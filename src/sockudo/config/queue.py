@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from sockudo.config.addresses import OptionalRedisUrl, RedisNodes
 from sockudo.config.section import Section, env
 from sockudo.config.values import Flag, NullAsEmpty, OneOf, OptionalWords, Positive, Whole, Words
 from sockudo.config.web_values import WebUrl
@@ -22,7 +23,7 @@ class RedisQueueSettings(Section):
         default="sockudo_queue:", description=_NULL_PREFIX
     )
     # An address may hold a password.
-    url_override: Annotated[OptionalWords, env("REDIS_URL", "QUEUE_REDIS_URL")] = Field(
+    url_override: Annotated[OptionalRedisUrl, env("REDIS_URL", "QUEUE_REDIS_URL")] = Field(
         default=None, repr=False, description="`redis://` or `rediss://` (TLS); null takes database.redis."
     )
     cluster_mode: Flag = Field(default=False, description="Use the Redis Cluster of queue.redis_cluster instead.")
@@ -37,7 +38,7 @@ class RedisClusterQueueSettings(Section):
     prefix: Annotated[OptionalWords, env("REDIS_CLUSTER_QUEUE_PREFIX")] = Field(
         default="sockudo_queue:", description=_NULL_PREFIX
     )
-    nodes: Annotated[tuple[Words, ...], NullAsEmpty(), env("REDIS_CLUSTER_NODES")] = Field(
+    nodes: Annotated[RedisNodes, NullAsEmpty(), env("REDIS_CLUSTER_NODES")] = Field(
         default=(), repr=False, description="Addresses of some nodes; none takes database.redis.cluster_nodes."
     )
     request_timeout_ms: Positive = Field(default=5000, description="How long an answer may take (milliseconds).")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from sockudo.config.addresses import OptionalRedisUrl
 from sockudo.config.section import Section, env
 from sockudo.config.values import Flag, OneOf, OptionalWords, Positive, Whole
 
@@ -49,7 +50,7 @@ class RedisRateLimiterSettings(Section):
         description="What keys begin with; null takes database.redis.key_prefix and `rl_http:`.",
     )
     # An address may hold a password.
-    url_override: Annotated[OptionalWords, env("REDIS_URL")] = Field(
+    url_override: Annotated[OptionalRedisUrl, env("REDIS_URL")] = Field(
         default=None, repr=False, description="`redis://` or `rediss://` (TLS); null takes database.redis."
     )
     cluster_mode: Flag = Field(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from sockudo.config.addresses import Address
 from sockudo.config.values import Check
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)  # RFC 9110, 5.6.2
@@ -75,7 +76,7 @@ class PathPrefix(Check):
 
 
 @dataclass(frozen=True, slots=True)
-class WebUrl(Check):
+class WebUrl(Address):
     """An http or https URL. It may carry credentials, so it is never quoted."""
 
     @property

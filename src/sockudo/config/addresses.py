@@ -1,0 +1,134 @@
+"""Addresses of servers: how each kind is written, and how it is shown without the login that may be in it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+from urllib.parse import SplitResult, parse_qs, urlsplit
+
+from sockudo.config.values import Check
+
+_HIDDEN: Final = "***"
+# Scheme, login with host and port, path, and what comes after it.
+_PARTS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)?([^/?#]*)(/[^?#]*)?(.*)", re.DOTALL)
+_DATABASE: Final = re.compile(r"(/[0-9]{0,9})?", re.ASCII)
+
+
+class Address(Check):
+    """Where a server is. The text may hold a login, so it is never quoted."""
+
+    __slots__ = ()
+
+    def shown(self, text: str) -> str:
+        """Return the address without what may be secret in it."""
+        return without_login(text)
+
+
+@dataclass(frozen=True, slots=True)
+class RedisUrl(Address):
+    """The URL of a Redis, or null."""
+
+    @property
+    def expected(self) -> str:
+        return "a URL such as redis://user:password@host:6379/0 or null"
+
+    @property
+    def type_name(self) -> str:
+        return "Redis URL or null"
+
+    def check(self, value: Any) -> str | None:
+        if value is None:
+            return None
+        if not isinstance(value, str) or not _is_redis_url(value):
+            raise self.refuse_unquoted()
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class RedisNode(Address):
+    """One node of a Redis Cluster, with or without a scheme."""
+
+    @property
+    def expected(self) -> str:
+        return "the address of a node such as host:6379 or rediss://user:password@host:6379"
+
+    @property
+    def type_name(self) -> str:
+        return "Redis node"
+
+    def check(self, value: Any) -> str:
+        if isinstance(value, str):
+            url = value if "://" in value else f"redis://{value}"
+            parts = _split(url)
+            if parts is not None and parts.scheme != "unix" and parts.hostname and _is_redis_url(url):
+                return value
+        raise self.refuse_unquoted()
+
+
+@dataclass(frozen=True, slots=True)
+class NatsServer(Address):
+    """One server of NATS, with or without a scheme."""
+
+    @property
+    def expected(self) -> str:
+        return "the address of a server such as nats://user:password@host:4222"
+
+    @property
+    def type_name(self) -> str:
+        return "NATS server"
+
+    def check(self, value: Any) -> str:
+        if isinstance(value, str):
+            parts = _split(value if "://" in value else f"nats://{value}")
+            if parts is not None and parts.scheme in ("nats", "tls") and _is_place(parts):
+                return value
+        raise self.refuse_unquoted()
+
+
+OptionalRedisUrl = Annotated[str | None, RedisUrl()]
+RedisNodes = tuple[Annotated[str, RedisNode()], ...]
+NatsServers = tuple[Annotated[str, NatsServer()], ...]
+
+
+def without_login(text: str, *, path: bool = True) -> str:
+    """Return an address with its password, its parameters and, without `path`, its path replaced.
+
+    A user without a password is replaced too: some servers take a token in its place.
+    """
+    match = _PARTS.fullmatch(text)
+    assert match is not None  # each part may be empty, and the last takes any text
+    scheme, place, tail, rest = match.groups("")
+    login, at, host = place.rpartition("@")
+    if at:
+        user, _, password = login.partition(":")
+        login = f"{user}:{_HIDDEN}" if password else _HIDDEN
+    if len(tail) > 1 and not path:
+        tail = f"/{_HIDDEN}"
+    return f"{scheme}{login}{at}{host}{tail}{rest[:1]}{_HIDDEN if rest else ''}"
+
+
+def _is_redis_url(text: str) -> bool:
+    # Drivers look at the scheme as it is written, and a database that is no number would silently be the first one.
+    parts = _split(text)
+    if parts is None or not text.startswith(("redis://", "rediss://", "unix://")):
+        return False
+    databases = parse_qs(parts.query).get("db", ["0"])
+    if not all(number.isascii() and number.isdecimal() for number in databases):
+        return False
+    return bool(parts.path) if parts.scheme == "unix" else bool(_DATABASE.fullmatch(parts.path))
+
+
+def _is_place(parts: SplitResult) -> bool:
+    """Whether a URL names a host, and nothing on it."""
+    return bool(parts.hostname) and parts.path in ("", "/") and not parts.query
+
+
+def _split(text: str) -> SplitResult | None:
+    """The parts of a URL with a port that is one, or None."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return None
+    return parts if text.isprintable() and " " not in parts.netloc and port != 0 and not parts.fragment else None

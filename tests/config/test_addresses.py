@@ -1,0 +1,168 @@
+"""Addresses of servers: what is one, and how it is shown without the login in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.asyncio.connection import parse_url
+
+from sockudo.config.addresses import NatsServer, RedisUrl, without_login
+
+from .conftest import Load, Problems, document_with
+
+REDIS_URLS = [
+    "adapter.redis.redis_pub_options.url",
+    "adapter.redis.redis_sub_options.url",
+    "cache.redis.url_override",
+    "queue.redis.url_override",
+    "rate_limiter.redis.url_override",
+]
+REDIS_NODES = ["adapter.cluster.nodes", "queue.redis_cluster.nodes"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://",
+        "redis://h",
+        "redis://h:6379/0",
+        "redis://h:6379/",
+        "rediss://user:p%40ss@[::1]:6380/15?ssl_cert_reqs=none",
+        "redis://:pass@h",
+        "redis://h?db=3",
+        "unix:///run/redis.sock?db=1",
+        "unix://user:pass@/run/redis.sock",
+    ],
+)
+@pytest.mark.parametrize("path", REDIS_URLS)
+def test_a_redis_url_is_read(path: str, url: str, load_document: Load) -> None:
+    value: Any = load_document(document_with(path, url)).settings
+    for name in path.split("."):
+        value = getattr(value, name)
+
+    assert value == url
+    parse_url(url)  # the driver takes it too
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "h:6379",
+        "http://h",
+        "REDIS://h",
+        "redis:/h",
+        "redis://h:port",
+        "redis://h:0",
+        "redis://h:65536",
+        "redis://h/first",
+        "redis://h/0/1",
+        "redis://h?db=x",
+        "redis://[::1",
+        "redis://:TOPSECRET/x@h:6379",
+        "redis://:TOP SECRET@h",
+        "redis://h#0",
+        "unix://",
+        "redis://h\n",
+        5,
+    ],
+)
+@pytest.mark.parametrize("path", REDIS_URLS)
+def test_a_malformed_redis_url_is_a_problem_that_does_not_quote_it(path: str, url: Any, problems_of: Problems) -> None:
+    (problem,) = problems_of(document_with(path, url))
+
+    assert problem.startswith(f"{path}: expected a URL such as redis://user:password@host:6379/0 or null, got a")
+    assert "SECRET" not in problem
+
+
+def test_a_malformed_redis_url_in_the_environment_is_a_problem_of_everything_it_sets(problems_of: Problems) -> None:
+    problems = problems_of(environ={"REDIS_URL": "localhost:6379"})
+
+    assert {problem.partition(":")[0] for problem in problems} == {f"REDIS_URL ({path})" for path in REDIS_URLS}
+
+
+@pytest.mark.parametrize("node", ["h:1", "h", "10.0.0.1:6379", "[::1]:1", "redis://h:1", "rediss://u:p@h"])
+@pytest.mark.parametrize("path", REDIS_NODES)
+def test_a_node_of_a_redis_cluster_may_do_without_a_scheme(path: str, node: str, load_document: Load) -> None:
+    load_document(document_with(path, [node]))
+
+
+@pytest.mark.parametrize("node", ["", ":1", "h:x", "http://h", "unix:///s", "h:1/x", "redis://", "::1", None])
+@pytest.mark.parametrize("path", REDIS_NODES)
+def test_a_malformed_node_is_a_problem_with_its_place(path: str, node: Any, problems_of: Problems) -> None:
+    (problem,) = problems_of(document_with(path, ["h:1", node]))
+
+    assert problem.startswith(f"{path}[1]: expected the address of a node")
+
+
+@pytest.mark.parametrize("server", ["h", "h:4222", "nats://h", "tls://u:p@h:4222/", "nats://token@h"])
+def test_a_nats_server_may_do_without_a_scheme(server: str, load_document: Load) -> None:
+    load_document({"adapter": {"nats": {"servers": [server]}}})
+
+
+@pytest.mark.parametrize("server", ["", "http://h", "nats://", "h:x", "nats://h/x", "nats://h?x", None])
+def test_a_malformed_nats_server_is_a_problem(server: Any, problems_of: Problems) -> None:
+    (problem,) = problems_of({"adapter": {"nats": {"servers": [server]}}})
+
+    assert problem.startswith("adapter.nats.servers[0]: expected the address of a server")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("redis://h:6379/0", "redis://h:6379/0"),
+        ("redis://ann:secret@h:6379/0", "redis://ann:***@h:6379/0"),
+        ("redis://:secret@h", "redis://:***@h"),
+        ("redis://secret@h", "redis://***@h"),
+        ("redis://secret:@h", "redis://***@h"),
+        ("redis://ann:se@cret@h", "redis://ann:***@h"),
+        ("rediss://h/1?ssl_password=secret", "rediss://h/1?***"),
+        ("unix://ann:secret@/run/redis.sock", "unix://ann:***@/run/redis.sock"),
+        ("h:6379", "h:6379"),
+        ("ann:secret@h:6379", "ann:***@h:6379"),
+        ("https://h/#secret", "https://h/#***"),
+    ],
+)
+def test_an_address_is_shown_without_its_login_and_its_parameters(text: str, shown: str) -> None:
+    assert without_login(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://h/hooks/secret", "https://h/***"),
+        ("https://ann:secret@h:1/secret?secret#secret", "https://ann:***@h:1/***?***"),
+        ("https://h/", "https://h/"),
+        ("https://h", "https://h"),
+    ],
+)
+def test_a_path_that_may_be_secret_is_not_shown(text: str, shown: str) -> None:
+    assert without_login(text, path=False) == shown
+
+
+SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=5, max_size=20)
+
+
+@given(
+    SECRETS.map(lambda text: f"~{text}~"), st.sampled_from(["redis://ann:{}@h:1/2", "redis://{}@h", "redis://h?x={}"])
+)
+def test_no_secret_of_a_redis_url_is_shown(secret: str, form: str) -> None:
+    url = form.format(secret)
+    try:
+        RedisUrl().check(url)
+    except ValueError:
+        return
+    assert secret not in without_login(url)
+
+
+@given(SECRETS.map(lambda text: f"~{text}~"), st.sampled_from(["nats://ann:{}@h:1", "tls://{}@h", "{}@h"]))
+def test_no_secret_of_a_nats_server_is_shown(secret: str, form: str) -> None:
+    address = form.format(secret)
+    try:
+        NatsServer().check(address)
+    except ValueError:
+        return
+    assert secret not in without_login(address)
