@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
 from sockudo.adapter_options import link_from_settings
-from sockudo.cli.loading import EXIT_CONFIGURATION, load_or_exit, report_problems
+from sockudo.cli.loading import EXIT_CONFIGURATION, report_problems
+from sockudo.cli.show_config import as_json, as_table
 from sockudo.config.load import Loaded
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, MissingExtraError
 
 
-def check(config: Path | None) -> None:
-    """Print warnings and a summary; problems end the process with status 2."""
-    loaded = load_or_exit(config)
+def check(loaded: Loaded, *, show: bool, as_json_text: bool) -> None:
+    """Print warnings and a summary, or with `show` every setting; problems end the process with status 2."""
     _check_adapter(loaded.settings)
+    if as_json_text:
+        click.echo(as_json(loaded, loaded.warnings), nl=False)
+        return
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}")
+    if show:
+        click.echo(as_table(loaded), nl=False)
+        return
     click.echo("OK")
     for line in summary(loaded):
         click.echo(f"  {line}")

@@ -12,6 +12,7 @@ import click
 
 from sockudo import __version__
 from sockudo.cli.check_config import check
+from sockudo.cli.loading import load_or_exit
 from sockudo.cli.nodes import list_nodes
 from sockudo.cli.serve import run_server
 
@@ -42,7 +43,7 @@ def main(context: click.Context, config: Path | None, host: str | None, port: st
     # Options before a command are the defaults of the command's own.
     context.default_map = {
         "serve": {"config": config, "host": host, "port": port, "workers": workers},
-        "check-config": {"file": config},
+        "check-config": {"file": config, "host": host, "port": port, "workers": workers},
         "nodes": {"config": config},
     }
 
@@ -66,6 +67,16 @@ def nodes(config: Path | None) -> None:
 
 @main.command("check-config")
 @click.argument("file", type=click.Path(path_type=Path), metavar="[FILE]", required=False)
-def check_config(file: Path | None) -> None:
+@host_option
+@port_option
+@workers_option
+@click.option("--show", is_flag=True, help="Print every setting and where it comes from, without secrets.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How --show prints.")
+def check_config(
+    file: Path | None, host: str | None, port: str | None, workers: str | None, show: bool, form: str
+) -> None:
     """Check a configuration file, together with the environment."""
-    check(file)
+    if form == "json" and not show:
+        raise click.UsageError("--format json is for --show")
+    loaded = load_or_exit(file, host=host, port=port, workers=workers)
+    check(loaded, show=show, as_json_text=form == "json")

@@ -67,6 +67,27 @@ class RedisNode(Address):
 
 
 @dataclass(frozen=True, slots=True)
+class RedisHost(Address):
+    """The host of a node of a Redis Cluster, whose port stands beside it."""
+
+    @property
+    def expected(self) -> str:
+        return "a host, perhaps with redis:// or rediss:// and a port"
+
+    @property
+    def type_name(self) -> str:
+        return "host"
+
+    def check(self, value: Any) -> str:
+        is_bare_ipv6 = isinstance(value, str) and "://" not in value and value.count(":") > 1 and value[0] != "["
+        try:
+            RedisNode().check(f"[{value}]" if is_bare_ipv6 else value)
+        except ValueError:
+            raise self.refuse_unquoted() from None
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True)
 class NatsServer(Address):
     """One server of NATS, with or without a scheme."""
 

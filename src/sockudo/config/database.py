@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from sockudo.config.addresses import RedisHost
 from sockudo.config.dynamodb import DynamoDbSettings
 from sockudo.config.scylladb import ScyllaDbSettings
 from sockudo.config.section import Section, env
@@ -23,7 +24,10 @@ class SentinelAddress(Section):
 class ClusterNodeAddress(Section):
     """One node of a Redis Cluster."""
 
-    host: Words = Field(default="127.0.0.1", description="Host, perhaps with `redis://` or `rediss://` and a port.")
+    # It may hold a login, as a node of adapter.cluster may.
+    host: Annotated[str, RedisHost()] = Field(
+        default="127.0.0.1", repr=False, description="Host, perhaps with `redis://` or `rediss://` and a port."
+    )
     port: Port = Field(default=7000, description="Port, where the host names none.")
 
 

@@ -24,7 +24,7 @@ class DynamoDbSettings(Section):
         default="sockudo-applications", description="Table of the apps; it is made if it does not exist."
     )
     endpoint_url: Annotated[str | None, WebUrl(), also("endpoint"), env("DATABASE_DYNAMODB_ENDPOINT_URL")] = Field(
-        default=None, description="Another endpoint than that of AWS. Also `endpoint`."
+        default=None, repr=False, description="Another endpoint than that of AWS. Also `endpoint`."
     )
     aws_access_key_id: Annotated[OptionalWords, also("access_key"), env("AWS_ACCESS_KEY_ID")] = Field(
         default=None, description="Id of an access key, with its secret. Also `access_key`."

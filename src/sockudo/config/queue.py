@@ -51,13 +51,13 @@ class SqsQueueSettings(Section):
         default="us-east-1", description="AWS region."
     )
     queue_url_prefix: Annotated[str | None, WebUrl(), env("SQS_QUEUE_URL_PREFIX")] = Field(
-        default=None, description="What the URL of the queue begins with; null asks SQS for the URL."
+        default=None, repr=False, description="What the URL of the queue begins with; null asks SQS for the URL."
     )
     visibility_timeout: Annotated[int, Whole(0, 43200), env("QUEUE_SQS_VISIBILITY_TIMEOUT")] = Field(
         default=30, description="How long a message that is being delivered is hidden from other nodes (seconds)."
     )
     endpoint_url: Annotated[str | None, WebUrl(), env("QUEUE_SQS_ENDPOINT_URL", "SQS_ENDPOINT_URL")] = Field(
-        default=None, description="Another endpoint than that of AWS."
+        default=None, repr=False, description="Another endpoint than that of AWS."
     )
     max_messages: Annotated[int, Whole(1, 10), env("QUEUE_SQS_MAX_MESSAGES")] = Field(
         default=10, description="Messages that are fetched at once."

@@ -33,6 +33,9 @@ Settings come from four places; a later one wins over an earlier one, value by v
 3. environment variables (an empty one counts as unset; lists are separated by commas)
 4. `--host`, `--port` and `--workers` of `sockudo serve`
 
+`sockudo check-config --show` prints every setting with its value and the place that it comes from, without secrets;
+`--format json` is the same for programs.
+
 Files are JSON or TOML. Numbers may also be written as strings (`"6001"`). A wrong value stops the start, and every
 problem is listed at once; an unknown key is a warning. `sockudo check-config FILE` does the same without starting.
 

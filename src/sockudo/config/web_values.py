@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from sockudo.config.addresses import Address
+from sockudo.config.addresses import Address, without_login
 from sockudo.config.values import Check
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)  # RFC 9110, 5.6.2
@@ -77,7 +77,9 @@ class PathPrefix(Check):
 
 @dataclass(frozen=True, slots=True)
 class WebUrl(Address):
-    """An http or https URL. It may carry credentials, so it is never quoted."""
+    """An http or https URL. It may carry credentials, so it is never quoted; some carry them in their path."""
+
+    secret_path: bool = False
 
     @property
     def expected(self) -> str:
@@ -89,6 +91,9 @@ class WebUrl(Address):
         if not isinstance(value, str) or not _is_web_url(value):
             raise self.refuse_unquoted()
         return value
+
+    def shown(self, text: str) -> str:
+        return without_login(text, path=not self.secret_path)
 
 
 def _is_web_url(text: str) -> bool:

@@ -71,7 +71,7 @@ class WebhookLambda(Section):
     invocation_type: Words = Field(default="Event", description="How the function is invoked.")
     qualifier: OptionalWords = Field(default=None, description="Version or alias of the function.")
     endpoint_url: Annotated[str | None, WebUrl()] = Field(
-        default=None, description="Another endpoint than that of AWS."
+        default=None, repr=False, description="Another endpoint than that of AWS."
     )
 
 
@@ -92,7 +92,9 @@ class WebhookSettings(Section):
     """One entry of an app's `webhooks`."""
 
     # A webhook URL and its headers often carry credentials, so neither is shown.
-    url: Annotated[str | None, WebUrl()] = Field(default=None, repr=False, description="Where the events are posted.")
+    url: Annotated[str | None, WebUrl(secret_path=True)] = Field(
+        default=None, repr=False, description="Where the events are posted."
+    )
     lambda_: WebhookLambda | None = Field(
         default=None, alias="lambda", description="Or the AWS Lambda function to invoke."
     )
