@@ -92,8 +92,10 @@ def clean_environ() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def server_process(folder: Path, *apps: Mapping[str, Any], **changes: Any) -> Iterator[ServerProcess]:
-    """Run `sockudo serve` with a configuration file in `folder`; ready when this returns."""
+def server_process(
+    folder: Path, *apps: Mapping[str, Any], environ: Mapping[str, str] | None = None, **changes: Any
+) -> Iterator[ServerProcess]:
+    """Run `sockudo serve` with a configuration file in `folder`, and with more variables; ready when this returns."""
     config = folder / "config.json"
     document = {"host": "127.0.0.1", "port": 0, "app_manager": {"array": {"apps": list(apps) or [app()]}}}
     config.write_text(json.dumps(document | changes))
@@ -103,7 +105,7 @@ def server_process(folder: Path, *apps: Mapping[str, Any], **changes: Any) -> It
         stderr=subprocess.STDOUT,
         text=True,
         cwd=folder,
-        env=clean_environ() | {"PYTHONUNBUFFERED": "1", "LOG_OUTPUT_FORMAT": "json"},
+        env=clean_environ() | {"PYTHONUNBUFFERED": "1", "LOG_OUTPUT_FORMAT": "json"} | dict(environ or {}),
     )
     log = folder / "server.log"
     copying: threading.Thread | None = None
