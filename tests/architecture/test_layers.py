@@ -13,7 +13,7 @@ from tests.support.source import SRC, Module, own_imports, read_modules, report,
 PROTOCOL: Final = ("pusher", "rfc6455")
 GROUND: Final = ("clock", "deadlines", "errors", "eventual", "log")
 # Parts that may import those.
-SIDE: Final = ("apps", "cache", "ratelimit", "ticker")
+SIDE: Final = ("apps", "cache", "migration", "ratelimit", "ticker")
 # Each may import what stands before it, and all of the above.
 SPINE: Final = (
     "hub",

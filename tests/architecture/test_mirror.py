@@ -19,6 +19,7 @@ class Elsewhere(NamedTuple):
 
 _VALUES: Final = "values without behaviour; tested with what makes and reads them"
 _INTERFACE: Final = "an interface; one suite runs against every driver"
+_TABLES: Final = "names in tables; tested by what converts them"
 _SETTINGS: Final = "declarations; each is tested by loading a configuration, as its users meet it"
 _BUS: Final = "a part of the bus; tested by several nodes that talk over it"
 _SUPERVISOR: Final = "a part of the supervisor; tested by supervising small programs"
@@ -40,6 +41,10 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.cli.loading": Elsewhere("tests/cli/test_commands.py", _COMMANDS),
     "sockudo.cli.main": Elsewhere("tests/cli/test_commands.py", _COMMANDS),
     "sockudo.cli.serve": Elsewhere("tests/cli/test_commands.py", _COMMANDS),
+    "sockudo.migration.draft": Elsewhere("tests/migration/test_soketi.py", _VALUES),
+    "sockudo.migration.reverb_variables": Elsewhere("tests/migration/test_reverb.py", _TABLES),
+    "sockudo.migration.soketi_names": Elsewhere("tests/migration/test_soketi.py", _TABLES),
+    "sockudo.migration.soketi_variables": Elsewhere("tests/migration/test_soketi.py", _TABLES),
     "sockudo.cluster.base": Elsewhere("tests/contracts/adapter.py", _INTERFACE),
     "sockudo.cluster.ipc_peers": Elsewhere("tests/cluster/test_ipc.py", _BUS),
     "sockudo.cluster.ipc_topics": Elsewhere("tests/cluster/test_ipc.py", _BUS),

@@ -16,12 +16,15 @@ from sockudo.config.environment import read_environment
 from sockudo.config.load import load
 from sockudo.config.model import Settings
 from sockudo.config.unknown import setting_paths
+from sockudo.migration.soketi_names import EQUAL, NO_EQUAL, SPECIAL
 from tests.support.pages import code_blocks, pages, prose, section, the_block
 from tests.support.source import ROOT, report
 
 README: Final = ROOT / "README.md"
 REFERENCE: Final = ROOT / "docs/configuration.md"
 
+# Names that soketi has for its settings, which one page sets beside ours.
+_OF_SOKETI: Final = frozenset({*EQUAL, *NO_EQUAL, *SPECIAL})
 _PATH: Final = re.compile(r"`([a-z_]+(?:\.[a-z_]+)+)`")
 
 
@@ -29,7 +32,10 @@ def unknown_settings(page: Path) -> Iterator[str]:
     """Yield dotted names that begin like a setting and are none."""
     paths = set(setting_paths(Settings))
     groups = {path.rpartition(".")[0] for path in paths}
+    theirs = _OF_SOKETI if page.name == "migrating.md" else frozenset()
     for name in _PATH.findall(prose(page)):
+        if name in theirs:
+            continue
         if name.partition(".")[0] in Settings.model_fields and name not in paths | groups:
             yield f"{page.name}: {name}"
 

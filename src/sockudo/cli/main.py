@@ -12,6 +12,7 @@ import click
 
 from sockudo import __version__
 from sockudo.cli.check_config import check
+from sockudo.cli.import_config import SERVERS, convert_file
 from sockudo.cli.loading import load_or_exit
 from sockudo.cli.nodes import list_nodes
 from sockudo.cli.serve import run_server
@@ -80,3 +81,18 @@ def check_config(
         raise click.UsageError("--format json is for --show")
     loaded = load_or_exit(file, host=host, port=port, workers=workers)
     check(loaded, show=show, as_json_text=form == "json")
+
+
+@main.command("import-config")
+@click.argument("server", type=click.Choice(list(SERVERS)))
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to write (default: print)."
+)
+@click.option("--force", is_flag=True, help="Replace the file of --output if it exists.")
+def import_config(server: str, file: Path, output: Path | None, force: bool) -> None:
+    """Turn the configuration of soketi or Laravel Reverb into one for this server.
+
+    FILE is their JSON or an .env file. What has no equal here is listed.
+    """
+    convert_file(server, file, output, force=force)

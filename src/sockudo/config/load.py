@@ -7,6 +7,7 @@ For each value that did not come from the file, the variable or option that set 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,21 @@ def load(config_file: Path | None, environ: Mapping[str, str], flags: Mapping[st
     """
     path = find_file(config_file, environ, cwd)
     document = read_file(path) if path is not None else {}
+    return _load_document(document, path, environ, flags)
+
+
+def problems_of(document: dict[str, Any]) -> list[str]:
+    """Say what a file with this content would be refused for, without any other source of settings."""
+    try:
+        _load_document(deepcopy(document), None, {}, {})
+    except ConfigError as error:
+        return error.problems
+    return []
+
+
+def _load_document(
+    document: dict[str, Any], path: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]
+) -> Loaded:
     _move_cluster_health(document)
     rename_keys(document, Settings)
     warnings = UnknownKeys(Settings).warnings(document)

@@ -1,0 +1,89 @@
+"""`sockudo import-config`: the configuration of another server -> one of ours, with a list of what has no equal."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from sockudo.cli.loading import EXIT_CONFIGURATION, report_problems
+from sockudo.config.files import read_file
+from sockudo.config.load import problems_of
+from sockudo.errors import ConfigError
+from sockudo.migration import dotenv, reverb, soketi
+from sockudo.migration.draft import Draft
+
+# What is written holds the secrets of apps.
+_FOR_ITS_OWNER: Final = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """How the configuration of another server is read and converted."""
+
+    from_document: Callable[[Mapping[str, Any]], Draft]
+    from_variables: Callable[[Mapping[str, str]], Draft]
+    read_variables: Callable[[str], dict[str, str]]
+
+
+SERVERS: Final = {
+    "soketi": _Server(soketi.from_document, soketi.from_variables, dotenv.read_node),
+    "reverb": _Server(reverb.from_document, reverb.from_variables, dotenv.read_laravel),
+}
+
+
+def convert_file(server: str, file: Path, output: Path | None, *, force: bool) -> None:
+    """Write the converted configuration, to stdout or to a file; problems end the process with status 2."""
+    try:
+        draft = _read(SERVERS[server], file)
+        text = json.dumps(draft.document, indent=2, ensure_ascii=False) + "\n"
+        if output is None:
+            click.echo(text, nl=False)
+        else:
+            _write(output, text, force=force)
+    except ConfigError as error:
+        report_problems(error)
+        sys.exit(EXIT_CONFIGURATION)
+    _tell("Not taken over, or not as it was:", [str(remark) for remark in draft.remarks])
+    _tell("This version does not start with it, because of:", problems_of(draft.document))
+
+
+def _read(server: _Server, file: Path) -> Draft:
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigError([f"{file}: cannot be read: {error.strerror or error}"]) from error
+    except ValueError as error:
+        raise ConfigError([f"{file}: is not UTF-8 text"]) from error
+    if text.lstrip().startswith("{"):
+        return server.from_document(read_file(file))
+    variables = server.read_variables(text)
+    if not variables:
+        raise ConfigError([f"{file}: is neither a JSON object nor an .env file"])
+    return server.from_variables(variables)
+
+
+def _write(output: Path, text: str, *, force: bool) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
+    try:
+        with open(os.open(output, flags, _FOR_ITS_OWNER), "w", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise ConfigError([f"{output}: exists; --force replaces it"]) from error
+    except OSError as error:
+        raise ConfigError([f"{output}: cannot be written: {error.strerror or error}"]) from error
+
+
+def _tell(head: str, lines: Sequence[str]) -> None:
+    """List something on stderr, safe for a terminal: names come from the file as they are."""
+    if lines:
+        click.echo(head, err=True)
+    for line in lines:
+        shown = "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in line)
+        click.echo(f"  {shown}", err=True)

@@ -1,0 +1,77 @@
+"""The page for those who come from another server has the tables that the importer works by."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from sockudo.migration import reverb_variables
+from sockudo.migration.soketi_apps import FIELDS
+from sockudo.migration.soketi_names import EQUAL, NO_EQUAL, SPECIAL
+from sockudo.migration.soketi_variables import PREFIX, VARIABLES
+from tests.support.pages import section, the_block
+from tests.support.source import ROOT
+
+PAGE: Final = ROOT / "docs/migrating.md"
+_OF_AN_APP: Final = "appManager.array.apps.0."
+
+
+def rows(head: str) -> list[list[str]]:
+    """The cells of every row of a table below a heading, without its first two rows."""
+    lines = [line for line in section(PAGE, head).splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def variable_of(path: str) -> str:
+    return next((f"`{PREFIX}{name}`" for name, one in VARIABLES.items() if one == path), "")
+
+
+def test_every_setting_of_soketi_with_an_equal_has_a_row() -> None:
+    expected = [[f"`{key}`", variable_of(key), f"`{equal.path}`"] for key, equal in EQUAL.items()]
+
+    assert rows("### Settings") == expected
+
+
+def test_every_setting_of_soketi_without_an_equal_has_its_reason() -> None:
+    expected = [[f"`{key}`", variable_of(key), reason] for key, reason in NO_EQUAL.items()]
+
+    assert rows("### Without an equal") == expected
+
+
+def test_every_setting_of_an_app_of_soketi_has_a_row() -> None:
+    expected = [
+        [f"`{names[0]}`", variable_of(_OF_AN_APP + names[0]), f"`{ours}`"] for ours, (names, _) in FIELDS.items()
+    ]
+
+    assert rows("### Apps") == [*expected, ["`webhooks`", variable_of(f"{_OF_AN_APP}webhooks"), "`webhooks`"]]
+
+
+def test_what_no_table_converts_is_written_about() -> None:
+    text = section(PAGE, "## From soketi")
+
+    for key in SPECIAL - {"appManager.array.apps", "database.redis.tls"}:
+        assert f"`{key}`" in text or f"`{key.rpartition('.')[2]}`" in text, key
+
+
+def test_every_variable_of_reverb_is_on_the_page() -> None:
+    text = section(PAGE, "## From Laravel Reverb")
+
+    names = {*reverb_variables.KNOWN, *reverb_variables.REDIS} - {"REVERB_SERVER"}
+    assert {name for name in names if f"`{name}`" not in text} == set()
+
+
+def test_the_statements_turn_a_table_of_soketi_into_one_of_ours() -> None:
+    database = sqlite3.connect(":memory:")
+    database.executescript(
+        """
+        CREATE TABLE apps (id TEXT, max_connections INTEGER, max_backend_events_per_sec INTEGER,
+                           max_client_events_per_sec INTEGER, max_read_req_per_sec INTEGER);
+        INSERT INTO apps VALUES ('none', -1, -1, -1, -1), ('some', 1, 2, 3, 4);
+        """
+    )
+    database.executescript(the_block(PAGE, "sql", "RENAME COLUMN"))
+    columns = "id, max_connections, max_backend_events_per_second, max_client_events_per_second"
+    found = database.execute(f"SELECT {columns}, max_read_requests_per_second FROM apps ORDER BY id").fetchall()
+    database.close()
+
+    assert found == [("none", 0, None, 0, None), ("some", 1, 2, 3, 4)]
