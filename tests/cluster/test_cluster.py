@@ -11,7 +11,7 @@ from sockudo.cluster.state import Delta, Goodbye, Heartbeat, SnapshotPart, Sync,
 from sockudo.cluster.topics import EVERYONE, channel_topic, node_topic
 from tests.support.clock import FakeClock
 from tests.support.cluster import A_WHILE, Bus, Group, Member, Parcel, message
-from tests.support.node import APP_ID, World
+from tests.support.node import APP_ID, World, make_app
 from tests.support.properties import THOROUGH
 
 OTHER = "00000000000000ff"
@@ -43,6 +43,22 @@ def test_nodes_find_each_other_and_are_not_alone_any_more() -> None:
         assert {peer.node_id for peer in member.cluster.nodes.peers()} == others
         assert all(peer.is_synced for peer in member.cluster.nodes.peers())
         assert not member.cluster.is_alone
+
+
+async def test_a_node_can_be_answered_before_it_hears_anybody() -> None:
+    member = Member(Bus(), make_app())
+    member.adapter.is_slow = True
+    starting = asyncio.ensure_future(member.cluster.start(member.handler))
+    await asyncio.sleep(0)
+    # Whoever is heard is asked at once for what he has. On another topic the answer would be lost, and waited for.
+    own = node_topic(member.node_id)
+    assert member.adapter.topics == {own}
+    member.adapter.confirm(own)
+    # The future calls back in the next tick.
+    await asyncio.sleep(0)
+    member.adapter.confirm(EVERYONE)
+    await starting
+    await member.cluster.aclose()
 
 
 def test_a_new_node_learns_what_was_there_before() -> None:

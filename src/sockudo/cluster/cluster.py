@@ -118,7 +118,8 @@ class Cluster:
         """Join the bus, introduce this node and learn what the others have."""
         self._handler = handler
         await self._adapter.start(self)
-        for topic in (EVERYONE, node_topic(self.node_id)):
+        # Its own topic first: who is heard on the other is asked at once, and answers there.
+        for topic in (node_topic(self.node_id), EVERYONE):
             joined = self._adapter.subscribe(topic)
             if joined is not None:
                 await joined
