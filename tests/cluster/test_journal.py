@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from sockudo.cluster.journal import Journal
+import pytest
+
+from sockudo.cluster.journal import BURST, Journal
 from sockudo.cluster.state import PART_BYTES, AppState, ChannelState, Delta, encode
 from tests.support.node import APP_ID, World, make_app
 
@@ -15,7 +17,7 @@ class Told:
         self.journal = Journal(self.world.hub, self.clock, 0.005, self.deltas.append)
 
 
-def test_a_change_after_a_quiet_moment_is_told_at_the_end_of_the_tick() -> None:
+def test_a_change_is_told_at_the_end_of_the_tick() -> None:
     told = Told()
     told.world.connect()
     told.journal.connections_changed(APP_ID)
@@ -24,19 +26,36 @@ def test_a_change_after_a_quiet_moment_is_told_at_the_end_of_the_tick() -> None:
     assert told.deltas == [Delta(1, {APP_ID: AppState(1, {}, [], [])})]
 
 
-def test_the_changes_of_a_few_milliseconds_are_gathered() -> None:
+def test_some_changes_in_a_row_are_each_told_at_once() -> None:
     told = Told()
-    told.journal.connections_changed(APP_ID)
-    told.clock.advance(0)
+    for number in range(BURST):
+        told.journal.channel_changed(APP_ID, f"c{number}")
+        told.clock.advance(0)
+    assert [list(delta.apps[APP_ID].channels) for delta in told.deltas] == [[f"c{number}"] for number in range(BURST)]
+
+
+def test_the_changes_of_a_few_milliseconds_are_gathered_when_there_are_many() -> None:
+    told = Told()
+    for _ in range(BURST):
+        told.journal.connections_changed(APP_ID)
+        told.clock.advance(0)
     for name in ("a", "b", "a"):
         told.journal.channel_changed(APP_ID, name)
         told.clock.advance(0.001)
-    assert len(told.deltas) == 1
+    assert len(told.deltas) == BURST
     told.clock.advance(0.003)
-    assert [delta.number for delta in told.deltas] == [1, 2]
-    assert set(told.deltas[1].apps[APP_ID].channels) == {"a", "b"}
+    assert len(told.deltas) == BURST + 1
+    assert set(told.deltas[-1].apps[APP_ID].channels) == {"a", "b"}
     told.clock.advance(10)
-    assert told.journal.number == len(told.deltas) == 2
+    assert told.journal.number == len(told.deltas) == BURST + 1
+
+
+def test_never_more_is_told_than_a_burst_and_then_once_in_each_interval() -> None:
+    told = Told()
+    for _ in range(1000):
+        told.journal.connections_changed(APP_ID)
+        told.clock.advance(0.001)
+    assert len(told.deltas) == pytest.approx(BURST + 200, abs=2)
 
 
 def test_the_last_word_on_a_member_and_a_user_is_told() -> None:

@@ -1,17 +1,22 @@
 """This node's own changes: numbered, and told to the others as deltas.
 
-A change after a quiet moment is told at the end of the tick; those that follow within a few milliseconds are gathered.
-Counts are read from the hub when a delta is made, so that a channel that many join in a moment is told of once.
+Changes are told at the end of the tick. Only where many follow each other are those of a few milliseconds gathered, so
+that a crowd does not flood the other nodes. Counts are read from the hub when a delta is made, so that a channel that
+many join in a moment is told of once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from sockudo.clock import Clock
 from sockudo.cluster.state import PART_BYTES, AppState, ChannelState, Delta, SnapshotPart
 from sockudo.hub.channel import Channel
 from sockudo.hub.hub import Hub
+
+# Deltas that may follow each other at once after a quiet time.
+BURST: Final = 20
 
 
 class _Pending:
@@ -37,7 +42,8 @@ class Journal:
         self._hub = hub
         self._clock = clock
         self._interval = interval
-        self._sent_at = float("-inf")
+        # How far the deltas are ahead of one in each interval is how far this is ahead of the time.
+        self._due = float("-inf")
         self._send = send
         self._pending: dict[str, _Pending] = {}
         self.number = 0
@@ -66,7 +72,7 @@ class Journal:
             return
         pending, self._pending = self._pending, {}
         self.number += 1
-        self._sent_at = self._clock.monotonic()
+        self._due = max(self._due, self._clock.monotonic()) + self._interval
         self._send(Delta(self.number, {app_id: self._state(app_id, app) for app_id, app in pending.items()}))
 
     def snapshot(self) -> list[SnapshotPart]:
@@ -77,7 +83,7 @@ class Journal:
 
     def _app(self, app_id: str) -> _Pending:
         if not self._pending:
-            wait = self._sent_at + self._interval - self._clock.monotonic()
+            wait = self._due - (BURST - 1) * self._interval - self._clock.monotonic()
             if wait > 0:
                 self._clock.call_later(wait, self.flush)
             else:
