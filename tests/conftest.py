@@ -15,6 +15,9 @@ pytest_plugins = [
     "tests.support.redis_server",
     "tests.support.redis_sentinel",
     "tests.support.redis_cluster",
+    "tests.support.nats_server",
+    "tests.support.forge",
+    "tests.support.topologies",
 ]
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sockudo.adapter_options import Link, link_from_settings
 from sockudo.assembly import assemble
-from sockudo.clock import LoopClock
+from sockudo.clock import Clock, LoopClock
 from sockudo.cluster.cluster import ClusterTimes
 from sockudo.config.model import Settings
 from sockudo.log import get_logger
@@ -29,6 +29,7 @@ def run(
     on_start: Callable[[list[tuple[str, int]]], None],
     worker: Worker | None = None,
     link: Link | None = None,
+    make_clock: Callable[[asyncio.AbstractEventLoop], Clock] = LoopClock,
 ) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status.
 
@@ -36,6 +37,7 @@ def run(
         on_start: called with the addresses once the server listens.
         worker: what a supervisor has given to this process, which is one of several.
         link: how to reach the other nodes, and the times of the cluster; None for what the settings say.
+        make_clock: where time comes from.
 
     Raises:
         ConfigError: a driver lacks a setting.
@@ -45,18 +47,22 @@ def run(
     """
     raise_limit()
     with asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(_serve(settings, on_start, worker, link))
+        return runner.run(_serve(settings, on_start, worker, link, make_clock))
 
 
 async def _serve(
-    settings: Settings, on_start: Callable[[list[tuple[str, int]]], None], worker: Worker | None, link: Link | None
+    settings: Settings,
+    on_start: Callable[[list[tuple[str, int]]], None],
+    worker: Worker | None,
+    link: Link | None,
+    make_clock: Callable[[asyncio.AbstractEventLoop], Clock],
 ) -> int:
     loop = asyncio.get_running_loop()
     stopping = Stopping()
     stopping.listen(loop)
     if worker is not None:
         await worker.follow(stopping)
-    clock = LoopClock(loop)
+    clock = make_clock(loop)
     adapter, times = link or link_from_settings(settings)
     if worker is not None and adapter is None:
         adapter, times = worker.adapter(), _WORKER_TIMES

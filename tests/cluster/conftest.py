@@ -1,4 +1,4 @@
-"""Real brokers, each started once and only by the tests that need it."""
+"""What tests of adapters share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from tests.support.broker_process import BrokerProcess
-from tests.support.nats_server import NatsServerProcess
 
 
 @pytest.hookimpl(wrapper=True)
@@ -23,15 +22,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             if isinstance(value, BrokerProcess):
                 report.sections.append((f"log of {type(value).__name__}", value.log_tail()))
     return report
-
-
-@pytest.fixture(scope="session")
-def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServerProcess]:
-    """A NATS server that takes everybody; tests leave it running as it is."""
-    server = NatsServerProcess(tmp_path_factory.mktemp("nats"))
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.nodes import TOPOLOGIES, Serve
+from tests.support.nodes import Serve, one_node
+from tests.support.topologies import TOPOLOGIES
 
 
 @pytest.fixture(params=TOPOLOGIES)
 def serve(request: pytest.FixtureRequest) -> Serve:
     """Each way to serve: every scenario holds for all of them."""
-    name: str = request.param
-    return TOPOLOGIES[name]
+    return TOPOLOGIES[request.param](request)
 
 
 @pytest.fixture
 def serve_alone() -> Serve:
     """One node, for what each node counts by itself (the limits of the memory driver)."""
-    return TOPOLOGIES["one node"]
+    return one_node

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.client import ApiClient, PusherClient
@@ -22,6 +24,7 @@ async def test_a_newcomer_gets_the_last_event_after_its_success(serve: Serve, ch
         api = ApiClient(server.port)
         await api.trigger(channel, "old", name="first")
         await api.trigger(channel, {"new": True}, name="second")
+        await server.settled()
         await client.ask_for(channel, member(channel))
         await client.expect("pusher_internal:subscription_succeeded")
         assert await client.receive() == {"event": "second", "channel": channel, "data": '{"new":true}'}
@@ -48,6 +51,7 @@ async def test_any_other_channel_keeps_nothing_and_says_nothing_of_it(serve: Ser
 async def test_the_order_on_subscribe_is_success_then_cached_event_then_count(serve: Serve) -> None:
     async with serve(app(enable_subscription_count=True)) as server, PusherClient(server.port) as client:
         await ApiClient(server.port).trigger("cache-a", "x")
+        await server.settled()
         await client.ask_for("cache-a")
         await client.expect("pusher_internal:subscription_succeeded")
         await client.expect("event")
@@ -61,6 +65,7 @@ async def test_the_order_on_subscribe_is_success_then_cached_event_then_count(se
 async def test_subscribing_again_brings_the_cached_event_again(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as client:
         await ApiClient(server.port).trigger("cache-a", "x")
+        await server.settled()
         for _ in range(2):
             await client.subscribe("cache-a")
             assert (await client.expect("event"))["data"] == "x"
@@ -83,6 +88,7 @@ async def test_the_event_outlives_the_last_subscriber(serve: Serve) -> None:
         async with PusherClient(server.port) as client:
             await client.subscribe("cache-a")
             await ApiClient(server.port).trigger("cache-a", "x")
+        await server.settled()
         async with PusherClient(server.port) as client:
             await client.subscribe("cache-a")
             assert (await client.expect("event"))["data"] == "x"
@@ -90,15 +96,22 @@ async def test_the_event_outlives_the_last_subscriber(serve: Serve) -> None:
 
 async def test_an_event_is_kept_for_its_time_only(serve: Serve) -> None:
     async with serve(speed=10, channel_limits={"cache_ttl": 10}) as server, PusherClient(server.port) as client:
-        api = ApiClient(server.port)
-        await api.trigger("cache-a", "x")
-        answer = (await api.get("/channels/cache-a", info="cache")).json()
-        assert answer["cache"]["data"] == "x"
-        assert 1 <= answer["cache"]["ttl"] <= 10
-        while answer["cache"] is not None:
-            answer = (await api.get("/channels/cache-a", info="cache")).json()
+        await ApiClient(server.port).trigger("cache-a", "x")
+        await server.settled()
+        apis = [ApiClient(port) for port in server.own]
+        for api in apis:
+            cached = await _cached(api)
+            assert cached["data"] == "x"
+            assert 1 <= cached["ttl"] <= 10
+        for api in apis:
+            while await _cached(api) is not None:
+                pass
         await client.subscribe("cache-a")
         await client.expect("pusher:cache_miss")
+
+
+async def _cached(api: ApiClient) -> Any:
+    return (await api.get("/channels/cache-a", info="cache")).json()["cache"]
 
 
 async def test_with_the_cache_off_every_newcomer_misses(serve: Serve) -> None:
@@ -119,5 +132,6 @@ async def test_two_apps_do_not_share_what_is_kept(serve: Serve) -> None:
 async def test_the_excluded_socket_is_excluded_from_delivery_only(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as client:
         await ApiClient(server.port).trigger("cache-a", "x", socket_id=client.socket_id)
+        await server.settled()
         await client.subscribe("cache-a")
         await client.expect("event")

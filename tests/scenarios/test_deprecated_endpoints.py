@@ -49,6 +49,7 @@ async def test_stats_tell_every_count(serve: Serve) -> None:
         for one in (client, tab):
             await one.subscribe("presence-a", {"user_id": "ann"})
         await client.subscribe("b")
+        await server.settled()
         api = ApiClient(server.port)
         assert (await api.get("/channels/presence-a/stats")).json() == {
             "occupied": True,

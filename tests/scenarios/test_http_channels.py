@@ -14,6 +14,7 @@ async def test_the_list_has_every_occupied_channel_and_an_object_when_there_is_n
         assert (await ApiClient(server.port).get("/channels")).body == b'{"channels":{}}'
         await client.subscribe("a")
         await client.subscribe("presence-b", {"user_id": "ann"})
+        await server.settled()
         assert await ApiClient(server.port).channels() == {"a": {}, "presence-b": {}}
 
 
@@ -21,6 +22,7 @@ async def test_the_list_may_be_filtered_by_prefix(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as client:
         for channel in ("news-a", "news-b", "old-news-c"):
             await client.subscribe(channel)
+        await server.settled()
         assert await ApiClient(server.port).channels(filter_by_prefix="news-") == {"news-a": {}, "news-b": {}}
 
 
@@ -29,6 +31,7 @@ async def test_the_list_tells_what_is_asked_and_drops_no_channel(serve: Serve) -
         for one in (client, tab):
             await one.subscribe("presence-a", {"user_id": "ann"})
         await client.subscribe("b")
+        await server.settled()
         api = ApiClient(server.port)
         assert await api.channels(info="subscription_count,occupied,unknown") == {
             "presence-a": {"subscription_count": 2, "occupied": True},
@@ -49,8 +52,10 @@ async def test_a_channel_is_occupied_or_not(serve: Serve) -> None:
         api = ApiClient(server.port)
         assert (await api.get("/channels/a")).json() == {"occupied": False}
         await client.subscribe("a")
+        await server.settled()
         assert (await api.get("/channels/a")).json() == {"occupied": True}
         await client.unsubscribe("a")
+        await server.settled()
         assert (await api.get("/channels/a")).json() == {"occupied": False}
 
 
@@ -58,6 +63,7 @@ async def test_a_channel_tells_what_is_asked(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as client, PusherClient(server.port) as tab:
         for one in (client, tab):
             await one.subscribe("presence-a", {"user_id": "ann"})
+        await server.settled()
         answer = await ApiClient(server.port).get("/channels/presence-a", info="user_count,subscription_count")
         assert answer.json() == {"occupied": True, "user_count": 1, "subscription_count": 2}
         answer = await ApiClient(server.port).get("/channels/b", info="subscription_count,unknown")
@@ -91,6 +97,7 @@ async def test_the_users_of_a_presence_channel_are_listed_once_each(serve: Serve
         assert (await api.get("/channels/presence-a/users")).json() == {"users": []}
         for client, user_id in ((ann, 1), (tab, 1), (bob, "bob")):
             await client.subscribe("presence-a", {"user_id": user_id})
+        await server.settled()
         users = (await api.get("/channels/presence-a/users")).json()["users"]
         assert sorted(user["id"] for user in users) == ["1", "bob"]
         assert all(user.keys() == {"id"} for user in users)

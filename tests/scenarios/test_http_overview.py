@@ -30,6 +30,7 @@ async def test_a_back_end_publishes_events_queries_channels_and_manages_users(se
         await client.subscribe("news")
         await api.trigger("news", "x")
         await client.expect("event")
+        await server.settled()
         assert (await api.get("/channels/news")).json() == {"occupied": True}
         await api.post(USER_PATH)
         await client.expect_end()
@@ -213,7 +214,7 @@ async def test_trigger_publishes_one_event_to_one_or_more_channels(serve: Serve)
         await ApiClient(server.port).trigger("a", "one")
         assert (await client.expect("event"))["channel"] == "a"
         await ApiClient(server.port).post("/events", {"name": "event", "channels": ["b", "c"], "data": "two"})
-        assert [(await client.expect("event"))["channel"] for _ in range(2)] == ["b", "c"]
+        assert {(await client.expect("event"))["channel"] for _ in range(2)} == {"b", "c"}
 
 
 async def test_batch_publishes_multiple_events_in_a_single_request(serve: Serve) -> None:
@@ -229,6 +230,7 @@ async def test_batch_publishes_multiple_events_in_a_single_request(serve: Serve)
 async def test_channel_information_tells_of_channels_and_their_subscribers(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as client:
         await client.subscribe("presence-room", {"user_id": "ann"})
+        await server.settled()
         api = ApiClient(server.port)
         assert await api.channels() == {"presence-room": {}}
         assert (await api.get("/channels/presence-room", info="subscription_count")).json() == {
@@ -331,6 +333,7 @@ async def test_404_is_for_an_app_that_does_not_exist(serve: Serve) -> None:
 async def test_404_is_for_a_channel_that_does_not_exist_where_that_is_wanted(serve: Serve) -> None:
     async with serve(http_api={"unknown_channel_not_found": True}) as server, PusherClient(server.port) as client:
         await client.subscribe("news")
+        await server.settled()
         api = ApiClient(server.port)
         assert (await api.get("/channels/news")).json() == {"occupied": True}
         assert "unknown_channel_not_found" in (await api.get("/channels/nobody")).error(404)

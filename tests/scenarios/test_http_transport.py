@@ -66,6 +66,7 @@ async def test_pipelined_requests_of_a_client_that_reads_late_are_all_answered_i
         # The answers are much more than the buffers between the two take.
         for number in range(500):
             await client.subscribe(f"channel-{number}-" + "x" * 180)
+        await server.settled()
         requests = []
         for number in range(200):
             requests.append(request_bytes("GET", ApiClient(server.port).target("GET", "/channels")))

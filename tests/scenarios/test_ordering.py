@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping
@@ -20,11 +21,10 @@ EVENTS = 300
 async def test_a_socket_that_joins_in_a_burst_sees_a_gapless_tail_after_its_success(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as first:
         await first.subscribe("news")
-        publishing = [asyncio.create_task(_publish(server, name)) for name in range(PUBLISHERS)]
-        joining = [asyncio.create_task(_join(server, wait)) for wait in range(JOINERS)]
+        joined = asyncio.Barrier(JOINERS + PUBLISHERS)
+        publishing = [asyncio.create_task(_publish(server, name, joined)) for name in range(PUBLISHERS)]
+        joining = [asyncio.create_task(_join(server, wait, joined)) for wait in range(JOINERS)]
         await asyncio.gather(*publishing)
-        # This one comes after all others on every connection, because all answers to them are there.
-        await ApiClient(server.port).trigger("news", None, name="end")
         tails = await asyncio.gather(*joining)
         assert await _read_to_end(first) == {name: list(range(EVENTS)) for name in range(PUBLISHERS)}
     for tail in tails:
@@ -33,38 +33,62 @@ async def test_a_socket_that_joins_in_a_burst_sees_a_gapless_tail_after_its_succ
     assert any(numbers[0] > 0 for tail in tails for numbers in tail.values()), "nobody joined during the burst"
 
 
-async def _publish(server: Nodes, publisher: int) -> None:
-    """Publish numbered events over one connection, one after the other."""
-    api = ApiClient(server.port)
+async def _publish(server: Nodes, publisher: int, joined: asyncio.Barrier) -> None:
+    """Publish numbered events over one connection, one after the other, and the end when all have joined."""
     async with HttpConnection(server.port) as connection:
         for number in range(EVENTS):
-            body = json.dumps({"name": "event", "channel": "news", "data": [publisher, number]}).encode()
-            answer = await connection.request("POST", api.target("POST", "/events", body), body)
-            assert answer.status == 200
+            await _publish_one(connection, "event", [publisher, number])
+        await joined.wait()
+        # Behind the others of this publisher; those of two publishers have no order.
+        await _publish_one(connection, "end", publisher)
 
 
-async def _join(server: Nodes, turns: int) -> dict[int, list[int]]:
+async def _publish_one(connection: HttpConnection, name: str, data: object) -> None:
+    body = json.dumps({"name": name, "channel": "news", "data": data}).encode()
+    target = ApiClient(connection.port).target("POST", "/events", body)
+    assert (await connection.request("POST", target, body)).status == 200
+
+
+async def _join(server: Nodes, turns: int, joined: asyncio.Barrier) -> dict[int, list[int]]:
     """Subscribe at some moment of the burst; return what comes after the success, by publisher."""
     async with PusherClient(server.port) as client:
         for _ in range(turns):
             await client.expect_nothing()
         success = await client.subscribe("news")
         assert success["event"] == "pusher_internal:subscription_succeeded"
-        return await _read_to_end(client)
+        _, tail = await asyncio.gather(joined.wait(), _read_to_end(client))
+        return tail
 
 
 async def _read_to_end(client: PusherClient) -> dict[int, list[int]]:
+    """Return the numbers that come until every publisher has ended."""
     received = defaultdict(list)
-    while (frame := await client.receive())["event"] != "end":
-        publisher, number = json.loads(frame["data"])
-        received[publisher].append(number)
+    running = set(range(PUBLISHERS))
+    while running:
+        frame = await client.receive()
+        data = json.loads(frame["data"])
+        if frame["event"] == "end":
+            running.remove(data)
+        else:
+            publisher, number = data
+            assert publisher in running
+            received[publisher].append(number)
     return received
 
 
 async def test_what_was_published_before_the_subscription_never_arrives(serve: Serve) -> None:
-    async with serve() as server, PusherClient(server.port) as client:
+    async with contextlib.AsyncExitStack() as stack:
+        server = await stack.enter_async_context(serve())
+        client = await stack.enter_async_context(PusherClient(server.port))
+        # Of several nodes, each has a client that must have seen an event: then none is on its way between nodes.
+        ports = server.own if len(server.own) > 1 else ()
+        witnesses = [await stack.enter_async_context(PusherClient(port)) for port in ports]
+        for witness in witnesses:
+            await witness.subscribe("news")
         for number in range(50):
             await ApiClient(server.port).trigger("news", number)
+            for witness in witnesses:
+                await witness.expect("event")
             assert (await client.subscribe("news"))["event"] == "pusher_internal:subscription_succeeded"
             await client.expect_nothing()
             await client.unsubscribe("news")
@@ -107,6 +131,7 @@ async def test_answers_and_events_of_one_connection_keep_one_order(serve: Serve)
 async def test_every_roster_and_what_follows_it_fit_together(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as watcher:
         await watcher.subscribe("presence-room", {"user_id": "watcher"})
+        await server.settled()
         await asyncio.gather(*(_visit(server, f"user-{number}", number % 5) for number in range(60)))
         members = {"watcher"}
         for _ in range(120):

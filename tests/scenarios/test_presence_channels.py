@@ -44,12 +44,14 @@ async def removed(client: PusherClient) -> Any:
 async def test_a_newcomer_gets_the_roster_with_itself_in_it(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         assert roster(await ann.subscribe(ROOM, {"user_id": "ann", "user_info": {"n": 1}}))["ids"] == ["ann"]
+        await server.settled()
         assert roster(await bob.subscribe(ROOM, {"user_id": "bob"}))["hash"] == {"ann": {"n": 1}, "bob": {}}
 
 
 async def test_the_others_are_told_of_a_newcomer_and_the_newcomer_is_not(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         await ann.subscribe(ROOM, {"user_id": "ann"})
+        await server.settled()
         await bob.subscribe(ROOM, {"user_id": "bob", "user_info": {"name": "Bob"}})
         assert await added(ann) == {"user_id": "bob", "user_info": {"name": "Bob"}}
         for client in (ann, bob):
@@ -64,12 +66,16 @@ async def test_a_user_in_two_tabs_is_one_member(serve: Serve) -> None:
         PusherClient(server.port) as other_tab,
     ):
         await watcher.subscribe(ROOM, {"user_id": "watcher"})
+        await server.settled()
         await tab.subscribe(ROOM, {"user_id": "ann"})
+        await server.settled()
         assert roster(await other_tab.subscribe(ROOM, {"user_id": "ann"}))["count"] == 2
         assert (await added(watcher))["user_id"] == "ann"
         await watcher.expect_nothing()
         await tab.expect_nothing()
+        await server.settled()
         await tab.unsubscribe(ROOM)
+        await server.settled()
         await watcher.expect_nothing()
         await other_tab.close()
         assert await removed(watcher) == {"user_id": "ann"}
@@ -89,6 +95,7 @@ async def test_an_event_reaches_every_tab_of_a_member(serve: Serve) -> None:
 async def test_the_others_are_told_once_of_who_is_gone(serve: Serve, way: str) -> None:
     async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         await ann.subscribe(ROOM, {"user_id": "ann"})
+        await server.settled()
         await bob.subscribe(ROOM, {"user_id": "bob"})
         await added(ann)
         match way:
@@ -100,6 +107,7 @@ async def test_the_others_are_told_once_of_who_is_gone(serve: Serve, way: str) -
             case _:
                 bob.drop()
         assert await removed(ann) == {"user_id": "bob"}
+        await server.settled()
         await ann.expect_nothing()
         assert (await ApiClient(server.port).get(f"/channels/{ROOM}/users")).json() == {"users": [{"id": "ann"}]}
 
@@ -107,6 +115,7 @@ async def test_the_others_are_told_once_of_who_is_gone(serve: Serve, way: str) -
 async def test_a_user_that_comes_back_is_told_of_again(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         await ann.subscribe(ROOM, {"user_id": "ann"})
+        await server.settled()
         for _ in range(3):
             await bob.subscribe(ROOM, {"user_id": "bob"})
             await bob.unsubscribe(ROOM)
@@ -118,11 +127,13 @@ async def test_a_user_that_comes_back_is_told_of_again(serve: Serve) -> None:
 async def test_unsubscribing_twice_removes_a_member_once(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         await ann.subscribe(ROOM, {"user_id": "ann"})
+        await server.settled()
         await bob.subscribe(ROOM, {"user_id": "bob"})
         await bob.unsubscribe(ROOM)
         await bob.unsubscribe(ROOM)
         await added(ann)
         await removed(ann)
+        await server.settled()
         await ann.expect_nothing()
 
 
@@ -130,6 +141,7 @@ async def test_a_socket_may_be_another_user_on_another_channel(serve: Serve) -> 
     async with serve() as server, PusherClient(server.port) as watcher, PusherClient(server.port) as client:
         for channel in ("presence-a", "presence-b"):
             await watcher.subscribe(channel, {"user_id": "watcher"})
+        await server.settled()
         await client.subscribe("presence-a", {"user_id": "ann"})
         await client.subscribe("presence-b", {"user_id": "bob"})
         await client.unsubscribe("presence-a")
@@ -143,9 +155,11 @@ async def test_a_socket_may_be_another_user_on_another_channel(serve: Serve) -> 
 async def test_subscribing_again_repeats_the_roster_and_tells_nobody(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         await ann.subscribe(ROOM, {"user_id": "ann"})
+        await server.settled()
         for _ in range(2):
             assert roster(await bob.subscribe(ROOM, {"user_id": "bob"}))["count"] == 2
         await added(ann)
+        await server.settled()
         await ann.expect_nothing()
 
 
@@ -153,10 +167,12 @@ async def test_subscribing_again_repeats_the_roster_and_tells_nobody(serve: Serv
 async def test_a_numeric_user_id_is_taken_as_its_decimal_text(serve: Serve, given: str, taken: str | None) -> None:
     async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as client:
         await ann.subscribe(ROOM, {"user_id": "ann"})
+        await server.settled()
         await client.ask_for(ROOM, f'{{"user_id":{given},"user_info":{{"name":"Mr. Channels"}}}}')
         members = roster(await client.receive())
         assert members["ids"] == ["ann", taken or given]
         assert (await added(ann))["user_id"] == (taken or given)
+        await server.settled()
         users = (await ApiClient(server.port).get(f"/channels/{ROOM}/users")).json()["users"]
         assert {"id": taken or given} in users
 
@@ -164,7 +180,9 @@ async def test_a_numeric_user_id_is_taken_as_its_decimal_text(serve: Serve, give
 async def test_a_number_and_its_text_are_the_same_user(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as tab, PusherClient(server.port) as other_tab:
         await tab.subscribe(ROOM, {"user_id": 7})
+        await server.settled()
         assert roster(await other_tab.subscribe(ROOM, {"user_id": "7"}))["count"] == 1
+        await server.settled()
         await tab.expect_nothing()
 
 
@@ -193,6 +211,7 @@ async def test_channel_data_that_names_nobody_is_refused_and_the_connection_stay
         await client.ask_for(ROOM, data, auth=client.auth(ROOM, data or None))
         await client.expect_rejection(ROOM, "InvalidMessage", 400)
         await client.expect_nothing()
+        await server.settled()
         assert await ApiClient(server.port).channels() == {}
 
 
@@ -203,6 +222,7 @@ async def test_a_bad_signature_is_found_before_the_members_are_looked_at(serve: 
         PusherClient(server.port) as bob,
     ):
         await ann.subscribe(ROOM, {"user_id": "ann"})
+        await server.settled()
         await bob.ask_for(ROOM, '{"user_id":"bob"}', auth="app-key:0")
         await bob.expect_rejection(ROOM, "AuthError", 401)
 
@@ -214,6 +234,7 @@ async def test_a_signed_in_client_may_leave_out_channel_data(serve: Serve) -> No
         PusherClient(server.port) as ann,
     ):
         await watcher.subscribe(ROOM, {"user_id": "watcher"})
+        await server.settled()
         await ann.sign_in("ann", user_info={"name": "Ann"})
         await ann.expect("pusher:signin_success")
         assert roster(await ann.subscribe(ROOM))["hash"] == {"watcher": {}, "ann": {"name": "Ann"}}
@@ -227,12 +248,14 @@ async def test_a_full_channel_refuses_a_new_member_and_keeps_the_connection(serv
         PusherClient(server.port) as bob,
     ):
         await ann.subscribe(ROOM, {"user_id": "ann"})
+        await server.settled()
         await bob.ask_for(ROOM, {"user_id": "bob"})
         text = await bob.expect_rejection(ROOM, "LimitReached", 4004)
         assert "1 members" in text
         assert "max_presence_members_per_channel" in text
         await ann.expect_nothing()
         await ann.unsubscribe(ROOM)
+        await server.settled()
         assert roster(await bob.subscribe(ROOM, {"user_id": "bob"}))["ids"] == ["bob"]
 
 
@@ -243,6 +266,7 @@ async def test_a_full_channel_takes_another_tab_of_a_member(serve: Serve) -> Non
         PusherClient(server.port) as other_tab,
     ):
         await tab.subscribe(ROOM, {"user_id": "ann"})
+        await server.settled()
         assert roster(await other_tab.subscribe(ROOM, {"user_id": "ann"}))["count"] == 1
 
 
@@ -253,6 +277,7 @@ async def test_the_global_limit_on_members_holds_where_the_app_has_none(serve: S
         PusherClient(server.port) as bob,
     ):
         await ann.subscribe(ROOM, {"user_id": "ann"})
+        await server.settled()
         await bob.ask_for(ROOM, {"user_id": "bob"})
         assert "presence.max_members_per_channel" in await bob.expect_rejection(ROOM, "LimitReached", 4004)
 
@@ -274,6 +299,7 @@ async def test_user_info_comes_out_as_it_went_in(serve: Serve) -> None:
     info = {"name": 'Ann "A" \\ Ä \u2028 \U0001f600', "list": [1, 2.5, None, True], "": {}}
     async with serve() as server, PusherClient(server.port) as watcher, PusherClient(server.port) as ann:
         await watcher.subscribe(ROOM, {"user_id": "watcher"})
+        await server.settled()
         assert roster(await ann.subscribe(ROOM, {"user_id": 'a"n\\n', "user_info": info}))["hash"]['a"n\\n'] == info
         assert await added(watcher) == {"user_id": 'a"n\\n', "user_info": info}
 
@@ -285,6 +311,7 @@ async def test_a_presence_cache_channel_is_a_presence_channel_and_a_cache(serve:
         await ann.expect("pusher:cache_miss")
         await ApiClient(server.port).trigger(channel, "x")
         await ann.expect("event")
+        await server.settled()
         assert roster(await bob.subscribe(channel, {"user_id": "bob"}))["ids"] == ["ann", "bob"]
         assert await bob.receive() == {"event": "event", "channel": channel, "data": "x"}
         assert (await added(ann))["user_id"] == "bob"

@@ -68,6 +68,7 @@ async def test_channels_of_two_apps_have_nothing_in_common(serve: Serve) -> None
         await theirs.subscribe("news")
         await ApiClient(server.port).trigger("news", "x")
         await ours.expect("event")
+        await server.settled()
         await theirs.expect_nothing()
         assert await ApiClient(server.port, "other", "other-key", "other-secret").channels() == {"news": {}}
 
@@ -87,6 +88,7 @@ async def test_unsubscribing_from_a_channel_never_joined_changes_nothing(serve: 
         await other.subscribe("news")
         await client.unsubscribe("news")
         await client.unsubscribe("news")
+        await server.settled()
         assert await ApiClient(server.port).channels() == {"news": {}}
 
 
@@ -97,6 +99,7 @@ async def test_subscribing_twice_is_answered_twice_and_counted_once(serve: Serve
         await ApiClient(server.port).trigger("news", "x")
         await client.expect("event")
         await client.expect_nothing()
+        await server.settled()
         assert await ApiClient(server.port).channels(info="subscription_count") == {"news": {"subscription_count": 1}}
 
 
@@ -104,13 +107,16 @@ async def test_a_channel_is_vacated_when_its_last_subscriber_disconnects(serve: 
     async with serve() as server:
         async with PusherClient(server.port) as client:
             await client.subscribe("news")
+            await server.settled()
             assert await ApiClient(server.port).channels() == {"news": {}}
+        await server.settled()
         assert await ApiClient(server.port).channels() == {}
 
 
 async def test_a_client_that_drops_its_socket_is_forgotten(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as stays:
         await stays.subscribe("presence-room", {"user_id": "stays"})
+        await server.settled()
         async with PusherClient(server.port) as client:
             await client.subscribe("presence-room", {"user_id": "goes"})
             await stays.expect("pusher_internal:member_added")

@@ -29,6 +29,7 @@ async def test_one_connection_over_the_quota_is_refused_with_4004(serve: Serve) 
         PusherClient(server.port) as first,
         PusherClient(server.port) as second,
     ):
+        await server.settled()
         code, text = await PusherClient(server.port).expect_refusal()
         assert code == 4004
         assert text.startswith("Application is over connection quota")
@@ -42,7 +43,9 @@ async def test_the_quota_is_free_again_when_a_connection_is_gone(serve: Serve) -
     async with serve(app(max_connections=1)) as server:
         for _ in range(3):
             async with PusherClient(server.port):
+                await server.settled()
                 assert (await PusherClient(server.port).expect_refusal())[0] == 4004
+            await server.settled()
 
 
 async def test_a_refused_connection_takes_no_place_in_the_quota(serve: Serve) -> None:

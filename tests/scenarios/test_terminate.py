@@ -32,6 +32,7 @@ async def test_connections_signed_in_as_the_user_end_with_4009_and_no_others(ser
 async def test_connections_that_are_the_user_on_a_presence_channel_end_too(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         await bob.subscribe("presence-room", {"user_id": "bob"})
+        await server.settled()
         await ann.subscribe("presence-room", {"user_id": "ann"})
         await bob.expect("pusher_internal:member_added")
         await ApiClient(server.port).post(PATH)
@@ -48,6 +49,7 @@ async def test_the_others_are_told_once_of_a_user_terminated_in_two_tabs(serve: 
         PusherClient(server.port) as other_tab,
     ):
         await watcher.subscribe("presence-room", {"user_id": "watcher"})
+        await server.settled()
         for client in (tab, other_tab):
             await client.sign_in("ann")
             await client.expect("pusher:signin_success")
@@ -55,6 +57,7 @@ async def test_the_others_are_told_once_of_a_user_terminated_in_two_tabs(serve: 
         await watcher.expect("pusher_internal:member_added")
         await ApiClient(server.port).post(PATH)
         await watcher.expect("pusher_internal:member_removed")
+        await server.settled()
         await watcher.expect_nothing()
         assert await ApiClient(server.port).channels() == {"presence-room": {}}
 

@@ -30,6 +30,7 @@ async def signed_in(client: PusherClient, user_id: str) -> None:
 async def test_a_watcher_is_told_at_sign_in_who_is_there_and_who_is_not(serve: Serve) -> None:
     async with serve(WATCHING) as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         await signed_in(bob, "bob")
+        await server.settled()
         await ann.sign_in("ann", watchlist=["bob", "cid", "bob"])
         assert await events(ann) == {"online": ["bob"], "offline": ["cid"]}
         await ann.expect("pusher:signin_success")
@@ -50,7 +51,9 @@ async def test_a_watcher_is_told_of_the_first_sign_in_and_of_the_last_end_of_a_u
         for client in (tab, other_tab):
             await signed_in(client, "bob")
         assert await events(ann) == {"online": ["bob"]}
+        await server.settled()
         await tab.close()
+        await server.settled()
         await ann.expect_nothing()
         await other_tab.close()
         assert await events(ann) == {"offline": ["bob"]}
@@ -93,6 +96,7 @@ async def test_a_second_sign_in_replaces_the_list(serve: Serve) -> None:
             assert await events(ann) == {"offline": [watched]}
             await ann.expect("pusher:signin_success")
         await signed_in(bob, "bob")
+        await server.settled()
         await ann.expect_nothing()
         await signed_in(cid, "cid")
         assert await events(ann) == {"online": ["cid"]}
@@ -109,8 +113,9 @@ async def test_who_watches_himself_is_told_once_that_he_is_online(serve: Serve) 
 async def test_a_terminated_user_is_offline(serve: Serve) -> None:
     async with serve(WATCHING) as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         await signed_in(bob, "bob")
+        await server.settled()
         await ann.sign_in("ann", watchlist=["bob"])
-        await events(ann)
+        assert await events(ann) == {"online": ["bob"]}
         await ann.expect("pusher:signin_success")
         await ApiClient(server.port).post("/users/bob/terminate_connections")
         assert await events(ann) == {"offline": ["bob"]}
@@ -124,6 +129,7 @@ async def test_a_list_of_more_than_a_hundred_is_cut_and_the_sign_in_succeeds(ser
         assert await events(ann) == {"offline": watched[:100]}
         await ann.expect("pusher:signin_success")
         await signed_in(last, watched[-1])
+        await server.settled()
         await ann.expect_nothing()
 
 
@@ -136,6 +142,7 @@ async def test_where_watchlists_are_switched_off_the_list_is_ignored(serve: Serv
         await ann.sign_in("ann", watchlist=["bob"])
         await ann.expect("pusher:signin_success")
         await signed_in(bob, "bob")
+        await server.settled()
         await ann.expect_nothing()
 
 
@@ -150,4 +157,5 @@ async def test_users_of_another_app_are_not_watched(serve: Serve) -> None:
         await events(ann)
         await ann.expect("pusher:signin_success")
         await signed_in(bob, "bob")
+        await server.settled()
         await ann.expect_nothing()

@@ -48,6 +48,12 @@ class PusherClient:
         self.first: dict[str, Any] = {}
         self.socket_id = ""
 
+    @property
+    def local_port(self) -> int:
+        """The port of its own end."""
+        port: int = self._socket.local_address[1]
+        return port
+
     async def __aenter__(self) -> PusherClient:
         await self._open()
         assert self.first["event"] == "pusher:connection_established", self.first

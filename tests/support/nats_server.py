@@ -1,9 +1,12 @@
-"""A real NATS server."""
+"""Real NATS servers for tests, and the fixture that starts one for a run."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.support.broker_process import BrokerProcess, find_program
 from tests.support.ports import free_port
@@ -31,3 +34,12 @@ class NatsServerProcess(BrokerProcess):
     def _greets(self) -> bool:
         with socket.create_connection(("127.0.0.1", self.port), 1) as client:
             return client.recv(5) == b"INFO "
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServerProcess]:
+    """A NATS server that takes everybody; tests leave it running as it is."""
+    server = NatsServerProcess(tmp_path_factory.mktemp("nats"))
+    server.start()
+    yield server
+    server.stop()

@@ -4,24 +4,61 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
-from itertools import cycle
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import count, cycle
 from typing import Any, Final, Protocol
 
+from sockudo.adapter_options import link_from_settings
+from sockudo.cluster.base import Adapter
+from sockudo.cluster.cluster import Cluster
 from sockudo.cluster.memory import MemoryBus
-from tests.support.server import running_server
+from tests.support.client import ApiClient, PusherClient
+from tests.support.server import RunningServer, app, running_server, settings
+from tests.support.waiting import eventually
+
+COUNT: Final = 3
+# An app that every cluster has beside those of its scenario.
+_BARRIER: Final = {"id": "barrier", "key": "barrier-key", "secret": "barrier-secret"}
 
 
 class Nodes:
-    """What serves. A scenario asks for a port for each client and request, and never knows which node it gets."""
+    """What serves. A scenario asks for a port for each client and request, and never knows which node it gets.
 
-    def __init__(self, *ports: int) -> None:
-        self._next = cycle(ports)
+    Args:
+        own: the port of each node.
+        shared: a port on which any of them may answer.
+    """
+
+    def __init__(self, *own: int, shared: int | None = None) -> None:
+        self.own = own
+        self._next = cycle(own if shared is None else (*own, shared))
+        self._barriers = count()
 
     @property
     def port(self) -> int:
         """The port of the next node."""
         return next(self._next)
+
+    async def settled(self) -> None:
+        """Wait until every node knows what has happened on each of them by now, as it is told from one to the other.
+
+        What a node tells arrives in its order: a channel of an app that no scenario uses comes last.
+        """
+        if len(self.own) == 1:
+            return
+        channels = {f"barrier-{next(self._barriers)}": port for port in self.own}
+        async with contextlib.AsyncExitStack() as stack:
+            for channel, port in channels.items():
+                client = await stack.enter_async_context(PusherClient(port, _BARRIER["key"], _BARRIER["secret"]))
+                await client.subscribe(channel)
+            for port in self.own:
+                api = ApiClient(port, _BARRIER["id"], _BARRIER["key"], _BARRIER["secret"])
+                await eventually(partial(_has, api, channels))
+
+
+async def _has(api: ApiClient, channels: Iterable[str]) -> bool:
+    return set(channels) <= (await api.channels()).keys()
 
 
 class Serve(Protocol):
@@ -35,10 +72,77 @@ class Serve(Protocol):
 
 
 @contextlib.asynccontextmanager
-async def _one_node(*apps: Mapping[str, Any], speed: float = 1, **changes: Any) -> AsyncIterator[Nodes]:
+async def one_node(*apps: Mapping[str, Any], speed: float = 1, **changes: Any) -> AsyncIterator[Nodes]:
+    """Serve with a node that is alone."""
     with no_errors_in_callbacks():
         async with running_server(*apps, speed=speed, **changes) as server:
             yield Nodes(server.port)
+
+
+def nodes_on_memory() -> Serve:
+    """Return what serves with three nodes on a bus in this process."""
+
+    def adapters() -> list[Adapter]:
+        bus = MemoryBus()
+        return [bus.adapter() for _ in range(COUNT)]
+
+    return _nodes_on(adapters)
+
+
+def nodes_on(adapter: Mapping[str, Any]) -> Serve:
+    """Return what serves with three nodes on a bus that the settings of `adapter` describe."""
+    return _nodes_on(lambda: adapters_of(adapter))
+
+
+def adapters_of(adapter: Mapping[str, Any]) -> list[Adapter]:
+    """Return an adapter for each node, as the settings of `adapter` ask for it."""
+    links = [link_from_settings(settings(adapter=adapter)) for _ in range(COUNT)]
+    return [made for made, _ in links if made is not None]
+
+
+def _nodes_on(adapters: Callable[[], list[Adapter]]) -> Serve:
+    @contextlib.asynccontextmanager
+    async def serve(*apps: Mapping[str, Any], speed: float = 1, **changes: Any) -> AsyncIterator[Nodes]:
+        with no_errors_in_callbacks():
+            async with running_nodes(adapters(), *with_barrier(apps), speed=speed, **changes) as servers:
+                yield Nodes(*(server.port for server in servers))
+
+    return serve
+
+
+def with_barrier(apps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return apps, and the one that `Nodes.settled` needs."""
+    return [*(apps or [app()]), _BARRIER]
+
+
+@contextlib.asynccontextmanager
+async def running_nodes(
+    adapters: Sequence[Adapter], *apps: Mapping[str, Any], speed: float = 1, **changes: Any
+) -> AsyncIterator[list[RunningServer]]:
+    """Run a node on each of some adapters; they know each other when the context begins."""
+    async with contextlib.AsyncExitStack() as stack:
+        starting = (
+            stack.enter_async_context(running_server(*apps, speed=speed, adapter=adapter, **changes))
+            for adapter in adapters
+        )
+        servers = await asyncio.gather(*starting)
+        clusters = [cluster_of(server) for server in servers]
+        await eventually(partial(_all_know_all, clusters))
+        yield servers
+
+
+def cluster_of(server: RunningServer) -> Cluster:
+    """Return how a server that has an adapter sees the others."""
+    cluster = server.assembly.node.peers
+    assert isinstance(cluster, Cluster)
+    return cluster
+
+
+async def _all_know_all(clusters: Sequence[Cluster]) -> bool:
+    return all(
+        len(cluster.nodes) == len(clusters) - 1 and all(peer.is_synced for peer in cluster.nodes.peers())
+        for cluster in clusters
+    )
 
 
 @contextlib.contextmanager
@@ -52,17 +156,3 @@ def no_errors_in_callbacks() -> Iterator[None]:
     finally:
         loop.set_exception_handler(None)
     assert not errors
-
-
-@contextlib.asynccontextmanager
-async def _three_nodes(*apps: Mapping[str, Any], speed: float = 1, **changes: Any) -> AsyncIterator[Nodes]:
-    bus = MemoryBus()
-    async with contextlib.AsyncExitStack() as stack:
-        servers = [
-            await stack.enter_async_context(running_server(*apps, speed=speed, adapter=bus.adapter(), **changes))
-            for _ in range(3)
-        ]
-        yield Nodes(*(server.port for server in servers))
-
-
-TOPOLOGIES: Final[Mapping[str, Serve]] = {"one node": _one_node, "three nodes": _three_nodes}

@@ -27,7 +27,7 @@ class RawSocket:
     """
 
     def __init__(self, port: int, receive_buffer: int | None = None) -> None:
-        self._port = port
+        self.port = port
         self._socket = socket.socket()
         self._socket.setblocking(False)
         # What is written apart is sent apart.
@@ -38,7 +38,7 @@ class RawSocket:
 
     async def __aenter__(self: Self) -> Self:
         try:
-            await asyncio.get_running_loop().sock_connect(self._socket, ("127.0.0.1", self._port))
+            await asyncio.get_running_loop().sock_connect(self._socket, ("127.0.0.1", self.port))
         except BaseException:
             self._socket.close()
             raise
@@ -48,6 +48,12 @@ class RawSocket:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._socket.close()
+
+    @property
+    def local_port(self) -> int:
+        """The port of its own end."""
+        port: int = self._socket.getsockname()[1]
+        return port
 
     async def write(self, data: bytes) -> None:
         """Send bytes as they are."""

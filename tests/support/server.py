@@ -24,8 +24,16 @@ from sockudo.cluster.cluster import ClusterTimes
 from sockudo.config.model import Settings
 from tests.support.fast_clock import FastClock
 
-# Nodes of a test notice soon that another is gone, and tell at once what a test asks another node for.
-_QUICK = ClusterTimes(heartbeat_interval=0.3, node_timeout=1.5, delta_interval=0, introduction=0.01)
+
+def quick_times(speed: float = 1) -> ClusterTimes:
+    """Return times by which nodes notice soon that another is gone, on a clock that is `speed` times as fast.
+
+    However fast it is, a broker takes as long as it does.
+    """
+    return ClusterTimes(
+        heartbeat_interval=0.3 * speed, node_timeout=1.5 * speed, delta_interval=0.005 * speed, introduction=0.01
+    )
+
 
 APP_ID, KEY, SECRET = "app-id", "app-key", "app-secret"
 
@@ -35,10 +43,14 @@ def app(**changes: Any) -> dict[str, Any]:
     return {"id": APP_ID, "key": KEY, "secret": SECRET, "enable_client_messages": True} | changes
 
 
+def document(*apps: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return a configuration for a loopback port of the system's choice."""
+    return {"host": "127.0.0.1", "port": 0, "app_manager": {"array": {"apps": list(apps) or [app()]}}} | changes
+
+
 def settings(*apps: Mapping[str, Any], **changes: Any) -> Settings:
-    """Return settings for a loopback port of the system's choice."""
-    document = {"host": "127.0.0.1", "port": 0, "app_manager": {"array": {"apps": list(apps) or [app()]}}}
-    return Settings.model_validate(document | changes)
+    """Return the settings of that configuration."""
+    return Settings.model_validate(document(*apps, **changes))
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,7 @@ async def running_server(
     """Run a server in this event loop, with a clock `speed` times as fast; other arguments as for `settings`."""
     loop = asyncio.get_running_loop()
     clock = LoopClock(loop) if speed == 1 else FastClock(loop, speed)
-    assembly = assemble(settings(*apps, **changes), clock, adapter, _QUICK)
+    assembly = assemble(settings(*apps, **changes), clock, adapter, quick_times(speed))
     ((_, port),) = await assembly.start()
     try:
         yield RunningServer(port, assembly)
@@ -97,8 +109,7 @@ def server_process(
 ) -> Iterator[ServerProcess]:
     """Run `sockudo serve` with a configuration file in `folder`, and with more variables; ready when this returns."""
     config = folder / "config.json"
-    document = {"host": "127.0.0.1", "port": 0, "app_manager": {"array": {"apps": list(apps) or [app()]}}}
-    config.write_text(json.dumps(document | changes))
+    config.write_text(json.dumps(document(*apps, **changes)))
     process = subprocess.Popen(
         [sys.executable, "-m", "sockudo", "serve", "--config", str(config)],
         stdout=subprocess.PIPE,
