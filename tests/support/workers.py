@@ -9,14 +9,15 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import sockudo
-from tests.support.server import app
+from tests.support.server import document
 
 WAIT = 30.0
+_ESTABLISHED = "01"
 
 # The server runs in a directory of its own, where a relative path leads nowhere.
 SOURCES = str(Path(sockudo.__file__).parents[1])
@@ -93,8 +94,7 @@ async def workers_process(
 ) -> AsyncIterator[WorkersProcess]:
     """Run `sockudo serve` in `folder`; ends it and its workers, whatever the test has done."""
     config = folder / "config.json"
-    document = {"host": "127.0.0.1", "port": 0, "app_manager": {"array": {"apps": [app()]}}}
-    config.write_text(json.dumps(document | changes))
+    config.write_text(json.dumps(document(**changes)))
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
     kept["PYTHONPATH"] = SOURCES
     process = await asyncio.create_subprocess_exec(
@@ -123,6 +123,28 @@ def open_sockets(pid: int) -> int:
         with contextlib.suppress(OSError):
             count += os.readlink(f"{folder}/{name}").startswith("socket:")
     return count
+
+
+def owner(port: int, client_port: int, pids: Sequence[int]) -> int:
+    """Return which of these processes has the server's end of a connection to `port` from `client_port`."""
+    end = f"socket:[{_inode(port, client_port)}]"
+    for pid in pids:
+        folder = f"/proc/{pid}/fd"
+        for name in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                if os.readlink(f"{folder}/{name}") == end:
+                    return pid
+    raise AssertionError(f"none of {pids} has the other end of port {client_port}")
+
+
+def _inode(local: int, remote: int) -> str:
+    """Return the inode of a socket of an established connection, as `/proc` has it."""
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, here, there, state, *rest = line.split()
+        ports = int(here.rpartition(":")[2], 16), int(there.rpartition(":")[2], 16)
+        if ports == (local, remote) and state == _ESTABLISHED:
+            return rest[5]
+    raise AssertionError(f"there is no connection from port {remote} to port {local}")
 
 
 def is_alive(pid: int) -> bool:
