@@ -10,7 +10,7 @@ run: $(VENV)/.run
 	$(BIN)/sockudo serve --config config/config.json
 
 test: $(VENV)/.dev
-	$(BIN)/python tests/setup.py
+	$(BIN)/python -m tests.setup
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev

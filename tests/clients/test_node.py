@@ -17,7 +17,8 @@ from typing import Final
 import pytest
 
 from tests.clients.apps import APP_ID, DISABLED_ID, DISABLED_KEY
-from tests.setup import NODE_FOLDER, find_browser, has_node_packages
+from tests.setup.apt import find_browser
+from tests.setup.npm import NODE_FOLDER, has_node_packages
 from tests.support.missing import missing
 from tests.support.server import KEY, SECRET, ServerProcess
 
@@ -29,7 +30,7 @@ FILES: Final = sorted(NODE_FOLDER.glob("*.test.mjs"))
 def test_javascript_clients_work(file: Path, server: ServerProcess) -> None:
     node = shutil.which("node")
     if node is None or not has_node_packages():
-        missing("Node.js or the npm packages are missing: run tests/setup.py")
+        missing("Node.js or the npm packages are missing: run `python -m tests.setup`")
     environ = {
         "TEST_HOST": "127.0.0.1",
         "TEST_PORT": str(server.port),
@@ -43,7 +44,7 @@ def test_javascript_clients_work(file: Path, server: ServerProcess) -> None:
     if file.name.startswith("chromium"):
         browser = find_browser()
         if browser is None:
-            missing("Chromium is missing: run tests/setup.py")
+            missing("Chromium is missing: run `python -m tests.setup`")
         environ["TEST_BROWSER"] = browser
     status, output = run([node, "--test", "--test-force-exit", "--test-reporter=spec", str(file)], environ)
     assert status == 0, output

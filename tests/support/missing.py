@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import pytest
 
-from tests.setup import is_ci
+from tests.setup.commands import is_ci
 
 
 def missing(reason: str) -> NoReturn:
