@@ -20,12 +20,12 @@ from typing import Final
 
 from sockudo.cluster.backoff import delays
 from sockudo.cluster.base import Inbox
-from sockudo.cluster.epochs import Epochs
+from sockudo.cluster.labels import Labels
 from sockudo.cluster.link import tls_context
 from sockudo.cluster.nats_connection import NatsConnection, NatsRefusedError, connect
 from sockudo.cluster.nats_options import Identity, NatsOptions, NatsServer, parse_servers
 from sockudo.cluster.nats_wire import encode_prefix, encode_token
-from sockudo.cluster.pieces import LONGEST_MESSAGE, Assembler, Splitter
+from sockudo.cluster.pieces import LONGEST_MESSAGE
 from sockudo.errors import DriverError
 from sockudo.log import get_logger
 
@@ -57,10 +57,8 @@ class NatsAdapter:
         self._topics: dict[str, bytes] = {}
         self._names: dict[bytes, str] = {}
         self._joins = 0
-        self._splitter = Splitter()
-        self._assembler = Assembler()
-        self._epochs = Epochs()
-        self._current = self._epochs.current
+        self._labels = Labels()
+        self._current = self._labels.current
         prefix = encode_prefix(options.prefix)
         self._subject = functools.lru_cache(_SUBJECTS)(lambda topic: b"%b.%b" % (prefix, encode_token(topic)))
         self.dropped = 0
@@ -94,7 +92,7 @@ class NatsAdapter:
         if not self._is_up or connection is None:
             self.dropped += 1
         elif len(data) <= connection.max_payload:
-            connection.send(b"PUB %b %b %d\r\n%b\r\n" % (self._subject(topic), self._epochs.label, len(data), data))
+            connection.send(b"PUB %b %b %d\r\n%b\r\n" % (self._subject(topic), self._labels.own, len(data), data))
         else:
             self._publish_in_pieces(connection, topic, data)
 
@@ -147,8 +145,8 @@ class NatsAdapter:
             return
         if reply in self._current:
             self._received(topic, payload)
-        else:
-            self._take_labelled(topic, reply, payload)
+        elif (whole := self._labels.take(topic, reply, payload)) is not None:
+            self._received(topic, whole)
 
     def refused(self, reason: str) -> None:
         """Note what the server refused; each message may be refused, so not every one is logged."""
@@ -161,7 +159,6 @@ class NatsAdapter:
         if connection is not self._connection:
             return
         self._connection = None
-        self._assembler.clear()
         if self._is_up and self._inbox is not None:
             self._is_up = False
             _log.warning("bus lost", reason=reason)
@@ -199,7 +196,7 @@ class NatsAdapter:
         assert self._context is not None, "started"
         connection = await connect(server, self._options, self._identity, self._context, self)
         self._connection = connection
-        self._epochs.begin()
+        self._labels.begin()
         # One write for all topics; those that are joined meanwhile are sent by `subscribe`.
         for topic, subscription in self._topics.items():
             connection.send(b"SUB %b %b\r\n" % (self._subject(topic), subscription))
@@ -216,16 +213,6 @@ class NatsAdapter:
             self.too_long += 1
             _log.error("message too long for the bus", bytes=len(data), limit=LONGEST_MESSAGE)
             return
-        head = b"PUB %b %b" % (self._subject(topic), self._epochs.label)
-        for label, piece in self._splitter.split(data, connection.max_payload):
-            connection.send(b"%b.%b %d\r\n%b\r\n" % (head, label, len(piece), piece))
-
-    def _take_labelled(self, topic: str, reply: bytes, payload: bytes) -> None:
-        # The first message of a connection, one of a connection that is gone, or a piece.
-        node, _, rest = reply.partition(b".")
-        epoch, _, piece = rest.partition(b".")
-        if not self._epochs.admits(b"%b.%b" % (node, epoch)):
-            return
-        whole = self._assembler.add(topic, node, piece, payload) if piece else payload
-        if whole is not None:
-            self._received(topic, whole)
+        subject = self._subject(topic)
+        for label, piece in self._labels.split(data, connection.max_payload):
+            connection.send(b"PUB %b %b %d\r\n%b\r\n" % (subject, label, len(piece), piece))
