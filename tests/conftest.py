@@ -18,6 +18,7 @@ pytest_plugins = [
     "tests.support.nats_server",
     "tests.support.forge",
     "tests.support.topologies",
+    "tests.support.rabbitmq_server",
 ]
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]

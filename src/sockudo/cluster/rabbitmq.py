@@ -1,0 +1,213 @@
+"""The bus over RabbitMQ: a direct exchange, and a queue for each node, on a client of our own.
+
+* A topic is a routing key, and being on it is a binding of the node's queue. A key has at most 255 bytes; a longer
+  topic is represented by its hash.
+* Joining is confirmed by the server that this node is connected to. Servers of one RabbitMQ cluster share bindings.
+* The message id, which a bus has no other use for, carries the epoch of the publishing connection, and for a piece of
+  a long message which piece it is.
+* A server that is short of memory or disk takes no messages. The bus counts as lost until it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import re
+import ssl
+from hashlib import sha256
+from typing import Final
+
+from sockudo.cluster.backoff import delays
+from sockudo.cluster.base import Inbox
+from sockudo.cluster.labels import Labels
+from sockudo.cluster.link import tls_context
+from sockudo.cluster.pieces import LONGEST_MESSAGE
+from sockudo.cluster.rabbitmq_connection import RabbitRefusedError
+from sockudo.cluster.rabbitmq_link import RabbitLink
+from sockudo.cluster.rabbitmq_options import RabbitOptions, RabbitServer, parse_servers
+from sockudo.cluster.rabbitmq_wire import LONGEST_KEY, publish_frame
+from sockudo.errors import DriverError
+from sockudo.log import get_logger
+
+_log = get_logger("sockudo.cluster.rabbitmq")
+
+# Frames that are kept, so that the topic of a busy channel is encoded once.
+_FRAMES: Final = 10_000
+# Servers may refuse messages of more than 16 MB.
+_LONGEST_PIECE: Final = 4 * 1024 * 1024
+# What an exchange may be called, as far as all servers and libraries agree, with room for the names of queues.
+_PREFIX: Final = re.compile(r"[\w.:@#,/><-]{1,100}", re.ASCII)
+
+
+class RabbitAdapter:
+    """An `Adapter` on RabbitMQ.
+
+    Attributes:
+        dropped: messages that were published while the bus was lost.
+        too_long: messages that were not sent because of their length.
+    """
+
+    def __init__(self, options: RabbitOptions) -> None:
+        self._options = options
+        self._inbox: Inbox | None = None
+        self._context: ssl.SSLContext | None = None
+        self._servers: list[RabbitServer] = []
+        self._link: RabbitLink | None = None
+        self._is_up = False
+        self._reconnecting: asyncio.Task[None] | None = None
+        self._topics: dict[str, bytes] = {}
+        self._names: dict[bytes, str] = {}
+        self._joins = 0
+        self._labels = Labels()
+        self._current = self._labels.current
+        exchange = options.prefix.encode()
+        self._frame = functools.lru_cache(_FRAMES)(lambda topic: publish_frame(exchange, routing_key(topic)))
+        self.dropped = 0
+        self.too_long = 0
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a server is there, takes messages, and every topic is joined on it."""
+        return self._is_up
+
+    async def start(self, inbox: Inbox) -> None:
+        """Connect to the first server that takes us.
+
+        Raises:
+            DriverError: there is none.
+        """
+        options = self._options
+        if _PREFIX.fullmatch(options.prefix) is None:
+            raise DriverError("adapter.rabbitmq.prefix: expected at most 100 letters, digits and -_.:@#,/><")
+        self._servers = parse_servers(options)
+        if any(server.tls for server in self._servers):
+            self._context = tls_context("adapter.rabbitmq", options.tls_ca, options.tls_cert, options.tls_key)
+        self._inbox = inbox
+        self._received = inbox.received
+        if problems := await self._attach_to_any():
+            raise DriverError("; ".join(problems))
+
+    def publish(self, topic: str, data: bytes) -> None:
+        """Send `data` to every node on `topic`, this one too if it is on it."""
+        # hot path
+        link = self._link
+        if not self._is_up or link is None:
+            self.dropped += 1
+        elif len(data) <= _LONGEST_PIECE:
+            link.publish(self._frame(topic), self._labels.own, data)
+        elif len(data) <= LONGEST_MESSAGE:
+            for label, piece in self._labels.split(data, _LONGEST_PIECE):
+                link.publish(self._frame(topic), label, piece)
+        else:
+            self.too_long += 1
+            _log.error("message too long for the bus", bytes=len(data), limit=LONGEST_MESSAGE)
+
+    def subscribe(self, topic: str) -> asyncio.Future[None] | None:
+        """Join a topic; all that are joined in one tick are confirmed by one answer."""
+        if topic in self._topics:
+            return None
+        self._joins += 1
+        key = routing_key(topic)
+        self._topics[topic] = key
+        self._names[key] = topic
+        link = self._link
+        if link is not None:
+            link.bind(key)
+            if self._is_up:
+                return link.confirm()
+        joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        joined.set_result(None)
+        return joined
+
+    def unsubscribe(self, topic: str) -> None:
+        """Leave a topic."""
+        key = self._topics.pop(topic, None)
+        if key is None:
+            return
+        del self._names[key]
+        if self._link is not None:
+            self._link.unbind(key)
+
+    async def aclose(self) -> None:
+        """Send what was published, leave and release everything."""
+        self._is_up = False
+        if self._reconnecting is not None:
+            self._reconnecting.cancel()
+            await asyncio.wait([self._reconnecting])
+            self._reconnecting = None
+        link, self._link = self._link, None
+        if link is not None:
+            await link.aclose()
+        self._topics.clear()
+        self._names.clear()
+
+    # What the link says
+
+    def _heard(self, key: bytes, label: bytes, body: bytes) -> None:
+        # hot path
+        topic = self._names.get(key)
+        if topic is None:
+            return
+        if label in self._current:
+            self._received(topic, body)
+        elif (whole := self._labels.take(topic, label, body)) is not None:
+            self._received(topic, whole)
+
+    def _lost(self, link: RabbitLink, reason: str) -> None:
+        if link is not self._link:
+            return
+        self._link = None
+        if self._is_up and self._inbox is not None:
+            self._is_up = False
+            _log.warning("bus lost", reason=reason)
+            self._reconnecting = asyncio.get_running_loop().create_task(self._reconnect())
+            self._inbox.lost(reason)
+
+    # Connecting
+
+    async def _reconnect(self) -> None:
+        for delay in delays():
+            problems = await self._attach_to_any()
+            if not problems:
+                break
+            _log.warning("bus not reached", problems=problems, dropped=self.dropped)
+            await asyncio.sleep(delay)
+        _log.info("bus restored", topics=len(self._topics), dropped=self.dropped)
+        if self._inbox is not None:
+            self._inbox.restored()
+
+    async def _attach_to_any(self) -> list[str]:
+        problems = []
+        for server in self._servers:
+            try:
+                await self._attach(server)
+            except RabbitRefusedError as error:
+                problems.append(f"adapter.rabbitmq.url: {server} refuses: {error}")
+            except OSError as error:
+                problems.append(f"adapter.rabbitmq.url: {server}: {error}")
+            else:
+                return []
+        return problems
+
+    async def _attach(self, server: RabbitServer) -> None:
+        link = RabbitLink(self._options, self._heard, self._lost)
+        await link.open(server, self._context)
+        self._link = link
+        self._labels.begin()
+        # One write for all topics; those that are joined meanwhile are sent by `subscribe`.
+        for key in self._topics.values():
+            link.bind(key)
+        joins = -1
+        while joins != self._joins:
+            joins = self._joins
+            await link.confirm()
+        if link is not self._link:
+            raise ConnectionResetError(link.reason)
+        self._is_up = True
+
+
+def routing_key(topic: str) -> bytes:
+    """Return the routing key of a topic; different topics have different keys."""
+    raw = topic.encode("utf-8", "surrogatepass")
+    # No topic begins like the other kind, because none has a control character.
+    return raw if len(raw) <= LONGEST_KEY else b"\x01" + sha256(raw).hexdigest().encode()
