@@ -19,6 +19,7 @@ pytest_plugins = [
     "tests.support.forge",
     "tests.support.topologies",
     "tests.support.rabbitmq_server",
+    "tests.support.kafka_server",
 ]
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]

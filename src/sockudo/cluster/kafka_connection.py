@@ -1,0 +1,199 @@
+"""One connection to a Kafka broker: requests, which are answered in their order, and the login."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Callable
+from struct import Struct
+from typing import Any, Final, TypeVar
+
+from sockudo.cluster.kafka_options import Address, KafkaOptions
+from sockudo.cluster.kafka_sasl import BadLoginError, login
+from sockudo.cluster.kafka_wire import (
+    LONGEST_ANSWER,
+    NO_ERROR,
+    SASL_AUTHENTICATE,
+    SASL_HANDSHAKE,
+    UNSUPPORTED_MECHANISM,
+    ask_login,
+    ask_mechanism,
+    error_name,
+    read_login,
+    read_mechanism,
+    request,
+)
+from sockudo.cluster.link import BadBytesError, Link, settle
+
+_START: Final = Struct(">ii")
+_NUMBERS: Final = 2**31
+
+T = TypeVar("T")
+OnAnswer = Callable[[bytes], None]
+Lost = Callable[["KafkaConnection", str], None]
+
+
+class KafkaRefusedError(Exception):
+    """A broker said no: the setting that decides it, if one does, and the broker's own words."""
+
+    def __init__(self, reason: str, setting: str = "adapter.kafka.brokers") -> None:
+        super().__init__(reason)
+        self.setting = setting
+
+
+class KafkaConnection(Link):
+    """A connection; `connect` makes one that is logged in."""
+
+    def __init__(self, options: KafkaOptions, lost: Lost) -> None:
+        super().__init__(kind="Kafka", silence_timeout=options.silence_timeout, most_unsent=options.most_unsent)
+        self._lost: Lost | None = lost
+        self._ping: Callable[[], None] | None = None
+        self._asked = 0
+        # What awaits an answer, in order: its number, and what takes it.
+        self._answers: deque[tuple[int, OnAnswer]] = deque()
+        self._waiting: set[asyncio.Future[Any]] = set()
+        self._idle: asyncio.Future[None] | None = None
+        # A part of an answer, in the chunks that came.
+        self._chunks: list[bytes] = []
+        self._held = 0
+        self._needed = 8
+
+    def ask(self, api: tuple[int, int], body: bytes, on_answer: OnAnswer) -> None:
+        """Send a request at the end of this tick; its answer is handed on when it comes."""
+        # hot path
+        self._asked = (self._asked + 1) % _NUMBERS
+        self._answers.append((self._asked, on_answer))
+        self.send(request(api, self._asked, body))
+
+    async def call(self, api: tuple[int, int], body: bytes, read: Callable[[bytes], T]) -> T:
+        """Send a request and return what `read` makes of its answer.
+
+        Raises:
+            ConnectionResetError: the connection is gone.
+        """
+        self.expect_open()
+        answer: asyncio.Future[T] = self._loop.create_future()
+
+        def take(data: bytes) -> None:
+            # Read at once, so that an answer that cannot be read ends the connection, like all else that cannot.
+            value = read(data)
+            if not answer.done():
+                answer.set_result(value)
+
+        self._waiting.add(answer)
+        self.ask(api, body, take)
+        try:
+            return await answer
+        finally:
+            self._waiting.discard(answer)
+
+    def watch_with(self, ping: Callable[[], None]) -> None:
+        """Begin to mind the silence of the broker; `ping` makes it say something."""
+        self._ping = ping
+        self.watch()
+
+    def ping(self) -> None:
+        """Make the broker say something."""
+        if self._ping is not None:
+            self._ping()
+
+    def take(self, data: bytes) -> None:
+        """Hand on the answers that are whole."""
+        if self._chunks:
+            self._chunks.append(data)
+            self._held += len(data)
+            if self._held < self._needed:
+                return
+            data = b"".join(self._chunks)
+        consumed = self._parse(data)
+        rest = data[consumed:] if consumed else data
+        self._chunks = [rest] if rest else []
+        self._held = len(rest)
+        if self._idle is not None and not self._answers:
+            settle(self._idle)
+
+    async def aclose(self) -> None:
+        """Close when everything that was asked is answered; nobody is told."""
+        self._lost = None
+        self._idle = self._loop.create_future()
+        if not self._answers or not self.is_open:
+            settle(self._idle)
+        await self.finish(self._idle)
+
+    def ended(self, reason: str) -> None:
+        """Fail what waits and tell the owner."""
+        self._answers.clear()
+        for future in self._waiting:
+            if not future.done():
+                future.set_exception(ConnectionResetError(reason))
+        if self._idle is not None:
+            settle(self._idle)
+        if self._lost is not None:
+            self._lost(self, reason)
+
+    async def log_in(self, options: KafkaOptions) -> None:
+        """Tell who we are.
+
+        Raises:
+            KafkaRefusedError: the broker does not want us.
+            ConnectionResetError: the connection is gone.
+        """
+        credentials = "adapter.kafka.sasl_username or sasl_password"
+        mechanism = options.sasl_mechanism
+        problem, offered = await self.call(SASL_HANDSHAKE, ask_mechanism(mechanism), read_mechanism)
+        if problem == UNSUPPORTED_MECHANISM:
+            raise KafkaRefusedError(f"{mechanism} is not offered, but {offered}", "adapter.kafka.sasl_mechanism")
+        if problem != NO_ERROR:
+            raise KafkaRefusedError(error_name(problem), "adapter.kafka.security_protocol")
+        steps = login(mechanism, options.sasl_username or "", options.sasl_password or "")
+        message: bytes | None = next(steps)
+        try:
+            while message is not None:
+                problem, text, answer = await self.call(SASL_AUTHENTICATE, ask_login(message), read_login)
+                if problem != NO_ERROR:
+                    raise KafkaRefusedError(text or error_name(problem), credentials)
+                try:
+                    message = steps.send(answer)
+                except StopIteration:
+                    message = None
+        except BadLoginError as error:
+            raise KafkaRefusedError(str(error), credentials) from error
+
+    def _parse(self, data: bytes) -> int:
+        # hot path. Returns how much is consumed, and notes how much must be there before it is worth another look.
+        position, length = 0, len(data)
+        while length - position >= 8:
+            size, number = _START.unpack_from(data, position)
+            if not 4 <= size <= LONGEST_ANSWER or not self._answers or self._answers[0][0] != number:
+                raise BadBytesError("an answer to nothing")
+            end = position + 4 + size
+            if end > length:
+                self._needed = end - position
+                return position
+            on_answer = self._answers.popleft()[1]
+            on_answer(data[position + 8 : end])
+            position = end
+        self._needed = 8
+        return position
+
+
+async def connect(
+    address: Address, options: KafkaOptions, context: ssl.SSLContext | None, lost: Lost
+) -> KafkaConnection:
+    """Connect to one broker.
+
+    Raises:
+        OSError: it cannot be reached.
+        KafkaRefusedError: it does not want us.
+    """
+    connection = KafkaConnection(options, lost)
+    try:
+        host, port = address
+        await asyncio.get_running_loop().create_connection(lambda: connection, host, port, ssl=context)
+        if options.logs_in:
+            await connection.log_in(options)
+    except BaseException:
+        connection.drop("not connected")
+        raise
+    return connection
