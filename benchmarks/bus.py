@@ -85,7 +85,27 @@ def redis_cluster(url: str) -> Adapter:
     return RedisClusterAdapter(RedisClusterOptions((url,), prefix="bench:"))
 
 
-DRIVERS: dict[str, Callable[[str], Any]] = {"redis": redis, "redis-cluster": redis_cluster, "redis-py": RedisPy}
+def rabbitmq(url: str) -> Adapter:
+    from sockudo.cluster.rabbitmq import RabbitAdapter
+    from sockudo.cluster.rabbitmq_options import RabbitOptions
+
+    return RabbitAdapter(RabbitOptions(url=url, prefix="bench"))
+
+
+def kafka(broker: str) -> Adapter:
+    from sockudo.cluster.kafka import KafkaAdapter
+    from sockudo.cluster.kafka_options import KafkaOptions
+
+    return KafkaAdapter(KafkaOptions(brokers=(broker,), prefix="bench"))
+
+
+DRIVERS: dict[str, Callable[[str], Any]] = {
+    "redis": redis,
+    "redis-cluster": redis_cluster,
+    "redis-py": RedisPy,
+    "rabbitmq": rabbitmq,
+    "kafka": kafka,
+}
 
 
 class Receiver:

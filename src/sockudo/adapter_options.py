@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from sockudo.cluster.base import Adapter
 from sockudo.cluster.cluster import ClusterTimes
+from sockudo.cluster.kafka_options import KafkaOptions
 from sockudo.cluster.nats_options import NatsOptions
+from sockudo.cluster.rabbitmq_options import RabbitOptions
 from sockudo.cluster.redis_options import RedisClusterOptions, RedisOptions, RedisTarget, RedisTiming, Sentinels
 from sockudo.config.adapter import RedisConnectionOptions
 from sockudo.config.database import ClusterNodeAddress, RedisDatabaseSettings
@@ -45,14 +48,7 @@ def _adapter(settings: Settings) -> Adapter | None:
         return None
     if driver == "redis" and settings.adapter.redis.cluster_mode:
         driver = "redis-cluster"
-    options: object
-    if driver == "redis":
-        options = redis_options(settings)
-    elif driver == "redis-cluster":
-        options = redis_cluster_options(settings)
-    else:
-        options = nats_options(settings)
-    adapter: Adapter = adapter_class(driver)(options)
+    adapter: Adapter = adapter_class(driver)(_OPTIONS[driver](settings))
     return adapter
 
 
@@ -100,6 +96,53 @@ def nats_options(settings: Settings) -> NatsOptions:
         connect_timeout=section.connection_timeout_ms / 1000,
         ping_timeout=section.request_timeout_ms / 1000,
     )
+
+
+def rabbitmq_options(settings: Settings) -> RabbitOptions:
+    """Return the options of the driver `rabbitmq`."""
+    section = settings.adapter.rabbitmq
+    return RabbitOptions(
+        url=section.url,
+        prefix=section.prefix,
+        tls_ca=_path(section.tls_ca),
+        tls_cert=_path(section.tls_cert),
+        tls_key=_path(section.tls_key),
+        connect_timeout=section.connection_timeout_ms / 1000,
+        silence_timeout=max(section.request_timeout_ms / 1000, 1.0),
+        most_queued=section.max_queue_mb * 1024 * 1024,
+    )
+
+
+def kafka_options(settings: Settings) -> KafkaOptions:
+    """Return the options of the driver `kafka`."""
+    section = settings.adapter.kafka
+    return KafkaOptions(
+        brokers=section.brokers,
+        prefix=section.prefix,
+        security_protocol=None if section.security_protocol is None else section.security_protocol.upper(),
+        sasl_mechanism=(section.sasl_mechanism or "plain").upper(),
+        sasl_username=section.sasl_username,
+        sasl_password=section.sasl_password,
+        tls_ca=_path(section.tls_ca),
+        tls_cert=_path(section.tls_cert),
+        tls_key=_path(section.tls_key),
+        partitions=section.partitions,
+        replicas=section.replication_factor,
+        retention=section.retention_ms / 1000,
+        longest_batch=section.max_batch_kb * 1024,
+        connect_timeout=section.connection_timeout_ms / 1000,
+        silence_timeout=section.request_timeout_ms / 1000,
+    )
+
+
+# How the options of each driver are made.
+_OPTIONS: Final[Mapping[str, Callable[[Settings], object]]] = {
+    "redis": redis_options,
+    "redis-cluster": redis_cluster_options,
+    "nats": nats_options,
+    "rabbitmq": rabbitmq_options,
+    "kafka": kafka_options,
+}
 
 
 def _target(

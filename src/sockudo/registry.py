@@ -11,10 +11,12 @@ ADAPTERS: Final = {
     "redis": "sockudo.cluster.redis:RedisAdapter",
     "redis-cluster": "sockudo.cluster.redis_cluster:RedisClusterAdapter",
     "nats": "sockudo.cluster.nats:NatsAdapter",
+    "rabbitmq": "sockudo.cluster.rabbitmq:RabbitAdapter",
+    "kafka": "sockudo.cluster.kafka:KafkaAdapter",
 }
 
 # Driver -> the extra that brings what it needs.
-_EXTRAS: Final = {"redis": "redis", "redis-cluster": "redis", "nats": "nats"}
+_EXTRAS: Final = {"redis": "redis", "redis-cluster": "redis", "nats": "nats", "rabbitmq": "rabbitmq", "kafka": "kafka"}
 
 
 def adapter_class(driver: str) -> Any:
@@ -28,6 +30,5 @@ def adapter_class(driver: str) -> Any:
         return getattr(import_module(module), name)
     except ModuleNotFoundError as missing:
         extra = _EXTRAS[driver]
-        raise MissingExtraError(
-            f"adapter.driver {driver} needs {missing.name}: pip install 'sockudo[{extra}]'"
-        ) from missing
+        library = (missing.name or "").partition(".")[0]
+        raise MissingExtraError(f"adapter.driver {driver} needs {library}: pip install 'sockudo[{extra}]'") from missing

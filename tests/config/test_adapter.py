@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 
-from sockudo.adapter_options import link_from_settings, nats_options, redis_cluster_options, redis_options
+from sockudo.adapter_options import (
+    kafka_options,
+    link_from_settings,
+    nats_options,
+    rabbitmq_options,
+    redis_cluster_options,
+    redis_options,
+)
 from sockudo.cluster.redis_options import Sentinels
 from sockudo.config.model import Settings
-from sockudo.errors import ConfigError
+from sockudo.errors import ConfigError, MissingExtraError
 from sockudo.registry import ADAPTERS, adapter_class
 
 from .conftest import Load, Problems
@@ -77,6 +85,52 @@ def test_the_options_of_nats_are_those_of_the_settings() -> None:
     assert str(options.tls_ca) == "/ca.pem"
 
 
+def test_the_options_of_rabbitmq_are_those_of_the_settings() -> None:
+    rabbitmq = {"url": "amqps://u:p@a/v", "prefix": "x", "request_timeout_ms": 10, "max_queue_mb": 1, "tls_ca": "/ca"}
+    options = rabbitmq_options(settings({"rabbitmq": rabbitmq}))
+    assert (options.url, options.prefix, options.most_queued) == ("amqps://u:p@a/v", "x", 1024 * 1024)
+    # AMQP has no shorter heartbeat.
+    assert (options.silence_timeout, options.heartbeat, str(options.tls_ca)) == (1.0, 1, "/ca")
+
+
+def test_the_options_of_kafka_are_those_of_the_settings() -> None:
+    login = {"sasl_mechanism": "scram-sha-256", "sasl_username": "u", "sasl_password": "p"}
+    made = {"partitions": 3, "replication_factor": 2, "retention_ms": 1500, "max_batch_kb": 16}
+    options = kafka_options(settings({"kafka": {"brokers": ["a", "b:1"], "security_protocol": "ssl", **login, **made}}))
+    assert (options.brokers, options.security_protocol, options.uses_tls) == (("a", "b:1"), "SSL", True)
+    assert (options.sasl_mechanism, options.sasl_username, options.sasl_password) == ("SCRAM-SHA-256", "u", "p")
+    assert (options.partitions, options.replicas, options.retention, options.longest_batch) == (3, 2, 1.5, 16384)
+
+
+@pytest.mark.parametrize(
+    ("section", "uses_tls", "logs_in"),
+    [
+        ({}, False, False),
+        ({"tls_ca": "/ca"}, True, False),
+        ({"sasl_username": "u"}, False, True),
+        ({"security_protocol": "SASL_SSL"}, True, True),
+        ({"security_protocol": "PLAINTEXT", "tls_ca": "/ca", "sasl_username": "u"}, False, False),
+    ],
+)
+def test_what_kafka_is_spoken_over_follows_from_what_is_set(
+    section: dict[str, Any], uses_tls: bool, logs_in: bool
+) -> None:
+    options = kafka_options(Settings.model_validate({"adapter": {"kafka": section}}))
+    assert (options.uses_tls, options.logs_in) == (uses_tls, logs_in)
+
+
+@pytest.mark.parametrize(("driver", "library"), [("rabbitmq", "pamqp"), ("kafka", "aiokafka")])
+def test_a_driver_without_its_library_says_what_to_install(
+    driver: str, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in list(sys.modules):
+        if name.startswith(("sockudo.cluster.", f"{library}.")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingExtraError, match=rf"^adapter\.driver {driver} needs {library}: .*'sockudo\[{driver}\]'"):
+        adapter_class(driver)
+
+
 def test_the_times_of_the_cluster_are_those_of_cluster_health() -> None:
     health = {"heartbeat_interval_ms": 1000, "node_timeout_ms": 3000, "cleanup_interval_ms": 3000}
     _, times = link_from_settings(settings({"cluster_health": health}))
@@ -106,6 +160,7 @@ def test_times_out_of_proportion_are_a_problem(health: dict[str, int], sentence:
 def test_no_secret_is_shown() -> None:
     adapter = {"redis": {"redis_pub_options": {"url": "redis://:TOPSECRET@a", "password": "TOPSECRET"}}}
     nats = {"nats": {"servers": ["nats://u:TOPSECRET@a"], "token": "TOPSECRET", "nkey_seed": "TOPSECRET"}}
-    chosen = settings(adapter | nats, password="TOPSECRET", sentinel_password="TOPSECRET")
-    for shown in (chosen, redis_options(chosen), nats_options(chosen)):
+    more = {"rabbitmq": {"url": "amqp://u:TOPSECRET@a"}, "kafka": {"sasl_password": "TOPSECRET"}}
+    chosen = settings(adapter | nats | more, password="TOPSECRET", sentinel_password="TOPSECRET")
+    for shown in (chosen, redis_options(chosen), nats_options(chosen), rabbitmq_options(chosen), kafka_options(chosen)):
         assert "TOPSECRET" not in repr(shown)

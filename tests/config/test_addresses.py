@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio.connection import parse_url
 
-from sockudo.config.addresses import NatsServer, RedisUrl, without_login
+from sockudo.cluster.kafka_options import KafkaOptions, parse_brokers
+from sockudo.cluster.rabbitmq_options import RabbitOptions, parse_servers
+from sockudo.config.addresses import NatsServer, RabbitUrl, RedisUrl, without_login
 
 from .conftest import Load, Problems, document_with
 
@@ -108,6 +110,43 @@ def test_a_malformed_nats_server_is_a_problem(server: Any, problems_of: Problems
     (problem,) = problems_of({"adapter": {"nats": {"servers": [server]}}})
 
     assert problem.startswith("adapter.nats.servers[0]: expected the address of a server")
+
+
+@pytest.mark.parametrize(
+    "url", ["amqp://h", "h:1", "amqps://u:p%2F@[::1]:5671/a%2fb", "amqp://a/, amqp://u:p@b:1/v", "amqp://h/%2F"]
+)
+def test_rabbitmq_urls_are_read(url: str, load_document: Load) -> None:
+    load_document({"adapter": {"rabbitmq": {"url": url}}})
+    assert parse_servers(RabbitOptions(url=url))  # the driver takes them too
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "amqp://", "http://h", "amqp://h:x", "amqp://h/a/b", "amqp://h?heartbeat=1", "amqp://h,", "amqp://:SECRET/@h"],
+)
+def test_a_malformed_rabbitmq_url_is_a_problem(url: str, problems_of: Problems) -> None:
+    (problem,) = problems_of({"adapter": {"rabbitmq": {"url": url}}})
+
+    assert problem.startswith("adapter.rabbitmq.url: expected a URL such as amqp://user:password@host:5672/vhost")
+    assert "SECRET" not in problem
+
+
+def test_the_logins_of_all_rabbitmq_urls_are_hidden() -> None:
+    assert RabbitUrl().shown("amqp://u:s@a/v, amqps://u:t@b") == "amqp://u:***@a/v, amqps://u:***@b"
+
+
+@pytest.mark.parametrize("broker", ["h", "h:9092", "10.0.0.1:1", "[::1]:9092"])
+def test_a_broker_of_kafka_is_a_host_with_or_without_a_port(broker: str, load_document: Load) -> None:
+    load_document({"adapter": {"kafka": {"brokers": [broker]}}})
+    assert parse_brokers(KafkaOptions(brokers=(broker,)))  # the driver takes it too
+
+
+@pytest.mark.parametrize("broker", ["", "kafka://h", "h:x", "h/x", "u:SECRET@h:1", "h:0", None])
+def test_a_malformed_broker_of_kafka_is_a_problem(broker: Any, problems_of: Problems) -> None:
+    (problem,) = problems_of({"adapter": {"kafka": {"brokers": [broker]}}})
+
+    assert problem.startswith("adapter.kafka.brokers[0]: expected the address of a broker such as host:9092")
+    assert "SECRET" not in problem
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
 from sockudo.cli.show_config import as_json, as_table
-from sockudo.config.addresses import NatsServer, RedisHost, RedisNode, RedisUrl
+from sockudo.config.addresses import NatsServer, RabbitUrl, RedisHost, RedisNode, RedisUrl
 from sockudo.config.effective import Effective, effective, shown
 from sockudo.config.load import Loaded, load
 from sockudo.config.model import Settings
@@ -137,6 +137,8 @@ def hidden_value(field: FieldInfo, secret: str) -> Any:
             return f"redis://:{secret}@h"
         if isinstance(mark, NatsServer):
             return [f"nats://{secret}@h", f"tls://u:{secret}@h"]
+        if isinstance(mark, RabbitUrl):
+            return f"amqp://ann:{secret}@h, amqps://{secret}@h/v"
         if isinstance(mark, WebUrl):
             path = encoded if mark.secret_path else ""
             return f"https://u:{encoded}@h/{path}?{encoded}"

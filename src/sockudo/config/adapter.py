@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from sockudo.config.addresses import NatsServers, OptionalRedisUrl, RedisNodes
+from sockudo.config.kafka import KafkaAdapterSettings
+from sockudo.config.rabbitmq import RabbitAdapterSettings
 from sockudo.config.section import Section, env
 from sockudo.config.values import Count, Flag, NullAsEmpty, OneOf, OptionalCount, OptionalWords, Positive, Words
 
@@ -126,8 +128,8 @@ class AdapterSettings(Section):
     """How the nodes of a cluster reach each other."""
 
     driver: Annotated[
-        Literal["local", "redis", "redis-cluster", "nats"],
-        OneOf(("local", "redis", "redis-cluster", "nats")),
+        Literal["local", "redis", "redis-cluster", "nats", "rabbitmq", "kafka"],
+        OneOf(("local", "redis", "redis-cluster", "nats", "rabbitmq", "kafka")),
         env("ADAPTER_DRIVER"),
     ] = Field(default="local", description="The bus between the nodes; local is a node that is alone.")
     buffer_multiplier_per_cpu: Annotated[Count, env("ADAPTER_BUFFER_MULTIPLIER_PER_CPU")] = Field(
@@ -138,6 +140,8 @@ class AdapterSettings(Section):
         default_factory=RedisClusterAdapterSettings, description="The bus over a Redis Cluster."
     )
     nats: NatsAdapterSettings = Field(default_factory=NatsAdapterSettings, description="The bus over NATS.")
+    rabbitmq: RabbitAdapterSettings = Field(default_factory=RabbitAdapterSettings, description="The bus over RabbitMQ.")
+    kafka: KafkaAdapterSettings = Field(default_factory=KafkaAdapterSettings, description="The bus over Kafka.")
     cluster_health: ClusterHealthSettings = Field(
         default_factory=ClusterHealthSettings, description="Signs of life between the nodes."
     )

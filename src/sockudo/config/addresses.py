@@ -12,6 +12,8 @@ from sockudo.config.values import Check
 _HIDDEN: Final = "***"
 # Scheme, login with host and port, path, and what comes after it.
 _PARTS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)?([^/?#]*)(/[^?#]*)?(.*)", re.DOTALL)
+# Where no scheme follows, a comma is part of a password.
+_SEPARATOR: Final = re.compile(r"\s*,\s*(?=amqps?://)")
 _DATABASE: Final = re.compile(r"(/[0-9]{0,9})?", re.ASCII)
 
 
@@ -107,9 +109,53 @@ class NatsServer(Address):
         raise self.refuse_unquoted()
 
 
+@dataclass(frozen=True, slots=True)
+class RabbitUrl(Address):
+    """URLs of RabbitMQ servers, with commas between them; only one alone may do without a scheme."""
+
+    @property
+    def expected(self) -> str:
+        return "a URL such as amqp://user:password@host:5672/vhost, or several with commas between them"
+
+    @property
+    def type_name(self) -> str:
+        return "RabbitMQ URL"
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str) or not all(map(_is_rabbit_url, _SEPARATOR.split(value))):
+            raise self.refuse_unquoted()
+        return value
+
+    def shown(self, text: str) -> str:
+        return ", ".join(map(without_login, _SEPARATOR.split(text)))
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaBroker(Address):
+    """One broker of Kafka."""
+
+    @property
+    def expected(self) -> str:
+        return "the address of a broker such as host:9092"
+
+    @property
+    def type_name(self) -> str:
+        return "Kafka broker"
+
+    def check(self, value: Any) -> str:
+        if isinstance(value, str):
+            parts = _split(f"kafka://{value}")
+            # A login is nothing that its addresses have.
+            if parts is not None and parts.hostname and parts.netloc == value and "@" not in value:
+                return value
+        raise self.refuse_unquoted()
+
+
 OptionalRedisUrl = Annotated[str | None, RedisUrl()]
 RedisNodes = tuple[Annotated[str, RedisNode()], ...]
 NatsServers = tuple[Annotated[str, NatsServer()], ...]
+RabbitUrls = Annotated[str, RabbitUrl()]
+KafkaBrokers = tuple[Annotated[str, KafkaBroker()], ...]
 
 
 def without_login(text: str, *, path: bool = True) -> str:
@@ -138,6 +184,15 @@ def _is_redis_url(text: str) -> bool:
     if not all(number.isascii() and number.isdecimal() for number in databases):
         return False
     return bool(parts.path) if parts.scheme == "unix" else bool(_DATABASE.fullmatch(parts.path))
+
+
+def _is_rabbit_url(text: str) -> bool:
+    text = text.strip()
+    parts = _split(text if "://" in text else f"amqp://{text}")
+    if parts is None or parts.scheme not in ("amqp", "amqps") or not parts.hostname or "," in parts.hostname:
+        return False
+    # A slash in the name of a virtual host is written %2f.
+    return "/" not in parts.path.removeprefix("/") and not parts.query
 
 
 def _is_place(parts: SplitResult) -> bool:
