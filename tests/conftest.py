@@ -20,6 +20,10 @@ pytest_plugins = [
     "tests.support.topologies",
     "tests.support.rabbitmq_server",
     "tests.support.kafka_server",
+    "tests.support.mariadb_server",
+    "tests.support.postgres_server",
+    "tests.support.cassandra_server",
+    "tests.support.dynamodb_server",
 ]
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]

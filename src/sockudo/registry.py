@@ -15,8 +15,18 @@ ADAPTERS: Final = {
     "kafka": "sockudo.cluster.kafka:KafkaAdapter",
 }
 
-# Driver -> the extra that brings what it needs.
-_EXTRAS: Final = {"redis": "redis", "redis-cluster": "redis", "nats": "nats", "rabbitmq": "rabbitmq", "kafka": "kafka"}
+APP_STORES: Final = {
+    "sqlite": "sockudo.apps.sql:SqlAppStore",
+    "mysql": "sockudo.apps.sql:SqlAppStore",
+    "pgsql": "sockudo.apps.sql:SqlAppStore",
+    "dynamodb": "sockudo.apps.dynamodb:DynamoDbAppStore",
+    "scylladb": "sockudo.apps.scylladb:ScyllaDbAppStore",
+}
+
+# Drivers whose extra is not called like them.
+_EXTRAS: Final = {"redis-cluster": "redis", "pgsql": "postgres"}
+# What a driver needs besides what its module imports: which of them that is depends on its options.
+_NEEDS: Final = {"sqlite": "aiosqlite", "mysql": "asyncmy", "pgsql": "asyncpg"}
 
 
 def adapter_class(driver: str) -> Any:
@@ -25,10 +35,25 @@ def adapter_class(driver: str) -> Any:
     Raises:
         MissingExtraError: what the driver needs is not installed.
     """
-    module, _, name = ADAPTERS[driver].partition(":")
+    return _load("adapter.driver", driver, ADAPTERS[driver])
+
+
+def app_store_class(driver: str) -> Any:
+    """Return the class of a database of apps; its constructor takes the options of its driver.
+
+    Raises:
+        MissingExtraError: what the driver needs is not installed.
+    """
+    return _load("app_manager.driver", driver, APP_STORES[driver])
+
+
+def _load(setting: str, driver: str, place: str) -> Any:
+    module, _, name = place.partition(":")
     try:
+        if driver in _NEEDS:
+            import_module(_NEEDS[driver])
         return getattr(import_module(module), name)
     except ModuleNotFoundError as missing:
-        extra = _EXTRAS[driver]
+        extra = _EXTRAS.get(driver, driver)
         library = (missing.name or "").partition(".")[0]
-        raise MissingExtraError(f"adapter.driver {driver} needs {library}: pip install 'sockudo[{extra}]'") from missing
+        raise MissingExtraError(f"{setting} {driver} needs {library}: pip install 'sockudo[{extra}]'") from missing

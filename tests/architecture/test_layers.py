@@ -38,7 +38,11 @@ VERSION_IS_FOR: Final = ("cluster", "cli")
 # A library is used in one part, so that replacing it, or doing without it, concerns one part.
 LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     # The node knows the futures of what it waits for, and awaits nothing.
-    "asyncio": ("bootstrap", "cli", "clock", "cluster", "eventual", "node", "server"),
+    "asyncio": ("apps", "bootstrap", "cli", "clock", "cluster", "eventual", "node", "server"),
+    "aiobotocore": ("apps",),
+    "aiosqlite": ("apps",),
+    "botocore": ("apps",),
+    "cassandra": ("apps",),
     "click": ("cli",),
     "concurrent": (),
     "httptools": ("server",),
@@ -50,7 +54,8 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "rich": ("cli",),
     "selectors": (),
     "socket": ("assembly", "cluster", "server"),
-    "ssl": ("cluster",),
+    "sqlalchemy": ("apps",),
+    "ssl": ("apps", "cluster"),
     "structlog": ("log",),
     "threading": (),
     "uvloop": ("bootstrap",),

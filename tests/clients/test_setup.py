@@ -32,7 +32,9 @@ def test_what_is_missing_is_named(environ: dict[str, str], status: int, tmp_path
     assert "Chromium is missing: install it" in done.stderr
     assert "Redis is missing: install it" in done.stderr
     assert "RabbitMQ is missing: install it (`apt-get install rabbitmq-server`)" in done.stderr
+    assert "MariaDB is missing: install it" in done.stderr
     assert "Java with Maven is missing: install it" in done.stderr
+    assert "Cassandra 5.0.2 is missing: install Java and Maven" in done.stderr
     assert "Kafka 4.1.0 is missing: install Java and Maven" in done.stderr
     assert "incomplete" in done.stderr
 

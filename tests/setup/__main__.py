@@ -22,8 +22,11 @@ NEEDS: Final[Sequence[Need]] = (
     apt.CHROMIUM,
     apt.REDIS,
     apt.RABBITMQ,
+    apt.MARIADB,
+    apt.POSTGRES,
     apt.JAVA,
     maven.KAFKA,
+    maven.CASSANDRA,
 )
 
 

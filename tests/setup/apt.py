@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from tests.setup.commands import SetupError, run, say
+
+
+def find_command(name: str) -> str | None:
+    """Return the path of a program, or None; Debian has those of the PostgreSQL server beside the usual path."""
+    beside = sorted(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}")), reverse=True)
+    return shutil.which(name) or next(iter(beside), None)
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ class Programs:
 
     def find(self) -> list[str | None]:
         """Return the path of the first alternative of each command, or None."""
-        return [next(filter(None, map(shutil.which, names)), None) for names in self.commands]
+        return [next(filter(None, map(find_command, names)), None) for names in self.commands]
 
     def install(self) -> None:
         """Install them where one is missing.
@@ -65,8 +72,20 @@ REDIS: Final = Programs(
 RABBITMQ: Final = Programs(
     "RabbitMQ", "the tests of its adapter", ("rabbitmq-server",), (("rabbitmq-server",), ("epmd",))
 )
+MARIADB: Final = Programs(
+    "MariaDB",
+    "the tests of apps in MySQL",
+    ("mariadb-server", "mariadb-client"),
+    (("mariadbd",), ("mariadb-install-db",), ("mariadb",)),
+)
+POSTGRES: Final = Programs(
+    "PostgreSQL",
+    "the tests of apps in it",
+    ("postgresql", "postgresql-client"),
+    (("initdb",), ("postgres",), ("psql",), ("pg_isready",)),
+)
 JAVA: Final = Programs(
-    "Java with Maven", "the tests with Kafka", ("default-jre-headless", "maven"), (("java",), ("mvn",))
+    "Java with Maven", "the tests with Kafka and Cassandra", ("default-jre-headless", "maven"), (("java",), ("mvn",))
 )
 
 

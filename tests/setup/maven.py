@@ -78,3 +78,6 @@ KAFKA: Final = Jars(
     # The second one writes what the server logs.
     ("org.apache.kafka:kafka_2.13:4.1.0", "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3"),
 )
+CASSANDRA: Final = Jars(
+    "Cassandra 5.0.2", "the tests of apps in ScyllaDB", ("org.apache.cassandra:cassandra-all:5.0.2",)
+)

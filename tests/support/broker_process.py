@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.support.missing import missing
-from tests.support.processes import ServerProcess, wait_until
+from tests.support.processes import START_WITHIN, ServerProcess, wait_until
 
 
 def find_program(name: str, hint: str) -> str:
@@ -28,14 +28,16 @@ class BrokerProcess(ServerProcess):
         answers: Callable[[], bool],
         *,
         environ: Mapping[str, str] | None = None,
+        within: float = START_WITHIN,
     ) -> None:
         super().__init__(command, folder, environ)
         self._answers = answers
+        self._within = within
 
     def start(self) -> None:
         """Start the process and return when it answers."""
         super().start()
-        wait_until(self._is_ready, f"{self.name} answers")
+        wait_until(self._is_ready, f"{self.name} answers", self._within)
 
     def stop(self) -> None:
         """End the process in order."""

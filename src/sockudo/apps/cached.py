@@ -1,0 +1,215 @@
+"""Apps that are in a database, kept in this process for a while.
+
+* An app is asked for once, however many wait for it, and again in the background when it is used near the end of its
+  time, so that a busy app never waits.
+* That there is no app is kept for a moment, and how many look-ups wait is bounded, so that guessing keys costs the
+  database little.
+* When the database goes away, apps that are in use stay usable for their time to live from that moment.
+* `forget` overtakes what is being asked: an answer from before a change is never kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Final, TypeAlias, TypeVar
+
+from sockudo.apps.app import App
+from sockudo.apps.preparation import prepare
+from sockudo.apps.record import Record, is_possible_name
+from sockudo.apps.shelf import PACE, Entry, Name, Shelf
+from sockudo.apps.store import AppStore
+from sockudo.clock import Clock
+from sockudo.errors import ConfigError, DriverError
+from sockudo.eventual import Eventual, Future, then
+from sockudo.log import get_logger
+
+_log = get_logger("sockudo.apps")
+_T = TypeVar("_T")
+
+MakeApp: TypeAlias = Callable[[Record], App]
+
+# Look-ups that may wait, and that may ask the database at once; of its connections, some are left for apps in use.
+MAX_WAITING: Final = 1_000
+_AT_ONCE: Final = 8
+
+
+class CachedAppManager:
+    """The `AppManager` of every database.
+
+    Args:
+        make_app: makes an app of a record, or raises `ConfigError`.
+        ttl: seconds for which an app is kept; with 0 every look-up asks the database.
+        configured: apps of the settings, which are put into the database at the start.
+    """
+
+    def __init__(
+        self, store: AppStore, make_app: MakeApp, clock: Clock, ttl: float, configured: Sequence[Record] = ()
+    ) -> None:
+        self._store = store
+        self._make_app = make_app
+        self._clock = clock
+        self._configured = configured
+        self._shelf = Shelf(ttl)
+        self._flights: dict[Name, asyncio.Task[App | None]] = {}
+        # The loop itself holds its tasks only weakly.
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._checking: asyncio.Task[None] | None = None
+        self._gate = asyncio.Semaphore(_AT_ONCE)
+        # Grows with every change that is told, so that answers from before it are known.
+        self._epoch = 0
+        self._lost_since: float | None = None
+        self._has_told = False
+
+    async def start(self) -> None:
+        await prepare(self._store, self._configured)
+
+    async def aclose(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._store.aclose()
+
+    # Finding
+
+    def by_id(self, app_id: str) -> Eventual[App | None]:
+        # hot path
+        entry = self._shelf.find(app_id)
+        if entry is not None:
+            now = self._clock.monotonic()
+            if now < entry.expires_at:
+                if now >= entry.refresh_at:
+                    self._refresh(entry, now)
+                return entry.app
+        return self._ask(("id", app_id))
+
+    def by_key(self, key: str) -> Eventual[App | None]:
+        app_id = self._shelf.id_of(key)
+        if app_id is None:
+            return self._ask(("key", key))
+
+        def if_it_is_its_key(app: App | None) -> Eventual[App | None]:
+            return app if app is not None and app.key == key else self._ask(("key", key))
+
+        return then(self.by_id(app_id), if_it_is_its_key)
+
+    def known(self, app_id: str) -> App | None:
+        # hot path
+        entry = self._shelf.find(app_id)
+        if entry is None:
+            return None
+        now = self._clock.monotonic()
+        if now >= entry.refresh_at:
+            self._refresh(entry, now)
+        return entry.app
+
+    def forget(self, app_id: str) -> None:
+        self._epoch += 1
+        # Who waits for an answer gets it; who asks from now on asks anew.
+        self._flights.clear()
+        self._shelf.expire(app_id)
+        entry = self._shelf.find(app_id)
+        if entry is not None:
+            # Not only when it is asked for, because those who must not wait look at what is remembered.
+            self._refresh(entry, self._clock.monotonic())
+
+    def check(self) -> Future[None]:
+        """As in `AppManager`. Who stops waiting does not stop the question."""
+        if self._checking is None or self._checking.done():
+            self._checking = self._run(self._check())
+        return asyncio.shield(self._checking)
+
+    # Asking
+
+    def _ask(self, name: Name) -> Eventual[App | None]:
+        """Ask the database, once for all who want to know the same."""
+        if not is_possible_name(name[1]) or self._shelf.is_absent(name, self._clock.monotonic()):
+            return None
+        flight = self._flights.get(name)
+        if flight is None:
+            if len(self._flights) >= MAX_WAITING:
+                return _failed(DriverError(f"more than {MAX_WAITING} look-ups of apps wait for the database"))
+            flight = self._depart(name, self._admitted(name, self._epoch))
+        # A future of its own for each, so that who stops waiting does not end the wait of the others.
+        return asyncio.shield(flight)
+
+    def _refresh(self, entry: Entry, now: float) -> None:
+        """Ask for a remembered app again, in the background."""
+        entry.refresh_at = now + PACE
+        name: Name = ("id", entry.app.id)
+        if name not in self._flights:
+            flight = self._depart(name, self._look_up(name, self._epoch))
+            flight.add_done_callback(partial(self._refreshed, entry))
+
+    def _refreshed(self, entry: Entry, flight: asyncio.Task[App | None]) -> None:
+        if flight.cancelled() or flight.exception() is None or self._lost_since is None:
+            return
+        if self._clock.monotonic() < entry.expires_at:
+            entry.expires_at = max(entry.expires_at, self._lost_since + self._shelf.ttl)
+
+    def _depart(self, name: Name, looking_up: Coroutine[None, None, App | None]) -> asyncio.Task[App | None]:
+        def landed(flight: asyncio.Task[App | None]) -> None:
+            if self._flights.get(name) is flight:
+                del self._flights[name]
+
+        flight = self._flights[name] = self._run(looking_up)
+        flight.add_done_callback(landed)
+        return flight
+
+    async def _admitted(self, name: Name, epoch: int) -> App | None:
+        async with self._gate:
+            return await self._look_up(name, epoch)
+
+    async def _look_up(self, name: Name, epoch: int) -> App | None:
+        find = self._store.find_by_id if name[0] == "id" else self._store.find_by_key
+        record = await self._answered(find(name[1]))
+        app = None if record is None else self._app_of(record)
+        if epoch == self._epoch:
+            if app is None:
+                self._shelf.put_absent(name, self._clock.monotonic())
+            else:
+                self._shelf.put(app, self._clock.monotonic())
+        return app
+
+    def _app_of(self, record: Record) -> App | None:
+        try:
+            return self._make_app(record)
+        except ConfigError as error:
+            _log.error("an app in the database cannot be used", app=record["id"], problems=error.problems)
+            return None
+
+    async def _check(self) -> None:
+        # What comes of it is told by whoever asks for the state of the server.
+        if not await self._answered(self._store.has_any(), tell=False):
+            raise DriverError("there is no app in the database (app_manager.driver)")
+
+    async def _answered(self, question: Coroutine[None, None, _T], *, tell: bool = True) -> _T:
+        """Wait for the database; that it goes away, or comes back, is told once."""
+        try:
+            answer = await question
+        except DriverError as error:
+            if self._lost_since is None:
+                self._lost_since = self._clock.monotonic()
+            if tell and not self._has_told:
+                self._has_told = True
+                _log.error("apps cannot be looked up", error=str(error))
+            raise
+        self._lost_since = None
+        if self._has_told:
+            self._has_told = False
+            _log.info("apps can be looked up again")
+        return answer
+
+    def _run(self, work: Coroutine[None, None, _T]) -> asyncio.Task[_T]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _failed(error: Exception) -> Future[App | None]:
+    future: Future[App | None] = asyncio.get_running_loop().create_future()
+    future.set_exception(error)
+    return future

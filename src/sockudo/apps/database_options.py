@@ -1,0 +1,109 @@
+"""What the databases of apps are told. The drivers themselves need extras; this does not."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+SqlDriver: TypeAlias = Literal["sqlite", "mysql", "pgsql"]
+Tls: TypeAlias = Literal["off", "prefer", "require", "verify"]
+
+_SQL_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", re.ASCII)
+_CQL_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}", re.ASCII)
+_DYNAMODB_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlOptions:
+    """A SQL database.
+
+    Attributes:
+        setting: the section that these come from, for error texts.
+        database: its name, or the file of SQLite.
+        pool_min: connections that are kept.
+        pool_max: connections at most.
+        tls: `prefer` goes without where the server has none, `verify` checks the server's certificate and name.
+        tls_ca: file with the authorities to trust (PEM); None for those of the system.
+    """
+
+    driver: SqlDriver
+    setting: str
+    database: str
+    table: str = "applications"
+    host: str = ""
+    port: int = 0
+    username: str = ""
+    password: str = field(default="", repr=False)
+    pool_min: int = 2
+    pool_max: int = 10
+    tls: Tls = "prefer"
+    tls_ca: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        if self.driver == "sqlite":
+            return f"sqlite file {self.database}"
+        return f"{self.driver} at {self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class DynamoDbOptions:
+    """Amazon DynamoDB. Without a key and a profile, credentials are those that the AWS libraries find."""
+
+    region: str
+    table: str
+    endpoint_url: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    profile: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return f"dynamodb at {self.endpoint_url or self.region}"
+
+
+@dataclass(frozen=True, slots=True)
+class ScyllaDbOptions:
+    """ScyllaDB or Cassandra.
+
+    Attributes:
+        nodes: host and port of some nodes.
+        replication_class: of a keyspace that is made.
+        replication_factor: of a keyspace that is made.
+    """
+
+    nodes: tuple[tuple[str, int], ...]
+    keyspace: str
+    table: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    replication_class: str = "SimpleStrategy"
+    replication_factor: int = 3
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return "scylladb at " + ", ".join(f"{host}:{port}" for host, port in self.nodes)
+
+
+def sql_name_problem(name: str) -> str | None:
+    """Say what is wrong with the name of a SQL table, or None."""
+    return _problem(_SQL_NAME, name, "a letter or _, then letters, digits and _$-, 63 characters at most")
+
+
+def cql_name_problem(name: str) -> str | None:
+    """Say what is wrong with the name of a keyspace or table of ScyllaDB, or None."""
+    return _problem(_CQL_NAME, name, "a letter, then letters, digits and _, 48 characters at most")
+
+
+def dynamodb_name_problem(name: str) -> str | None:
+    """Say what is wrong with the name of a table of DynamoDB, or None."""
+    return _problem(_DYNAMODB_NAME, name, "3 to 255 letters, digits and _.-")
+
+
+def _problem(pattern: re.Pattern[str], name: str, expected: str) -> str | None:
+    return None if pattern.fullmatch(name) else f"expected {expected}"
