@@ -63,11 +63,14 @@ class Assembly:
         """Join the cluster, then listen, on sockets that are bound where they are given; return the addresses.
 
         Raises:
+            ConfigError: an app of the settings cannot be put into the database.
             DriverError: a store or the bus cannot be used.
             OSError: the address cannot be had.
         """
-        await self.stores.start()
+        changed = await self.stores.start()
         await self.node.peers.start(self.remote_events)
+        for app_id in changed:
+            self.node.peers.app_changed(app_id)
         return await self.server.start(sockets)
 
     async def stop(self) -> None:

@@ -255,6 +255,23 @@ class TestForgetting:
         assert not new.enabled
         assert world.manager.by_id("app") is new
 
+    async def test_an_app_that_changes_while_it_is_first_asked_for_is_known_and_asked_for_again(
+        self, world: World
+    ) -> None:
+        world.store.is_slow = True
+        asked = world.manager.by_key("app-key")
+        await world.settle()
+        world.change(enabled=False)
+        world.manager.forget("app")
+        world.store.is_slow = False
+        world.store.answer()
+        old = await answer(asked)
+        assert old is not None
+        assert world.manager.known("app") is old
+        new = await answer(world.manager.by_id("app"))
+        assert new is not None
+        assert not new.enabled
+
     async def test_an_app_that_is_not_known_costs_nothing(self, world: World) -> None:
         world.manager.forget("app")
         await world.settle()
@@ -408,7 +425,7 @@ async def test_an_app_that_makes_no_sense_is_told_and_is_none(world: World) -> N
 async def test_the_start_prepares_the_database() -> None:
     store = FakeAppStore()
     manager = CachedAppManager(store, make, FakeClock(), TTL, [record()])
-    await manager.start()
+    assert await manager.start() == ["app"]
     assert list(store.records) == ["app"]
     await manager.aclose()
     assert store.is_closed

@@ -15,20 +15,18 @@ from tests.support.app_store import FakeAppStore
 async def test_apps_are_made_or_changed_and_others_stay() -> None:
     store = FakeAppStore(record("other"), record("changed", enabled=False), record("same"))
     with capture_logs() as lines:
-        await prepare(store, [record("new"), record("changed"), record("same")])
+        changed = await prepare(store, [record("new"), record("changed"), record("same")])
     assert store.records == {name: record(name) for name in ("other", "changed", "same", "new")}
-    assert [(line["event"], line["app"]) for line in lines] == [
-        ("app registered", "new"),
-        ("app registered", "changed"),
-        ("app is registered already", "same"),
-    ]
+    assert changed == ["new", "changed"]
+    (line,) = lines
+    assert (line["event"], line["apps"], line["changed"]) == ("apps registered", ["new", "changed", "same"], changed)
 
 
 async def test_what_was_made_and_what_is_missing_is_told() -> None:
     store = FakeAppStore()
     store.to_make = Migration(["made the table"], ["webhooks"], "not allowed")
     with capture_logs() as lines:
-        await prepare(store, [])
+        assert await prepare(store, []) == []
     assert [(line["log_level"], line["event"]) for line in lines] == [
         ("info", "database prepared"),
         ("warning", "columns are missing, and read as null"),

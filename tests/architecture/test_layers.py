@@ -23,6 +23,7 @@ SPINE: Final = (
     "server",
     "registry",
     "adapter_options",
+    "app_options",
     "stores",
     "assembly",
     "bootstrap",
@@ -31,7 +32,7 @@ SPINE: Final = (
 )
 # The settings are read by what puts the server together, and know next to nothing of it.
 CONFIG_MAY_IMPORT: Final = ("errors", "pusher", "apps.origins")
-CONFIG_IS_FOR: Final = ("adapter_options", "stores", "assembly", "bootstrap", "cli")
+CONFIG_IS_FOR: Final = ("adapter_options", "app_options", "stores", "assembly", "bootstrap", "cli")
 # Nodes and the command line tell their version.
 VERSION_IS_FOR: Final = ("cluster", "cli")
 

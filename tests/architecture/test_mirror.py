@@ -58,6 +58,7 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.apps.store": Elsewhere("tests/contracts/app_store.py", _INTERFACE),
     "sockudo.apps.sql_engine": Elsewhere("tests/apps/test_sql_faults.py", _DRIVER),
     "sockudo.registry": Elsewhere("tests/config/test_adapter.py", _SETTINGS),
+    "sockudo.cli.app_database": Elsewhere("tests/cli/test_apps.py", _COMMANDS),
     "sockudo.cli.nodes": Elsewhere("tests/cluster/test_roll_call.py", _COMMANDS),
     "sockudo.cluster.backoff": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
     "sockudo.cluster.kafka_connection": Elsewhere("tests/cluster/test_kafka_faults.py", _DRIVER),

@@ -168,3 +168,11 @@ def test_it_is_plain_and_not_wrapped_where_there_is_no_terminal() -> None:
     print_banner(text, stream)
 
     assert stream.getvalue().rstrip() == text.plain.rstrip()
+
+
+def test_it_says_that_apps_come_from_a_database() -> None:
+    text = text_of({"app_manager": {"driver": "sqlite", "array": {"apps": [APP]}}})
+
+    assert "  database        all apps in it (sqlite: sockudo apps list)\n  chat  " in text
+    assert "DEMO" not in text_of({"app_manager": {"driver": "sqlite"}})
+    assert "in it" not in text_of()

@@ -17,7 +17,7 @@ from sockudo import __version__
 from sockudo.cli.main import main
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, MissingExtraError
-from sockudo.registry import ADAPTERS
+from sockudo.registry import ADAPTERS, APP_STORES
 from sockudo.server.workers import OnStart, Plan
 
 APPS = {"app_manager": {"array": {"apps": [{"id": "chat", "key": "chat-key", "secret": "TOPSECRET"}]}}}
@@ -238,6 +238,27 @@ def test_check_config_says_which_extra_the_adapter_misses(
 
     assert result.exit_code == 2
     assert "adapter.driver redis needs absent_library: pip install 'sockudo[redis]'" in result.stderr
+
+
+def test_check_config_says_which_extra_the_database_of_apps_misses(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(APP_STORES, "mysql", "absent_library.driver:Store")
+
+    result = run("check-config", write("a.json", {"app_manager": {"driver": "mysql"}}))
+
+    assert result.exit_code == 2
+    assert "app_manager.driver mysql needs absent_library: pip install 'sockudo[mysql]'" in result.stderr
+
+
+def test_check_config_says_where_apps_are_and_what_their_database_lacks(run: Callable[..., Result]) -> None:
+    result = run("check-config", write("a.json", {"app_manager": {"driver": "sqlite"}}))
+    assert "  apps         those in sqlite file sockudo.db\n" in result.stdout
+
+    scylla = {"app_manager": {"driver": "scylla"}, "database": {"scylladb": {"nodes": ["a:1", "b:2"]}}}
+    result = run("check-config", write("a.json", scylla))
+    assert result.exit_code == 2
+    assert "database.scylladb.nodes: all nodes must have one port" in result.stderr
 
 
 def test_check_config_without_a_file_checks_what_serve_would_use(run: Callable[..., Result]) -> None:

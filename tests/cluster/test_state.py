@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from sockudo.cluster.state import (
+    AppChanged,
     AppState,
     CachedEvent,
     ChannelState,
@@ -26,6 +27,7 @@ APPS = {"app": AppState(3, {"presence-x": ChannelState(2, {"1": b'{"n":1}'}, ["2
         SnapshotPart(7, 0, 2, APPS),
         Heartbeat(7, True, 1.5, "host", 1, "1.0", 0.5, 3, 2, 1, 0.1),
         Terminate("app", "1"),
+        AppChanged("app"),
         CachedEvent("app", "cache-x", "1.2", b"\x81\x00"),
         Sync(),
         Goodbye(),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from sockudo.apps.memory import MemoryAppManager
 from sockudo.cluster.replica import Change, Kind
 from sockudo.node.remote_events import RemoteEvents
 from sockudo.rfc6455.frames import text_frame
@@ -112,3 +113,15 @@ def test_a_user_is_terminated_here_whoever_asked(world: World, remote: RemoteEve
     remote.terminate(APP_ID, "1")
     remote.terminate("none", "2")
     assert (user.connection.is_open, other.connection.is_open) == (False, True)
+
+
+def test_an_app_that_was_changed_is_forgotten() -> None:
+    forgotten: list[str] = []
+
+    class Apps(MemoryAppManager):
+        def forget(self, app_id: str) -> None:
+            forgotten.append(app_id)
+
+    world = World(manager=Apps([make_app()]))
+    RemoteEvents(world.node, world.cached_events).app_changed(APP_ID)
+    assert forgotten == [APP_ID]

@@ -84,8 +84,8 @@ class AskedAppManager:
     def forget(self, app_id: str) -> None:
         pass
 
-    async def start(self) -> None:
-        pass
+    async def start(self) -> tuple[()]:
+        return ()
 
     def check(self) -> Eventual[None]:
         return None

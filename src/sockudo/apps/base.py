@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from sockudo.apps.app import App
@@ -26,10 +27,11 @@ class AppManager(Protocol):
     def forget(self, app_id: str) -> None:
         """Note that somebody has changed the app: the next look-up of its id or of a key of it asks the store."""
 
-    async def start(self) -> None:
-        """Get ready.
+    async def start(self) -> Sequence[str]:
+        """Get ready; return the ids of apps that were changed in the store by that, which other nodes may know.
 
         Raises:
+            ConfigError: an app of the settings cannot be put into the store.
             DriverError: the store cannot be used; the message names the setting.
         """
 

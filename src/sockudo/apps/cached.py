@@ -62,8 +62,8 @@ class CachedAppManager:
         self._lost_since: float | None = None
         self._has_told = False
 
-    async def start(self) -> None:
-        await prepare(self._store, self._configured)
+    async def start(self) -> Sequence[str]:
+        return await prepare(self._store, self._configured)
 
     async def aclose(self) -> None:
         tasks = list(self._tasks)
@@ -166,11 +166,15 @@ class CachedAppManager:
         find = self._store.find_by_id if name[0] == "id" else self._store.find_by_key
         record = await self._answered(find(name[1]))
         app = None if record is None else self._app_of(record)
-        if epoch == self._epoch:
-            if app is None:
-                self._shelf.put_absent(name, self._clock.monotonic())
-            else:
-                self._shelf.put(app, self._clock.monotonic())
+        now = self._clock.monotonic()
+        if epoch != self._epoch:
+            # From before a change: better than nothing for those who must not wait, and no answer.
+            if app is not None and self._shelf.find(app.id) is None:
+                self._shelf.put(app, now - self._shelf.ttl)
+        elif app is None:
+            self._shelf.put_absent(name, now)
+        else:
+            self._shelf.put(app, now)
         return app
 
     def _app_of(self, record: Record) -> App | None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 SqlDriver: TypeAlias = Literal["sqlite", "mysql", "pgsql"]
 Tls: TypeAlias = Literal["off", "prefer", "require", "verify"]
-
-_SQL_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", re.ASCII)
-_CQL_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}", re.ASCII)
-_DYNAMODB_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +83,3 @@ class ScyllaDbOptions:
     def place(self) -> str:
         """Where it is, for people."""
         return "scylladb at " + ", ".join(f"{host}:{port}" for host, port in self.nodes)
-
-
-def sql_name_problem(name: str) -> str | None:
-    """Say what is wrong with the name of a SQL table, or None."""
-    return _problem(_SQL_NAME, name, "a letter or _, then letters, digits and _$-, 63 characters at most")
-
-
-def cql_name_problem(name: str) -> str | None:
-    """Say what is wrong with the name of a keyspace or table of ScyllaDB, or None."""
-    return _problem(_CQL_NAME, name, "a letter, then letters, digits and _, 48 characters at most")
-
-
-def dynamodb_name_problem(name: str) -> str | None:
-    """Say what is wrong with the name of a table of DynamoDB, or None."""
-    return _problem(_DYNAMODB_NAME, name, "3 to 255 letters, digits and _.-")
-
-
-def _problem(pattern: re.Pattern[str], name: str, expected: str) -> str | None:
-    return None if pattern.fullmatch(name) else f"expected {expected}"

@@ -34,8 +34,9 @@ class MemoryAppManager:
         """Return every app."""
         return self._by_id.values()
 
-    async def start(self) -> None:
+    async def start(self) -> tuple[()]:
         """Do nothing."""
+        return ()
 
     def check(self) -> None:
         """Memory can always be used.

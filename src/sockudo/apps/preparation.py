@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from sockudo.apps.changes import put
 from sockudo.apps.record import Record
@@ -12,9 +13,12 @@ from sockudo.log import get_logger
 
 _log = get_logger("sockudo.apps")
 
+# Apps that a line of the log names at most.
+_LISTED: Final = 50
 
-async def prepare(store: AppStore, configured: Sequence[Record]) -> None:
-    """Connect to a database and make it ready for serving.
+
+async def prepare(store: AppStore, configured: Sequence[Record]) -> list[str]:
+    """Connect to a database and make it ready for serving; return the ids of the apps that were made or changed.
 
     Raises:
         ConfigError: an app of the settings has a key that another app in the database has.
@@ -26,9 +30,14 @@ async def prepare(store: AppStore, configured: Sequence[Record]) -> None:
         _log.info("database prepared", step=step)
     if migration.missing:
         _log.warning("columns are missing, and read as null", columns=migration.missing, reason=migration.reason)
-    for record in configured:
-        try:
-            was_changed = await put(store, record)
-        except AppExistsError as taken:
-            raise ConfigError([f"app_manager.array.apps: app {record['id']}: {taken}"]) from None
-        _log.info("app registered" if was_changed else "app is registered already", app=record["id"])
+    changed = [record["id"] for record in configured if await _register(store, record)]
+    if configured:
+        _log.info("apps registered", apps=[record["id"] for record in configured][:_LISTED], changed=changed[:_LISTED])
+    return changed
+
+
+async def _register(store: AppStore, record: Record) -> bool:
+    try:
+        return await put(store, record)
+    except AppExistsError as taken:
+        raise ConfigError([f"app_manager.array.apps: app {record['id']}: {taken}"]) from None

@@ -7,6 +7,7 @@ import sys
 import click
 
 from sockudo.adapter_options import link_from_settings
+from sockudo.app_options import app_store_from_settings, store_options
 from sockudo.cli.loading import EXIT_CONFIGURATION, report_problems
 from sockudo.cli.show_config import as_json, as_table
 from sockudo.config.load import Loaded
@@ -16,7 +17,7 @@ from sockudo.errors import ConfigError, MissingExtraError
 
 def check(loaded: Loaded, *, show: bool, as_json_text: bool) -> None:
     """Print warnings and a summary, or with `show` every setting; problems end the process with status 2."""
-    _check_adapter(loaded.settings)
+    _check_drivers(loaded.settings)
     if as_json_text:
         click.echo(as_json(loaded, loaded.warnings), nl=False)
         return
@@ -30,10 +31,12 @@ def check(loaded: Loaded, *, show: bool, as_json_text: bool) -> None:
         click.echo(f"  {line}")
 
 
-def _check_adapter(settings: Settings) -> None:
-    """Make the adapter, without starting it: what it lacks is a problem now and not at the start."""
+def _check_drivers(settings: Settings) -> None:
+    """Make the drivers, without starting them: what they lack is a problem now and not at the start."""
     try:
         link_from_settings(settings)
+        if settings.app_manager.driver != "memory":
+            app_store_from_settings(settings)
     except ConfigError as error:
         report_problems(error)
         sys.exit(EXIT_CONFIGURATION)
@@ -45,12 +48,14 @@ def _check_adapter(settings: Settings) -> None:
 def summary(loaded: Loaded) -> list[str]:
     """Describe the settings in a few lines, without secrets."""
     settings = loaded.settings
-    apps = ", ".join(f"{app.id} (key {app.key})" for app in settings.apps)
+    apps = [f"{app.id} (key {app.key})" for app in settings.apps]
+    if settings.app_manager.driver != "memory":
+        apps.insert(0, f"those in {store_options(settings).place}")
     return [
         f"file         {loaded.config_file or 'none, only defaults and the environment'}",
         f"environment  {', '.join(sorted(set(loaded.sources.values()))) or 'sets nothing'}",
         f"listen       {settings.host}:{settings.port}{settings.path_prefix}",
-        f"apps         {apps}",
+        f"apps         {', '.join(apps)}",
         f"adapter      {settings.adapter.driver}",
         f"cache        {settings.cache.driver}",
         f"rate limits  {'on' if settings.rate_limiter.enabled else 'off'}",

@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 from sockudo import __version__
+from sockudo.cli.apps import apps
 from sockudo.cli.check_config import check
 from sockudo.cli.import_config import SERVERS, convert_file
 from sockudo.cli.loading import load_or_exit
@@ -46,7 +47,11 @@ def main(context: click.Context, config: Path | None, host: str | None, port: st
         "serve": {"config": config, "host": host, "port": port, "workers": workers},
         "check-config": {"file": config, "host": host, "port": port, "workers": workers},
         "nodes": {"config": config},
+        "apps": {name: {"config": config} for name in apps.commands},
     }
+
+
+main.add_command(apps)
 
 
 @main.command()

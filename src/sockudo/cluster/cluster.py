@@ -25,6 +25,7 @@ from sockudo.cluster.journal import Journal
 from sockudo.cluster.nodes import Nodes, Peer
 from sockudo.cluster.replica import Change, Replica
 from sockudo.cluster.state import (
+    AppChanged,
     CachedEvent,
     Delta,
     Goodbye,
@@ -190,6 +191,10 @@ class Cluster:
         """End the connections that a user has on other nodes."""
         self._say(EVERYONE, envelope.TERMINATE, encode(Terminate(app_id, user_id)))
 
+    def app_changed(self, app_id: str) -> None:
+        """Tell that an app has been changed in the database."""
+        self._say(EVERYONE, envelope.APP_CHANGED, encode(AppChanged(app_id)))
+
     def connections_changed(self, app_id: str) -> None:
         """Tell that a connection has come or gone here."""
         self._journal.connections_changed(app_id)
@@ -262,6 +267,10 @@ class Cluster:
         if isinstance(message, RollCall):
             # Who asks need be no node.
             self._send_heartbeat(hello=False)
+            return
+        if isinstance(message, AppChanged):
+            if self._handler is not None:
+                self._handler.app_changed(message.app_id)
             return
         peer, is_new = self.nodes.heard(node_id, self._clock.monotonic())
         if is_new:

@@ -14,7 +14,17 @@ from typing import Final
 
 import msgspec
 
-from sockudo.cluster.state import CachedEvent, Delta, Goodbye, Heartbeat, RollCall, SnapshotPart, Sync, Terminate
+from sockudo.cluster.state import (
+    AppChanged,
+    CachedEvent,
+    Delta,
+    Goodbye,
+    Heartbeat,
+    RollCall,
+    SnapshotPart,
+    Sync,
+    Terminate,
+)
 
 EVENT: Final = 1
 CACHED_EVENT: Final = 2
@@ -25,6 +35,7 @@ SYNC: Final = 6
 GOODBYE: Final = 7
 TERMINATE: Final = 8
 ROLL_CALL: Final = 9
+APP_CHANGED: Final = 10
 
 _BODIES: Final[Mapping[int, type[msgspec.Struct]]] = {
     CACHED_EVENT: CachedEvent,
@@ -35,6 +46,7 @@ _BODIES: Final[Mapping[int, type[msgspec.Struct]]] = {
     GOODBYE: Goodbye,
     TERMINATE: Terminate,
     ROLL_CALL: RollCall,
+    APP_CHANGED: AppChanged,
 }
 
 ID_BYTES: Final = 8

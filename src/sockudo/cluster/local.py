@@ -42,6 +42,9 @@ class NoPeers:
     def terminate(self, app_id: str, user_id: str) -> None:
         """Do nothing."""
 
+    def app_changed(self, app_id: str) -> None:
+        """Do nothing."""
+
     def connections_changed(self, app_id: str) -> None:
         """Do nothing."""
 

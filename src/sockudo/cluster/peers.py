@@ -53,6 +53,9 @@ class Peers(Protocol):
     def terminate(self, app_id: str, user_id: str) -> None:
         """End the connections that a user has on other nodes."""
 
+    def app_changed(self, app_id: str) -> None:
+        """Tell that an app has been changed in the database."""
+
     def connections_changed(self, app_id: str) -> None:
         """Tell that a connection has come or gone here."""
 

@@ -85,6 +85,12 @@ class Terminate(msgspec.Struct, array_like=True, gc=False):
     user_id: str
 
 
+class AppChanged(msgspec.Struct, array_like=True, gc=False):
+    """An app that has been changed in the database, by anybody; who tells it need not be a node."""
+
+    app_id: str
+
+
 class CachedEvent(msgspec.Struct, array_like=True, gc=False):
     """An event of a cache channel, for every node to keep."""
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from sockudo.config.database_names import DynamoDbName
 from sockudo.config.section import Section, also, env
 from sockudo.config.values import OptionalWords, Words
 from sockudo.config.web_values import WebUrl
@@ -20,7 +21,7 @@ class DynamoDbSettings(Section):
     region: Annotated[Words, env("DATABASE_DYNAMODB_REGION", "AWS_REGION")] = Field(
         default="us-east-1", description="AWS region."
     )
-    table_name: Annotated[Words, env("DATABASE_DYNAMODB_TABLE_NAME")] = Field(
+    table_name: Annotated[DynamoDbName, env("DATABASE_DYNAMODB_TABLE_NAME")] = Field(
         default="sockudo-applications", description="Table of the apps; it is made if it does not exist."
     )
     endpoint_url: Annotated[str | None, WebUrl(), also("endpoint"), env("DATABASE_DYNAMODB_ENDPOINT_URL")] = Field(

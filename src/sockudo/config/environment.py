@@ -47,17 +47,17 @@ def _read_field(key: str, field: FieldInfo, environ: Mapping[str, str]) -> Readi
     if mark is None:
         return None
     if mark.switch_on is not None:
-        value = _value(field, environ.get(mark.switch_on, "").strip())
+        value = shape(field, environ.get(mark.switch_on, "").strip())
         if value not in (False, ""):
             return Reading((key,), mark.switch_on, value)
     for variable in mark.names:
         text = environ.get(variable, "").strip()
         if text:
-            return Reading((key,), variable, _value(field, text))
+            return Reading((key,), variable, shape(field, text))
     return None
 
 
-def _value(field: FieldInfo, text: str) -> Any:
+def shape(field: FieldInfo, text: str) -> Any:
     """Shape the text as a file would have it. What cannot be shaped stays text and is refused later."""
     if any(isinstance(mark, Truth) for mark in field.metadata):
         lowered = text.lower()

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import Field
 
+from sockudo.config.database_names import SqlName
 from sockudo.config.section import Section, env
-from sockudo.config.values import AnyText, Count, Flag, OptionalCount, Port, Positive, Whole, Words
+from sockudo.config.values import (
+    AnyText,
+    Count,
+    Flag,
+    OneOf,
+    OptionalCount,
+    OptionalWords,
+    Port,
+    Positive,
+    Whole,
+    Words,
+)
 
 _NO_EFFECT: Final = "Accepted as the original does, and without effect."
 _TABLE: Final = "Table of the apps; it is made if it does not exist."
@@ -15,6 +27,13 @@ _POOL_SIZE: Final = "Connections at most, while database_pooling.enabled is fals
 _POOL_MIN: Final = "Connections that are kept open; null takes database_pooling.min."
 _POOL_MAX: Final = "Connections at most; null takes database_pooling.max."
 
+_TLS: Final = (
+    "Encryption: off, require, prefer (goes without where the server has none), "
+    "or verify (checks the certificate and name of the server)."
+)
+_TLS_CA: Final = "File with the authorities that verify trusts (PEM); null takes those of the system."
+
+_Tls = Annotated[Literal["off", "prefer", "require", "verify"], OneOf(("off", "prefer", "require", "verify"))]
 _OptionalPositive = Annotated[int | None, Whole(1, null=True)]
 
 
@@ -31,7 +50,7 @@ class SqliteSettings(Section):
     path: Annotated[Words, env("DATABASE_SQLITE_PATH")] = Field(
         default="sockudo.db", description="The file; it is made if it does not exist."
     )
-    table_name: Words = Field(default="applications", description=_TABLE)
+    table_name: SqlName = Field(default="applications", description=_TABLE)
 
 
 class PoolingSettings(Section):
@@ -62,11 +81,13 @@ class MysqlSettings(Section):
     database: Annotated[Words, env("DATABASE_MYSQL_DATABASE")] = Field(
         default="sockudo", description="Name of the database."
     )
-    table_name: Annotated[Words, env("DATABASE_MYSQL_TABLE_NAME")] = Field(default="applications", description=_TABLE)
+    table_name: Annotated[SqlName, env("DATABASE_MYSQL_TABLE_NAME")] = Field(default="applications", description=_TABLE)
     connection_pool_size: Annotated[Positive, env("DATABASE_CONNECTION_POOL_SIZE")] = Field(
         default=10, description=_POOL_SIZE
     )
     pool_min: Annotated[OptionalCount, env("DATABASE_MYSQL_POOL_MIN")] = Field(default=None, description=_POOL_MIN)
+    tls: Annotated[_Tls, env("DATABASE_MYSQL_TLS")] = Field(default="prefer", description=_TLS)
+    tls_ca: Annotated[OptionalWords, env("DATABASE_MYSQL_TLS_CA")] = Field(default=None, description=_TLS_CA)
     pool_max: Annotated[_OptionalPositive, env("DATABASE_MYSQL_POOL_MAX")] = Field(default=None, description=_POOL_MAX)
     cache_ttl: Count = Field(default=300, description=_NO_EFFECT)
     cache_cleanup_interval: Count = Field(default=60, description=_NO_EFFECT)
@@ -88,11 +109,13 @@ class PostgresSettings(Section):
     database: Annotated[Words, env("DATABASE_POSTGRES_DATABASE")] = Field(
         default="sockudo", description="Name of the database."
     )
-    table_name: Words = Field(default="applications", description=_TABLE)
+    table_name: SqlName = Field(default="applications", description=_TABLE)
     connection_pool_size: Annotated[Positive, env("DATABASE_CONNECTION_POOL_SIZE")] = Field(
         default=10, description=_POOL_SIZE
     )
     pool_min: Annotated[OptionalCount, env("DATABASE_POSTGRES_POOL_MIN")] = Field(default=None, description=_POOL_MIN)
+    tls: Annotated[_Tls, env("DATABASE_POSTGRES_TLS")] = Field(default="prefer", description=_TLS)
+    tls_ca: Annotated[OptionalWords, env("DATABASE_POSTGRES_TLS_CA")] = Field(default=None, description=_TLS_CA)
     pool_max: Annotated[_OptionalPositive, env("DATABASE_POSTGRES_POOL_MAX")] = Field(
         default=None, description=_POOL_MAX
     )

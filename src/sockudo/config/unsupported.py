@@ -37,11 +37,6 @@ class Unsupported:
 
 # Who adds a driver or a feature removes its line here.
 UNSUPPORTED: Final = (
-    Unsupported("app_manager.driver", ("sqlite",)),
-    Unsupported("app_manager.driver", ("mysql",)),
-    Unsupported("app_manager.driver", ("pgsql", "postgres", "postgresql")),
-    Unsupported("app_manager.driver", ("dynamodb",)),
-    Unsupported("app_manager.driver", ("scylladb", "scylla")),
     Unsupported("cache.driver", ("redis",)),
     Unsupported("cache.driver", ("redis-cluster",)),
     Unsupported("queue.driver", ("redis",)),

@@ -35,6 +35,10 @@ class RemoteEvents:
         """End the connections that a user has here."""
         self._node.terminate_here(app_id, user_id)
 
+    def app_changed(self, app_id: str) -> None:
+        """Let the app be looked up anew."""
+        self._node.apps.forget(app_id)
+
     def changed(self, changes: list[Change]) -> None:
         """Tell the clients here of what has changed on other nodes."""
         for change in changes:
