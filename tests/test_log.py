@@ -152,3 +152,11 @@ def test_lines_of_other_libraries_take_the_same_way_once(capsys: pytest.CaptureF
 
     line = json_line(capsys)
     assert (line["message"], line["target"], line["level"]) == ("slow callback", "asyncio", "error")
+
+
+def test_libraries_that_tell_every_attempt_are_not_heard(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure(output_format="json")
+
+    logging.getLogger("cassandra.pool").error("scheduling retry")
+
+    assert capsys.readouterr().out == ""

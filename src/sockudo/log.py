@@ -19,6 +19,8 @@ LONGEST_VALUE: Final = 500
 MASK: Final = "***"
 _SECRET_KEY: Final = re.compile(r"(^|[_\-.])(secret|auth|password|token|signature|authorization)$", re.IGNORECASE)
 _DEEPEST: Final = 8
+# Libraries that tell each attempt to reach a server; that it is gone, or back, is told once by who uses them.
+_TALKATIVE: Final = ("cassandra",)
 _LEVELS: Final = {
     "trace": logging.DEBUG,
     "debug": logging.DEBUG,
@@ -129,3 +131,5 @@ def _take_over_other_libraries(threshold: int) -> None:
     root.addHandler(_Forward())
     # What libraries say about their own debugging is not about this server.
     root.setLevel(max(threshold, logging.INFO))
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL)

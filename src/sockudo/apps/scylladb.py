@@ -14,7 +14,7 @@ from typing import Any, Final
 from cassandra import ConsistencyLevel, UnresolvableContactPoints
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, ResponseFuture, Session
-from cassandra.policies import ExponentialReconnectionPolicy
+from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionPolicy, TokenAwarePolicy
 from cassandra.query import PreparedStatement, dict_factory
 
 from sockudo.apps.database_options import ScyllaDbOptions
@@ -27,6 +27,8 @@ _TIMEOUT: Final = 5.0
 _SCHEMA_TIMEOUT: Final = 30.0
 _POLL: Final = 0.1
 _POLLS: Final = 100
+# Seconds between two attempts to reach a node: the first ones, and at most.
+_RECONNECT: Final = (0.5, 5.0)
 _LONGEST_REASON: Final = 300
 _SETTING: Final = "database.scylladb"
 _TYPES: Final = {Kind.TEXT: "text", Kind.COUNT: "int", Kind.FLAG: "boolean", Kind.JSON: "text"}
@@ -62,7 +64,10 @@ class ScyllaDbAppStore:
     def _connect(self) -> None:
         options = self._options
         profile = ExecutionProfile(
-            consistency_level=ConsistencyLevel.LOCAL_QUORUM, request_timeout=_TIMEOUT, row_factory=dict_factory
+            load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy()),
+            consistency_level=ConsistencyLevel.LOCAL_QUORUM,
+            request_timeout=_TIMEOUT,
+            row_factory=dict_factory,
         )
         user = options.username
         self._cluster = Cluster(
@@ -72,7 +77,7 @@ class ScyllaDbAppStore:
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             connect_timeout=_TIMEOUT,
             control_connection_timeout=_TIMEOUT,
-            reconnection_policy=ExponentialReconnectionPolicy(0.5, 10.0),
+            reconnection_policy=ExponentialReconnectionPolicy(*_RECONNECT),
         )
         self._session = self._cluster.connect()
 
@@ -300,7 +305,7 @@ def _settle(answer: asyncio.Future[list[dict[str, Any]]], rows: list[dict[str, A
 def _reason(error: Exception) -> str:
     if isinstance(error, NoHostAvailable):
         problems = error.errors.values() if isinstance(error.errors, dict) else error.errors
-        return "; ".join(map(str, problems))
+        return "; ".join(map(str, problems)) or "no node can be reached"
     if isinstance(error, UnresolvableContactPoints):
         return f"no address of {_SETTING}.nodes is known"
     return str(error) or type(error).__name__

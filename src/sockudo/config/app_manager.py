@@ -22,9 +22,12 @@ AppList = Annotated[tuple[AppSettings, ...], NullAsEmpty()]
 
 
 class AppArraySettings(Section):
-    """The apps of the memory driver."""
+    """The apps of the configuration: all that there are with the memory driver."""
 
-    apps: AppList = Field(default=(), description="The apps; see the table of an app's settings.")
+    apps: AppList = Field(
+        default=(),
+        description="The apps; see the table of an app's settings. They are put into a database at the start.",
+    )
 
 
 class AppCacheSettings(Section):
@@ -34,7 +37,7 @@ class AppCacheSettings(Section):
         default=True, description="Whether apps are cached. The memory driver needs no cache."
     )
     ttl: Annotated[Count, env("CACHE_TTL_SECONDS", "APP_MANAGER_CACHE_TTL")] = Field(
-        default=300, description="How long an app is cached (seconds)."
+        default=300, description="How long an app is cached (seconds); 0 is as if it were not."
     )
 
 
@@ -50,7 +53,7 @@ class AppManagerSettings(Section):
         description="Which store holds the apps. Also postgres or postgresql for pgsql, scylla for scylladb. "
         "sqlite is not a driver of the original.",
     )
-    array: AppArraySettings = Field(default_factory=AppArraySettings, description="The apps of the memory driver.")
+    array: AppArraySettings = Field(default_factory=AppArraySettings, description="Apps.")
     apps: AppList = Field(default=(), description="Another place for apps; joined with app_manager.array.apps.")
     cache: AppCacheSettings = Field(default_factory=AppCacheSettings, description="The cache in front of a database.")
 
