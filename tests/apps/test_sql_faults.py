@@ -16,7 +16,7 @@ from sockudo.apps.database_options import SqlOptions, Tls
 from sockudo.apps.sql import SqlAppStore
 from sockudo.errors import DriverError
 from tests.contracts.app_store import record
-from tests.support.mariadb_server import PASSWORD, MariaDbProcess
+from tests.support.mariadb_server import PASSWORD, MariaDbProcess, running_mariadb
 from tests.support.postgres_server import PostgresProcess
 
 Server = MariaDbProcess | PostgresProcess
@@ -152,6 +152,21 @@ async def test_connections_are_encrypted_as_they_are_asked_to_be(server: Server)
             row = list((await connection.exec_driver_sql(question)).one())
         assert bool(row[1]) is is_encrypted, tls
         await store.aclose()
+
+
+async def test_a_server_without_encryption_is_used_where_that_is_allowed() -> None:
+    with running_mariadb(tls=False) as plain:
+        allowed: tuple[Tls, ...] = ("off", "prefer")
+        for tls in allowed:
+            store = SqlAppStore(replace(plain.options, tls=tls))
+            await store.start()
+            await store.aclose()
+        refused: tuple[Tls, ...] = ("require", "verify")
+        for tls in refused:
+            store = SqlAppStore(replace(plain.options, tls=tls))
+            with pytest.raises(DriverError, match="SSL"):
+                await store.start()
+            await store.aclose()
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(server: Server) -> None:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,9 @@ PASSWORD = "s3cret @:/?#%&'\"ü"
 
 
 class MariaDbProcess(BrokerProcess):
-    """`mariadbd` with a database `sockudo`, whose user `sockudo` has `PASSWORD`; it takes TLS and goes without."""
+    """`mariadbd` with a database `sockudo`, whose user `sockudo` has `PASSWORD`; with `tls` it takes TLS too."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, tls: bool) -> None:
         self.port = free_port()
         self.authority = make_certificate(folder).cert
         self._data, self._socket = folder / "data", folder / "socket"
@@ -42,7 +43,7 @@ class MariaDbProcess(BrokerProcess):
             "--innodb-buffer-pool-size=16M",
             "--innodb-log-file-size=8M",
         ]
-        command += [f"--ssl-cert={self.authority}", f"--ssl-key={folder / 'key.pem'}"]
+        command += [f"--ssl-cert={self.authority}", f"--ssl-key={folder / 'key.pem'}"] if tls else ["--skip-ssl"]
         super().__init__(command, folder, self._greets)
 
     @property
@@ -73,12 +74,12 @@ class MariaDbProcess(BrokerProcess):
             return bool(client.recv(5))
 
 
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[MariaDbProcess]:
-    """One server for the run; who stops it starts it again."""
+@contextmanager
+def running_mariadb(*, tls: bool = True) -> Iterator[MariaDbProcess]:
+    """Start a server, and end it whatever happens."""
     # Not a folder of pytest: the path of a socket is limited to about a hundred bytes.
     folder = Path(tempfile.mkdtemp(prefix="mariadb-"))
-    server = MariaDbProcess(folder)
+    server = MariaDbProcess(folder, tls=tls)
     try:
         server.start()
         quoted = PASSWORD.replace("'", "''")
@@ -91,3 +92,10 @@ def mariadb() -> Iterator[MariaDbProcess]:
     finally:
         server.stop()
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDbProcess]:
+    """One server for the run; who stops it starts it again."""
+    with running_mariadb() as server:
+        yield server
