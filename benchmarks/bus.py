@@ -73,7 +73,8 @@ class RedisPy:
 
 def redis(url: str) -> Adapter:
     from sockudo.cluster.redis import RedisAdapter
-    from sockudo.cluster.redis_options import RedisOptions, RedisTarget
+    from sockudo.cluster.redis_options import RedisOptions
+    from sockudo.redis.options import RedisTarget
 
     return RedisAdapter(RedisOptions(RedisTarget(url), prefix="bench:"))
 

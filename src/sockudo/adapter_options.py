@@ -11,11 +11,12 @@ from sockudo.cluster.cluster import ClusterTimes
 from sockudo.cluster.kafka_options import KafkaOptions
 from sockudo.cluster.nats_options import NatsOptions
 from sockudo.cluster.rabbitmq_options import RabbitOptions
-from sockudo.cluster.redis_options import RedisClusterOptions, RedisOptions, RedisTarget, RedisTiming, Sentinels
+from sockudo.cluster.redis_options import RedisClusterOptions, RedisOptions
 from sockudo.config.adapter import RedisConnectionOptions
 from sockudo.config.database import ClusterNodeAddress, RedisDatabaseSettings
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError
+from sockudo.redis.options import RedisTarget, RedisTiming, Sentinels
 from sockudo.registry import adapter_class
 
 Link: TypeAlias = tuple[Adapter | None, ClusterTimes]

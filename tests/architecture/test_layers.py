@@ -11,8 +11,10 @@ from tests.support.source import SRC, Module, own_imports, read_modules, report,
 
 # Parts that import nothing of ours.
 PROTOCOL: Final = ("pusher", "rfc6455")
-GROUND: Final = ("clock", "deadlines", "errors", "eventual", "log")
-# Parts that may import those.
+GROUND: Final = ("backoff", "clock", "deadlines", "errors", "eventual", "log")
+# Parts that may import those: clients of servers that drivers of several parts use.
+CLIENTS: Final = ("redis",)
+# Parts that may import all of those.
 SIDE: Final = ("apps", "cache", "migration", "ratelimit", "ticker")
 # Each may import what stands before it, and all of the above.
 SPINE: Final = (
@@ -39,7 +41,19 @@ VERSION_IS_FOR: Final = ("cluster", "cli")
 # A library is used in one part, so that replacing it, or doing without it, concerns one part.
 LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     # The node knows the futures of what it waits for, and awaits nothing.
-    "asyncio": ("apps", "bootstrap", "cli", "clock", "cluster", "eventual", "node", "server"),
+    "asyncio": (
+        "apps",
+        "bootstrap",
+        "cache",
+        "cli",
+        "clock",
+        "cluster",
+        "eventual",
+        "node",
+        "ratelimit",
+        "redis",
+        "server",
+    ),
     "aiobotocore": ("apps",),
     "aiosqlite": ("apps",),
     "botocore": ("apps",),
@@ -56,7 +70,7 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "selectors": (),
     "socket": ("assembly", "cluster", "server"),
     "sqlalchemy": ("apps",),
-    "ssl": ("apps", "cluster"),
+    "ssl": ("apps", "cluster", "redis"),
     "structlog": ("log",),
     "threading": (),
     "uvloop": ("bootstrap",),
@@ -85,9 +99,10 @@ def allowed_parts() -> dict[str, frozenset[str]]:
     """Return, for each part, the parts it may import besides itself."""
     ground = frozenset(PROTOCOL + GROUND)
     allowed: dict[str, frozenset[str]] = {part: frozenset() for part in ground}
-    allowed |= dict.fromkeys(SIDE, ground)
+    allowed |= dict.fromkeys(CLIENTS, ground)
+    allowed |= dict.fromkeys(SIDE, ground | frozenset(CLIENTS))
     allowed["config"] = frozenset(CONFIG_MAY_IMPORT)
-    below = ground | frozenset(SIDE)
+    below = ground | frozenset(CLIENTS + SIDE)
     for part in SPINE:
         allowed[part] = below | ({"config"} if part in CONFIG_IS_FOR else frozenset())
         allowed[part] |= {""} if part in VERSION_IS_FOR else frozenset()

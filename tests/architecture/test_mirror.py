@@ -25,6 +25,7 @@ _BUS: Final = "a part of the bus; tested by several nodes that talk over it"
 _SUPERVISOR: Final = "a part of the supervisor; tested by supervising small programs"
 _COMMANDS: Final = "tested by running the command"
 _DRIVER: Final = "a part of a driver; its contract and its faults are tested with a real server"
+_CLIENT: Final = "a part of the client of stores; tested with a real server"
 _WORKERS: Final = "tested with real worker processes"
 
 TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
@@ -60,7 +61,6 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.registry": Elsewhere("tests/config/test_adapter.py", _SETTINGS),
     "sockudo.cli.app_database": Elsewhere("tests/cli/test_apps.py", _COMMANDS),
     "sockudo.cli.nodes": Elsewhere("tests/cluster/test_roll_call.py", _COMMANDS),
-    "sockudo.cluster.backoff": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
     "sockudo.cluster.kafka_connection": Elsewhere("tests/cluster/test_kafka_faults.py", _DRIVER),
     "sockudo.cluster.kafka_leader": Elsewhere("tests/cluster/test_kafka.py", _DRIVER),
     "sockudo.cluster.kafka_link": Elsewhere("tests/cluster/test_kafka_faults.py", _DRIVER),
@@ -68,6 +68,7 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.cluster.kafka_records": Elsewhere("tests/cluster/test_kafka.py", _DRIVER),
     "sockudo.cluster.kafka_topic": Elsewhere("tests/cluster/test_kafka.py", _DRIVER),
     "sockudo.cluster.kafka_wire": Elsewhere("tests/cluster/test_kafka_faults.py", _DRIVER),
+    "sockudo.backoff": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
     "sockudo.cluster.link": Elsewhere("tests/cluster/test_nats_faults.py", _DRIVER),
     "sockudo.cluster.nats_connection": Elsewhere("tests/cluster/test_nats_faults.py", _DRIVER),
     "sockudo.cluster.nats_options": Elsewhere("tests/cluster/test_nats.py", _DRIVER),
@@ -81,12 +82,9 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.cluster.redis_options": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
     "sockudo.cluster.redis_places": Elsewhere("tests/cluster/test_redis_cluster_faults.py", _DRIVER),
     "sockudo.cluster.redis_publisher": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
-    "sockudo.cluster.redis_server": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
     "sockudo.cluster.redis_shard": Elsewhere("tests/cluster/test_redis_cluster_faults.py", _DRIVER),
-    "sockudo.cluster.redis_slots": Elsewhere("tests/cluster/test_redis_cluster_faults.py", _DRIVER),
     "sockudo.cluster.redis_subscriber": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
     "sockudo.cluster.redis_verbs": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
-    "sockudo.cluster.resp": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
     "sockudo.cluster.waiters": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
     "sockudo.node.limits": Elsewhere("tests/node/test_keepalive.py", _VALUES),
     "sockudo.pusher.errors": Elsewhere("tests/pusher", _VALUES),
@@ -95,6 +93,14 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.server.worker_process": Elsewhere("tests/server/test_workers.py", _WORKERS),
     "sockudo.server.http_reader": Elsewhere("tests/server/test_http.py", "the half that reads of what is tested there"),
     "sockudo.server.service": Elsewhere("tests/support/http_socket.py", "an interface; what tests HTTP implements it"),
+    "sockudo.redis.base": Elsewhere("tests/redis/test_client.py", _CLIENT),
+    "sockudo.redis.line": Elsewhere("tests/redis/test_faults.py", _CLIENT),
+    "sockudo.redis.options": Elsewhere("tests/redis/test_server.py", _VALUES),
+    "sockudo.redis.request": Elsewhere("tests/redis/test_client.py", _CLIENT),
+    "sockudo.redis.resp": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
+    "sockudo.redis.sentinel": Elsewhere("tests/cluster/test_redis_sentinel.py", _DRIVER),
+    "sockudo.redis.single": Elsewhere("tests/redis/test_client.py", _CLIENT),
+    "sockudo.redis.slots": Elsewhere("tests/cluster/test_redis_cluster_faults.py", _DRIVER),
     "sockudo.ratelimit.base": Elsewhere("tests/contracts/rate_limiter.py", _INTERFACE),
 }
 

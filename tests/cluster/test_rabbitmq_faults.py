@@ -29,7 +29,7 @@ SECRET = "hidden-S3cret"
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look for a server that is restarting more often than a node does."""
-    monkeypatch.setattr("sockudo.cluster.backoff.LONGEST_DELAY", 0.2)
+    monkeypatch.setattr("sockudo.backoff.LONGEST_DELAY", 0.2)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ import pytest
 
 from sockudo.cluster.base import Adapter
 from sockudo.cluster.redis import RedisAdapter
-from sockudo.cluster.redis_options import RedisOptions, RedisTarget, Sentinels
+from sockudo.cluster.redis_options import RedisOptions
+from sockudo.redis.options import RedisTarget, Sentinels
 from tests.contracts.adapter import AdapterContract
 from tests.support.redis_sentinel import MASTER_NAME, SENTINEL_PASSWORD, SentinelGroup
 from tests.support.redis_server import PASSWORD, RedisProcess

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from sockudo.cluster.redis_cluster import RedisClusterAdapter
-from sockudo.cluster.redis_options import RedisClusterOptions, RedisTiming
+from sockudo.cluster.redis_options import RedisClusterOptions
 from sockudo.errors import DriverError
+from sockudo.redis.options import RedisTiming
 from tests.contracts.adapter import joined
 from tests.support.inbox import RecordingInbox
 from tests.support.ports import free_port

@@ -12,8 +12,9 @@ import pytest
 import structlog
 
 from sockudo.cluster.redis import RedisAdapter
-from sockudo.cluster.redis_options import RedisOptions, RedisTarget, RedisTiming, Sentinels
+from sockudo.cluster.redis_options import RedisOptions
 from sockudo.errors import DriverError
+from sockudo.redis.options import RedisTarget, RedisTiming, Sentinels
 from tests.contracts.adapter import joined
 from tests.support.inbox import RecordingInbox
 from tests.support.ports import free_port

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from sockudo.cluster.redis import RedisAdapter
-from sockudo.cluster.redis_options import RedisOptions, RedisTarget, RedisTiming, Sentinels
+from sockudo.cluster.redis_options import RedisOptions
 from sockudo.errors import DriverError
+from sockudo.redis.options import RedisTarget, RedisTiming, Sentinels
 from tests.contracts.adapter import joined
 from tests.support.inbox import RecordingInbox
 from tests.support.redis_sentinel import MASTER_NAME, SENTINEL_PASSWORD, SentinelGroup

@@ -15,9 +15,9 @@ from sockudo.adapter_options import (
     redis_cluster_options,
     redis_options,
 )
-from sockudo.cluster.redis_options import Sentinels
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, MissingExtraError
+from sockudo.redis.options import Sentinels
 from sockudo.registry import ADAPTERS, adapter_class
 
 from .conftest import Load, Problems

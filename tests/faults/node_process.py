@@ -24,7 +24,8 @@ def make_adapter(driver: str, url: str) -> Adapter:
 
         return NatsAdapter(NatsOptions(servers=(url,), connect_timeout=1, ping_timeout=1.5))
     from sockudo.cluster.redis import RedisAdapter
-    from sockudo.cluster.redis_options import RedisOptions, RedisTarget, RedisTiming
+    from sockudo.cluster.redis_options import RedisOptions
+    from sockudo.redis.options import RedisTarget, RedisTiming
 
     timing = RedisTiming(connect_timeout=1, probe_interval=0.5, probes=3)
     return RedisAdapter(RedisOptions(RedisTarget(url=url), timing=timing))

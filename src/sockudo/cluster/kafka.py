@@ -16,7 +16,7 @@ import asyncio
 import ssl
 from typing import Final
 
-from sockudo.cluster.backoff import delays
+from sockudo.backoff import delays
 from sockudo.cluster.base import Inbox
 from sockudo.cluster.kafka_connection import KafkaRefusedError
 from sockudo.cluster.kafka_link import KafkaLink, LinkEvents

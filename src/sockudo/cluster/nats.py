@@ -18,7 +18,7 @@ import functools
 import ssl
 from typing import Final
 
-from sockudo.cluster.backoff import delays
+from sockudo.backoff import delays
 from sockudo.cluster.base import Inbox
 from sockudo.cluster.labels import Labels
 from sockudo.cluster.link import tls_context

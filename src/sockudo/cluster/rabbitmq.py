@@ -17,7 +17,7 @@ import ssl
 from hashlib import sha256
 from typing import Final
 
-from sockudo.cluster.backoff import delays
+from sockudo.backoff import delays
 from sockudo.cluster.base import Inbox
 from sockudo.cluster.labels import Labels
 from sockudo.cluster.link import tls_context

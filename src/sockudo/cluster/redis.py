@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from sockudo.cluster.backoff import delays
+from sockudo.backoff import delays
 from sockudo.cluster.base import Inbox
 from sockudo.cluster.redis_counts import Counts
 from sockudo.cluster.redis_link import Events, Identity, RedisLink, Terms, open_link
 from sockudo.cluster.redis_options import RedisOptions
-from sockudo.cluster.redis_sentinel import find_server
 from sockudo.cluster.redis_verbs import PLAIN
 from sockudo.cluster.waiters import Waiters
 from sockudo.errors import DriverError
 from sockudo.log import get_logger
+from sockudo.redis.sentinel import find_server
 
 _log = get_logger("sockudo.redis")
 

@@ -18,20 +18,21 @@ from typing import Final
 
 from redis.crc import key_slot
 
-from sockudo.cluster.backoff import delays
+from sockudo.backoff import delays
 from sockudo.cluster.base import Inbox
 from sockudo.cluster.redis_counts import Counts
 from sockudo.cluster.redis_link import Terms
-from sockudo.cluster.redis_options import RedisClusterOptions, RedisTarget
+from sockudo.cluster.redis_options import RedisClusterOptions
 from sockudo.cluster.redis_places import Places
-from sockudo.cluster.redis_server import RedisServer, server_of
 from sockudo.cluster.redis_shard import Shard, ShardEvents
-from sockudo.cluster.redis_slots import SLOTS, Address, SlotMap, fetch_map, server_at
 from sockudo.cluster.redis_stamps import LateFilter, Stamper
 from sockudo.cluster.redis_verbs import SHARDED
 from sockudo.cluster.waiters import Waiters
 from sockudo.errors import DriverError
 from sockudo.log import get_logger
+from sockudo.redis.options import RedisNodes
+from sockudo.redis.server import RedisServer
+from sockudo.redis.slots import SLOTS, Address, SlotMap, fetch_map, seeds_of, server_at
 
 _log = get_logger("sockudo.redis")
 
@@ -81,9 +82,7 @@ class RedisClusterAdapter:
         """
         self._inbox = inbox
         options = self._options
-        for url in options.nodes:
-            target = RedisTarget(url, options.setting, options.username, options.password)
-            self._seeds.append(server_of(target))
+        self._seeds = seeds_of(RedisNodes(options.nodes, options.setting, options.username, options.password))
         found = await fetch_map(self._seeds, options.timing)
         if found.missing:
             raise self._seeds[0].refusal(f"the cluster is not whole: nobody serves {found.missing} slots")

@@ -16,13 +16,13 @@ from typing import Any, Final
 import hiredis
 
 from sockudo.cluster.redis_counts import Counts
-from sockudo.cluster.redis_options import RedisTiming
 from sockudo.cluster.redis_publisher import Publisher
-from sockudo.cluster.redis_server import RedisServer, ask, check_role, connect
 from sockudo.cluster.redis_subscriber import Subscriber
 from sockudo.cluster.redis_verbs import Verbs
-from sockudo.cluster.resp import Reply, RespConnection, encode
 from sockudo.errors import DriverError
+from sockudo.redis.options import RedisTiming
+from sockudo.redis.resp import Reply, RespConnection, encode
+from sockudo.redis.server import RedisServer, ask, check_role, connect
 
 _PING: Final = encode(b"PING")
 _ROLE: Final = encode(b"ROLE")

@@ -8,7 +8,7 @@ from typing import Final
 
 import hiredis
 
-from sockudo.cluster.resp import Reply, RespConnection, encode
+from sockudo.redis.resp import Reply, RespConnection, encode
 
 _BARRIER: Final = b"everything before this was taken"
 

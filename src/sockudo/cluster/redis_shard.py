@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from redis.crc import key_slot
 
-from sockudo.cluster.backoff import delays
+from sockudo.backoff import delays
 from sockudo.cluster.redis_link import Events, Identity, RedisLink, Terms, open_link
-from sockudo.cluster.redis_server import RedisServer
 from sockudo.errors import DriverError
+from sockudo.redis.server import RedisServer
 
 _ATTEMPTS: Final = 2000
 

@@ -15,7 +15,7 @@ import hiredis
 
 from sockudo.cluster.redis_counts import Counts
 from sockudo.cluster.redis_verbs import Verbs
-from sockudo.cluster.resp import Reply, RespConnection, encode
+from sockudo.redis.resp import Reply, RespConnection, encode
 
 _BARRIER: Final = b"everything before this was joined"
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from sockudo.cluster.redis_options import RedisTiming
-from sockudo.cluster.redis_server import RedisServer, ask, connect
-from sockudo.cluster.resp import Reply
 from sockudo.errors import DriverError
+from sockudo.redis.options import RedisNodes, RedisTarget, RedisTiming
+from sockudo.redis.resp import Reply
+from sockudo.redis.server import RedisServer, ask, connect, server_of
 
 SLOTS: Final = 16384
 # So many servers are asked at once; more voices would cost more and decide nothing.
@@ -50,6 +50,15 @@ def slot_map(ranges: Iterable[tuple[int, int, Address]]) -> SlotMap:
         else:
             merged.append((start, end, address))
     return SlotMap(tuple(merged), tuple(owners))
+
+
+def seeds_of(nodes: RedisNodes) -> list[RedisServer]:
+    """Return the servers whose URLs are known.
+
+    Raises:
+        DriverError: a URL cannot be used.
+    """
+    return [server_of(RedisTarget(url, nodes.setting, nodes.username, nodes.password)) for url in nodes.urls]
 
 
 async def fetch_map(servers: Sequence[RedisServer], timing: RedisTiming) -> SlotMap:

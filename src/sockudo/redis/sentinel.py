@@ -10,9 +10,9 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 
-from sockudo.cluster.redis_options import RedisTarget, RedisTiming, Sentinels
-from sockudo.cluster.redis_server import RedisServer, ask, connect, server_of
 from sockudo.errors import DriverError
+from sockudo.redis.options import RedisTarget, RedisTiming, Sentinels
+from sockudo.redis.server import RedisServer, ask, connect, server_of
 
 Address = tuple[str, int]
 

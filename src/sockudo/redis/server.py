@@ -12,9 +12,9 @@ from typing import Any, Final
 import hiredis
 from redis.asyncio.connection import parse_url
 
-from sockudo.cluster.redis_options import RedisTarget, RedisTiming
-from sockudo.cluster.resp import Reply, RespConnection
 from sockudo.errors import DriverError
+from sockudo.redis.options import RedisTarget, RedisTiming
+from sockudo.redis.resp import Reply, RespConnection
 
 _DEFAULT_PORT: Final = 6379
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sockudo.cluster.redis_options import RedisTarget
-from sockudo.cluster.redis_server import server_of
+from sockudo.redis.options import RedisTarget
+from sockudo.redis.server import server_of
 
 
 @pytest.mark.parametrize(
