@@ -101,6 +101,9 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.redis.sentinel": Elsewhere("tests/cluster/test_redis_sentinel.py", _DRIVER),
     "sockudo.redis.single": Elsewhere("tests/redis/test_client.py", _CLIENT),
     "sockudo.redis.slots": Elsewhere("tests/cluster/test_redis_cluster_faults.py", _DRIVER),
+    "sockudo.queues.base": Elsewhere("tests/contracts/queue.py", _INTERFACE),
+    "sockudo.queues.handling": Elsewhere("tests/contracts/queue.py", "what drivers share; each is tested with it"),
+    "sockudo.queues.losses": Elsewhere("tests/contracts/queue.py", "what drivers share; each is tested with it"),
     "sockudo.ratelimit.base": Elsewhere("tests/contracts/rate_limiter.py", _INTERFACE),
 }
 

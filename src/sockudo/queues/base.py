@@ -1,0 +1,183 @@
+"""The interface of a job queue with lanes.
+
+A lane is named by a text; there is one for each app and endpoint. Jobs of a lane are handled in the order in which they
+were pushed, one at a time in the whole cluster. Lanes know nothing of each other, so one whose handler hangs delays
+none of the others. Lanes are many and come and go: one without jobs costs nothing.
+
+What a driver promises:
+
+* A job is accepted when the future of `push` is done. From then on its handler is run at least once, also if this
+  process is killed (in memory: as long as it lives).
+* A job stays where it is until its handler has returned `Done` or `Failed`. Whoever dies in between leaves it to the
+  next, so a job can be handled twice, and a handler has to bear that.
+* How often and how long a job is tried is for its handler to say. The queue counts the attempts and keeps the time.
+* Everything is bounded. What had to be given up is counted as lost, and nothing is given up in silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The job has been handled; it leaves the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try the job again in `after` seconds, or a little later. Until then its lane waits."""
+
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Give the job up: it goes to the list of failed jobs, and its lane goes on. `reason` is for people."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Done | Retry | Failed
+
+
+class Delivery(NamedTuple):
+    """A job as its handler gets it.
+
+    `attempt` is 1 the first time. An attempt that was begun counts, also where the process was killed before its end.
+    `accepted_at` is when `push` was called, in Unix seconds by the clock of the process that pushed.
+    """
+
+    lane: str
+    job: bytes
+    attempt: int
+    accepted_at: float
+
+
+Handler: TypeAlias = Callable[[Delivery], Awaitable[Outcome]]
+"""Handles one job.
+
+It may be cancelled at any await, when the queue closes or when the lane may have passed to another process; the job is
+then handled again. It should not raise: an exception counts as a `Retry` with growing delays, and the fifth as
+`Failed`.
+"""
+
+
+class FailedJob(NamedTuple):
+    """A job that was given up. `failed_at` is in Unix seconds; `id` names it for `Queue.retry`."""
+
+    id: str
+    lane: str
+    job: bytes
+    reason: str
+    failed_at: float
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """How a queue is doing.
+
+    What the queue holds is told for all processes that share it, what was done for this process since its start.
+    """
+
+    depth: int
+    """Jobs that were accepted and are not done."""
+    oldest: float
+    """The age of the oldest of them in seconds; 0 when there is none."""
+    failed: int
+    """Jobs in the list of failed jobs."""
+    attempts: int
+    """Handlers that this process has begun."""
+    delivered: int
+    """Handlers of this process that returned `Done`."""
+    lost: int
+    """Jobs that this process had to give up: not accepted, dropped from the full list of failed jobs, or in memory
+    when it ended."""
+    unaccepted: int = 0
+    """Pushes of this process that wait to be accepted."""
+
+
+class Queue(Protocol):
+    """A queue of jobs. All of it belongs to one event loop.
+
+    `counts`, `failed`, `retry` and `check` also work on a queue that is not started, so that a command can look at what
+    the servers share.
+    """
+
+    max_job_bytes: int
+    """The longest job that `push` takes."""
+
+    async def start(self, handler: Handler) -> None:
+        """Begin to hand out jobs: those of earlier runs too, where the store keeps them.
+
+        Raises:
+            DriverError: the store cannot be used; the message names the setting.
+        """
+        ...
+
+    def push(self, lane: str, job: bytes) -> asyncio.Future[None]:
+        """Append a job to a lane. The order of the calls is the order of the lane.
+
+        Args:
+            lane: any text of at most 512 bytes in UTF-8.
+            job: at most `max_job_bytes`.
+
+        Returns:
+            A future that is done when the job is accepted. It fails with `DriverError` when the job cannot be accepted,
+            because the queue is full or closed or the job too long; that is counted and logged, so nobody needs to look
+            at the future. While the store is away it waits, for as long as there is room.
+        """
+        ...
+
+    async def failed(self, limit: int) -> list[FailedJob]:
+        """Return at most `limit` of the jobs that failed last, the newest last.
+
+        Raises:
+            DriverError: the store cannot be asked.
+        """
+        ...
+
+    async def retry(self, ids: Collection[str] | None) -> int:
+        """Put failed jobs back at the end of their lanes, the oldest first, as if they were pushed now.
+
+        Args:
+            ids: which ones; unknown ids are ignored. None: all.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            DriverError: the store cannot be asked.
+        """
+        ...
+
+    async def counts(self) -> QueueCounts:
+        """Return how the queue is doing.
+
+        Raises:
+            DriverError: the store cannot be asked.
+        """
+        ...
+
+    async def drain(self, seconds: float) -> None:
+        """Handle what can be handled within `seconds`, then hand out nothing more and accept nothing more.
+
+        Jobs that cannot be finished stay in the queue for whoever comes next; those in memory are lost.
+        """
+        ...
+
+    async def check(self) -> None:
+        """Return when the store can be used.
+
+        Raises:
+            DriverError: it cannot.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Stop at once and release what the driver holds; may be called again. Accepted jobs stay in the store."""
+        ...

@@ -1,0 +1,37 @@
+"""Jobs that had to be given up: all are counted, and the log tells of them without being flooded."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sockudo.clock import Clock
+from sockudo.log import get_logger
+
+_QUIET: Final = 10.0
+
+_log = get_logger("queue")
+
+
+class Losses:
+    """What one queue of this process has lost since its start."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.total = 0
+        self._told = 0
+        self._speaks_at = clock.monotonic()
+
+    def add(self, number: int, reason: str) -> None:
+        """Count so many more. They are logged at once, but not more than once in ten seconds."""
+        if number <= 0:
+            return
+        self.total += number
+        if self._clock.monotonic() >= self._speaks_at:
+            self._speaks_at = self._clock.monotonic() + _QUIET
+            self.tell(reason)
+
+    def tell(self, reason: str) -> None:
+        """Log what was not logged yet; for the end of a queue."""
+        if self.total > self._told:
+            _log.error("jobs of the queue are lost", number=self.total - self._told, reason=reason)
+            self._told = self.total

@@ -1,0 +1,206 @@
+"""The queue of one process. Its jobs live as long as the process does.
+
+A lane that has jobs has a task, which ends with the last of them; a lane without jobs does not exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sockudo.clock import Clock
+from sockudo.errors import DriverError
+from sockudo.queues.base import Delivery, Done, FailedJob, Handler, QueueCounts, Retry
+from sockudo.queues.handling import MAX_DELIVERIES, outcome_of, problem_with, refused
+from sockudo.queues.losses import Losses
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryQueueOptions:
+    """The bounds: how many jobs wait, and how many bytes of them; failed ones count apart."""
+
+    max_jobs: int = 100_000
+    max_bytes: int = 64 * 1024 * 1024
+    max_failed: int = 1000
+    max_job_bytes: int = 1024 * 1024
+
+
+@dataclass(slots=True)
+class _Job:
+    body: bytes
+    accepted_at: float
+    attempts: int = 0
+
+
+class _FailedJobs:
+    """The jobs that failed last, within bounds."""
+
+    def __init__(self, max_jobs: int, max_bytes: int) -> None:
+        self._max_jobs = max_jobs
+        self._max_bytes = max_bytes
+        self._jobs: OrderedDict[str, FailedJob] = OrderedDict()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def all(self) -> list[FailedJob]:
+        return list(self._jobs.values())
+
+    def add(self, job: FailedJob) -> int:
+        """Append a job; returns how many old ones had to make room."""
+        self._jobs[job.id] = job
+        self._bytes += len(job.job)
+        dropped = 0
+        while len(self._jobs) > self._max_jobs or self._bytes > self._max_bytes:
+            self.remove(next(iter(self._jobs)))
+            dropped += 1
+        return dropped
+
+    def remove(self, job_id: str) -> None:
+        self._bytes -= len(self._jobs.pop(job_id).job)
+
+
+class MemoryQueue:
+    """Lanes in dictionaries."""
+
+    def __init__(self, clock: Clock, options: MemoryQueueOptions | None = None) -> None:
+        self._clock = clock
+        self._options = options or MemoryQueueOptions()
+        self.max_job_bytes = self._options.max_job_bytes
+        self._handler: Handler | None = None
+        self._lanes: dict[str, deque[_Job]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._failed = _FailedJobs(self._options.max_failed, self._options.max_bytes)
+        self._losses = Losses(clock)
+        self._slots = asyncio.Semaphore(MAX_DELIVERIES)
+        self._jobs = self._bytes = 0
+        self._attempts = self._delivered = self._failures = 0
+        self._is_closed = False
+
+    async def start(self, handler: Handler) -> None:
+        self._handler = handler
+        for lane in self._lanes:
+            self._run(lane)
+
+    def push(self, lane: str, job: bytes) -> asyncio.Future[None]:
+        problem = self._problem() or problem_with(lane, job, self.max_job_bytes)
+        if problem is None and not self._has_room(len(job)):
+            problem = DriverError(
+                f"the queue in memory is full: {self._jobs} jobs with {self._bytes} bytes wait, "
+                f"the limits are {self._options.max_jobs} and {self._options.max_bytes}"
+            )
+        if problem is not None:
+            self._losses.add(1, str(problem))
+            return refused(problem)
+        self._append(lane, job)
+        accepted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        accepted.set_result(None)
+        return accepted
+
+    async def failed(self, limit: int) -> list[FailedJob]:
+        return self._failed.all()[-limit:] if limit > 0 else []
+
+    async def retry(self, ids: Collection[str] | None) -> int:
+        chosen = [job for job in self._failed.all() if ids is None or job.id in ids]
+        done = 0
+        for job in chosen:
+            if self._is_closed or not self._has_room(len(job.job)):
+                break
+            self._failed.remove(job.id)
+            self._append(job.lane, job.job)
+            done += 1
+        return done
+
+    async def counts(self) -> QueueCounts:
+        heads = (jobs[0].accepted_at for jobs in self._lanes.values())
+        now = self._clock.now()
+        return QueueCounts(
+            depth=self._jobs,
+            oldest=max(0.0, now - min(heads, default=now)),
+            failed=len(self._failed),
+            attempts=self._attempts,
+            delivered=self._delivered,
+            lost=self._losses.total,
+        )
+
+    async def drain(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                while self._tasks:
+                    await asyncio.wait(self._tasks.values())
+        except TimeoutError:
+            pass
+        await self.aclose()
+
+    async def check(self) -> None:
+        """Memory can be used until it is closed."""
+        problem = self._problem()
+        if problem is not None:
+            raise problem
+
+    async def aclose(self) -> None:
+        self._is_closed = True
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._losses.add(self._jobs, "the process ends and the queue is in memory")
+        self._losses.tell("the process ends and the queue is in memory")
+        self._lanes.clear()
+        self._jobs = self._bytes = 0
+
+    def _problem(self) -> DriverError | None:
+        return DriverError("the queue in memory is closed") if self._is_closed else None
+
+    def _has_room(self, size: int) -> bool:
+        return self._jobs < self._options.max_jobs and self._bytes + size <= self._options.max_bytes
+
+    def _append(self, lane: str, job: bytes) -> None:
+        self._jobs += 1
+        self._bytes += len(job)
+        self._lanes.setdefault(lane, deque()).append(_Job(job, self._clock.now()))
+        self._run(lane)
+
+    def _run(self, lane: str) -> None:
+        if self._handler is not None and lane not in self._tasks:
+            self._tasks[lane] = asyncio.get_running_loop().create_task(self._work(lane, self._handler))
+
+    async def _work(self, lane: str, handler: Handler) -> None:
+        """Handle the jobs of a lane, one after the other, until it has none."""
+        jobs = self._lanes[lane]
+        try:
+            while jobs:
+                job = jobs[0]
+                async with self._slots:
+                    job.attempts += 1
+                    self._attempts += 1
+                    outcome = await outcome_of(handler, Delivery(lane, job.body, job.attempts, job.accepted_at))
+                if isinstance(outcome, Retry):
+                    await self._pause(outcome.after)
+                    continue
+                jobs.popleft()
+                self._jobs -= 1
+                self._bytes -= len(job.body)
+                if isinstance(outcome, Done):
+                    self._delivered += 1
+                else:
+                    self._keep_failed(lane, job, outcome.reason)
+            del self._lanes[lane]
+        finally:
+            del self._tasks[lane]
+
+    async def _pause(self, seconds: float) -> None:
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        handle = self._clock.call_later(max(0.0, seconds), lambda: None if over.done() else over.set_result(None))
+        try:
+            await over
+        finally:
+            handle.cancel()
+
+    def _keep_failed(self, lane: str, job: _Job, reason: str) -> None:
+        self._failures += 1
+        failed = FailedJob(str(self._failures), lane, job.body, reason, self._clock.now(), job.attempts)
+        self._losses.add(self._failed.add(failed), "the list of failed jobs is full, so the oldest make room")
