@@ -111,6 +111,16 @@ class Queue(Protocol):
     max_job_bytes: int
     """The longest job that `push` takes."""
 
+    @property
+    def lost(self) -> int:
+        """As in `QueueCounts`, and known also while the store is away."""
+        ...
+
+    @property
+    def unaccepted(self) -> int:
+        """As in `QueueCounts`, and known also while the store is away."""
+        ...
+
     async def start(self, handler: Handler) -> None:
         """Begin to hand out jobs: those of earlier runs too, where the store keeps them.
 

@@ -80,6 +80,14 @@ class MemoryQueue:
         self._attempts = self._delivered = self._failures = 0
         self._is_closed = False
 
+    @property
+    def lost(self) -> int:
+        return self._losses.total
+
+    @property
+    def unaccepted(self) -> int:
+        return 0
+
     async def start(self, handler: Handler) -> None:
         self._handler = handler
         for lane in self._lanes:

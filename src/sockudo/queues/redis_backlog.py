@@ -1,0 +1,191 @@
+"""Jobs that were pushed and that Redis has not acknowledged yet.
+
+Strategy: a lane with such jobs has a task, which sends them in batches, one batch at a time, so that the order of a
+lane is the order of its pushes whatever fails in between. A batch is sent again until it is acknowledged; its jobs are
+numbered, so one that got there although its reply was lost is not appended twice. What is pushed while a batch is
+under way makes the next one, so many pushes cost few round trips.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Final
+
+from sockudo.backoff import delays
+from sockudo.errors import DriverError
+from sockudo.log import get_logger
+from sockudo.queues.handling import refuse
+from sockudo.queues.losses import Losses
+from sockudo.queues.redis_options import RedisQueueOptions
+from sockudo.queues.redis_shard import Shard
+
+_log = get_logger("queue")
+
+_BATCH: Final = 100
+_BATCH_BYTES: Final = 1024 * 1024
+
+
+class _Push:
+    __slots__ = ("future", "lane", "record")
+
+    def __init__(self, lane: str, record: bytes) -> None:
+        self.lane = lane
+        self.record = record
+        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+class Backlog:
+    """Sends pushes to their lanes, within bounds."""
+
+    def __init__(
+        self,
+        shard_for: Callable[[str], Shard],
+        options: RedisQueueOptions,
+        losses: Losses,
+        on_new_lane: Callable[[str], None],
+    ) -> None:
+        """Make a backlog that sends nothing before `start`.
+
+        Args:
+            shard_for: the part of the queue that a lane belongs to.
+            options: the bounds.
+            losses: where jobs are counted that cannot be kept.
+            on_new_lane: called when a lane has jobs that had none.
+        """
+        self._shard_for = shard_for
+        self._options = options
+        self._losses = losses
+        self._on_new_lane = on_new_lane
+        # By which Redis tells the pushes of this process from those of others.
+        self._producer = os.urandom(8).hex().encode()
+        self._number = 1
+        # Waiting pushes of all lanes, the oldest first; those under way are not among them.
+        self._waiting: OrderedDict[_Push, None] = OrderedDict()
+        self._lanes: dict[str, deque[_Push]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._bytes = 0
+        self._under_way = 0
+        self._is_running = False
+        self._restored = asyncio.Event()
+        self._problem: str | None = None
+
+    @property
+    def size(self) -> int:
+        """How many jobs are not acknowledged."""
+        return len(self._waiting) + self._under_way
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._is_running = True
+        for lane in self._lanes:
+            self._run(lane)
+
+    def push(self, lane: str, record: bytes) -> asyncio.Future[None]:
+        """Append a job; the future is done when Redis has it, and fails where it had to make room."""
+        push = _Push(lane, record)
+        self._waiting[push] = None
+        self._lanes.setdefault(lane, deque()).append(push)
+        self._bytes += len(record)
+        while self._waiting and (
+            self.size > self._options.max_waiting or self._bytes > self._options.max_waiting_bytes
+        ):
+            self._drop_oldest()
+        self._run(lane)
+        return push.future
+
+    def restored(self) -> None:
+        """Send at once what waits for Redis to come back."""
+        self._restored.set()
+        self._restored = asyncio.Event()
+
+    async def finish(self) -> None:
+        """Return when everything is acknowledged."""
+        while self._tasks:
+            await asyncio.wait(self._tasks.values())
+
+    async def aclose(self, error: DriverError) -> None:
+        """Stop; what is not acknowledged fails and is lost, unless Redis got it nevertheless."""
+        self._is_running = False
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        left = [push for pushes in self._lanes.values() for push in pushes]
+        for push in left:
+            refuse(push.future, error)
+        self._lanes.clear()
+        self._waiting.clear()
+        self._bytes = self._under_way = 0
+        self._losses.add(len(left), str(error))
+
+    def _drop_oldest(self) -> None:
+        push, _ = self._waiting.popitem(last=False)
+        self._lanes[push.lane].remove(push)
+        self._bytes -= len(push.record)
+        problem = f"more jobs wait for Redis than are kept ({self._options.max_waiting} jobs, "
+        problem += f"{self._options.max_waiting_bytes} bytes): {self._problem or 'it does not keep up'}"
+        self._losses.add(1, problem)
+        refuse(push.future, DriverError(problem))
+
+    def _run(self, lane: str) -> None:
+        if self._is_running and lane not in self._tasks:
+            self._tasks[lane] = asyncio.get_running_loop().create_task(self._send_all(lane))
+
+    async def _send_all(self, lane: str) -> None:
+        """Send the jobs of a lane until it has none."""
+        pushes = self._lanes[lane]
+        try:
+            while pushes:
+                batch = self._next_batch(pushes)
+                await self._send(lane, batch)
+                for push in batch:
+                    pushes.popleft()
+                    self._bytes -= len(push.record)
+                    if not push.future.done():
+                        push.future.set_result(None)
+                self._under_way -= len(batch)
+            del self._lanes[lane]
+        finally:
+            del self._tasks[lane]
+
+    def _next_batch(self, pushes: deque[_Push]) -> list[_Push]:
+        batch: list[_Push] = []
+        size = 0
+        for push in pushes:
+            size += len(push.record)
+            if batch and (len(batch) >= _BATCH or size > _BATCH_BYTES):
+                break
+            batch.append(push)
+            del self._waiting[push]
+        self._under_way += len(batch)
+        return batch
+
+    async def _send(self, lane: str, batch: list[_Push]) -> None:
+        """Send a batch until it is acknowledged."""
+        shard, records = self._shard_for(lane), [push.record for push in batch]
+        first, self._number = self._number, self._number + len(batch)
+        for delay in delays():
+            restored = self._restored
+            try:
+                is_new = await shard.push(lane, self._producer, first, records)
+            except DriverError as error:
+                self._tell(str(error))
+            else:
+                self._problem = None
+                if is_new:
+                    self._on_new_lane(lane)
+                return
+            try:
+                async with asyncio.timeout(delay):
+                    await restored.wait()
+            except TimeoutError:
+                pass
+
+    def _tell(self, problem: str) -> None:
+        """Log why jobs wait, once for each reason."""
+        if problem != self._problem:
+            self._problem = problem
+            _log.warning("jobs wait for redis", reason=problem)

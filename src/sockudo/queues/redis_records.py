@@ -1,0 +1,86 @@
+"""Jobs as they lie in Redis.
+
+A job is its id (16 hexadecimal digits), a space, when it was accepted (Unix milliseconds), a space, and its body. Its
+head can be read without its body, and scripts recognise it by its first bytes. A failed job is a MessagePack array.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from sockudo.queues.base import FailedJob
+
+HEAD_BYTES: Final = 40
+"""An id, two spaces and a date fit into so many bytes."""
+_ID_BYTES: Final = 16
+_UNREADABLE: Final = "it was no job of this queue"
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job at the head of a lane. `key` is what scripts recognise it by."""
+
+    key: bytes
+    accepted_at: float
+    body: bytes
+    is_readable: bool = True
+
+
+class _Failed(msgspec.Struct, array_like=True):
+    id: str
+    lane: bytes
+    job: bytes
+    reason: str
+    failed_at: float
+    attempts: int
+
+
+def new_job(body: bytes, accepted_at: float) -> bytes:
+    """Write a job that has just been accepted, at this Unix second."""
+    return b"%b %d %b" % (os.urandom(_ID_BYTES // 2).hex().encode(), accepted_at * 1000, body)
+
+
+def read_job(record: bytes) -> JobRecord:
+    """Read a job. What somebody else put there is returned as not readable, so that it can be taken out of the way."""
+    key = record[: _ID_BYTES + 1]
+    date, space, body = record[_ID_BYTES + 1 :].partition(b" ")
+    if not space or not key.endswith(b" ") or not date.isdigit():
+        return JobRecord(key, 0.0, record, is_readable=False)
+    return JobRecord(key, int(date) / 1000, body)
+
+
+def read_date(head: bytes) -> float | None:
+    """Return when the job was accepted whose record begins like this (`HEAD_BYTES` of it), or None."""
+    date = head[_ID_BYTES + 1 :].partition(b" ")[0]
+    return int(date) / 1000 if date.isdigit() else None
+
+
+def new_failed(job: JobRecord, lane: str, reason: str, failed_at: float, attempts: int) -> bytes:
+    """Write a job that failed."""
+    reason = reason if job.is_readable else _UNREADABLE
+    key = job.key.decode("ascii", "replace").strip()
+    return msgspec.msgpack.encode(_Failed(key, lane_bytes(lane), job.body, reason, failed_at, attempts))
+
+
+def read_failed(record: bytes) -> FailedJob | None:
+    """Read a job that failed; None for what somebody else put there."""
+    try:
+        failed = msgspec.msgpack.decode(record, type=_Failed)
+        lane = lane_text(failed.lane)
+    except (msgspec.MsgspecError, ValueError):
+        return None
+    return FailedJob(failed.id, lane, failed.job, failed.reason, failed.failed_at, failed.attempts)
+
+
+def lane_bytes(lane: str) -> bytes:
+    """Return a lane as it is written into keys."""
+    return lane.encode("utf-8", "surrogatepass")
+
+
+def lane_text(lane: bytes) -> str:
+    """Return the lane of bytes in a key."""
+    return lane.decode("utf-8", "surrogatepass")
