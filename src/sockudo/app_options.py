@@ -21,6 +21,7 @@ from sockudo.errors import ConfigError
 from sockudo.pusher.signatures import Signer
 from sockudo.pusher.triggers import TriggerLimits
 from sockudo.registry import app_store_class
+from sockudo.webhook_options import webhooks_from_settings
 
 _Options: TypeAlias = SqlOptions | DynamoDbOptions | ScyllaDbOptions
 
@@ -113,6 +114,7 @@ def app_from_settings(app: AppSettings, settings: Settings) -> App:
         enable_watchlist_events=app.enable_watchlist_events,
         enable_subscription_count=app.enable_subscription_count,
         origins=AllowedOrigins(app.allowed_origins) if app.allowed_origins else None,
+        webhooks=webhooks_from_settings(app.webhooks),
     )
 
 

@@ -34,6 +34,7 @@ from sockudo.node.queries import Queries
 from sockudo.node.remote_events import RemoteEvents
 from sockudo.node.session import Session
 from sockudo.node.subscriptions import Subscriptions
+from sockudo.node.view import View
 from sockudo.ratelimit.base import Limit, RateLimiter
 from sockudo.server.answers import Answers
 from sockudo.server.front import Front
@@ -43,6 +44,9 @@ from sockudo.server.server import Server
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.websocket import WebSocketContext
 from sockudo.stores import Stores, stores_from_settings
+from sockudo.webhook_options import needs_webhooks, service_from_settings
+from sockudo.webhooks.base import NoWebhooks, WebhookEvents
+from sockudo.webhooks.service import WebhookService
 
 _KILOBYTE: Final = 1024
 _MEGABYTE: Final = 1024 * 1024
@@ -58,6 +62,7 @@ class Assembly:
     front: Front
     remote_events: RemoteEvents
     stores: Stores
+    webhooks: WebhookService | None
 
     async def start(self, sockets: Sequence[socket] = ()) -> list[tuple[str, int]]:
         """Join the cluster, then listen, on sockets that are bound where they are given; return the addresses.
@@ -68,15 +73,25 @@ class Assembly:
             OSError: the address cannot be had.
         """
         changed = await self.stores.start()
+        if self.webhooks is not None:
+            await self.webhooks.start()
         await self.node.peers.start(self.remote_events)
         for app_id in changed:
             self.node.peers.app_changed(app_id)
+        if self.webhooks is not None:
+            self.webhooks.webhooks.begin()
         return await self.server.start(sockets)
 
-    async def stop(self) -> None:
-        """Drop what is left, and leave the cluster."""
+    async def stop(self, seconds: float = 0.0) -> None:
+        """Drop what is left, and leave the cluster; webhooks may take so many seconds to be sent."""
+        deadline = self.node.clock.monotonic() + seconds
         await self.server.stop()
+        if self.webhooks is not None:
+            # Before the others are left: what is held is told by one of them, or here.
+            await self.webhooks.webhooks.leave(seconds)
         await self.node.peers.aclose()
+        if self.webhooks is not None:
+            await self.webhooks.aclose(max(0.0, deadline - self.node.clock.monotonic()))
         await self.stores.aclose()
 
 
@@ -112,18 +127,26 @@ def assemble(
     stores = stores or stores_from_settings(settings, clock)
     hub = Hub(Flusher(clock.call_soon))
     peers: Peers = NoPeers() if adapter is None else Cluster(hub, adapter, clock, times)
-    parts = _node_parts(settings, clock, hub, peers, stores)
-    front = _front(settings, clock, parts, stores)
+    webhooks = None
+    if needs_webhooks(settings):
+        view = View(hub, peers.replica)
+        webhooks = service_from_settings(settings, stores.apps, view, peers, clock, times)
+    parts = _node_parts(settings, clock, hub, peers, stores, NoWebhooks() if webhooks is None else webhooks.webhooks)
+    checks = {} if webhooks is None else {"queue": webhooks.check}
+    health = Health(stores.apps, lambda: parts.node.is_ready, stores.checks, checks)
+    front = _front(settings, clock, parts, stores, health)
     server = Server(front, parts.node, settings.host, settings.port)
-    return Assembly(server, parts.node, front, parts.remote_events, stores)
+    return Assembly(server, parts.node, front, parts.remote_events, stores, webhooks)
 
 
-def _node_parts(settings: Settings, clock: Clock, hub: Hub, peers: Peers, stores: Stores) -> _NodeParts:
+def _node_parts(
+    settings: Settings, clock: Clock, hub: Hub, peers: Peers, stores: Stores, webhooks: WebhookEvents
+) -> _NodeParts:
     memory = MemoryGauge(settings.http_api.accept_traffic.memory_threshold, clock)
     limits = _node_limits(settings)
-    node = Node(hub, stores.apps, peers, limits, clock, memory)
+    node = Node(hub, stores.apps, peers, limits, clock, memory, webhooks)
     cached_events = CachedEvents(stores.cache, limits.cache_ttl, clock)
-    publisher = Publisher(hub, stores.apps, peers, cached_events)
+    publisher = Publisher(hub, stores.apps, peers, cached_events, webhooks)
     return _NodeParts(
         node=node,
         memory=memory,
@@ -134,7 +157,7 @@ def _node_parts(settings: Settings, clock: Clock, hub: Hub, peers: Peers, stores
     )
 
 
-def _front(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores) -> Front:
+def _front(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores, health: Health) -> Front:
     cors = Cors(
         settings.cors.origin,
         settings.cors.methods,
@@ -146,7 +169,7 @@ def _front(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores) 
     housekeeping = Housekeeping(lambda: answers.renew(clock.now()), stores.sweep, sweep_every)
     return Front(
         apps=stores.apps,
-        routes=_routes(settings, clock, parts, stores, cors),
+        routes=_routes(settings, clock, parts, stores, health, cors),
         websockets=_websockets(settings, parts, Timeouts(clock, housekeeping.tick)),
         answers=answers,
         throttle=_throttle(settings.rate_limiter.websocket_rate_limit, "websocket", stores.limiter),
@@ -156,7 +179,7 @@ def _front(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores) 
     )
 
 
-def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores, cors: Cors) -> Routes:
+def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores, health: Health, cors: Cors) -> Routes:
     node, queries, quotas = parts.node, parts.queries, AppQuotas(clock)
     return Routes(
         apps=stores.apps,
@@ -167,7 +190,7 @@ def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores,
             queries, quotas, unknown_channel_not_found=settings.http_api.unknown_channel_not_found
         ),
         users=UserHandlers(node),
-        health=HealthHandlers(Health(stores.apps, lambda: node.is_ready, stores.checks)),
+        health=HealthHandlers(health),
         cors=cors,
         throttle=_throttle(settings.rate_limiter.api_rate_limit, "api", stores.limiter),
         path_prefix=settings.path_prefix,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 from sockudo.adapter_options import Link, link_from_settings
 from sockudo.assembly import assemble
@@ -14,7 +14,6 @@ from sockudo.cluster.cluster import ClusterTimes
 from sockudo.config.model import Settings
 from sockudo.log import get_logger
 from sockudo.server.open_files import raise_limit
-from sockudo.server.server import Server
 from sockudo.server.stopping import Stopping
 from sockudo.server.worker import Worker
 
@@ -74,7 +73,9 @@ async def _serve(
         worker.ready()
     await stopping.asked()
     _log.info("shutting down", reason=stopping.reason, grace_period=settings.shutdown_grace_period)
-    await _drain_unless_hurried(assembly.server, settings.shutdown_grace_period, stopping)
+    deadline = clock.monotonic() + settings.shutdown_grace_period + stopping.linger
+    await _unless_hurried(assembly.server.drain(settings.shutdown_grace_period, linger=stopping.linger), stopping)
+    await _unless_hurried(assembly.stop(max(0.0, deadline - clock.monotonic())), stopping)
     await assembly.stop()
     if worker is not None:
         worker.tidy()
@@ -82,12 +83,12 @@ async def _serve(
     return 0
 
 
-async def _drain_unless_hurried(server: Server, grace: float, stopping: Stopping) -> None:
-    """Leave in order; a second signal ends it at once."""
-    drain = asyncio.ensure_future(server.drain(grace, linger=stopping.linger))
+async def _unless_hurried(step: Coroutine[None, None, None], stopping: Stopping) -> None:
+    """Take a step of leaving in order; a second signal ends it at once."""
+    leaving = asyncio.ensure_future(step)
     hurry = asyncio.ensure_future(stopping.hurried())
-    await asyncio.wait({drain, hurry}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (drain, hurry):
+    await asyncio.wait({leaving, hurry}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (leaving, hurry):
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task

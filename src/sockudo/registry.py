@@ -23,6 +23,13 @@ APP_STORES: Final = {
     "scylladb": "sockudo.apps.scylladb:ScyllaDbAppStore",
 }
 
+QUEUES: Final = {
+    "redis": "sockudo.queues.redis:RedisQueue",
+    "redis-cluster": "sockudo.queues.redis_cluster:RedisClusterQueue",
+}
+
+LAMBDA: Final = "sockudo.webhooks.lambda_sender:LambdaInvoker"
+
 # Drivers whose extra is not called like them.
 _EXTRAS: Final = {"redis-cluster": "redis", "pgsql": "postgres"}
 # What a driver needs besides what its module imports: which of them that is depends on its options.
@@ -35,7 +42,7 @@ def adapter_class(driver: str) -> Any:
     Raises:
         MissingExtraError: what the driver needs is not installed.
     """
-    return _load("adapter.driver", driver, ADAPTERS[driver])
+    return _load(f"adapter.driver {driver}", driver, ADAPTERS[driver])
 
 
 def app_store_class(driver: str) -> Any:
@@ -44,10 +51,28 @@ def app_store_class(driver: str) -> Any:
     Raises:
         MissingExtraError: what the driver needs is not installed.
     """
-    return _load("app_manager.driver", driver, APP_STORES[driver])
+    return _load(f"app_manager.driver {driver}", driver, APP_STORES[driver])
 
 
-def _load(setting: str, driver: str, place: str) -> Any:
+def queue_class(driver: str) -> Any:
+    """Return the class of a queue in a store; its constructor takes a clock and the options of its driver.
+
+    Raises:
+        MissingExtraError: what the driver needs is not installed.
+    """
+    return _load(f"queue.driver {driver}", driver, QUEUES[driver])
+
+
+def lambda_class() -> Any:
+    """Return the class that invokes AWS Lambda functions; its constructor takes a time-out and `allow_private`.
+
+    Raises:
+        MissingExtraError: what it needs is not installed.
+    """
+    return _load("the lambda of a webhook", "lambda", LAMBDA)
+
+
+def _load(what: str, driver: str, place: str) -> Any:
     module, _, name = place.partition(":")
     try:
         if driver in _NEEDS:
@@ -56,4 +81,4 @@ def _load(setting: str, driver: str, place: str) -> Any:
     except ModuleNotFoundError as missing:
         extra = _EXTRAS.get(driver, driver)
         library = (missing.name or "").partition(".")[0]
-        raise MissingExtraError(f"{setting} {driver} needs {library}: pip install 'sockudo[{extra}]'") from missing
+        raise MissingExtraError(f"{what} needs {library}: pip install 'sockudo[{extra}]'") from missing

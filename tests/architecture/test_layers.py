@@ -20,11 +20,14 @@ SIDE: Final = ("apps", "cache", "migration", "queues", "ratelimit", "ticker")
 SPINE: Final = (
     "hub",
     "cluster",
+    "webhooks",
     "node",
     "api",
     "server",
     "registry",
     "adapter_options",
+    "queue_options",
+    "webhook_options",
     "app_options",
     "stores",
     "assembly",
@@ -34,9 +37,18 @@ SPINE: Final = (
 )
 # The settings are read by what puts the server together, and know next to nothing of it.
 CONFIG_MAY_IMPORT: Final = ("errors", "pusher", "apps.origins")
-CONFIG_IS_FOR: Final = ("adapter_options", "app_options", "stores", "assembly", "bootstrap", "cli")
+CONFIG_IS_FOR: Final = (
+    "adapter_options",
+    "queue_options",
+    "webhook_options",
+    "app_options",
+    "stores",
+    "assembly",
+    "bootstrap",
+    "cli",
+)
 # Nodes and the command line tell their version.
-VERSION_IS_FOR: Final = ("cluster", "cli")
+VERSION_IS_FOR: Final = ("cluster", "webhooks", "cli")
 
 # A library is used in one part, so that replacing it, or doing without it, concerns one part.
 LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -54,11 +66,13 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
         "ratelimit",
         "redis",
         "server",
+        "webhooks",
     ),
-    "aiobotocore": ("apps",),
+    "aiobotocore": ("apps", "webhooks"),
     "aiosqlite": ("apps",),
-    "botocore": ("apps",),
+    "botocore": ("apps", "webhooks"),
     "cassandra": ("apps",),
+    "aiohttp": ("webhooks",),
     "click": ("cli",),
     "concurrent": (),
     "httptools": ("server",),
@@ -69,11 +83,12 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "pydantic_core": ("config",),
     "rich": ("cli",),
     "selectors": (),
-    "socket": ("assembly", "cluster", "server"),
+    "socket": ("assembly", "cluster", "server", "webhooks"),
     "sqlalchemy": ("apps",),
-    "ssl": ("apps", "cluster", "redis"),
+    "ssl": ("apps", "cluster", "redis", "webhooks"),
     "structlog": ("log",),
-    "threading": (),
+    # Names are looked up in threads that hold up neither each other nor the end of the process.
+    "threading": ("webhooks",),
     "uvloop": ("bootstrap",),
 }
 

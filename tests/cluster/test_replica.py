@@ -20,7 +20,7 @@ def users(online: tuple[str, ...] = (), offline: tuple[str, ...] = ()) -> dict[s
 
 def test_counts_are_summed_over_the_nodes() -> None:
     replica = Replica()
-    assert replica.apply("a", room(2)) == [Change(Kind.COUNT, APP, ROOM)]
+    assert replica.apply("a", room(2)) == [Change(Kind.OCCUPIED, APP, ROOM), Change(Kind.COUNT, APP, ROOM)]
     assert replica.apply("b", room(3)) == [Change(Kind.COUNT, APP, ROOM)]
     assert replica.apply("b", room(3)) == []
     channel = replica.channel(APP, ROOM)
@@ -30,10 +30,21 @@ def test_counts_are_summed_over_the_nodes() -> None:
     assert (channel.count, channel.counts) == (3, {"b": 3})
 
 
+def test_a_channel_is_occupied_from_the_first_node_to_the_last_around_its_members() -> None:
+    replica = Replica()
+    kinds = [change.kind for change in replica.apply("a", room(1, "1"))]
+    assert kinds == [Kind.OCCUPIED, Kind.MEMBER_ADDED, Kind.COUNT]
+    assert {change.kind for change in replica.apply("b", room(1, "2"))} == {Kind.MEMBER_ADDED, Kind.COUNT}
+    assert {change.kind for change in replica.purge("a")} == {Kind.MEMBER_REMOVED, Kind.COUNT}
+    kinds = [change.kind for change in replica.apply("b", room(0, left=("2",)))]
+    assert kinds == [Kind.MEMBER_REMOVED, Kind.COUNT, Kind.VACATED]
+    assert replica.apply("b", room(0, left=("2",))) == []
+
+
 def test_a_member_is_news_on_the_first_node_and_on_the_last() -> None:
     replica = Replica()
     added = Change(Kind.MEMBER_ADDED, APP, ROOM, "1", b'{"n":1}')
-    assert replica.apply("a", room(1, "1", info=b'{"n":1}'))[0] == added
+    assert replica.apply("a", room(1, "1", info=b'{"n":1}'))[1] == added
     assert replica.apply("b", room(1, "1", info=b'{"n":2}')) == [Change(Kind.COUNT, APP, ROOM)]
     assert replica.apply("a", room(0, left=("1",))) == [Change(Kind.COUNT, APP, ROOM)]
     assert replica.has_member(APP, ROOM, "1")
@@ -82,6 +93,7 @@ def test_a_snapshot_changes_what_is_different_and_nothing_else() -> None:
         Change(Kind.MEMBER_ADDED, APP, ROOM, "3"),
         Change(Kind.MEMBER_REMOVED, APP, ROOM, "1"),
         Change(Kind.COUNT, "gone", "x"),
+        Change(Kind.VACATED, "gone", "x"),
         Change(Kind.OFFLINE, "gone", "9"),
     }
     assert list(replica.channels("gone")) == []
@@ -90,7 +102,8 @@ def test_a_snapshot_changes_what_is_different_and_nothing_else() -> None:
 def test_nothing_is_left_of_a_purged_node() -> None:
     replica = Replica()
     replica.apply("a", room(2, "1") | {"other": AppState(1, {"x": ChannelState(1, {}, [])}, ["1"], [])})
-    assert {change.kind for change in replica.purge("a")} == {Kind.MEMBER_REMOVED, Kind.COUNT, Kind.OFFLINE}
+    kinds = {change.kind for change in replica.purge("a")}
+    assert kinds == {Kind.MEMBER_REMOVED, Kind.COUNT, Kind.VACATED, Kind.OFFLINE}
     assert replica._apps == {}
     assert replica.purge("a") == []
 
@@ -121,7 +134,7 @@ def test_the_replica_is_the_sum_of_the_last_snapshots_and_each_change_is_told_on
     snapshots: list[tuple[str, dict[str, AppState]]],
 ) -> None:
     replica, last = Replica(), dict[str, dict[str, AppState]]()
-    members, online = set[str](), set[str]()
+    members, online, occupied = set[str](), set[str](), set[str]()
     for node, snapshot in snapshots:
         last[node] = snapshot
         for change in replica.replace(node, snapshot):
@@ -135,11 +148,17 @@ def test_the_replica_is_the_sum_of_the_last_snapshots_and_each_change_is_told_on
                 online.add(change.name)
             elif change.kind is Kind.OFFLINE:
                 online.remove(change.name)
+            elif change.kind is Kind.OCCUPIED:
+                assert change.name not in occupied
+                occupied.add(change.name)
+            elif change.kind is Kind.VACATED:
+                occupied.remove(change.name)
     parts = [state[APP] for state in last.values() if state]
     assert members == {user_id for part in parts for user_id in part.channels[ROOM].joined}
     assert online == {user_id for part in parts for user_id in part.online}
     assert replica.connection_count(APP) == sum(part.connections for part in parts)
     channel = replica.channel(APP, ROOM)
+    assert occupied == ({ROOM} if any(part.channels[ROOM].count for part in parts) else set())
     assert (0 if channel is None else channel.count) == sum(part.channels[ROOM].count for part in parts)
     for node in "abc":
         replica.purge(node)

@@ -215,7 +215,7 @@ ROWS = [
     Row("webhooks.batching.enabled", True, "off", False, "x", ("WEBHOOK_BATCHING_ENABLED",)),
     Row("webhooks.batching.duration", 50, "0", 0, 60_001, ("WEBHOOK_BATCHING_DURATION",)),
     Row("webhooks.hold_ms", 3000, "0", 0, 60_001, ("WEBHOOK_HOLD_MS",)),
-    Row("webhooks.max_attempts", 5, "1", 1, 10, ("WEBHOOK_MAX_ATTEMPTS",)),
+    Row("webhooks.max_attempts", 9, "1", 1, 10, ("WEBHOOK_MAX_ATTEMPTS",)),
     Row("webhooks.concurrency", 20, "1", 1, 0, ("WEBHOOK_CONCURRENCY",)),
     Row("webhooks.request_timeout_ms", 10_000, "500", 500, 99, ("WEBHOOK_REQUEST_TIMEOUT_MS",)),
     Row("webhooks.allow_private", True, "no", False, "x", ("WEBHOOK_ALLOW_PRIVATE",)),

@@ -90,11 +90,3 @@ def test_a_setting_of_the_environment_is_ignored_in_a_file_with_a_warning(load_d
     assert loaded.warnings == [
         "logging.output_format has no effect in a file: set LOG_OUTPUT_FORMAT or LOG_FORMAT in the environment"
     ]
-
-
-def test_webhooks_are_warned_about_as_long_as_they_are_not_sent(load_document: Load) -> None:
-    document = with_app(webhooks=[{"url": "http://x", "event_types": ["cache_miss"]}])
-
-    assert load_document(document).warnings == [
-        'app_manager.array.apps[0].webhooks are not sent by this version (app "a")'
-    ]

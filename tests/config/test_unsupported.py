@@ -49,10 +49,10 @@ def test_asking_for_it_in_the_environment_is_a_problem_with_the_name_of_the_vari
 
 
 def test_it_is_reported_beside_every_other_problem(problems_of: Problems) -> None:
-    assert problems_of({"port": "x", "queue": {"driver": "redis", "sqs": {"fifo": 5}}}) == [
+    assert problems_of({"port": "x", "queue": {"driver": "sqs", "sqs": {"fifo": 5}}}) == [
         'port: expected an integer between 0 and 65535, got "x"',
         "queue.sqs.fifo: expected true or false, got 5",
-        'queue.driver: "redis" is not supported by this version yet',
+        'queue.driver: "sqs" is not supported by this version yet',
     ]
 
 

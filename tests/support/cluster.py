@@ -166,10 +166,12 @@ class FakeAdapter:
 class Member(World):
     """One node of a cluster, with a client's view of it."""
 
-    def __init__(self, bus: Bus, *apps: App, clock: FakeClock | None = None, times: ClusterTimes = TIMES) -> None:
+    def __init__(
+        self, bus: Bus, *apps: App, clock: FakeClock | None = None, times: ClusterTimes = TIMES, **parts: Any
+    ) -> None:
         self.adapter = bus.adapter()
         self._times = times
-        super().__init__(*apps, clock=clock, make_peers=self._make_cluster)
+        super().__init__(*apps, clock=clock, make_peers=self._make_cluster, **parts)
         self.handler = RemoteEvents(self.node, self.cached_events)
 
     def _make_cluster(self, hub: Hub, clock: FakeClock) -> Cluster:

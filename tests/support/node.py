@@ -24,8 +24,10 @@ from sockudo.node.publisher import Publisher
 from sockudo.node.queries import Queries
 from sockudo.node.session import Session
 from sockudo.node.subscriptions import Subscriptions
+from sockudo.node.view import View
 from sockudo.pusher.signatures import Signer
 from sockudo.pusher.triggers import TriggerLimits, parse_trigger
+from sockudo.webhooks.base import NoWebhooks, WebhookEvents
 from tests.support.clock import FakeClock
 from tests.support.signing import sign
 from tests.support.wire import Frame, RecordingWire
@@ -132,6 +134,7 @@ class World:
         make_peers: Callable[[Hub, FakeClock], Peers] = lambda hub, clock: NoPeers(),
         manager: AppManager | None = None,
         cache: Cache | None = None,
+        make_webhooks: Callable[[View, Peers], WebhookEvents] = lambda view, peers: NoWebhooks(),
     ) -> None:
         self.clock = clock or FakeClock()
         self.apps = MemoryAppManager(apps or [make_app()])
@@ -142,10 +145,11 @@ class World:
         limits = limits or NodeLimits()
         self.peers = make_peers(self.hub, self.clock)
         self.manager = manager or self.apps
-        self.node = Node(self.hub, self.manager, self.peers, limits, self.clock, self.gauge)
+        self.webhooks = make_webhooks(View(self.hub, self.peers.replica), self.peers)
+        self.node = Node(self.hub, self.manager, self.peers, limits, self.clock, self.gauge, self.webhooks)
         self.cache = MemoryCache(100, self.clock)
         self.cached_events = CachedEvents(cache or self.cache, limits.cache_ttl, self.clock)
-        self.publisher = Publisher(self.hub, self.manager, self.peers, self.cached_events)
+        self.publisher = Publisher(self.hub, self.manager, self.peers, self.cached_events, self.webhooks)
         self.queries = Queries(self.node.view, self.cached_events)
         self.session = Session(self.node, Subscriptions(self.node, self.cached_events), self.publisher)
         self.node.keepalive.start()

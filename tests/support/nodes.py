@@ -10,6 +10,7 @@ from itertools import count, cycle
 from typing import Any, Final, Protocol
 
 from sockudo.adapter_options import link_from_settings
+from sockudo.assembly import Assembly
 from sockudo.cluster.base import Adapter
 from sockudo.cluster.cluster import Cluster
 from sockudo.cluster.memory import MemoryBus
@@ -28,10 +29,14 @@ class Nodes:
     Args:
         own: the port of each node.
         shared: a port on which any of them may answer.
+
+    Attributes:
+        assemblies: the nodes that are in this process, for the few questions that only their parts can answer.
     """
 
-    def __init__(self, *own: int, shared: int | None = None) -> None:
+    def __init__(self, *own: int, shared: int | None = None, assemblies: Sequence[Assembly] = ()) -> None:
         self.own = own
+        self.assemblies = list(assemblies)
         self._next = cycle(own if shared is None else (*own, shared))
         self._barriers = count()
 
@@ -76,7 +81,7 @@ async def one_node(*apps: Mapping[str, Any], speed: float = 1, **changes: Any) -
     """Serve with a node that is alone."""
     with no_errors_in_callbacks():
         async with running_server(*apps, speed=speed, **changes) as server:
-            yield Nodes(server.port)
+            yield Nodes(server.port, assemblies=[server.assembly])
 
 
 def nodes_on_memory() -> Serve:
@@ -105,7 +110,8 @@ def _nodes_on(adapters: Callable[[], list[Adapter]]) -> Serve:
     async def serve(*apps: Mapping[str, Any], speed: float = 1, **changes: Any) -> AsyncIterator[Nodes]:
         with no_errors_in_callbacks():
             async with running_nodes(adapters(), *with_barrier(apps), speed=speed, **changes) as servers:
-                yield Nodes(*(server.port for server in servers))
+                assemblies = [server.assembly for server in servers]
+                yield Nodes(*(server.port for server in servers), assemblies=assemblies)
 
     return serve
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sockudo.apps.origins import AllowedOrigins
+from sockudo.apps.webhook import Webhook
 from sockudo.pusher.signatures import Signer
 from sockudo.pusher.triggers import TriggerLimits
 
@@ -22,6 +23,7 @@ class App:
         max_read_requests_per_second: GET requests; None means no limit.
         origins: which `Origin` headers may connect; None means any.
         publishing: what an event may be.
+        webhooks: who is told of what happens.
     """
 
     id: str
@@ -40,3 +42,4 @@ class App:
     enable_watchlist_events: bool = False
     enable_subscription_count: bool = False
     origins: AllowedOrigins | None = None
+    webhooks: tuple[Webhook, ...] = ()

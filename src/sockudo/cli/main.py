@@ -17,6 +17,7 @@ from sockudo.cli.import_config import SERVERS, convert_file
 from sockudo.cli.loading import load_or_exit
 from sockudo.cli.nodes import list_nodes
 from sockudo.cli.serve import run_server
+from sockudo.cli.webhooks import list_failed, retry_failed, show_status, tail
 
 _CONFIG_HELP: Final = "Configuration file, JSON or TOML (default: config/config.json, if it exists)."
 
@@ -25,6 +26,7 @@ config_option = click.option("-c", "--config", type=click.Path(path_type=Path), 
 host_option = click.option("--host", metavar="HOST", help="Address to listen on.")
 # Text, because the settings say what a port may be.
 port_option = click.option("--port", metavar="PORT", help="TCP port to listen on.")
+json_option = click.option("--json", "as_json_lines", is_flag=True, help="One JSON object for each line.")
 workers_option = click.option("--workers", metavar="N|auto", help="Processes that serve the port together.")
 
 
@@ -48,6 +50,7 @@ def main(context: click.Context, config: Path | None, host: str | None, port: st
         "check-config": {"file": config, "host": host, "port": port, "workers": workers},
         "nodes": {"config": config},
         "apps": {name: {"config": config} for name in apps.commands},
+        "webhooks": {name: {"config": config} for name in ("status", "failed", "retry", "tail")},
     }
 
 
@@ -101,3 +104,41 @@ def import_config(server: str, file: Path, output: Path | None, force: bool) -> 
     FILE is their JSON or an .env file. What has no equal here is listed.
     """
     convert_file(server, file, output, force=force)
+
+
+@main.group()
+def webhooks() -> None:
+    """Look at the deliveries of webhooks, and try those again that failed."""
+
+
+@webhooks.command()
+@config_option
+def status(config: Path | None) -> None:
+    """Tell what waits in the queue, and for how long."""
+    show_status(config)
+
+
+@webhooks.command()
+@config_option
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, help="How many, the newest of them.")
+@json_option
+def failed(config: Path | None, limit: int, as_json_lines: bool) -> None:
+    """List the deliveries that were given up, the newest last."""
+    list_failed(config, limit, as_json_lines=as_json_lines)
+
+
+@webhooks.command()
+@config_option
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "everything", is_flag=True, help="Every delivery in the list.")
+def retry(config: Path | None, ids: tuple[str, ...], everything: bool) -> None:
+    """Try deliveries again that were given up."""
+    retry_failed(config, ids, everything=everything)
+
+
+@webhooks.command("tail")
+@config_option
+@json_option
+def tail_command(config: Path | None, as_json_lines: bool) -> None:
+    """Show deliveries of all nodes as they happen."""
+    tail(config, as_json_lines=as_json_lines)

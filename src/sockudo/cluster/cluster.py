@@ -8,35 +8,40 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import socket
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
-from sockudo import __version__
 from sockudo.clock import Clock, Handle
 from sockudo.cluster import envelope
 from sockudo.cluster.base import Adapter
+from sockudo.cluster.counters import ClusterCounters
 from sockudo.cluster.handler import ClusterHandler
+from sockudo.cluster.heartbeat import own_heartbeat
 from sockudo.cluster.interest import Interest
 from sockudo.cluster.journal import Journal
 from sockudo.cluster.nodes import Nodes, Peer
 from sockudo.cluster.replica import Change, Replica
 from sockudo.cluster.state import (
+    LONGEST_FOLLOW,
     AppChanged,
     CachedEvent,
+    Delivered,
     Delta,
+    Follow,
     Goodbye,
     Heartbeat,
+    Report,
+    Reports,
     RollCall,
     SnapshotPart,
     Sync,
     Terminate,
+    Verb,
     encode,
 )
-from sockudo.cluster.topics import EVERYONE, channel_topic, node_topic
+from sockudo.cluster.topics import DELIVERIES, EVERYONE, channel_topic, node_topic
 from sockudo.hub.hub import Hub
 from sockudo.log import get_logger
 from sockudo.pusher.channels import SERVER_TO_USER
@@ -67,20 +72,6 @@ class ClusterTimes:
     introduction: float = 0.3
 
 
-@dataclass(slots=True)
-class ClusterCounters:
-    """Totals since the start."""
-
-    events_sent: int = 0
-    events_received: int = 0
-    deltas_sent: int = 0
-    deltas_received: int = 0
-    snapshots_sent: int = 0
-    snapshots_received: int = 0
-    nodes_purged: int = 0
-    misunderstood: int = 0
-
-
 class Cluster:
     """The `Peers` of a node that has an adapter."""
 
@@ -102,6 +93,7 @@ class Cluster:
         self._ticked_at = clock.monotonic()
         self._timer: Handle | None = None
         self._lag = 0.0
+        self._followed_until = 0.0
         # Set when what is known of the others has changed.
         self._news = asyncio.Event()
         self._event_header = envelope.header(envelope.EVENT, self.node_id)
@@ -114,6 +106,11 @@ class Cluster:
     def is_healthy(self) -> bool:
         """Whether the bus can be reached."""
         return self._adapter.is_connected
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether everything is known that the nodes alive have."""
+        return all(peer.is_synced for peer in self.nodes.peers())
 
     async def start(self, handler: ClusterHandler) -> None:
         """Join the bus, introduce this node and learn what the others have."""
@@ -154,7 +151,7 @@ class Cluster:
         """Wait until everything is known that the nodes alive have."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SYNC_TIMEOUT):
-                while any(not peer.is_synced for peer in self.nodes.peers()):
+                while not self.is_synced:
                     self._news.clear()
                     await self._news.wait()
 
@@ -215,6 +212,21 @@ class Cluster:
         """Tell whether this node speaks for a channel to the outside."""
         return self.is_alone or self.nodes.owner(app_id, name) == self.node_id
 
+    def report(self, verb: Verb, reports: list[Report], to: str | None = None, *, is_sure: bool = True) -> None:
+        """Say something about reports to the outside: to every node, or to the one whose id is given."""
+        if not self.is_alone:
+            said = Reports(verb, reports, self.node_ids() if verb is Verb.ASK else [], is_sure)
+            self._say(EVERYONE if to is None else node_topic(to), envelope.REPORTS, encode(said))
+
+    def delivered(self, delivered: Delivered) -> None:
+        """Tell of an attempt to deliver a webhook, if somebody follows."""
+        if self._clock.monotonic() < self._followed_until:
+            self._say(DELIVERIES, envelope.DELIVERED, encode(delivered))
+
+    def node_ids(self) -> list[str]:
+        """Return the ids of the other nodes that are alive, as far as this one knows."""
+        return [peer.node_id for peer in self.nodes.peers()]
+
     # What it hears (the adapter's inbox)
 
     def received(self, topic: str, data: bytes) -> None:
@@ -241,6 +253,8 @@ class Cluster:
     def restored(self) -> None:
         """Note that the bus is back: what was missed on both sides is fetched."""
         _log.info("bus restored")
+        if self._handler is not None:
+            self._handler.rejoined()
         for peer in self.nodes.peers():
             peer.is_synced = False
         self._send_heartbeat(hello=True)
@@ -272,6 +286,9 @@ class Cluster:
             if self._handler is not None:
                 self._handler.app_changed(message.app_id)
             return
+        if isinstance(message, Follow):
+            self._followed_until = self._clock.monotonic() + min(message.seconds, LONGEST_FOLLOW)
+            return
         peer, is_new = self.nodes.heard(node_id, self._clock.monotonic())
         if is_new:
             self.is_alone = False
@@ -298,8 +315,12 @@ class Cluster:
                 self._handler.deliver(app_id, name, frame, except_id)
             case Terminate(app_id, user_id) if self._handler is not None:
                 self._handler.terminate(app_id, user_id)
+            case Reports() if self._handler is not None:
+                self._handler.reported(peer.node_id, message)
 
     def _take_heartbeat(self, peer: Peer, heartbeat: Heartbeat) -> None:
+        if peer.heartbeat is None and self._handler is not None:
+            self._handler.met(is_older=heartbeat.started_at < self._started_at)
         peer.heartbeat = heartbeat
         peer.answered_at = self._clock.monotonic()
         self._news.set()
@@ -369,17 +390,12 @@ class Cluster:
 
     def _send_heartbeat(self, *, hello: bool) -> None:
         self._next_heartbeat = self._clock.monotonic() + self._times.heartbeat_interval
-        hub = self._hub
-        heartbeat = Heartbeat(
+        heartbeat = own_heartbeat(
+            self._hub,
             number=self._journal.number,
             hello=hello,
             sent_at=self._clock.now(),
-            host=socket.gethostname(),
-            process=os.getpid(),
-            version=__version__,
             started_at=self._started_at,
-            connections=sum(hub.connection_count(app_id) for app_id in hub.app_ids()),
-            channels=sum(len(hub.channels(app_id)) for app_id in hub.app_ids()),
             topics=len(self._interest),
             lag=self._lag,
         )

@@ -17,9 +17,12 @@ import msgspec
 from sockudo.cluster.state import (
     AppChanged,
     CachedEvent,
+    Delivered,
     Delta,
+    Follow,
     Goodbye,
     Heartbeat,
+    Reports,
     RollCall,
     SnapshotPart,
     Sync,
@@ -36,6 +39,9 @@ GOODBYE: Final = 7
 TERMINATE: Final = 8
 ROLL_CALL: Final = 9
 APP_CHANGED: Final = 10
+REPORTS: Final = 11
+FOLLOW: Final = 12
+DELIVERED: Final = 13
 
 _BODIES: Final[Mapping[int, type[msgspec.Struct]]] = {
     CACHED_EVENT: CachedEvent,
@@ -47,6 +53,9 @@ _BODIES: Final[Mapping[int, type[msgspec.Struct]]] = {
     TERMINATE: Terminate,
     ROLL_CALL: RollCall,
     APP_CHANGED: AppChanged,
+    REPORTS: Reports,
+    FOLLOW: Follow,
+    DELIVERED: Delivered,
 }
 
 ID_BYTES: Final = 8

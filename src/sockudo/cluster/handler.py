@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from sockudo.cluster.replica import Change
+from sockudo.cluster.state import Reports
 
 
 class ClusterHandler(Protocol):
@@ -24,3 +25,12 @@ class ClusterHandler(Protocol):
 
     def app_changed(self, app_id: str) -> None:
         """Take note that an app has been changed in the database."""
+
+    def reported(self, node_id: str, said: Reports) -> None:
+        """Take what another node says about reports to the outside."""
+
+    def met(self, *, is_older: bool) -> None:
+        """Note that another node has been heard for the first time, and whether it was there before this one."""
+
+    def rejoined(self) -> None:
+        """Note that this node was off the bus, is back, and will hear what it has missed."""

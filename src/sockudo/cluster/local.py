@@ -6,17 +6,19 @@ import asyncio
 
 from sockudo.cluster.handler import ClusterHandler
 from sockudo.cluster.replica import Replica
+from sockudo.cluster.state import Delivered, Report, Verb
 
 
 class NoPeers:
     """The `Peers` of a node that is alone by configuration (`adapter.driver = local`)."""
 
-    __slots__ = ("is_alone", "is_healthy", "replica")
+    __slots__ = ("is_alone", "is_healthy", "is_synced", "replica")
 
     def __init__(self) -> None:
         self.replica = Replica()
         self.is_alone = True
         self.is_healthy = True
+        self.is_synced = True
 
     async def start(self, handler: ClusterHandler) -> None:
         """Do nothing."""
@@ -60,3 +62,13 @@ class NoPeers:
     def is_owner(self, app_id: str, name: str) -> bool:
         """Return True: there is no other node."""
         return True
+
+    def delivered(self, delivered: Delivered) -> None:
+        """Do nothing."""
+
+    def node_ids(self) -> list[str]:
+        """Return nothing."""
+        return []
+
+    def report(self, verb: Verb, reports: list[Report], to: str | None = None, *, is_sure: bool = True) -> None:
+        """Do nothing."""

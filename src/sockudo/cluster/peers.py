@@ -7,6 +7,7 @@ from typing import Protocol
 
 from sockudo.cluster.handler import ClusterHandler
 from sockudo.cluster.replica import Replica
+from sockudo.cluster.state import Delivered, Report, Verb
 
 
 class Peers(Protocol):
@@ -23,6 +24,11 @@ class Peers(Protocol):
     @property
     def is_healthy(self) -> bool:
         """Whether the bus can be reached."""
+        ...
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether everything is known that the others have."""
         ...
 
     async def start(self, handler: ClusterHandler) -> None:
@@ -71,3 +77,13 @@ class Peers(Protocol):
     def is_owner(self, app_id: str, name: str) -> bool:
         """Tell whether this node speaks for a channel to the outside."""
         ...
+
+    def delivered(self, delivered: Delivered) -> None:
+        """Tell of an attempt to deliver a webhook, if somebody follows."""
+
+    def node_ids(self) -> list[str]:
+        """Return the ids of the other nodes that are alive, as far as this one knows."""
+        ...
+
+    def report(self, verb: Verb, reports: list[Report], to: str | None = None, *, is_sure: bool = True) -> None:
+        """Say something about reports to the outside: to every node, or to the one whose id is given."""

@@ -6,7 +6,7 @@ clients of this node depends on what this node has itself, which is for the call
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from enum import Enum
 from typing import NamedTuple
 
@@ -20,6 +20,8 @@ class Kind(Enum):
     MEMBER_ADDED = "member_added"
     MEMBER_REMOVED = "member_removed"
     COUNT = "count"
+    OCCUPIED = "occupied"
+    VACATED = "vacated"
     ONLINE = "online"
     OFFLINE = "offline"
 
@@ -137,6 +139,16 @@ class Replica:
         channel = self.channel(app_id, name)
         return channel is not None and user_id in channel.members
 
+    def held_by(self, node_ids: Collection[str]) -> Iterator[tuple[str, str, str | None]]:
+        """Yield what any of some nodes have: app id, channel, and user id or None for the channel as a whole."""
+        for app_id, app in self._apps.items():
+            for name, channel in app.channels.items():
+                if not channel.counts.keys().isdisjoint(node_ids):
+                    yield app_id, name, None
+                for user_id, nodes in channel.members.items():
+                    if not nodes.keys().isdisjoint(node_ids):
+                        yield app_id, name, user_id
+
     # Changing
 
     def apply(self, node_id: str, apps: dict[str, AppState]) -> list[Change]:
@@ -189,6 +201,9 @@ class Replica:
         channel = app.channels.get(name)
         if channel is None:
             channel = app.channels[name] = RemoteChannel()
+            was_occupied = False
+        else:
+            was_occupied = True
         changes: list[Change] = []
         for user_id, user_info in state.joined.items():
             # Gone and come again with other info between two deltas.
@@ -203,8 +218,13 @@ class Replica:
         ]
         if channel.set_count(node_id, state.count):
             changes.append(Change(Kind.COUNT, app_id, name))
-        if not channel.counts and not channel.members:
+        is_occupied = bool(channel.counts or channel.members)
+        if not is_occupied:
             del app.channels[name]
+        if is_occupied and not was_occupied:
+            changes.insert(0, Change(Kind.OCCUPIED, app_id, name))
+        elif was_occupied and not is_occupied:
+            changes.append(Change(Kind.VACATED, app_id, name))
         return changes
 
     def _drop_if_empty(self, app_id: str, app: RemoteApp, node_id: str) -> None:

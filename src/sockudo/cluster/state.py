@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Annotated, Final
 
 import msgspec
 
 # A part of a snapshot is closed above this, well below what any bus takes as one message.
 PART_BYTES: Final = 128 * 1024
+# Who follows deliveries says so again and again: nobody is told of them for longer than this after the last time.
+LONGEST_FOLLOW: Final = 30.0
 
 
 class ChannelState(msgspec.Struct, array_like=True, gc=False):
@@ -100,12 +103,88 @@ class CachedEvent(msgspec.Struct, array_like=True, gc=False):
     frame: Annotated[bytes, msgspec.Meta(min_length=2)]  # no frame of a WebSocket is shorter
 
 
+class Report(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What the outside is told, or is to be told, of a channel or of one of its members.
+
+    Attributes:
+        user_id: the member, or None for the channel as a whole.
+        is_there: the channel has come to be occupied, or the member has come; else they are gone.
+        since: when that was, in Unix seconds.
+    """
+
+    app_id: str
+    name: str
+    user_id: str | None
+    is_there: bool
+    since: float
+
+
+class Verb(IntEnum):
+    """What is said with reports.
+
+    TOLD: the outside has been told, by the sender.
+    CLAIM: it has not been told, as far as the sender knows, and the owner of the channel should see to it.
+    ASK: what has it not been told?
+    PENDING: the answer, all of it.
+    """
+
+    TOLD = 1
+    CLAIM = 2
+    ASK = 3
+    PENDING = 4
+
+
+class Reports(msgspec.Struct, array_like=True, gc=False):
+    """What nodes say to each other about the reports that one of them makes to the outside.
+
+    Attributes:
+        nodes: of ASK, the ids of the nodes that the sender knows.
+        is_sure: of PENDING, the sender was there before, or has learnt it from one that was.
+    """
+
+    verb: Verb
+    reports: list[Report] = []  # msgspec copies an empty default for each instance
+    nodes: list[str] = []  # as above
+    is_sure: bool = True
+
+
 class Sync(msgspec.Struct, array_like=True, gc=False):
     """A request for a snapshot."""
 
 
 class RollCall(msgspec.Struct, array_like=True, gc=False):
     """A request for a heartbeat, from anybody; who asks need not be a node."""
+
+
+class Follow(msgspec.Struct, array_like=True, gc=False):
+    """A request to be told of deliveries for a while, from anybody; who asks need not be a node."""
+
+    seconds: float
+
+
+class Delivered(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One attempt to deliver a webhook.
+
+    Attributes:
+        at: when it ended, Unix seconds.
+        app, webhook: ids.
+        events: what the events are called, in order.
+        attempt: 1 the first time.
+        seconds: how long it took.
+        result: `delivered`, `retry` or `failed`.
+        reason: why it was not delivered; empty where it was.
+        after: seconds until it is tried again, of `retry`.
+    """
+
+    at: float
+    app: str
+    webhook: str
+    events: list[str]
+    attempt: int
+    seconds: float
+    result: str
+    reason: str = ""
+    after: float = 0.0
 
 
 class Goodbye(msgspec.Struct, array_like=True, gc=False):

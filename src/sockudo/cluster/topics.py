@@ -6,6 +6,8 @@ from typing import Final
 
 # Heartbeats and deltas: every node is on it.
 EVERYONE: Final = "everyone"
+# Attempts to deliver webhooks: who follows them is on it, and no node.
+DELIVERIES: Final = "deliveries"
 
 
 def node_topic(node_id: str) -> str:

@@ -9,7 +9,7 @@ from pydantic import Field, ModelWrapValidatorHandler, field_validator, model_va
 
 from sockudo.config.adapter import AdapterSettings
 from sockudo.config.app import DEMO_APP, AppSettings
-from sockudo.config.app_manager import AppManagerSettings, listed_apps
+from sockudo.config.app_manager import AppManagerSettings
 from sockudo.config.cache import CacheSettings
 from sockudo.config.cleanup import CleanupSettings
 from sockudo.config.cors import CorsSettings
@@ -17,7 +17,6 @@ from sockudo.config.database import DatabaseSettings
 from sockudo.config.limits import ChannelLimits, EventLimits, HttpApiSettings, PresenceLimits, WebSocketSettings
 from sockudo.config.logs import Level, LoggingSettings
 from sockudo.config.metrics import MetricsSettings
-from sockudo.config.problems import path_text, quote
 from sockudo.config.queue import QueueSettings
 from sockudo.config.rate_limiter import RateLimiterSettings
 from sockudo.config.rules import check_with_rules
@@ -148,9 +147,4 @@ class Settings(Section):
             found.append(
                 f'no app is configured: the demo app "{DEMO_APP.id}" is active, and its secret is public knowledge'
             )
-        found += [
-            f"{path_text(('app_manager', *place, index))}.webhooks are not sent by this version (app {quote(app.id)})"
-            for place, index, app in listed_apps(self.app_manager)
-            if app.webhooks
-        ]
         return found

@@ -39,8 +39,6 @@ class Unsupported:
 UNSUPPORTED: Final = (
     Unsupported("cache.driver", ("redis",)),
     Unsupported("cache.driver", ("redis-cluster",)),
-    Unsupported("queue.driver", ("redis",)),
-    Unsupported("queue.driver", ("redis-cluster",)),
     Unsupported("queue.driver", ("sqs",)),
     Unsupported("rate_limiter.driver", ("redis",), when="rate_limiter.enabled"),
     Unsupported("rate_limiter.driver", ("redis-cluster",), when="rate_limiter.enabled"),

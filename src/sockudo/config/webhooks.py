@@ -35,7 +35,7 @@ class WebhooksSettings(Section):
         f"comes back (milliseconds). {_ADDED}",
     )
     max_attempts: Annotated[int, Whole(1, 9), env("WEBHOOK_MAX_ATTEMPTS")] = Field(
-        default=5,
+        default=9,
         description="How often a delivery is tried, 1, 2, 4, ... seconds apart and for less than 300 seconds in all, "
         f"before it counts as failed. {_ADDED}",
     )

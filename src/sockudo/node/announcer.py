@@ -9,11 +9,13 @@ from sockudo.hub.channel import Channel
 from sockudo.hub.connection import Connection
 from sockudo.hub.hub import Hub
 from sockudo.node.subscription_counts import SubscriptionCounts
+from sockudo.node.view import View
 from sockudo.node.watchlist import Watchlist
 from sockudo.pusher.channels import server_to_user
 from sockudo.pusher.events import member_added, member_removed
 from sockudo.pusher.members import Identity
 from sockudo.rfc6455.frames import text_frame
+from sockudo.webhooks.base import WebhookEvents
 
 
 class Announcer:
@@ -24,13 +26,22 @@ class Announcer:
     """
 
     def __init__(
-        self, hub: Hub, apps: AppManager, peers: Peers, counts: SubscriptionCounts, watchlist: Watchlist
+        self,
+        hub: Hub,
+        apps: AppManager,
+        peers: Peers,
+        counts: SubscriptionCounts,
+        watchlist: Watchlist,
+        view: View,
+        webhooks: WebhookEvents,
     ) -> None:
         self._hub = hub
         self._apps = apps
         self._peers = peers
         self._counts = counts
         self._watchlist = watchlist
+        self._view = view
+        self._webhooks = webhooks
 
     def joined(self, connection: Connection, joined: Joined, identity: Identity | None) -> None:
         """Tell the others of a new member, and everybody the new count."""
@@ -44,11 +55,15 @@ class Announcer:
         else:
             self._peers.channel_changed(app_id, channel.name)
         self._counts.changed(connection.app, channel)
+        if self._webhooks.is_on:
+            self._report_joined(app_id, joined)
 
     def left(self, connection: Connection, left: Left) -> None:
         """Tell those who stay of a member who is gone, and of the new count."""
         channel, app_id = left.channel, connection.app.id
         user_id = left.member_removed
+        if self._webhooks.is_on:
+            self._report_left(app_id, left)
         if user_id is not None:
             self._peers.member_changed(app_id, channel.name, user_id, None)
         else:
@@ -87,3 +102,23 @@ class Announcer:
         app = self._apps.known(app_id)
         if app is not None:
             self._counts.changed(app, channel)
+
+    # What webhooks tell: of the merged view, in the order in which a receiver can follow it.
+
+    def _report_joined(self, app_id: str, joined: Joined) -> None:
+        name, replica, webhooks = joined.channel.name, self._peers.replica, self._webhooks
+        if joined.first_here and replica.channel(app_id, name) is None:
+            webhooks.channel_occupied(app_id, name)
+        if joined.channel.members is None:
+            webhooks.subscription_count(app_id, name, self._view.subscription_count(app_id, name))
+        elif joined.member_added is not None and not replica.has_member(app_id, name, joined.member_added):
+            webhooks.member_added(app_id, name, joined.member_added)
+
+    def _report_left(self, app_id: str, left: Left) -> None:
+        name, replica, webhooks = left.channel.name, self._peers.replica, self._webhooks
+        if left.channel.members is None:
+            webhooks.subscription_count(app_id, name, self._view.subscription_count(app_id, name))
+        elif left.member_removed is not None and not replica.has_member(app_id, name, left.member_removed):
+            webhooks.member_removed(app_id, name, left.member_removed)
+        if left.last_here and replica.channel(app_id, name) is None:
+            webhooks.channel_vacated(app_id, name)

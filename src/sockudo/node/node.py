@@ -25,6 +25,7 @@ from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.events import connection_established, error
 from sockudo.pusher.versions import parse_version
 from sockudo.rfc6455.frames import text_frame
+from sockudo.webhooks.base import NoWebhooks, WebhookEvents
 
 _log = get_logger("sockudo.node")
 
@@ -58,7 +59,14 @@ class Node:
     """Accepts, ends and forgets connections. Everything that happens to one goes through here."""
 
     def __init__(
-        self, hub: Hub, apps: AppManager, peers: Peers, limits: NodeLimits, clock: Clock, memory: MemoryGauge
+        self,
+        hub: Hub,
+        apps: AppManager,
+        peers: Peers,
+        limits: NodeLimits,
+        clock: Clock,
+        memory: MemoryGauge,
+        webhooks: WebhookEvents | None = None,
     ) -> None:
         self.hub = hub
         self.apps = apps
@@ -70,7 +78,8 @@ class Node:
         self.is_draining = False
         self.watchlist = Watchlist(self.view, hub.flusher)
         counts = SubscriptionCounts(hub, self.view, clock)
-        self.announcer = Announcer(hub, apps, peers, counts, self.watchlist)
+        self.webhooks: WebhookEvents = webhooks or NoWebhooks()
+        self.announcer = Announcer(hub, apps, peers, counts, self.watchlist, self.view, self.webhooks)
         self.keepalive = Keepalive(limits, clock, self.fail)
         self._memory = memory
 
@@ -99,6 +108,8 @@ class Node:
         self.keepalive.add(connection)
         self.peers.connections_changed(app.id)
         self.counters.connections += 1
+        if app.webhooks:
+            self.webhooks.connection_established(app, socket_id)
         return connection
 
     def greeting(self, connection: Connection) -> bytes:
@@ -135,6 +146,8 @@ class Node:
         self.keepalive.discard(connection)
         self.counters.disconnections += 1
         self.announcer.departed(connection, self.hub.remove(connection))
+        if connection.app.webhooks:
+            self.webhooks.connection_terminated(connection.app, connection.socket_id)
 
     def fail(self, connection: Connection, problem: CloseConnection) -> None:
         """End a connection: the error frame, a close frame with the same code and text, then the leave."""

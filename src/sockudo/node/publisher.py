@@ -18,16 +18,25 @@ from sockudo.pusher.errors import CommandRejected
 from sockudo.pusher.events import channel_event, client_event
 from sockudo.pusher.triggers import Trigger
 from sockudo.rfc6455.frames import text_frame
+from sockudo.webhooks.base import NoWebhooks, WebhookEvents
 
 
 class Publisher:
     """Sends events to the subscribers of channels."""
 
-    def __init__(self, hub: Hub, apps: AppManager, peers: Peers, cached_events: CachedEvents) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        apps: AppManager,
+        peers: Peers,
+        cached_events: CachedEvents,
+        webhooks: WebhookEvents | None = None,
+    ) -> None:
         self._hub = hub
         self._apps = apps
         self._peers = peers
         self._cached_events = cached_events
+        self._webhooks: WebhookEvents = webhooks or NoWebhooks()
 
     def publish(self, app: App, trigger: Trigger) -> None:
         """Send a checked event to each of its channels, and keep it where the channel keeps its last event."""
@@ -84,11 +93,14 @@ class Publisher:
         if not channel.kind.private or channel.kind.encrypted:
             raise _rejected("Client events can only be sent to private or presence channels", name)
         _check_sizes(app, event, name)
-        payload = client_event(event.event, name, event.data or b"null", subscriptions[name])
+        data, user_id = event.data or b"null", subscriptions[name]
+        payload = client_event(event.event, name, data, user_id)
         frame = text_frame(payload)
         channel.broadcast(frame, connection)
         self._hub.flusher.wake()
         self._peers.publish(app.id, name, frame, connection.socket_id)
+        if app.webhooks:
+            self._webhooks.client_event(app, name, event.event, data, connection.socket_id, user_id)
 
 
 def _check_sizes(app: App, event: ClientEvent, name: str) -> None:

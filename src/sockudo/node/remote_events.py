@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sockudo.cluster.replica import Change, Kind
+from sockudo.cluster.state import Reports
+from sockudo.hub.channel import Channel
 from sockudo.node.cached_events import CachedEvents
 from sockudo.node.node import Node
-from sockudo.pusher.channels import SERVER_TO_USER
+from sockudo.pusher.channels import SERVER_TO_USER, kind_of
 from sockudo.pusher.events import member_added, member_removed
 from sockudo.rfc6455.frames import payload_of, text_frame
+
+_MEMBERS: Final = (Kind.MEMBER_ADDED, Kind.MEMBER_REMOVED)
 
 
 class RemoteEvents:
@@ -39,6 +45,18 @@ class RemoteEvents:
         """Let the app be looked up anew."""
         self._node.apps.forget(app_id)
 
+    def reported(self, node_id: str, said: Reports) -> None:
+        """Take what another node says about webhooks."""
+        self._node.webhooks.reported(node_id, said)
+
+    def met(self, *, is_older: bool) -> None:
+        """Let webhooks know of a node that has been heard for the first time."""
+        self._node.webhooks.met(is_older=is_older)
+
+    def rejoined(self) -> None:
+        """Let webhooks know that this node was cut off."""
+        self._node.webhooks.rejoined()
+
     def changed(self, changes: list[Change]) -> None:
         """Tell the clients here of what has changed on other nodes."""
         for change in changes:
@@ -50,17 +68,35 @@ class RemoteEvents:
     def _channel_changed(self, change: Change) -> None:
         hub = self._node.hub
         channel = hub.channel(change.app_id, change.name)
+        if self._node.webhooks.is_on:
+            self._report(change, channel)
         if channel is None:
             return
         if change.kind is Kind.COUNT:
             self._node.announcer.count_changed(change.app_id, channel)
-        elif channel.members is not None and change.user_id not in channel.members:
+        elif change.kind in _MEMBERS and channel.members is not None and change.user_id not in channel.members:
             if change.kind is Kind.MEMBER_ADDED:
                 payload = member_added(change.name, change.user_id, change.user_info)
             else:
                 payload = member_removed(change.name, change.user_id)
             channel.broadcast(text_frame(payload))
             hub.flusher.wake()
+
+    def _report(self, change: Change, channel: Channel | None) -> None:
+        """Tell webhooks of what is news for the whole cluster."""
+        webhooks, app_id, name = self._node.webhooks, change.app_id, change.name
+        is_member_here = channel is not None and channel.members is not None and change.user_id in channel.members
+        match change.kind:
+            case Kind.OCCUPIED if channel is None:
+                webhooks.channel_occupied(app_id, name)
+            case Kind.VACATED if channel is None:
+                webhooks.channel_vacated(app_id, name)
+            case Kind.MEMBER_ADDED if not is_member_here:
+                webhooks.member_added(app_id, name, change.user_id)
+            case Kind.MEMBER_REMOVED if not is_member_here:
+                webhooks.member_removed(app_id, name, change.user_id)
+            case Kind.COUNT if not kind_of(name).presence:
+                webhooks.subscription_count(app_id, name, self._node.view.subscription_count(app_id, name))
 
     def _user_changed(self, change: Change) -> None:
         if self._node.hub.is_online(change.app_id, change.name):

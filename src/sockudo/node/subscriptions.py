@@ -182,6 +182,8 @@ class Subscriptions:
         if kind.cache:
             cached = self._cached_events.recall(app_id, name)
             connection.send(text_frame(events.cache_miss(name) if cached is None else cached.payload))
+            if cached is None and connection.app.webhooks:
+                self._node.webhooks.cache_miss(connection.app, name)
 
 
 _WATCHLIST_TOO_LONG = f"Watchlist limit exceeded. Only the first {MAX_WATCHLIST} user IDs are accepted."

@@ -1,0 +1,173 @@
+"""`sockudo webhooks`: how deliveries are doing, which have failed, trying them again, and watching them live."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from sockudo.cli.loading import EXIT_CONFIGURATION, load_or_exit, report_problems
+from sockudo.cluster.state import Delivered
+from sockudo.config.model import Settings
+from sockudo.errors import ConfigError, SockudoError
+from sockudo.queues.base import FailedJob, Queue, QueueCounts
+from sockudo.webhooks.job import decode_job, event_names
+
+T = TypeVar("T")
+
+_IN_PROCESS: Final = (
+    "queue.driver: the queue is in the memory of each server, where no command can reach it; deliveries that failed "
+    "are in the servers' logs (`webhook given up`)"
+)
+
+
+def show_status(config: Path | None) -> None:
+    """Print what the queue holds."""
+    counts = _with_queue(config, lambda queue: queue.counts())
+    click.echo(_status(counts))
+
+
+def list_failed(config: Path | None, limit: int, *, as_json_lines: bool) -> None:
+    """Print the deliveries that failed last, the newest last."""
+    jobs = _with_queue(config, lambda queue: queue.failed(limit))
+    if as_json_lines:
+        for job in jobs:
+            click.echo(json.dumps(_described(job)))
+    elif not jobs:
+        click.echo("No delivery has failed.")
+    else:
+        Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(_table(jobs, time.time()))
+
+
+def retry_failed(config: Path | None, ids: Sequence[str], *, everything: bool) -> None:
+    """Put failed deliveries back into the queue: those with the given ids, or all."""
+    if everything == bool(ids):
+        raise click.UsageError("say which deliveries: their ids as `sockudo webhooks failed` prints them, or --all")
+    count = _with_queue(config, lambda queue: queue.retry(None if everything else list(ids)))
+    click.echo(f"{count} {'delivery waits' if count == 1 else 'deliveries wait'} again.")
+    if ids and count < len(set(ids)):
+        click.echo(f"{len(set(ids)) - count} of the ids are not in the list.", err=True)
+        sys.exit(1)
+
+
+def tail(config: Path | None, *, as_json_lines: bool) -> None:
+    """Print every attempt of every node as it happens, until interrupted."""
+    settings = load_or_exit(config).settings
+    show = _print_json if as_json_lines else _print_line
+    with contextlib.suppress(KeyboardInterrupt):
+        _run(_tail(settings, show))
+
+
+async def _tail(settings: Settings, show: Callable[[Delivered], None]) -> None:
+    # Only this command needs drivers, so only this command waits for them to be imported.
+    from sockudo.adapter_options import link_from_settings
+    from sockudo.cluster.following import follow
+
+    adapter, _ = link_from_settings(settings)
+    if adapter is None:
+        raise ConfigError(
+            [
+                "adapter.driver: deliveries are followed over the bus between the nodes, and local has none; those "
+                "that fail are in the server's log (`webhook not delivered`)"
+            ]
+        )
+    click.echo("Waiting for deliveries; Ctrl-C ends.", err=True)
+    await follow(adapter, show)
+
+
+def _with_queue(config: Path | None, ask: Callable[[Queue], Awaitable[T]]) -> T:
+    settings = load_or_exit(config).settings
+
+    async def answer() -> T:
+        from sockudo.clock import LoopClock
+        from sockudo.queue_options import queue_from_settings
+
+        if settings.queue.driver in ("memory", "none"):
+            raise ConfigError([_IN_PROCESS])
+        queue = queue_from_settings(settings, LoopClock(asyncio.get_running_loop()))
+        try:
+            return await ask(queue)
+        finally:
+            await queue.aclose()
+
+    result: T = _run(answer())
+    return result
+
+
+def _run(step: Any) -> Any:
+    try:
+        return asyncio.run(step)
+    except ConfigError as error:
+        report_problems(error)
+    except SockudoError as error:
+        click.echo(str(error), err=True)
+    sys.exit(EXIT_CONFIGURATION)
+
+
+def _status(counts: QueueCounts) -> str:
+    return "\n".join(
+        [
+            f"waiting    {counts.depth}",
+            f"oldest     {counts.oldest:.1f} s",
+            f"failed     {counts.failed}",
+        ]
+    )
+
+
+def _described(job: FailedJob) -> dict[str, object]:
+    app, _, webhook = job.lane.partition("/")
+    return {
+        "id": job.id,
+        "failed_at": round(job.failed_at, 3),
+        "app": app,
+        "webhook": webhook,
+        "attempts": job.attempts,
+        "reason": job.reason,
+        "events": _events(job),
+    }
+
+
+def _table(jobs: Sequence[FailedJob], now: float) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("id", "failed", "app", "webhook", "attempts", "events", "reason"):
+        table.add_column(name, overflow="fold")
+    for job in jobs:
+        app, _, webhook = job.lane.partition("/")
+        ago = f"{max(0, int(now - job.failed_at))} s ago"
+        table.add_row(job.id, ago, app, webhook, str(job.attempts), _summary(_events(job)), job.reason)
+    return table
+
+
+def _events(job: FailedJob) -> list[str]:
+    content = decode_job(job.job)
+    return [] if content is None else event_names(content)
+
+
+def _summary(names: Sequence[str]) -> str:
+    """Say how many events there are of each name, in the order in which the names come first."""
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+    return ", ".join(name if count == 1 else f"{count} {name}" for name, count in counts.items())
+
+
+def _print_line(one: Delivered) -> None:
+    at = time.strftime("%H:%M:%S", time.localtime(one.at))
+    what = f"{at} {one.result:<9} app {one.app} webhook {one.webhook} attempt {one.attempt} {one.seconds * 1000:.0f} ms"
+    again = f", again in {one.after:.1f} s" if one.result == "retry" else ""
+    why = f": {one.reason}" if one.reason else ""
+    click.echo(f"{what} ({_summary(one.events)}){why}{again}")
+
+
+def _print_json(one: Delivered) -> None:
+    fields = ("at", "app", "webhook", "events", "attempt", "seconds", "result", "reason", "after")
+    click.echo(json.dumps({name: getattr(one, name) for name in fields}))

@@ -1,0 +1,19 @@
+"""What a node counts of its life among the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class ClusterCounters:
+    """Totals since the start."""
+
+    events_sent: int = 0
+    events_received: int = 0
+    deltas_sent: int = 0
+    deltas_received: int = 0
+    snapshots_sent: int = 0
+    snapshots_received: int = 0
+    nodes_purged: int = 0
+    misunderstood: int = 0

@@ -1,0 +1,96 @@
+"""Settings -> the webhooks of an app, and what sends those of all apps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from sockudo.apps.base import AppManager
+from sockudo.apps.webhook import ChannelFilter, Function, Webhook
+from sockudo.clock import Clock
+from sockudo.cluster.cluster import ClusterTimes
+from sockudo.cluster.peers import Peers
+from sockudo.config.model import Settings
+from sockudo.config.webhook import WebhookFilter, WebhookSettings
+from sockudo.queue_options import queue_from_settings
+from sockudo.registry import lambda_class
+from sockudo.webhooks.functions import Functions
+from sockudo.webhooks.policy import RetryPolicy
+from sockudo.webhooks.posting import HttpPoster
+from sockudo.webhooks.sender import Sender
+from sockudo.webhooks.service import WebhookService
+from sockudo.webhooks.settling import SettlingTimes
+from sockudo.webhooks.transitions import Truth
+from sockudo.webhooks.webhooks import Webhooks, WebhookTimes
+
+
+def webhooks_from_settings(entries: Iterable[WebhookSettings]) -> tuple[Webhook, ...]:
+    """Return the webhooks of an app."""
+    return tuple(
+        Webhook(
+            url=entry.url,
+            event_types=frozenset(entry.event_types),
+            function=_function(entry),
+            filter=None if entry.filter is None else _filter(entry.filter),
+            headers=dict(entry.headers),
+        )
+        for entry in entries
+    )
+
+
+def needs_webhooks(settings: Settings) -> bool:
+    """Tell whether any app has webhooks, or may come to have some while the server runs."""
+    return settings.app_manager.driver != "memory" or any(app.webhooks for app in settings.apps)
+
+
+def service_from_settings(
+    settings: Settings, apps: AppManager, truth: Truth, peers: Peers, clock: Clock, times: ClusterTimes
+) -> WebhookService:
+    """Return what sends webhooks; nothing is started.
+
+    Raises:
+        ConfigError: the driver of the queue lacks a setting.
+        MissingExtraError: what it needs is not installed, or what the functions of the apps need.
+    """
+    section, queue = settings.webhooks, queue_from_settings(settings, clock)
+    if any(_function(entry) is not None for app in settings.apps for entry in app.webhooks):
+        lambda_class()
+    timeout, allow_private = section.request_timeout_ms / 1000, section.allow_private
+
+    def make_sender() -> Sender:
+        sender = Sender(
+            apps,
+            HttpPoster(timeout, allow_private=allow_private),
+            Functions(lambda: lambda_class()(timeout, allow_private=allow_private)),
+            clock,
+            RetryPolicy(section.max_attempts),
+            section.concurrency,
+        )
+        sender.listener = peers.delivered
+        return sender
+
+    webhook_times = WebhookTimes(
+        hold=section.hold_ms / 1000,
+        batching=section.batching.duration / 1000 if section.batching.enabled else None,
+        settling=SettlingTimes(hello=times.introduction, missed=times.node_timeout),
+    )
+    return WebhookService(Webhooks(apps.known, truth, peers, queue, clock, webhook_times), queue, make_sender)
+
+
+def _function(entry: WebhookSettings) -> Function | None:
+    if entry.lambda_ is not None:
+        chosen = entry.lambda_
+        return Function(
+            chosen.function_name, chosen.region, chosen.invocation_type, chosen.qualifier, chosen.endpoint_url
+        )
+    return None if entry.lambda_function is None else Function(entry.lambda_function)
+
+
+def _filter(conditions: WebhookFilter) -> ChannelFilter:
+    pattern = conditions.channel_pattern
+    return ChannelFilter(
+        channel_type=conditions.channel_type,
+        prefix=conditions.channel_prefix or "",
+        suffix=conditions.channel_suffix or "",
+        pattern=None if pattern is None else re.compile(pattern),
+    )

@@ -1,0 +1,55 @@
+"""Which addresses a webhook may be sent to, checked on the address that is connected to.
+
+A name is resolved once and its address checked right before the connection is made, so that a name which gives another
+address the second time gains nothing.
+"""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any, Final
+
+# Carries an IPv4 address in its last 32 bits.
+_NAT64: Final = IPv6Network("64:ff9b::/96")
+
+
+class AddressRefusedError(OSError):
+    """A webhook goes to an address inside of the network that the server is in."""
+
+    def __init__(self) -> None:
+        super().__init__("the address is not a public one (webhooks.allow_private)")
+
+
+def is_public(address: str) -> bool:
+    """Tell whether an IP address is one of the public internet; what is no address is not."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    return _is_public(parsed)
+
+
+def public_socket(info: tuple[Any, ...]) -> socket.socket:
+    """Make the socket for a connection.
+
+    Args:
+        info: family, type, protocol, name and address, as `socket.getaddrinfo` returns them.
+
+    Raises:
+        AddressRefusedError: the address is not public.
+    """
+    family, kind, protocol, _, address = info
+    if not is_public(address[0]):
+        raise AddressRefusedError
+    return socket.socket(family, kind, protocol)
+
+
+def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    if isinstance(address, IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and address in _NAT64:
+            inner = IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return _is_public(inner)
+    return address.is_global and not address.is_multicast and not address.is_reserved

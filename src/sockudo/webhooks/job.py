@@ -1,0 +1,59 @@
+"""What waits in the queue for one endpoint: an app, one of its webhooks, and events.
+
+A job names the app and the webhook only. Its URL, its headers and the secret of the app are looked up when it is
+delivered, so that they are never stored and a change of them takes effect at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+
+class Job(msgspec.Struct, frozen=True, gc=False):
+    """Events for one endpoint.
+
+    Attributes:
+        app: id of the app.
+        webhook: id of the webhook (see `apps.webhook.Webhook`).
+        time_ms: when the first of the events happened, Unix milliseconds.
+        events: a JSON list, as it goes into the body.
+    """
+
+    app: str
+    webhook: str
+    time_ms: int
+    events: msgspec.Raw
+
+
+class _Name(msgspec.Struct, gc=False):
+    name: str
+
+
+def lane_of(app_id: str, webhook_id: str) -> str:
+    """Return the lane of the queue in which everything for one endpoint of an app waits."""
+    return f"{app_id}/{webhook_id}"
+
+
+def encode_job(app_id: str, webhook_id: str, time_ms: int, events: Iterable[bytes]) -> bytes:
+    """Return a job as JSON."""
+    events_text = msgspec.Raw(b"[%b]" % b",".join(events))
+    return msgspec.json.encode(Job(app_id, webhook_id, time_ms, events_text))
+
+
+def decode_job(data: bytes) -> Job | None:
+    """Return a job, or None for what is none."""
+    try:
+        return msgspec.json.decode(data, type=Job)
+    except (ValueError, RecursionError):
+        # ValueError: of msgspec. RecursionError: nested too deeply.
+        return None
+
+
+def event_names(job: Job) -> list[str]:
+    """Return what the events of a job are called, in order; nothing where that cannot be read."""
+    try:
+        return [event.name for event in msgspec.json.decode(job.events, type=list[_Name])]
+    except (ValueError, RecursionError):
+        return []

@@ -1,0 +1,80 @@
+"""Names of endpoints -> addresses, each look-up in a thread of its own.
+
+The system's resolver blocks its thread for as long as a dead name server makes it, and cannot be interrupted. The
+threads that asyncio keeps for it are few: a handful of dead names would use them up, and no other endpoint could be
+reached. Those here are daemons, so that none of them delays the end of the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from typing import Final, TypeAlias
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+_MOST_THREADS: Final = 64
+
+_Infos: TypeAlias = list[ResolveResult]
+
+
+class ThreadsResolver(AbstractResolver):
+    """Asks the system's resolver."""
+
+    def __init__(self) -> None:
+        self._running = 0
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> _Infos:
+        """Return the addresses of a host.
+
+        Raises:
+            OSError: it has none, or no name server says so, or too many are being asked.
+        """
+        if self._running >= _MOST_THREADS:
+            raise OSError("too many names are being looked up")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[_Infos] = loop.create_future()
+
+        def look_up() -> None:
+            infos: _Infos = []
+            error: OSError | None = None
+            try:
+                infos = _look_up(host, port, family)
+            except OSError as problem:
+                error = problem
+            # The loop may be closed by now.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._answer, answer, infos, error)
+
+        self._running += 1
+        threading.Thread(target=look_up, name="webhook-name", daemon=True).start()
+        return await answer
+
+    async def close(self) -> None:
+        """Wait for nobody."""
+
+    def _answer(self, answer: asyncio.Future[_Infos], infos: _Infos, error: OSError | None) -> None:
+        self._running -= 1
+        if answer.done():
+            return
+        if error is None:
+            answer.set_result(infos)
+        else:
+            answer.set_exception(error)
+
+
+def _look_up(host: str, port: int, family: socket.AddressFamily) -> _Infos:
+    infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family, flags=socket.AI_ADDRCONFIG)
+    return [
+        ResolveResult(
+            hostname=host,
+            host=str(address[0]),
+            port=int(address[1]),
+            family=found,
+            proto=protocol,
+            flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+        )
+        for found, _, protocol, _, address in infos
+    ]

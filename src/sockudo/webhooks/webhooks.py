@@ -1,0 +1,172 @@
+"""The webhooks of a server: what its node tells them, and how they begin and end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from sockudo.apps.app import App
+from sockudo.apps.webhook import is_wanted
+from sockudo.clock import Clock
+from sockudo.cluster.peers import Peers
+from sockudo.cluster.state import Reports
+from sockudo.pusher import webhooks as events
+from sockudo.queues.base import Queue
+from sockudo.webhooks.dispatcher import Dispatcher
+from sockudo.webhooks.settling import SettlingTimes
+from sockudo.webhooks.transitions import Transitions, Truth
+
+# A channel that has no event is reported once in so many seconds, however many join it.
+_MISS_SECONDS: Final = 1.0
+_MOST_MISSES: Final = 10_000
+_STEP: Final = 0.02
+# What a store takes longer for is lost, and counted.
+_LAST: Final = 1.0
+# What is held is told this much after its time at the latest, by whichever node.
+_MARGIN: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookTimes:
+    """Seconds.
+
+    Attributes:
+        hold: how long it is waited whether a channel or a member comes back.
+        batching: how long events for one endpoint are collected; None where each is a request of its own.
+        settling: of a node that joins others.
+    """
+
+    hold: float = 3.0
+    batching: float | None = 0.05
+    settling: SettlingTimes = field(default_factory=SettlingTimes)
+
+
+class Webhooks:
+    """The `WebhookEvents` of a server whose apps have webhooks, or may come to have some.
+
+    Args:
+        known_app: finds an app in memory, by its id.
+        truth: the merged view of the cluster.
+    """
+
+    is_on = True
+
+    def __init__(
+        self,
+        known_app: Callable[[str], App | None],
+        truth: Truth,
+        peers: Peers,
+        queue: Queue,
+        clock: Clock,
+        times: WebhookTimes,
+    ) -> None:
+        self._known_app = known_app
+        self._peers = peers
+        self._clock = clock
+        self._hold = times.hold
+        self.dispatcher = Dispatcher(queue, clock, times.batching)
+        self.transitions = Transitions(
+            known_app, truth, peers, clock, self.dispatcher.send, hold=times.hold, times=times.settling
+        )
+        self._misses: dict[tuple[str, str], float] = {}
+
+    def begin(self) -> None:
+        """Note that this node has joined the others and knows what they have."""
+        self.transitions.begin()
+
+    async def leave(self, seconds: float) -> None:
+        """Tell the outside what it has not been told, or let the others do so, within `seconds`.
+
+        To be called when every client is gone, and before this node leaves the others.
+        """
+        deadline = self._clock.monotonic() + min(seconds, self._hold + _MARGIN)
+        transitions = self.transitions
+        while transitions.waiting:
+            if self._peers.is_alone:
+                transitions.release()
+            await self.dispatcher.accepted(_STEP)
+            if self._clock.monotonic() >= deadline:
+                break
+            await asyncio.sleep(_STEP)
+        transitions.stop()
+        await self.dispatcher.accepted(_LAST)
+        transitions.say_told()
+
+    # The merged view
+
+    def channel_occupied(self, app_id: str, channel: str) -> None:
+        self.transitions.changed(app_id, channel, None, is_there=True)
+
+    def channel_vacated(self, app_id: str, channel: str) -> None:
+        self.transitions.changed(app_id, channel, None, is_there=False)
+
+    def member_added(self, app_id: str, channel: str, user_id: str) -> None:
+        self.transitions.changed(app_id, channel, user_id, is_there=True)
+
+    def member_removed(self, app_id: str, channel: str, user_id: str) -> None:
+        self.transitions.changed(app_id, channel, user_id, is_there=False)
+
+    def subscription_count(self, app_id: str, channel: str, count: int) -> None:
+        app = self._known_app(app_id)
+        if app is None or not is_wanted(app.webhooks, events.SUBSCRIPTION_COUNT, channel):
+            return
+        # Told by one node, and not by the one where it happened: two that change it in a moment would each tell a
+        # number without the other's change, and a node that dies would tell nothing.
+        if self._peers.is_owner(app_id, channel):
+            now = self._now_ms()
+            event = events.subscription_count(channel, count, now)
+            self.dispatcher.send(
+                app, events.SUBSCRIPTION_COUNT, channel, event, now, replaces=(events.SUBSCRIPTION_COUNT, channel)
+            )
+
+    # This node's own clients
+
+    def client_event(
+        self, app: App, channel: str, event: str, data: bytes, socket_id: str, user_id: str | None
+    ) -> None:
+        if is_wanted(app.webhooks, events.CLIENT_EVENT, channel):
+            now = self._now_ms()
+            told = events.client_event(channel, event, data, socket_id, user_id, now)
+            self.dispatcher.send(app, events.CLIENT_EVENT, channel, told, now)
+
+    def cache_miss(self, app: App, channel: str) -> None:
+        if is_wanted(app.webhooks, events.CACHE_MISS, channel) and self._is_first_miss((app.id, channel)):
+            now = self._now_ms()
+            self.dispatcher.send(app, events.CACHE_MISS, channel, events.cache_miss(channel, now), now)
+
+    def connection_established(self, app: App, socket_id: str) -> None:
+        self._tell_connection(app, events.CONNECTION_ESTABLISHED, socket_id)
+
+    def connection_terminated(self, app: App, socket_id: str) -> None:
+        self._tell_connection(app, events.CONNECTION_TERMINATED, socket_id)
+
+    # The other nodes
+
+    def reported(self, node_id: str, said: Reports) -> None:
+        self.transitions.reported(node_id, said)
+
+    def met(self, *, is_older: bool) -> None:
+        self.transitions.met(is_older=is_older)
+
+    def rejoined(self) -> None:
+        self.transitions.rejoined()
+
+    def _tell_connection(self, app: App, name: str, socket_id: str) -> None:
+        if is_wanted(app.webhooks, name, None):
+            now = self._now_ms()
+            self.dispatcher.send(app, name, None, events.connection_event(name, socket_id, now), now)
+
+    def _is_first_miss(self, key: tuple[str, str]) -> bool:
+        now = self._clock.monotonic()
+        misses = self._misses
+        while misses and (next(iter(misses.values())) <= now - _MISS_SECONDS or len(misses) >= _MOST_MISSES):
+            del misses[next(iter(misses))]
+        if key in misses:
+            return False
+        misses[key] = now
+        return True
+
+    def _now_ms(self) -> int:
+        return int(self._clock.now() * 1000)
