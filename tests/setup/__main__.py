@@ -27,6 +27,7 @@ NEEDS: Final[Sequence[Need]] = (
     apt.JAVA,
     maven.KAFKA,
     maven.CASSANDRA,
+    maven.PUSHER_JAVA,
 )
 
 

@@ -85,7 +85,11 @@ POSTGRES: Final = Programs(
     (("initdb",), ("postgres",), ("psql",), ("pg_isready",)),
 )
 JAVA: Final = Programs(
-    "Java with Maven", "the tests with Kafka and Cassandra", ("default-jre-headless", "maven"), (("java",), ("mvn",))
+    # A program of the tests is compiled when it is run.
+    "Java with Maven",
+    "the tests with Kafka and Cassandra",
+    ("default-jdk-headless", "maven"),
+    (("java",), ("javac",), ("mvn",)),
 )
 
 

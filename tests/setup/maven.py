@@ -1,4 +1,4 @@
-"""Servers in Java, which come as jars with Maven and are kept outside of the checkout, for later runs too."""
+"""Servers and libraries in Java: jars that come with Maven and are kept outside of the checkout, for later runs too."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _DEPENDENCY: Final = (
 
 @dataclass(frozen=True)
 class Jars:
-    """A server, and what it needs.
+    """A server or a library, and what it needs.
 
     Attributes:
         name: what people call it, with its version.
         needed_by: which tests.
-        coordinates: `group:artifact:version` of the server, and of what it can do without and we cannot.
+        coordinates: `group:artifact:version` of it, and of what it can do without and we cannot.
     """
 
     name: str
@@ -80,4 +80,7 @@ KAFKA: Final = Jars(
 )
 CASSANDRA: Final = Jars(
     "Cassandra 5.0.2", "the tests of apps in ScyllaDB", ("org.apache.cassandra:cassandra-all:5.0.2",)
+)
+PUSHER_JAVA: Final = Jars(
+    "pusher-http-java 1.3.4", "the tests of webhooks with it", ("com.pusher:pusher-http-java:1.3.4",)
 )
