@@ -75,12 +75,17 @@ class Assembly:
         changed = await self.stores.start()
         if self.webhooks is not None:
             await self.webhooks.start()
-        await self.node.peers.start(self.remote_events)
-        for app_id in changed:
-            self.node.peers.app_changed(app_id)
-        if self.webhooks is not None:
-            self.webhooks.webhooks.begin()
-        return await self.server.start(sockets)
+        try:
+            await self.node.peers.start(self.remote_events)
+            for app_id in changed:
+                self.node.peers.app_changed(app_id)
+            if self.webhooks is not None:
+                self.webhooks.webhooks.begin()
+            return await self.server.start(sockets)
+        except BaseException:
+            if self.webhooks is not None:
+                await self.webhooks.aclose()
+            raise
 
     async def stop(self, seconds: float = 0.0) -> None:
         """Drop what is left, and leave the cluster; webhooks may take so many seconds to be sent."""

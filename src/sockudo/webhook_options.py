@@ -39,8 +39,12 @@ def webhooks_from_settings(entries: Iterable[WebhookSettings]) -> tuple[Webhook,
 
 
 def needs_webhooks(settings: Settings) -> bool:
-    """Tell whether any app has webhooks, or may come to have some while the server runs."""
-    return settings.app_manager.driver != "memory" or any(app.webhooks for app in settings.apps)
+    """Tell whether any app has webhooks, or may come to have some while the server runs.
+
+    A queue in a store that is asked for is used in any case, so that one that cannot be reached is told at the start.
+    """
+    may_come = settings.app_manager.driver != "memory" or settings.queue.driver not in ("memory", "none")
+    return may_come or any(app.webhooks for app in settings.apps)
 
 
 def service_from_settings(

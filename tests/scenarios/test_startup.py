@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.client import ApiClient, PusherClient
+from tests.support.redis_server import RedisProcess
 from tests.support.server import clean_environ, server_process
 
 
@@ -68,3 +69,19 @@ async def test_a_process_serves_like_any_server(tmp_path: Path) -> None:
             await client.expect("event")
         server.send_signal()
         assert await server.exit_status() == 0
+
+
+@pytest.mark.parametrize("bad", ["queue", "adapter"])
+def test_a_store_or_a_bus_that_cannot_be_reached_stops_the_start(
+    tmp_path: Path, redis_server: RedisProcess, bad: str
+) -> None:
+    urls = {"queue": redis_server.url, "adapter": redis_server.url} | {bad: "redis://127.0.0.1:1"}
+    config = {
+        "port": 0,
+        "queue": {"driver": "redis", "redis": {"url_override": urls["queue"]}},
+        "adapter": {"driver": "redis", "redis": {"redis_pub_options": {"url": urls["adapter"]}}},
+    }
+    done = start(tmp_path, config)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert f"{bad}.redis" in done.stderr
+    assert "Unclosed" not in done.stdout + done.stderr

@@ -32,7 +32,11 @@ class WebhookService:
             DriverError: the queue cannot be used.
         """
         self._sender = self._make_sender()
-        await self.queue.start(self._sender)
+        try:
+            await self.queue.start(self._sender)
+        except BaseException:
+            await self.aclose()
+            raise
 
     def check(self) -> asyncio.Future[None]:
         """Return a future that fails with `DriverError` while the queue cannot be used."""
