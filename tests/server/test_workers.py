@@ -10,10 +10,13 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.client import ApiClient, PusherClient, http
+from tests.support.server import app
+from tests.support.webhook_receiver import webhook_receiver
 from tests.support.workers import SOURCES, WorkersProcess, is_alive, open_sockets, process_name, workers_process
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -278,3 +281,22 @@ async def test_one_worker_needs_no_supervisor(tmp_path: Path) -> None:
         await server.greeted()
         assert not any("processes" in line for line in server.lines)
         await served(server)
+
+
+async def test_all_workers_leave_with_every_webhook_sent_once(tmp_path: Path) -> None:
+    async with webhook_receiver() as receiver:
+        types = ["channel_occupied", "channel_vacated", "member_added", "member_removed"]
+        apps = [app(webhooks=[{"url": receiver.url, "event_types": types}])]
+        changes: dict[str, Any] = {"webhooks": {"hold_ms": 500}, "app_manager": {"array": {"apps": apps}}}
+        async with workers_process(tmp_path, workers=2, **changes) as server:
+            await server.greeted()
+            async with contextlib.AsyncExitStack() as stack:
+                for number in range(8):
+                    client = await stack.enter_async_context(PusherClient(server.port))
+                    await client.subscribe("presence-room", {"user_id": str(number)})
+                    await client.subscribe(f"own-{number}")
+                await receiver.until(lambda: len(receiver.events) >= 17)
+                server.send(signal.SIGTERM)
+                assert await server.ended() == 0
+    names = receiver.names()
+    assert len(names) == len(set(names)) == 34, sorted(names)
