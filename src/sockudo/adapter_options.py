@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from sockudo.cluster.base import Adapter
-from sockudo.cluster.cluster import ClusterTimes
 from sockudo.cluster.kafka_options import KafkaOptions
 from sockudo.cluster.nats_options import NatsOptions
 from sockudo.cluster.rabbitmq_options import RabbitOptions
 from sockudo.cluster.redis_options import RedisClusterOptions, RedisOptions
+from sockudo.cluster.times import ClusterTimes
 from sockudo.config.adapter import RedisConnectionOptions
 from sockudo.config.database import ClusterNodeAddress, RedisDatabaseSettings
 from sockudo.config.model import Settings

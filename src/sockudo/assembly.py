@@ -18,9 +18,10 @@ from sockudo.api.throttle import Throttle
 from sockudo.api.users import UserHandlers
 from sockudo.clock import Clock
 from sockudo.cluster.base import Adapter
-from sockudo.cluster.cluster import Cluster, ClusterTimes
+from sockudo.cluster.cluster import Cluster
 from sockudo.cluster.local import NoPeers
 from sockudo.cluster.peers import Peers
+from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
 from sockudo.config.rate_limiter import ApiRateLimit, WebSocketRateLimit
 from sockudo.hub.hub import Hub

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from sockudo.adapter_options import Link, link_from_settings
 from sockudo.assembly import assemble
 from sockudo.clock import Clock, LoopClock
-from sockudo.cluster.cluster import ClusterTimes
+from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
 from sockudo.log import get_logger
 from sockudo.server.open_files import raise_limit

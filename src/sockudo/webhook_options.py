@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from sockudo.apps.base import AppManager
 from sockudo.apps.webhook import ChannelFilter, Function, Webhook
 from sockudo.clock import Clock
-from sockudo.cluster.cluster import ClusterTimes
 from sockudo.cluster.peers import Peers
+from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
 from sockudo.config.webhook import WebhookFilter, WebhookSettings
 from sockudo.queue_options import queue_from_settings

@@ -52,6 +52,7 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.cluster.base": Elsewhere("tests/contracts/adapter.py", _INTERFACE),
     "sockudo.cluster.ipc_peers": Elsewhere("tests/cluster/test_ipc.py", _BUS),
     "sockudo.cluster.ipc_topics": Elsewhere("tests/cluster/test_ipc.py", _BUS),
+    "sockudo.cluster.times": Elsewhere("tests/cluster/test_nodes.py", _VALUES),
     "sockudo.cluster.handler": Elsewhere("tests/node/test_remote_events.py", "an interface with one implementation"),
     "sockudo.cluster.peers": Elsewhere("tests/cluster", "an interface; each implementation has its tests"),
     "sockudo.config": Elsewhere("tests/config/test_every_setting.py", _SETTINGS),

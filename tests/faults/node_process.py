@@ -10,7 +10,7 @@ from typing import Any
 from sockudo import log
 from sockudo.bootstrap import run
 from sockudo.cluster.base import Adapter
-from sockudo.cluster.cluster import ClusterTimes
+from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
 
 TIMES = ClusterTimes(heartbeat_interval=0.5, node_timeout=1.5, introduction=0.1)

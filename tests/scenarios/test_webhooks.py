@@ -14,7 +14,7 @@ from sockudo.queues.base import FailedJob
 from tests.support.client import ApiClient, PusherClient
 from tests.support.nodes import Serve
 from tests.support.server import app
-from tests.support.webhook_receiver import WebhookReceiver, never, webhook_receiver
+from tests.support.webhook_receiver import Received, WebhookReceiver, webhook_receiver
 
 EVERY_TYPE = [
     "channel_occupied",
@@ -244,7 +244,13 @@ async def test_a_delivery_is_tried_again_and_the_next_ones_wait_for_it(
 
 async def test_an_endpoint_that_does_not_answer_delays_no_other_one(serve: Serve, receiver: WebhookReceiver) -> None:
     async with webhook_receiver() as dead:
-        dead.answer = never
+        is_over = asyncio.Event()
+
+        async def answer(_: Received) -> int:
+            await is_over.wait()
+            return 200
+
+        dead.answer = answer
         hooks = [hook(dead, "client_event", path=f"/{number}") for number in range(25)]
         hooks.append(hook(receiver, "client_event"))
         async with serve(app(webhooks=hooks), **options()) as server, PusherClient(server.port) as client:
@@ -254,6 +260,7 @@ async def test_an_endpoint_that_does_not_answer_delays_no_other_one(serve: Serve
                 await receiver.until(lambda: len(receiver.events) > number, within=3)  # noqa: B023 - waited for here
             assert [event["data"] for event in receiver.events] == [str(number) for number in range(30)]
             assert not dead.requests
+            is_over.set()
 
 
 async def test_private_addresses_are_refused_where_they_are_not_allowed(

@@ -10,8 +10,9 @@ from typing import Any, Final, NamedTuple
 from sockudo.apps.app import App
 from sockudo.cluster import envelope
 from sockudo.cluster.base import Inbox
-from sockudo.cluster.cluster import Cluster, ClusterTimes
+from sockudo.cluster.cluster import Cluster
 from sockudo.cluster.replica import Replica
+from sockudo.cluster.times import ClusterTimes
 from sockudo.hub.hub import Hub
 from sockudo.node.remote_events import RemoteEvents
 from tests.support.clock import FakeClock

@@ -21,7 +21,7 @@ import uvloop  # noqa: F401  # a worker imports it when it makes its loop; once 
 
 from sockudo import log
 from sockudo.bootstrap import run
-from sockudo.cluster.cluster import ClusterTimes
+from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
 from sockudo.server.worker import Worker
 from tests.support.fast_clock import FastClock

@@ -20,7 +20,7 @@ import sockudo
 from sockudo.assembly import Assembly, assemble
 from sockudo.clock import LoopClock
 from sockudo.cluster.base import Adapter
-from sockudo.cluster.cluster import ClusterTimes
+from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
 from tests.support.fast_clock import FastClock
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -41,6 +40,7 @@ from sockudo.cluster.state import (
     Verb,
     encode,
 )
+from sockudo.cluster.times import ClusterTimes
 from sockudo.cluster.topics import DELIVERIES, EVERYONE, channel_topic, node_topic
 from sockudo.hub.hub import Hub
 from sockudo.log import get_logger
@@ -53,23 +53,6 @@ _SETTLE_TIMEOUT: Final = 0.5
 # A snapshot that has not come by then is asked for again.
 _ASK_AGAIN: Final = 2.0
 _TICK: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterTimes:
-    """Seconds.
-
-    Attributes:
-        heartbeat_interval: how often a node gives a sign of life.
-        node_timeout: after which silence it is taken for dead.
-        delta_interval: how often at most it tells what has changed.
-        introduction: how long a new node waits for the others to introduce themselves before it serves.
-    """
-
-    heartbeat_interval: float = 10.0
-    node_timeout: float = 30.0
-    delta_interval: float = 0.005
-    introduction: float = 0.3
 
 
 class Cluster:
