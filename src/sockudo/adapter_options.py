@@ -26,6 +26,8 @@ _SUB: Final = "adapter.redis.redis_sub_options.url or database.redis"
 _NODES: Final = "adapter.cluster.nodes or database.redis.cluster_nodes"
 # A node that is never taken for dead by its silence.
 _NEVER: Final = float("inf")
+# More often Redis is not asked for a sign of life, however short the node time-out is (seconds).
+_SHORTEST_PROBE: Final = 0.1
 
 
 def link_from_settings(settings: Settings) -> Link:
@@ -64,7 +66,7 @@ def redis_options(settings: Settings) -> RedisOptions:
         target.password,
         target.sentinels,
     )
-    timing = RedisTiming(connect_timeout=section.requests_timeout / 1000)
+    timing = _redis_timing(settings, section.requests_timeout)
     return RedisOptions(target, None if is_same else subscribing, section.prefix, timing)
 
 
@@ -76,7 +78,7 @@ def redis_cluster_options(settings: Settings) -> RedisClusterOptions:
     )
     if not nodes:
         raise ConfigError([f"{_NODES}: adapter.driver redis-cluster needs the address of at least one node"])
-    timing = RedisTiming(connect_timeout=section.request_timeout_ms / 1000)
+    timing = _redis_timing(settings, section.request_timeout_ms)
     return RedisClusterOptions(nodes, _NODES, database.username, database.password, section.prefix, timing)
 
 
@@ -144,6 +146,15 @@ _OPTIONS: Final[Mapping[str, Callable[[Settings], object]]] = {
     "rabbitmq": rabbitmq_options,
     "kafka": kafka_options,
 }
+
+
+def _redis_timing(settings: Settings, connect_timeout_ms: int) -> RedisTiming:
+    """Return how patient the driver is: a node notices a silent Redis no later than the others miss that node."""
+    usual, health = RedisTiming(), settings.adapter.cluster_health
+    interval = usual.probe_interval
+    if health.enabled:
+        interval = min(interval, max(_SHORTEST_PROBE, health.node_timeout_ms / 1000 / usual.probes))
+    return RedisTiming(connect_timeout=connect_timeout_ms / 1000, probe_interval=interval)
 
 
 def _target(

@@ -139,6 +139,23 @@ def test_the_times_of_the_cluster_are_those_of_cluster_health() -> None:
     assert never.node_timeout == float("inf")
 
 
+@pytest.mark.parametrize(
+    ("health", "interval"),
+    [
+        pytest.param({}, 2.0, id="usual"),
+        pytest.param(
+            {"heartbeat_interval_ms": 500, "node_timeout_ms": 1500, "cleanup_interval_ms": 500}, 0.5, id="short"
+        ),
+        pytest.param({"heartbeat_interval_ms": 1, "node_timeout_ms": 3, "cleanup_interval_ms": 1}, 0.1, id="tiny"),
+        pytest.param({"enabled": False, "node_timeout_ms": 30000}, 2.0, id="off"),
+    ],
+)
+def test_a_silent_redis_is_noticed_within_the_node_timeout(health: dict[str, Any], interval: float) -> None:
+    chosen = settings({"cluster_health": health, "cluster": {"nodes": ["a:1"]}})
+    for options in (redis_options(chosen), redis_cluster_options(chosen)):
+        assert options.timing.probe_interval == interval
+
+
 def test_cluster_health_may_stand_at_the_top_of_a_file(load_document: Load) -> None:
     loaded = load_document({"cluster_health": {"node_timeout_ms": 60000}})
     assert loaded.settings.adapter.cluster_health.node_timeout_ms == 60000
