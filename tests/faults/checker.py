@@ -4,7 +4,9 @@ Times are monotonic seconds of this process, which drives both. The rules:
 
 * A connection never gets an event of a publisher on a channel twice, or after a later one.
 * A connection gets every event that was accepted while it was subscribed and the bus between the two nodes was whole.
-* On a presence channel a connection hears of each user in turn: there, gone, there.
+* On a presence channel a connection hears of each user in turn: there, gone, there; and of nobody that it is gone who
+  stays where it was.
+* A channel is said to be occupied and vacated in turn, and what was said last is so.
 """
 
 from __future__ import annotations
@@ -43,14 +45,25 @@ class Told(NamedTuple):
     channel: str
     user_id: str
     is_there: bool
+    at: float
+
+
+class Transition(NamedTuple):
+    """What a node says of a channel to the outside: `is_occupied` now, or vacated."""
+
+    channel: str
+    is_occupied: bool
+    node: str
+    at: float
 
 
 @dataclass
 class Session:
-    """One connection of a client.
+    """One connection of a client, who is a user of the same name.
 
     Attributes:
         subscribed_at: channel -> when the answer came that it is on it.
+        ended_at: when the client noticed its end; None for a connection that still lives.
         whole_until: events that were accepted up to then must have arrived; None for a connection that still lives.
         rosters: presence channel -> users in the answer to the subscription.
     """
@@ -58,6 +71,7 @@ class Session:
     client: str
     node: str
     subscribed_at: dict[str, float] = field(default_factory=dict)
+    ended_at: float | None = None
     whole_until: float | None = None
     seen: list[Seen] = field(default_factory=list)
     rosters: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -71,20 +85,33 @@ class Session:
                 (known.add if told.is_there else known.discard)(told.user_id)
         return known
 
+    def is_on(self, channel: str, start: float, end: float) -> bool:
+        """Tell whether it was on a channel all that time."""
+        return self.subscribed_at.get(channel, end) < start and (self.ended_at is None or self.ended_at > end)
+
 
 class Outage(NamedTuple):
-    """From when to when a node was cut off from the others, or each from each (`node` None)."""
+    """From when to when a node was cut off from the others, or each from each (`node` None).
+
+    Attributes:
+        events_of: the only channels whose events may be lost; None for every channel.
+    """
 
     node: str | None
     start: float
     end: float
+    events_of: Collection[str] | None = None
 
     def spoils(self, publish: Publish, session: Session) -> bool:
         """Tell whether an event may have been lost on its way to a connection."""
-        if publish.node == session.node or self.node not in (None, publish.node, session.node):
+        if publish.node == session.node or (self.events_of is not None and publish.channel not in self.events_of):
             return False
         until = publish.sent_at if publish.accepted_at is None else publish.accepted_at
-        return publish.sent_at <= self.end and until + FLIGHT >= self.start
+        return self.parts(publish.node, session.node, publish.sent_at, until + FLIGHT)
+
+    def parts(self, one: str, other: str, start: float, end: float) -> bool:
+        """Tell whether two nodes may not have heard each other at some time."""
+        return self.node in (None, one, other) and start <= self.end and end >= self.start
 
 
 @dataclass
@@ -97,7 +124,27 @@ class History:
 
     def problems(self) -> list[str]:
         """Return what breaks a rule, in words; nothing where all is well."""
-        return [*self._disorder(), *self._losses(), *self._member_problems()]
+        return [*self._disorder(), *self._losses(), *self._member_problems(), *self._false_departures()]
+
+    def transition_problems(self, transitions: Collection[Transition], occupied: Collection[str]) -> list[str]:
+        """Return what is wrong with everything that nodes said of channels to the outside.
+
+        Parted nodes may say the same thing each; once they are together again, the last word must be true.
+
+        Args:
+            transitions: all that was said since no channel was occupied.
+            occupied: the channels that are occupied now, when nothing is on its way any more.
+        """
+        problems: list[str] = []
+        last: dict[str, Transition] = {}
+        for said in sorted(transitions, key=lambda said: said.at):
+            before = last.get(said.channel)
+            word = "occupied" if said.is_occupied else "vacated"
+            if (before is not None and before.is_occupied) is said.is_occupied and not self._is_in_outage(said.at):
+                problems.append(f"{said.node}: {said.channel} {word} twice")
+            last[said.channel] = said
+        told = {said.channel for said in last.values() if said.is_occupied}
+        return problems + differences("all", "what is said to be occupied", told, occupied)
 
     def _disorder(self) -> Iterator[str]:
         for session in self.sessions:
@@ -137,6 +184,22 @@ class History:
                     word = "added" if told.is_there else "removed"
                     yield f"{session.client} on {session.node}: {told.user_id} {word} twice on {told.channel}"
                 (members.add if told.is_there else members.discard)(told.user_id)
+
+    def _false_departures(self) -> Iterator[str]:
+        """Yield who was said to be gone, and had a connection all the time with nothing in between."""
+        sessions_of: dict[str, list[Session]] = defaultdict(list)
+        for session in self.sessions:
+            sessions_of[session.client].append(session)
+        for session in self.sessions:
+            for told in session.told:
+                start, end = told.at - FLIGHT, told.at + FLIGHT
+                for there in () if told.is_there else sessions_of[told.user_id]:
+                    parted = any(outage.parts(there.node, session.node, start, end) for outage in self.outages)
+                    if not parted and there.is_on(told.channel, start, end):
+                        yield f"{session.client} on {session.node}: {told.user_id} removed, but is on {there.node}"
+
+    def _is_in_outage(self, at: float) -> bool:
+        return any(outage.start <= at <= outage.end for outage in self.outages)
 
 
 def differences(node: str, what: str, told: Collection[str] | int, truth: Collection[str] | int) -> list[str]:

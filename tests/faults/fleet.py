@@ -1,117 +1,66 @@
-"""Three server processes on one bus, clients and publishers on them, and the questions that end every scenario."""
+"""What serves, clients and publishers on it, and the questions that end every scenario."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import signal
-import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
+from typing import Any, Final
 
-from tests.faults import node_process
+from tests.faults.buses import NODE_TIMEOUT_MS, Bus
 from tests.faults.checker import History, Outage, differences
-from tests.faults.load import CHANNELS, ROOM, Client, Publisher
-from tests.faults.proxy import Proxy
-from tests.support.client import ApiClient, http
-from tests.support.server import app, clean_environ
+from tests.faults.doors import Door, Process
+from tests.faults.load import CHANNELS, LOST, ROOM, Client, Publisher
+from tests.faults.node import Node
+from tests.support.client import ApiClient
+from tests.support.raw import HttpConnection
 
-CLIENTS = 12
-CONVERGED_WITHIN = node_process.TIMES.node_timeout + 2
-_LISTENING = b"http://127.0.0.1:"
-
-
-class NodeProcess:
-    """One node. `whole_until` is when a fault befell it, if one did."""
-
-    def __init__(self, name: str, folder: Path, proxy: Proxy) -> None:
-        self.name = name
-        self.proxy = proxy
-        self.port = 0
-        self.whole_until: float | None = None
-        self.process: asyncio.subprocess.Process
-        self.log: list[bytes] = []
-        self._config = folder / f"{name}.json"
-        self._reading: asyncio.Task[None]
-
-    async def start(self, driver: str) -> None:
-        """Start it; it is ready then."""
-        document = {"host": "127.0.0.1", "port": self.port, "app_manager": {"array": {"apps": [app()]}}}
-        self._config.write_text(json.dumps(document | {"bus": [driver, f"{driver}://127.0.0.1:{self.proxy.port}"]}))
-        self.process = await asyncio.create_subprocess_exec(
-            *(sys.executable, node_process.__file__, str(self._config)),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env=clean_environ(),
-        )
-        assert self.process.stdout is not None
-        async with asyncio.timeout(15):
-            while not (line := await self.process.stdout.readline()).startswith(_LISTENING):
-                assert line, b"".join(self.log).decode()
-                self.log.append(line)
-        self.port = int(line.removeprefix(_LISTENING))
-        self.whole_until = None
-        self._reading = asyncio.create_task(self._read())
-
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal; one that ends or stops the node befalls it now."""
-        if number is not signal.SIGCONT:
-            self.whole_until = time.monotonic()
-        self.process.send_signal(number)
-
-    async def ended(self) -> int:
-        """Wait for its end and return the exit status."""
-        async with asyncio.timeout(15):
-            await self._reading
-            return await self.process.wait()
-
-    async def aclose(self) -> None:
-        """End it whatever it does."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
-        await self.ended()
-        await self.proxy.aclose()
-
-    async def _read(self) -> None:
-        assert self.process.stdout is not None
-        async for line in self.process.stdout:
-            self.log.append(line)
+NODE_TIMEOUT: Final = NODE_TIMEOUT_MS / 1000
+LONGER_THAN_THE_TIMEOUT: Final = NODE_TIMEOUT + 0.7
+# What everybody must know the truth after, once all is well again.
+_SPARE: Final = 2.0
+_CLIENTS: Final = 12
+_ANSWER_WITHIN: Final = 3.0
 
 
 class Fleet:
-    """Nodes, clients, publishers, and the history of it all."""
+    """Doors, clients, publishers, and the history of it all.
 
-    def __init__(self, nodes: Sequence[NodeProcess]) -> None:
-        self.nodes = list(nodes)
+    Args:
+        doors: where clients go in turn.
+        node_timeout: after which silence the processes take each other for dead (seconds).
+        publishers: how many there are; each has a door of its own, as long as there are enough.
+    """
+
+    def __init__(self, doors: Sequence[Door], node_timeout: float, publishers: int) -> None:
         self.history = History()
         self.clients: list[Client] = []
+        self._doors = doors
+        self._within = node_timeout + _SPARE
+        self._gone: set[str] = set()
+        self._publisher_count = publishers
         self._publishers: list[Publisher] = []
         self._born = 0
+        self._hired = 0
         self._published = asyncio.Event()
 
-    def add_clients(self, count: int) -> list[Client]:
-        """Let so many clients come, spread over the nodes."""
-        new = []
-        for _ in range(count):
-            self._born += 1
-            new.append(Client(f"user{self._born}", self.nodes, self._born, self.history))
-        self.clients += new
-        return new
-
-    async def start_load(self) -> None:
-        """Let clients come, and publish through every node."""
-        self.add_clients(CLIENTS)
+    async def come(self) -> None:
+        """Let clients and publishers come to where there are none."""
+        self._add_clients(_CLIENTS)
         await self.all_joined()
-        for node in self.nodes:
-            self._publishers.append(Publisher(f"p-{node.name}", node, self.history, self._published.set))
+        for _ in range(self._publisher_count):
+            door = self._doors[self._hired % len(self._doors)]
+            self._publishers.append(Publisher(f"p{self._hired}", door, self.history, self._published.set))
+            self._hired += 1
         await self.published(50)
 
     async def churn(self) -> None:
         """Replace half of the clients."""
         going, self.clients = self.clients[::2], self.clients[1::2]
-        self.add_clients(len(going))
+        self._gone |= {client.name for client in going if client.is_joined}
+        self._add_clients(len(going))
         await asyncio.gather(*(client.leave() for client in going))
 
     async def published(self, count: int) -> None:
@@ -127,18 +76,30 @@ class Fleet:
         await asyncio.gather(*(client.joined() for client in self.clients))
 
     @contextlib.asynccontextmanager
-    async def outage(self, node: NodeProcess | None = None) -> AsyncIterator[None]:
-        """Let a node, or all, be off the bus; ends when every node knows the truth again, soon after the block."""
+    async def outage(
+        self, process: Process | None = None, *, events_of: Collection[str] | None = None
+    ) -> AsyncIterator[None]:
+        """Let a process, or all, be off the bus until the end of the block; soon after it everybody knows the truth.
+
+        Args:
+            events_of: the channels whose events may be lost meanwhile, where it is not all of them.
+        """
         began = time.monotonic()
         try:
             yield
             await self.converged()
         finally:
-            self.history.outages.append(Outage(None if node is None else node.name, began, time.monotonic()))
+            name = None if process is None else process.name
+            self.history.outages.append(Outage(name, began, time.monotonic(), events_of))
 
-    async def converged(self, within: float = CONVERGED_WITHIN) -> None:
-        """Check that soon every node tells the truth, and every client knows the members of its room."""
-        deadline = time.monotonic() + within
+    def killed(self, process: Process) -> None:
+        """Note that a process was killed now: what it had accepted may not have got to the bus."""
+        process.whole_until = time.monotonic()
+        self.history.outages.append(Outage(process.name, process.whole_until, process.whole_until))
+
+    async def converged(self) -> None:
+        """Check that soon every process tells the truth, and every client knows the members of its room."""
+        deadline = time.monotonic() + self._within
         await self.all_joined()
         while problems := await self._untruths():
             assert time.monotonic() < deadline, "\n".join(problems)
@@ -147,8 +108,7 @@ class Fleet:
     async def check(self) -> None:
         """End the load; check the truth once more, and the whole history."""
         await self.published(50)
-        await asyncio.gather(*(publisher.stop() for publisher in self._publishers))
-        self._publishers.clear()
+        await self._stop_publishers()
         await self.converged()
         problems = self.history.problems()
         # What was accepted last may still be on its way.
@@ -157,20 +117,49 @@ class Fleet:
             await asyncio.sleep(0.1)
             problems = self.history.problems()
         assert not problems, f"{len(problems)} problems\n" + "\n".join(problems[:20])
-        assert sum(len(session.seen) for session in self.history.sessions) > len(self.history.publishes)
+        self._check_that_much_happened()
+        await self.leave()
+
+    async def leave(self) -> None:
+        """Let everybody leave; check that soon no process knows of any channel."""
+        await self._stop_publishers()
+        await self.all_joined()
+        await asyncio.gather(*(client.leave() for client in self.clients))
+        self.clients.clear()
+        await self.converged()
 
     async def aclose(self) -> None:
-        """End clients, publishers and nodes."""
-        await asyncio.gather(*(publisher.stop() for publisher in self._publishers))
+        """End clients and publishers."""
+        await self._stop_publishers()
         await asyncio.gather(*(client.leave() for client in self.clients))
-        await asyncio.gather(*(node.aclose() for node in self.nodes))
+
+    async def _stop_publishers(self) -> None:
+        await asyncio.gather(*(publisher.stop() for publisher in self._publishers))
+        self._publishers.clear()
+
+    def _add_clients(self, count: int) -> None:
+        for _ in range(count):
+            self._born += 1
+            self.clients.append(Client(f"user{self._born}", self._doors, self._born, self.history))
+
+    def _check_that_much_happened(self) -> None:
+        """Check that the history is not a quiet one, which would keep every rule."""
+        sessions = self.history.sessions
+        assert sum(len(session.seen) for session in sessions) > len(self.history.publishes)
+        assert self._gone, "half of the clients are replaced in every scenario"
+        gone = {told.user_id for session in sessions for told in session.told if not told.is_there}
+        assert gone >= self._gone, f"nobody was told that {sorted(self._gone - gone)} are gone"
 
     async def _untruths(self) -> list[str]:
         truth = {client.name for client in self.clients}
         problems: list[str] = []
-        for node in self.nodes:
-            if node.process.returncode is None:
-                problems += await self._untruths_of(node, truth)
+        for door in self._doors:
+            try:
+                async with asyncio.timeout(_ANSWER_WITHIN), door.connections() as connections:
+                    for process, connection in connections:
+                        problems += await self._untruths_of(process.name, connection, truth)
+            except LOST as error:
+                problems.append(f"port {door.port}: {error!r}")
         for client in self.clients:
             if not client.is_joined or client.session is None:
                 problems.append(f"{client.name} is not on all channels")
@@ -178,32 +167,55 @@ class Fleet:
                 problems += differences(client.name, "roster", client.session.members(ROOM), truth)
         return problems
 
-    async def _untruths_of(self, node: NodeProcess, truth: set[str]) -> list[str]:
-        api = ApiClient(node.port)
-        try:
-            ready = await http(node.port, "GET", "/up")
-            users = (await api.get(f"/channels/{ROOM}/users")).json()["users"]
-            problems = differences(node.name, "readiness", ready.status, 200)
-            problems += differences(node.name, "roster", [user["id"] for user in users], truth)
-            for channel in (*CHANNELS, ROOM):
-                answer = (await api.get(f"/channels/{channel}", info="subscription_count")).json()
-                problems += differences(node.name, channel, answer.get("subscription_count", 0), len(truth))
-            problems += differences(node.name, "channels", list(await api.channels()), {*CHANNELS, ROOM})
-        except (OSError, TimeoutError) as error:
-            return [f"{node.name}: {error!r}"]
-        return problems
+    async def _untruths_of(self, node: str, connection: HttpConnection, truth: set[str]) -> list[str]:
+        async def told(path: str, **params: str) -> dict[str, Any]:
+            answer = await connection.request("GET", api.target("GET", path, params=params))
+            document: dict[str, Any] = answer.json()
+            return document
+
+        api = ApiClient(0)
+        ready = await connection.request("GET", "/up")
+        problems = differences(node, "readiness", ready.status, 200)
+        users = (await told(f"/channels/{ROOM}/users"))["users"]
+        problems += differences(node, "roster", [user["id"] for user in users], truth)
+        for channel in (*CHANNELS, ROOM):
+            one = await told(f"/channels/{channel}", info="subscription_count")
+            problems += differences(node, channel, one.get("subscription_count", 0), len(truth))
+        occupied = {*CHANNELS, ROOM} if truth else set()
+        return problems + differences(node, "channels", list((await told("/channels"))["channels"]), occupied)
+
+
+class Cluster(Fleet):
+    """Nodes on a bus."""
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        super().__init__(nodes, NODE_TIMEOUT, len(nodes))
+        self.nodes = nodes
+
+    @contextlib.asynccontextmanager
+    async def parted(self, node: Node, kind: str) -> AsyncIterator[None]:
+        """Let a node be off the bus: its connections are `cut`, `stall` until they go on, or end in a `black hole`."""
+        async with self.outage(node.process):
+            if kind == "cut":
+                node.proxy.cut()
+            else:
+                node.proxy.stall()
+            yield
+            if kind == "black hole":
+                node.proxy.forget()
+            else:
+                node.proxy.heal()
 
 
 @contextlib.asynccontextmanager
-async def running_fleet(folder: Path, driver: str, broker_port: int, nodes: int = 3) -> AsyncIterator[Fleet]:
+async def running_cluster(folder: Path, bus: Bus, nodes: int = 3) -> AsyncIterator[Cluster]:
     """Run nodes with a load on them, each behind a proxy of its own before the broker."""
-    started = [NodeProcess(name, folder, Proxy(broker_port)) for name in "abcdef"[:nodes]]
-    for node in started:
-        await node.proxy.start()
-    await asyncio.gather(*(node.start(driver) for node in started))
-    fleet = Fleet(started)
-    try:
-        await fleet.start_load()
-        yield fleet
-    finally:
-        await fleet.aclose()
+    started = [Node(name, folder, bus) for name in "abcdef"[:nodes]]
+    async with contextlib.AsyncExitStack() as stack:
+        for node in started:
+            stack.push_async_callback(node.aclose)
+        await asyncio.gather(*(node.start() for node in started))
+        cluster = Cluster(started)
+        stack.push_async_callback(cluster.aclose)
+        await cluster.come()
+        yield cluster

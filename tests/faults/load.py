@@ -6,43 +6,34 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
 
 from tests.faults.checker import FLIGHT, History, Publish, Seen, Session, Told
-from tests.support.client import ApiClient, signature
+from tests.faults.doors import Door, Process
+from tests.support.client import Answer, ApiClient, signature
 from tests.support.raw import HttpConnection
 from tests.support.server import KEY
 
 ROOM = "presence-room"
 CHANNELS = ("news", "private-a")
-_LOST = (OSError, EOFError, ConnectionClosed, InvalidHandshake, InvalidMessage, TimeoutError)
+LOST = (OSError, EOFError, ConnectionClosed, InvalidHandshake, InvalidMessage, TimeoutError)
 _RETRY = 0.05
 _ANSWER_WITHIN = 3.0
 _PAUSE = 0.01
 
 
-class Place(Protocol):
-    """A node as its clients see it; `whole_until` is when a fault befell it, if one did."""
-
-    name: str
-    port: int
-    whole_until: float | None
-
-
 class Client:
-    """A client on two channels and in one room, that connects again, to the next node that takes it."""
+    """A client on two channels and in one room, that connects again, to the next door that is open."""
 
-    def __init__(self, name: str, places: Sequence[Place], first: int, history: History) -> None:
+    def __init__(self, name: str, doors: Sequence[Door], first: int, history: History) -> None:
         self.name = name
-        self._places = places
+        self._doors = doors
         self._next = first
         self._history = history
-        self._socket: ClientConnection | None = None
-        self._leaving_at: float | None = None
         self.session: Session | None = None
         self.changed = asyncio.Event()
         self._task = asyncio.create_task(self._run())
@@ -62,25 +53,25 @@ class Client:
 
     async def leave(self) -> None:
         """Disconnect, and do not come back."""
-        self._leaving_at = time.monotonic()
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
 
     async def _run(self) -> None:
         while True:
-            place = self._places[self._next % len(self._places)]
-            with contextlib.suppress(*_LOST):
-                await self._connection(place)
+            door = self._doors[self._next % len(self._doors)]
+            with contextlib.suppress(*LOST):
+                await self._connection(door)
             self._next += 1
             await asyncio.sleep(_RETRY)
 
-    async def _connection(self, place: Place) -> None:
-        url = f"ws://127.0.0.1:{place.port}/app/{KEY}?protocol=7"
+    async def _connection(self, door: Door) -> None:
+        url = f"ws://127.0.0.1:{door.port}/app/{KEY}?protocol=7"
         async with connect(
             url, open_timeout=2, close_timeout=0.5, ping_interval=None, max_queue=None, proxy=None
         ) as socket:
-            session = Session(self.name, place.name)
+            process = door.process_of(socket.local_address[1])
+            session = Session(self.name, process.name)
             try:
                 async for text in socket:
                     frame = json.loads(text)
@@ -91,9 +82,8 @@ class Client:
                     else:
                         self._take(session, frame)
             finally:
-                ended_at = time.monotonic() if place.whole_until is None else place.whole_until
-                graceful = socket.close_code == 4200 and place.whole_until is not None
-                session.whole_until = ended_at if graceful else ended_at - FLIGHT
+                session.ended_at = time.monotonic()
+                session.whole_until = _whole_until(socket, process, session.ended_at)
                 self.session = None
 
     async def _subscribe(self, socket: ClientConnection, socket_id: str) -> None:
@@ -118,16 +108,27 @@ class Client:
             session.subscribed_at[channel] = time.monotonic()
         elif event in ("pusher_internal:member_added", "pusher_internal:member_removed"):
             user_id = json.loads(frame["data"])["user_id"]
-            session.told.append(Told(frame["channel"], user_id, event.endswith("added")))
+            session.told.append(Told(frame["channel"], user_id, event.endswith("added"), time.monotonic()))
         self.changed.set()
 
 
-class Publisher:
-    """Publishes to every channel in turn through one node, over one connection as long as it lasts."""
+def _whole_until(socket: ClientConnection, process: Process, ended_at: float) -> float:
+    """Return until when what was accepted must have arrived on a connection that has ended."""
+    if process.whole_until is None:
+        return ended_at - FLIGHT
+    # Who is sent away in order misses nothing that was accepted before.
+    return process.whole_until if socket.close_code == 4200 else process.whole_until - FLIGHT
 
-    def __init__(self, name: str, place: Place, history: History, note: Callable[[], object]) -> None:
+
+class Publisher:
+    """Publishes to every channel in turn through one door, over one connection as long as it lasts.
+
+    What it says through one process is one publisher to the history: two processes are not in order with each other.
+    """
+
+    def __init__(self, name: str, door: Door, history: History, note: Callable[[], object]) -> None:
         self.name = name
-        self._place = place
+        self._door = door
         self._history = history
         self._note = note
         self._stopping = False
@@ -141,26 +142,34 @@ class Publisher:
     async def _run(self) -> None:
         number = 0
         while not self._stopping:
-            with contextlib.suppress(*_LOST):
-                async with HttpConnection(self._place.port) as connection:
+            with contextlib.suppress(*LOST):
+                async with HttpConnection(self._door.port) as connection:
+                    # Who takes the connection is known once it has answered.
+                    await _within(connection.request("GET", "/up"))
+                    process = self._door.process_of(connection.local_port)
                     while not self._stopping:
                         number += 1
                         for channel in CHANNELS:
-                            await self._publish(connection, channel, number)
+                            await self._publish(connection, process.name, channel, number)
                         await asyncio.sleep(_PAUSE)
             await asyncio.sleep(_RETRY)
 
-    async def _publish(self, connection: HttpConnection, channel: str, number: int) -> None:
-        body = json.dumps({"name": "e", "channel": channel, "data": json.dumps([self.name, number])}).encode()
-        target = ApiClient(self._place.port).target("POST", "/events", body)
+    async def _publish(self, connection: HttpConnection, node: str, channel: str, number: int) -> None:
+        name = f"{self.name}@{node}"
+        body = json.dumps({"name": "e", "channel": channel, "data": json.dumps([name, number])}).encode()
+        target = ApiClient(self._door.port).target("POST", "/events", body)
         sent_at, accepted_at = time.monotonic(), None
         try:
-            async with asyncio.timeout(_ANSWER_WITHIN):
-                answer = await connection.request("POST", target, body)
+            answer = await _within(connection.request("POST", target, body))
             if answer.status == 200:
                 accepted_at = time.monotonic()
             if answer.headers.get("connection") == "close":
                 raise EOFError("the node is leaving")
         finally:
-            self._history.publishes.append(Publish(self.name, channel, number, self._place.name, sent_at, accepted_at))
+            self._history.publishes.append(Publish(name, channel, number, node, sent_at, accepted_at))
             self._note()
+
+
+async def _within(answer: Awaitable[Answer]) -> Answer:
+    async with asyncio.timeout(_ANSWER_WITHIN):
+        return await answer

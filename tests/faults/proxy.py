@@ -13,8 +13,10 @@ class Proxy:
         self._target = target
         self._server: asyncio.Server
         self._writers: set[asyncio.StreamWriter] = set()
+        # Of connections that are opened now; those before may have another.
         self._flows = asyncio.Event()
         self._flows.set()
+        self._forgotten: list[asyncio.Event] = []
         self._is_cut = False
         self.port = 0
 
@@ -38,10 +40,17 @@ class Proxy:
         self._is_cut = False
         self._flows.set()
 
+    def forget(self) -> None:
+        """Forward what comes over new connections, and nothing of the old ones ever again, whose ends are not told."""
+        self._forgotten.append(self._flows)
+        self._flows = asyncio.Event()
+        self._flows.set()
+
     async def aclose(self) -> None:
         """End everything."""
         self.cut()
-        self._flows.set()
+        for flows in (self._flows, *self._forgotten):
+            flows.set()
         self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -53,17 +62,18 @@ class Proxy:
         except OSError:
             writer.transport.abort()
             return
-        both = {writer, back}
+        both, flows = {writer, back}, self._flows
         self._writers |= both
         try:
-            await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
+            await asyncio.gather(_pump(reader, back, flows), _pump(there, writer, flows))
         finally:
             self._writers -= both
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await reader.read(1 << 16):
-                await self._flows.wait()
-                writer.write(data)
-                await writer.drain()
-        writer.transport.abort()
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flows: asyncio.Event) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(1 << 16):
+            await flows.wait()
+            writer.write(data)
+            await writer.drain()
+    writer.transport.abort()

@@ -3,113 +3,86 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from typing import Protocol
 
 import pytest
 
-from tests.faults.fleet import Fleet, running_fleet
-from tests.faults.node_process import TIMES
-from tests.support.nats_server import NatsServerProcess
-from tests.support.redis_server import RedisProcess
+from tests.faults.buses import BUSES, Bus
+from tests.faults.fleet import LONGER_THAN_THE_TIMEOUT, Cluster
 
-LONGER_THAN_THE_TIMEOUT = TIMES.node_timeout + 1
-
-
-class Broker(Protocol):
-    """A broker that can be restarted."""
-
-    port: int
-
-    def start(self) -> None:
-        """Start it."""
-
-    def kill(self) -> None:
-        """End it at once."""
-
-    def stop(self) -> None:
-        """End it in order."""
+on_every_bus = pytest.mark.parametrize("bus", BUSES, indirect=True)
+# A Redis Cluster tells its clients where else to go, past any proxy.
+on_one_server = pytest.mark.parametrize("bus", ["redis", "nats"], indirect=True)
 
 
-@pytest.fixture(params=["redis", "nats"])
-def driver(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
+@on_every_bus
+async def test_while_nothing_fails_nothing_is_lost(cluster: Cluster) -> None:
+    await cluster.churn()
+    await cluster.converged()
+    await cluster.check()
 
 
-@pytest.fixture
-def broker(driver: str, tmp_path: Path) -> Iterator[Broker]:
-    folder = tmp_path / "broker"
-    server = RedisProcess(folder) if driver == "redis" else NatsServerProcess(folder)
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-async def fleet(driver: str, broker: Broker, tmp_path: Path) -> AsyncIterator[Fleet]:
-    async with running_fleet(tmp_path, driver, broker.port) as fleet:
-        yield fleet
-
-
-async def test_while_nothing_fails_nothing_is_lost(fleet: Fleet) -> None:
-    await fleet.churn()
-    await fleet.converged()
-    await fleet.check()
-
-
-async def test_a_node_is_killed_and_comes_back(fleet: Fleet, driver: str) -> None:
-    node = fleet.nodes[1]
+@on_every_bus
+async def test_a_node_is_killed_and_comes_back(cluster: Cluster) -> None:
+    node = cluster.nodes[1]
     node.send(signal.SIGKILL)
+    cluster.killed(node.process)
     await node.ended()
-    await fleet.churn()
-    await fleet.converged()
-    await node.start(driver)
-    await fleet.converged()
-    await fleet.check()
+    await cluster.churn()
+    await cluster.converged()
+    await node.start()
+    await cluster.converged()
+    await cluster.check()
 
 
-async def test_a_node_is_stopped_for_longer_than_the_timeout(fleet: Fleet) -> None:
-    node = fleet.nodes[1]
-    async with fleet.outage(node):
+@on_every_bus
+async def test_a_node_is_stopped_for_longer_than_the_timeout(cluster: Cluster) -> None:
+    node = cluster.nodes[1]
+    async with cluster.outage(node.process):
         node.send(signal.SIGSTOP)
-        await fleet.churn()
+        await cluster.churn()
         await asyncio.sleep(LONGER_THAN_THE_TIMEOUT)
+        await cluster.churn()
         node.send(signal.SIGCONT)
-        node.whole_until = None
-    await fleet.check()
+    await cluster.check()
 
 
-@pytest.mark.parametrize("kind", ["cut", "stall"])
-async def test_a_node_is_parted_from_the_broker(fleet: Fleet, kind: str) -> None:
-    node = fleet.nodes[1]
-    async with fleet.outage(node):
-        if kind == "cut":
-            node.proxy.cut()
-        else:
-            node.proxy.stall()
-        await fleet.churn()
+@on_one_server
+@pytest.mark.parametrize("kind", ["cut", "stall", "black hole"])
+async def test_a_node_is_parted_from_the_broker(cluster: Cluster, kind: str) -> None:
+    async with cluster.parted(cluster.nodes[1], kind):
+        await cluster.churn()
         await asyncio.sleep(LONGER_THAN_THE_TIMEOUT)
-        node.proxy.heal()
-    await fleet.check()
+        await cluster.churn()
+    await cluster.check()
 
 
-@pytest.mark.parametrize("end", ["kill", "stop"])
-async def test_the_broker_restarts(fleet: Fleet, broker: Broker, end: str) -> None:
-    async with fleet.outage():
-        await asyncio.to_thread(broker.kill if end == "kill" else broker.stop)
-        await fleet.churn()
-        await asyncio.to_thread(broker.start)
-    await fleet.check()
+@on_every_bus
+@pytest.mark.parametrize(("end", "with_data"), [("kill", True), ("stop", False)], ids=["with data", "without data"])
+async def test_the_broker_restarts(cluster: Cluster, bus: Bus, end: str, *, with_data: bool) -> None:
+    """The bus is stored nowhere: data is what else a broker keeps, and may have to read before it answers."""
+    if bus.storage is not None:
+        await bus.storage.keep()
+    async with cluster.outage():
+        await asyncio.to_thread(getattr(bus.broker, end))
+        await cluster.churn()
+        if bus.storage is not None and not with_data:
+            shutil.rmtree(bus.storage.folder)
+            bus.storage.folder.mkdir()
+        await asyncio.to_thread(bus.broker.start)
+    if bus.storage is not None:
+        assert await bus.storage.has_kept() is with_data
+    await cluster.check()
 
 
-async def test_a_rolling_deploy_loses_nothing(fleet: Fleet, driver: str) -> None:
-    for node in fleet.nodes:
+@on_every_bus
+async def test_a_rolling_deploy_loses_nothing(cluster: Cluster) -> None:
+    for node in cluster.nodes:
         node.send(signal.SIGTERM)
         assert await node.ended() == 0
-        await fleet.converged()
-        await node.start(driver)
-        await fleet.converged()
-    await fleet.check()
+        await cluster.churn()
+        await cluster.converged()
+        await node.start()
+        await cluster.converged()
+    await cluster.check()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.checker import FLIGHT, History, Outage, Publish, Seen, Session, Told, differences
+from tests.faults.checker import FLIGHT, History, Outage, Publish, Seen, Session, Told, Transition, differences
 
 ROOM = "presence-room"
 
@@ -15,12 +15,25 @@ def publish(number: int, sent_at: float, *, node: str = "a", accepted: bool = Tr
 
 def session(*numbers: int, node: str = "b", whole_until: float | None = None) -> Session:
     seen = [Seen("p", "news", number) for number in numbers]
-    return Session("c", node, {"news": 10.0}, whole_until, seen)
+    return Session("c", node, {"news": 10.0}, None, whole_until, seen)
+
+
+def two_users(removed_at: float, ended_at: float | None = None) -> list[Session]:
+    """Ann is on the room from 10 on, and Bob is told at some time that she is gone."""
+    ann = Session("ann", "a", {ROOM: 10.0}, ended_at)
+    bob = Session("bob", "b", {ROOM: 5.0}, rosters={ROOM: frozenset({"ann"})})
+    bob.told.append(Told(ROOM, "ann", False, removed_at))
+    return [ann, bob]
+
+
+def said(*changes: tuple[str, float]) -> list[Transition]:
+    """Occupied (+) and vacated (-)."""
+    return [Transition(text[1:], text[0] == "+", "a", at) for text, at in changes]
 
 
 def member_session(*told: tuple[str, bool]) -> Session:
     return Session(
-        "c", "b", rosters={ROOM: frozenset({"ann"})}, told=[Told(ROOM, user, is_there) for user, is_there in told]
+        "c", "b", rosters={ROOM: frozenset({"ann"})}, told=[Told(ROOM, user, is_there, 20.0) for user, is_there in told]
     )
 
 
@@ -36,7 +49,13 @@ def member_session(*told: tuple[str, bool]) -> Session:
         pytest.param(History([publish(1, 11)], [session()], [Outage("a", 10.5, 12)]), id="publisher cut off"),
         pytest.param(History([publish(1, 11)], [session()], [Outage("b", 10.5, 12)]), id="subscriber cut off"),
         pytest.param(History([publish(1, 11)], [session()], [Outage("b", 11.5, 12)]), id="cut off on its way"),
+        pytest.param(
+            History([publish(1, 11)], [session()], [Outage(None, 10, 12, ["news"])]), id="no bus for the channel"
+        ),
         pytest.param(History(sessions=[member_session(("bob", True), ("ann", False), ("ann", True))]), id="in turn"),
+        pytest.param(History(sessions=two_users(20, ended_at=20.5)), id="removed when gone"),
+        pytest.param(History(sessions=two_users(10.5)), id="removed on its way from one node to the other"),
+        pytest.param(History([], two_users(20), [Outage("a", 15, 19.5)]), id="removed when cut off"),
     ],
 )
 def test_a_history_that_keeps_the_rules_is_taken(history: History) -> None:
@@ -57,6 +76,13 @@ def test_a_history_that_keeps_the_rules_is_taken(history: History) -> None:
             History([publish(1, 11)], [session()], [Outage(None, 11.1 + FLIGHT, 20)]), "lost", id="before the outage"
         ),
         pytest.param(History([publish(1, 11)], [session(node="a")], [Outage(None, 10, 12)]), "lost", id="needs no bus"),
+        pytest.param(
+            History([publish(1, 11)], [session()], [Outage(None, 10, 12, ["x"])]), "lost", id="another channel"
+        ),
+        pytest.param(History(sessions=two_users(20)), "ann removed, but is on a", id="removed, and there"),
+        pytest.param(History(sessions=two_users(20, ended_at=22)), "ann removed", id="removed long before it left"),
+        pytest.param(History([], two_users(20), [Outage("c", 15, 25)]), "ann removed", id="removed, a third cut off"),
+        pytest.param(History([], two_users(20), [Outage("a", 25, 26)]), "ann removed", id="removed, cut off later"),
         pytest.param(History(sessions=[member_session(("ann", True))]), "ann added twice", id="added twice"),
         pytest.param(
             History(sessions=[member_session(("ann", False), ("ann", False))]), "ann removed twice", id="removed twice"
@@ -82,3 +108,35 @@ def test_answers_are_compared_with_the_truth() -> None:
     assert differences("a", "roster", ["x", "y"], {"y", "x"}) == []
     assert "lacks ['y'], has ['z'] too" in differences("a", "roster", ["x", "z"], {"x", "y"})[0]
     assert "some twice" in differences("a", "roster", ["x", "x"], {"x"})[0]
+
+
+@pytest.mark.parametrize(
+    ("transitions", "occupied"),
+    [
+        pytest.param([], set(), id="nothing said"),
+        pytest.param(said(("+x", 1), ("-x", 2), ("+x", 3)), {"x"}, id="in turn"),
+        pytest.param(said(("-x", 2), ("+x", 1)), set(), id="heard in another order"),
+        pytest.param(said(("+x", 1), ("+y", 2), ("-x", 3)), {"y"}, id="each by itself"),
+        pytest.param(said(("+x", 1), ("+x", 12)), {"x"}, id="by each half of a parted cluster"),
+    ],
+)
+def test_transitions_that_balance_are_taken(transitions: list[Transition], occupied: set[str]) -> None:
+    assert History(outages=[Outage("b", 10, 15)]).transition_problems(transitions, occupied) == []
+
+
+@pytest.mark.parametrize(
+    ("transitions", "occupied", "problem"),
+    [
+        pytest.param(said(("+x", 1), ("+x", 2)), {"x"}, "a: x occupied twice", id="doubled"),
+        pytest.param(said(("-x", 1)), set(), "a: x vacated twice", id="vacated, never occupied"),
+        pytest.param(said(("+x", 1), ("-x", 2), ("-x", 3)), set(), "a: x vacated twice", id="vacated again"),
+        pytest.param(said(("+x", 1)), set(), "has ['x'] too", id="not vacated"),
+        pytest.param([], {"x"}, "lacks ['x']", id="not occupied"),
+        pytest.param(said(("+x", 1), ("-x", 12)), {"x"}, "lacks ['x']", id="not taken back after the outage"),
+    ],
+)
+def test_transitions_that_do_not_balance_are_refused(
+    transitions: list[Transition], occupied: set[str], problem: str
+) -> None:
+    (found,) = History(outages=[Outage("b", 10, 15)]).transition_problems(transitions, occupied)
+    assert problem in found

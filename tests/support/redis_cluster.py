@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from redis.crc import key_slot
 
 from tests.support.ports import free_port
 from tests.support.processes import program, wait_until
-from tests.support.redis_server import RedisProcess, running
+from tests.support.redis_server import RedisProcess
 
 SIZE = 6
 
@@ -37,21 +37,45 @@ class RedisClusterProcesses:
 
     def __init__(self, folder: Path) -> None:
         self.nodes = [ClusterNode(folder / f"node{number}") for number in range(SIZE)]
+        self._is_created = False
 
     @property
     def urls(self) -> tuple[str, ...]:
         """Where some of the servers are."""
         return tuple(node.url for node in self.nodes[:3])
 
-    def create(self) -> None:
-        """Make a cluster of the servers."""
+    def start(self) -> None:
+        """Start every server; they are one cluster when this returns, also after the first time."""
+        for node in self.nodes:
+            node.start()
+        if self._is_created:
+            self.wait_until_whole()
+        else:
+            self._create()
+
+    def kill(self) -> None:
+        """End every server as a crash would."""
+        for node in self.nodes:
+            node.kill()
+
+    def stop(self) -> None:
+        """End every server."""
+        for node in self.nodes:
+            node.stop()
+
+    def wait_until_whole(self) -> None:
+        """Return once every server knows every other, and every master has its replica."""
+        wait_until(self._is_whole, "the cluster is whole")
+
+    def _create(self) -> None:
         hosts = [f"127.0.0.1:{node.port}" for node in self.nodes]
         command = [program("redis-cli", "redis-tools"), "--cluster", "create", *hosts]
         done = subprocess.run(
             [*command, "--cluster-replicas", "1", "--cluster-yes"], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        wait_until(self._is_whole, "the cluster is whole")
+        self.wait_until_whole()
+        self._is_created = True
 
     def _is_whole(self) -> bool:
         def knows_all(node: ClusterNode) -> bool:
@@ -107,12 +131,12 @@ def _covers(ranges: list[str], slot: int) -> bool:
 @contextmanager
 def running_cluster(folder: Path) -> Iterator[RedisClusterProcesses]:
     """Start a cluster, and end it whatever happens."""
-    with ExitStack() as stack:
-        cluster = RedisClusterProcesses(folder)
-        for node in cluster.nodes:
-            stack.enter_context(running(node))
-        cluster.create()
+    cluster = RedisClusterProcesses(folder)
+    try:
+        cluster.start()
         yield cluster
+    finally:
+        cluster.stop()
 
 
 @pytest.fixture(scope="session")
