@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 FIRST_DELAY: Final = 0.1
-LONGEST_DELAY: Final = 5.0
+# Nodes must know the truth within the node time-out and two seconds after the bus is back, however long it was lost.
+LONGEST_DELAY: Final = 1.0
 
 
 def delays() -> Iterator[float]:

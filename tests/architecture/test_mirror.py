@@ -78,7 +78,6 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.cluster.kafka_records": Elsewhere("tests/cluster/test_kafka.py", _DRIVER),
     "sockudo.cluster.kafka_topic": Elsewhere("tests/cluster/test_kafka.py", _DRIVER),
     "sockudo.cluster.kafka_wire": Elsewhere("tests/cluster/test_kafka_faults.py", _DRIVER),
-    "sockudo.backoff": Elsewhere("tests/cluster/test_redis_faults.py", _DRIVER),
     "sockudo.cluster.link": Elsewhere("tests/cluster/test_nats_faults.py", _DRIVER),
     "sockudo.cluster.nats_connection": Elsewhere("tests/cluster/test_nats_faults.py", _DRIVER),
     "sockudo.cluster.nats_options": Elsewhere("tests/cluster/test_nats.py", _DRIVER),
