@@ -1,15 +1,22 @@
-"""Random nodes on a random bus: whatever happened, all agree with the truth once everything has arrived."""
+"""Random nodes on a random bus: whatever happened, all agree with the truth once everything has arrived.
+
+And one of them speaks for each channel to the outside: what that node says of the channel, occupied and vacated,
+balances whatever happens to the others.
+"""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
+from itertools import count
 from typing import Final
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tests.faults.checker import History, Transition
 from tests.support.clock import FakeClock
 from tests.support.cluster import Bus, Member
 from tests.support.node import APP_ID, Client, data_of, make_app
@@ -68,13 +75,50 @@ class Observer:
         self.online = (self.online | ids.get("online", set())) - ids.get("offline", set())
 
 
+class Spokesmen:
+    """What nodes say of channels to the outside: each, of those that it takes itself for the owner of, by its own view.
+
+    Since the last quiet moment. What is said while a channel changes its owner need not balance: the new owner tells
+    only what changes from then on.
+    """
+
+    def __init__(self) -> None:
+        self.said: list[Transition] = []
+        self.owners: dict[str, set[str]] = {}
+        self._views: dict[Member, set[str]] = {}
+        self._numbers = count()
+
+    def restart(self, occupied: Iterable[str]) -> None:
+        """Forget what was said: these channels are occupied, and the outside knows."""
+        self.said = [Transition(name, True, "", next(self._numbers)) for name in occupied]
+        self.owners.clear()
+
+    def look(self, members: Iterable[Member]) -> None:
+        """Note what each node says now."""
+        for member in members:
+            occupied, before = set(member.node.view.channel_names(APP_ID)), self._views.get(member, set())
+            self._views[member] = occupied
+            for name in PLAIN + PRESENCE:
+                if member.cluster.is_owner(APP_ID, name):
+                    self.owners.setdefault(name, set()).add(member.node_id)
+                    if (name in occupied) is not (name in before):
+                        self.said.append(Transition(name, name in occupied, member.node_id, next(self._numbers)))
+
+    def problems(self, alive: set[str], occupied: Iterable[str]) -> list[str]:
+        """Return what does not balance of the channels whose owner has been one node all the time."""
+        steady = {name for name, owners in self.owners.items() if len(owners) == 1 and owners <= alive}
+        said = [one for one in self.said if one.channel in steady]
+        return History().transition_problems(said, steady.intersection(occupied))
+
+
 class ClusterMachine(RuleBasedStateMachine):
     """Two to four nodes. The truth is what the hubs of the living nodes hold together."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.bus = Bus()
+        self.bus = Bus(self._look)
         self.clock = FakeClock()
+        self.spokesmen = Spokesmen()
         self.members: list[Member] = []
         self.observers: dict[Member, list[Observer]] = {}
 
@@ -83,6 +127,7 @@ class ClusterMachine(RuleBasedStateMachine):
         for _ in range(count):
             self._add()
         self._quiet()
+        self.spokesmen.restart(())
 
     def _add(self) -> None:
         member = Member(self.bus, make_app(**APP), clock=self.clock)
@@ -192,6 +237,13 @@ class ClusterMachine(RuleBasedStateMachine):
 
     # What must hold
 
+    def _look(self) -> None:
+        self.spokesmen.look(self.members)
+
+    @invariant()
+    def what_nodes_say_is_heard(self) -> None:
+        self._look()
+
     @invariant()
     def every_client_is_told_each_change_once(self) -> None:
         self.clock.run_soon()
@@ -246,6 +298,7 @@ class ClusterMachine(RuleBasedStateMachine):
             }
             for name in PRESENCE
         }
+        self._compare_said(counts)
         for member in self.members:
             view = member.node.view
             assert len(member.cluster.nodes) == len(self.members) - 1
@@ -266,6 +319,14 @@ class ClusterMachine(RuleBasedStateMachine):
                 assert observer.online is None or observer.online == online & set(USERS)
                 if "news" in (observer.client.connection.subscriptions or {}):
                     assert observer.count is not None
+
+    def _compare_said(self, occupied: Iterable[str]) -> None:
+        for name in PLAIN + PRESENCE:
+            assert sum(member.cluster.is_owner(APP_ID, name) for member in self.members) == 1
+        self._look()
+        alive = {member.node_id for member in self.members}
+        assert not self.spokesmen.problems(alive, occupied)
+        self.spokesmen.restart(occupied)
 
     def _compare_told(self, member: Member, name: str, roster: set[str]) -> None:
         told = json.loads(json.loads(b'"%b"' % member.node.view.roster(APP_ID, name)))["presence"]

@@ -38,9 +38,14 @@ class Parcel(NamedTuple):
 
 
 class Bus:
-    """What is on its way."""
+    """What is on its way.
 
-    def __init__(self) -> None:
+    Args:
+        delivered: called after each message has been handed over.
+    """
+
+    def __init__(self, delivered: Callable[[], None] = lambda: None) -> None:
+        self._delivered = delivered
         self.adapters: list[FakeAdapter] = []
         self.parcels: deque[Parcel] = deque()
 
@@ -56,6 +61,7 @@ class Bus:
             self.parcels.remove(parcel)
         if parcel.receiver.inbox is not None and parcel.receiver.is_connected:
             parcel.receiver.inbox.received(parcel.topic, parcel.data)
+            self._delivered()
 
     def deliver_all(self) -> None:
         """Hand over everything, and what is answered."""
