@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from sockudo.cluster.journal import BURST, Journal
@@ -11,7 +13,7 @@ class Told:
     """A node and what its journal has told."""
 
     def __init__(self) -> None:
-        self.world = World(make_app(enable_user_authentication=True))
+        self.world = World(make_app(enable_user_authentication=True, max_presence_members=1000))
         self.clock = self.world.clock
         self.deltas: list[Delta] = []
         self.journal = Journal(self.world.hub, self.clock, 0.005, self.deltas.append)
@@ -122,3 +124,33 @@ def test_a_large_snapshot_has_several_parts_that_lack_and_repeat_nothing() -> No
     assert len(parts) > 2
     assert max(len(encode(part)) for part in parts) < PART_BYTES * 1.1
     assert [name for part in parts for name in part.apps[APP_ID].channels] == names
+
+
+def test_a_channel_with_many_members_is_spread_over_several_parts() -> None:
+    told = Told()
+    members = {f"u{number}": json.dumps({"name": "x" * 500}) for number in range(600)}
+    for user_id, info in members.items():
+        told.world.connect().subscribe("presence-x", user_id, user_info=json.loads(info))
+    parts = told.journal.snapshot()
+    assert len(parts) > 2
+    assert max(len(encode(part)) for part in parts) < PART_BYTES * 1.3
+    states = [part.apps[APP_ID].channels["presence-x"] for part in parts]
+    assert [user_id for state in states for user_id in state.joined] == list(members)
+    assert {state.count for state in states} == {600}
+
+
+def test_what_changes_much_at_once_is_told_in_several_deltas() -> None:
+    told = Told()
+    for number in range(2000):
+        told.journal.member_changed(APP_ID, "presence-x", f"u{number}", b"x" * 100 if number % 2 else None)
+        told.journal.user_changed(APP_ID, f"v{number}", online=bool(number % 2))
+    told.clock.advance(0)
+    assert [delta.number for delta in told.deltas] == list(range(1, len(told.deltas) + 1)) != [1]
+    assert told.journal.number == len(told.deltas)
+    assert max(len(encode(delta)) for delta in told.deltas) < PART_BYTES * 1.3
+    states = [delta.apps[APP_ID] for delta in told.deltas]
+    channels = [state.channels["presence-x"] for state in states if state.channels]
+    assert [user_id for state in channels for user_id in state.joined] == [f"u{n}" for n in range(1, 2000, 2)]
+    assert [user_id for state in channels for user_id in state.left] == [f"u{n}" for n in range(0, 2000, 2)]
+    assert [user_id for state in states for user_id in state.online] == [f"v{n}" for n in range(1, 2000, 2)]
+    assert [user_id for state in states for user_id in state.offline] == [f"v{n}" for n in range(0, 2000, 2)]

@@ -9,13 +9,17 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import ExitStack
 from itertools import count
 from typing import Final
+from unittest.mock import patch
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from sockudo.cluster import batches
+from sockudo.cluster.state import PART_BYTES
 from tests.faults.checker import History, Transition
 from tests.support.clock import FakeClock
 from tests.support.cluster import Bus, Member
@@ -119,11 +123,14 @@ class ClusterMachine(RuleBasedStateMachine):
         self.bus = Bus(self._look)
         self.clock = FakeClock()
         self.spokesmen = Spokesmen()
+        self._part_size = ExitStack()
         self.members: list[Member] = []
         self.observers: dict[Member, list[Observer]] = {}
 
-    @initialize(count=st.integers(2, 4))
-    def begin(self, count: int) -> None:
+    @initialize(count=st.integers(2, 4), part_bytes=st.sampled_from([PART_BYTES, 60]))
+    def begin(self, count: int, part_bytes: int) -> None:
+        # Of a few bytes, so that what nodes tell each other comes in several parts and deltas.
+        self._part_size.enter_context(patch.multiple(batches, PART_BYTES=part_bytes, _SLICE_BYTES=part_bytes // 8))
         for _ in range(count):
             self._add()
         self._quiet()
@@ -270,9 +277,10 @@ class ClusterMachine(RuleBasedStateMachine):
         self._compare()
 
     def teardown(self) -> None:
-        if self.members:
-            self._quiet()
-            self._compare()
+        with self._part_size:
+            if self.members:
+                self._quiet()
+                self._compare()
 
     def _pass(self, seconds: float) -> None:
         for _ in range(int(seconds / 0.5)):

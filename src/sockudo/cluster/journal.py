@@ -7,12 +7,12 @@ many join in a moment is told of once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from sockudo.clock import Clock
-from sockudo.cluster.state import PART_BYTES, AppState, ChannelState, Delta, SnapshotPart
-from sockudo.hub.channel import Channel
+from sockudo.cluster.batches import Batches
+from sockudo.cluster.state import AppState, Delta, SnapshotPart
 from sockudo.hub.hub import Hub
 
 # Deltas that may follow each other at once after a quiet time.
@@ -67,18 +67,19 @@ class Journal:
         self._app(app_id).users[user_id] = online
 
     def flush(self) -> None:
-        """Send what has changed, if anything has."""
+        """Send what has changed, if anything has; in one delta, or in several that fit a message each."""
         if not self._pending:
             return
         pending, self._pending = self._pending, {}
-        self.number += 1
         self._due = max(self._due, self._clock.monotonic()) + self._interval
-        self._send(Delta(self.number, {app_id: self._state(app_id, app) for app_id, app in pending.items()}))
+        for apps in self._changes(pending):
+            self.number += 1
+            self._send(Delta(self.number, apps))
 
     def snapshot(self) -> list[SnapshotPart]:
         """Return everything this node has, in parts that fit a message; pending changes are sent before."""
         self.flush()
-        parts = list(self._parts()) or [{}]
+        parts = self._everything()
         return [SnapshotPart(self.number, part, len(parts), apps) for part, apps in enumerate(parts)]
 
     def _app(self, app_id: str) -> _Pending:
@@ -93,56 +94,26 @@ class Journal:
             pending = self._pending[app_id] = _Pending()
         return pending
 
-    def _state(self, app_id: str, pending: _Pending) -> AppState:
-        channels = {name: self._channel_state(app_id, name, pending.members.get(name, {})) for name in pending.channels}
-        return AppState(
-            self._hub.connection_count(app_id),
-            channels,
-            [user_id for user_id, online in pending.users.items() if online],
-            [user_id for user_id, online in pending.users.items() if not online],
-        )
+    def _changes(self, pending: Mapping[str, _Pending]) -> list[dict[str, AppState]]:
+        batches = Batches(self._hub.connection_count)
+        for app_id, app in pending.items():
+            # Named also where nothing but the number of its connections has changed.
+            batches.app(app_id)
+            for name in app.channels:
+                channel = self._hub.channel(app_id, name)
+                count = 0 if channel is None else len(channel.subscribers)
+                batches.channel(app_id, name, count, app.members.get(name, {}).items())
+            for user_id, online in app.users.items():
+                batches.user(app_id, user_id, online=online)
+        return batches.parts()
 
-    def _channel_state(self, app_id: str, name: str, members: dict[str, bytes | None]) -> ChannelState:
-        channel = self._hub.channel(app_id, name)
-        return ChannelState(
-            0 if channel is None else len(channel.subscribers),
-            {user_id: info for user_id, info in members.items() if info is not None},
-            [user_id for user_id, info in members.items() if info is None],
-        )
-
-    def _parts(self) -> Iterator[dict[str, AppState]]:
+    def _everything(self) -> list[dict[str, AppState]]:
+        batches = Batches(self._hub.connection_count)
         for app_id in self._hub.app_ids():
-            part = _Part(self._hub.connection_count(app_id))
+            batches.app(app_id)
             for channel in self._hub.channels(app_id):
-                part.add_channel(channel)
-                if part.is_full:
-                    yield {app_id: part.state}
-                    part = _Part(self._hub.connection_count(app_id))
+                members = () if channel.members is None else channel.members.infos()
+                batches.channel(app_id, channel.name, len(channel.subscribers), members)
             for user_id in self._hub.online_users(app_id):
-                part.add_user(user_id)
-                if part.is_full:
-                    yield {app_id: part.state}
-                    part = _Part(self._hub.connection_count(app_id))
-            yield {app_id: part.state}
-
-
-class _Part:
-    """A part of a snapshot that is being filled."""
-
-    def __init__(self, connections: int) -> None:
-        self.state = AppState(connections, {}, [], [])
-        self._size = 0
-
-    @property
-    def is_full(self) -> bool:
-        return self._size > PART_BYTES
-
-    def add_channel(self, channel: Channel) -> None:
-        members = {} if channel.members is None else dict(channel.members.infos())
-        self.state.channels[channel.name] = ChannelState(len(channel.subscribers), members, [])
-        self._size += len(channel.name) + 16
-        self._size += sum(len(user_id) + len(user_info) + 8 for user_id, user_info in members.items())
-
-    def add_user(self, user_id: str) -> None:
-        self.state.online.append(user_id)
-        self._size += len(user_id) + 4
+                batches.user(app_id, user_id, online=True)
+        return batches.parts()

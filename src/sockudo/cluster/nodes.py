@@ -168,6 +168,9 @@ def _merged(parts: list[dict[str, AppState]]) -> dict[str, AppState]:
             into.online.extend(state.online)
             for name, channel in state.channels.items():
                 known = into.channels.get(name)
-                joined = channel.joined if known is None else known.joined | channel.joined
-                into.channels[name] = ChannelState(channel.count, joined, [])
+                if known is None:
+                    into.channels[name] = ChannelState(channel.count, dict(channel.joined), [])
+                else:
+                    known.count = channel.count
+                    known.joined.update(channel.joined)
     return whole

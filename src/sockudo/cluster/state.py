@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-# A part of a snapshot is closed above this, well below what any bus takes as one message.
+# A part of a snapshot, and a delta, is closed above this, well below what any bus takes as one message.
 PART_BYTES: Final = 128 * 1024
 # Who follows deliveries says so again and again: nobody is told of them for longer than this after the last time.
 LONGEST_FOLLOW: Final = 30.0
