@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sockudo.cluster.state import AppState, ChannelState
 from sockudo.pusher.events import roster_entry, roster_id
@@ -86,6 +86,19 @@ class RemoteChannel:
         nodes = self.members.get(user_id)
         return nodes is not None and len(nodes) == 1 and nodes.get(node_id, user_info) != user_info
 
+    def has_part_of(self, node_id: str) -> bool:
+        """Tell whether a node has subscribers or members here."""
+        if node_id in self.counts:
+            return True
+        # Without this nearly every channel of a large cluster would start a loop over nothing.
+        return bool(self.members) and any(node_id in nodes for nodes in self.members.values())
+
+    def members_only_before(self, node_id: str, joined: dict[str, bytes]) -> list[str]:
+        """Return the members on a node that are not among those that it has now."""
+        if not self.members:
+            return []
+        return [user_id for user_id, nodes in self.members.items() if node_id in nodes and user_id not in joined]
+
     def remove(self, node_id: str, user_id: str) -> bool:
         """Forget a member on a node; tell whether it is on no other node."""
         nodes = self.members.get(user_id)
@@ -93,6 +106,9 @@ class RemoteChannel:
             return False
         del self.members[user_id], self.ids[user_id], self.entries[user_id]
         return True
+
+
+_EMPTY: Final = ChannelState()
 
 
 class RemoteApp:
@@ -185,14 +201,14 @@ class Replica:
             state = apps.get(app_id) or AppState()
             channels = dict(state.channels)
             for name, channel in app.channels.items():
-                if node_id in channel.counts or any(node_id in nodes for nodes in channel.members.values()):
-                    new = channels.get(name) or ChannelState()
-                    gone = [
-                        user_id
-                        for user_id, nodes in channel.members.items()
-                        if node_id in nodes and user_id not in new.joined
-                    ]
-                    channels[name] = ChannelState(new.count, new.joined, gone)
+                if channel.has_part_of(node_id):
+                    new = channels.get(name, _EMPTY)
+                    gone = channel.members_only_before(node_id, new.joined)
+                    if gone or new.joined or new.count != channel.counts.get(node_id, 0):
+                        channels[name] = ChannelState(new.count, new.joined, gone)
+                    else:
+                        # Most channels, after a bus that was lost for a moment.
+                        del channels[name]
             online = set(state.online)
             offline = [user_id for user_id, nodes in app.online.items() if node_id in nodes and user_id not in online]
             yield app_id, AppState(state.connections, channels, state.online, offline)
