@@ -64,6 +64,7 @@ class Session:
     Attributes:
         subscribed_at: channel -> when the answer came that it is on it.
         ended_at: when the client noticed its end; None for a connection that still lives.
+        close_code: with which it was ended, if anybody said so.
         whole_until: events that were accepted up to then must have arrived; None for a connection that still lives.
         rosters: presence channel -> users in the answer to the subscription.
     """
@@ -76,6 +77,7 @@ class Session:
     seen: list[Seen] = field(default_factory=list)
     rosters: dict[str, frozenset[str]] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
+    close_code: int | None = None
 
     def members(self, channel: str) -> set[str]:
         """Return the members of a presence channel as this connection knows them."""

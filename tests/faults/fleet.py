@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
@@ -191,6 +192,16 @@ class Cluster(Fleet):
     def __init__(self, nodes: Sequence[Node]) -> None:
         super().__init__(nodes, NODE_TIMEOUT, len(nodes))
         self.nodes = nodes
+
+    async def terminate(self, node: Node) -> None:
+        """End a node in order; check that it sends every client elsewhere."""
+        moved = [(one, one.session) for one in self.clients if one.session and one.session.node == node.name]
+        node.send(signal.SIGTERM)
+        assert await node.ended() == 0
+        assert moved
+        for client, session in moved:
+            await client.left(session)
+            assert session.close_code == 4200
 
     @contextlib.asynccontextmanager
     async def parted(self, node: Node, kind: str) -> AsyncIterator[None]:

@@ -51,6 +51,13 @@ class Client:
                 self.changed.clear()
                 await self.changed.wait()
 
+    async def left(self, session: Session) -> None:
+        """Wait until a connection has ended."""
+        async with asyncio.timeout(15):
+            while session.ended_at is None:
+                self.changed.clear()
+                await self.changed.wait()
+
     async def leave(self) -> None:
         """Disconnect, and do not come back."""
         self._task.cancel()
@@ -82,9 +89,10 @@ class Client:
                     else:
                         self._take(session, frame)
             finally:
-                session.ended_at = time.monotonic()
-                session.whole_until = _whole_until(socket, process, session.ended_at)
+                session.ended_at, session.close_code = time.monotonic(), socket.close_code
+                session.whole_until = _whole_until(session.close_code, process, session.ended_at)
                 self.session = None
+                self.changed.set()
 
     async def _subscribe(self, socket: ClientConnection, socket_id: str) -> None:
         for channel in (*CHANNELS, ROOM):
@@ -112,12 +120,12 @@ class Client:
         self.changed.set()
 
 
-def _whole_until(socket: ClientConnection, process: Process, ended_at: float) -> float:
+def _whole_until(close_code: int | None, process: Process, ended_at: float) -> float:
     """Return until when what was accepted must have arrived on a connection that has ended."""
     if process.whole_until is None:
         return ended_at - FLIGHT
     # Who is sent away in order misses nothing that was accepted before.
-    return process.whole_until if socket.close_code == 4200 else process.whole_until - FLIGHT
+    return process.whole_until if close_code == 4200 else process.whole_until - FLIGHT
 
 
 class Publisher:

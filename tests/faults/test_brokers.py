@@ -77,10 +77,9 @@ async def test_the_broker_restarts(cluster: Cluster, bus: Bus, end: str, *, with
 
 
 @on_every_bus
-async def test_a_rolling_deploy_loses_nothing(cluster: Cluster) -> None:
+async def test_a_rolling_deploy_moves_every_client_and_loses_nothing(cluster: Cluster) -> None:
     for node in cluster.nodes:
-        node.send(signal.SIGTERM)
-        assert await node.ended() == 0
+        await cluster.terminate(node)
         await cluster.churn()
         await cluster.converged()
         await node.start()
