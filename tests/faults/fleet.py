@@ -24,6 +24,7 @@ LONGER_THAN_THE_TIMEOUT: Final = NODE_TIMEOUT + 0.7
 _SPARE: Final = 2.0
 _CLIENTS: Final = 12
 _ANSWER_WITHIN: Final = 3.0
+_DELAY: Final = 0.01
 
 
 class Fleet:
@@ -224,6 +225,8 @@ async def running_cluster(folder: Path, bus: Bus, nodes: int = 3) -> AsyncIterat
     started = [Node(name, folder, bus) for name in "abcdef"[:nodes]]
     async with contextlib.AsyncExitStack() as stack:
         for node in started:
+            # As in a network, and long enough that something is always on its way.
+            node.proxy.delay = _DELAY
             stack.push_async_callback(node.aclose)
         await asyncio.gather(*(node.start() for node in started))
         cluster = Cluster(started)

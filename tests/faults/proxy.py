@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a broker that can be cut, stalled and healed: the network between one node and the bus."""
+"""A TCP proxy that can be cut, stalled, slow and healed: the network between one node and its broker."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ class Proxy:
         self._flows.set()
         self._forgotten: list[asyncio.Event] = []
         self._is_cut = False
+        # How long everything takes from one end to the other (seconds).
+        self.delay = 0.0
         self.port = 0
 
     async def start(self) -> None:
@@ -65,15 +67,15 @@ class Proxy:
         both, flows = {writer, back}, self._flows
         self._writers |= both
         try:
-            await asyncio.gather(_pump(reader, back, flows), _pump(there, writer, flows))
+            await asyncio.gather(self._pump(reader, back, flows), self._pump(there, writer, flows))
         finally:
             self._writers -= both
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flows: asyncio.Event) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(1 << 16):
-            await flows.wait()
-            writer.write(data)
-            await writer.drain()
-    writer.transport.abort()
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flows: asyncio.Event) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(1 << 16):
+                await asyncio.sleep(self.delay)
+                await flows.wait()
+                writer.write(data)
+                await writer.drain()
+        writer.transport.abort()
