@@ -144,3 +144,6 @@ BUSES: Final[Mapping[str, Callable[[Path], Bus]]] = {
     "nats": _nats,
     "redis-cluster": _redis_cluster,
 }
+# They tell their clients where else to go, past any proxy, so that no node can be parted from them.
+_WITHOUT_PROXY: Final = {"redis-cluster"}
+BEHIND_A_PROXY: Final = [name for name in BUSES if name not in _WITHOUT_PROXY]

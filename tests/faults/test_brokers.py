@@ -8,12 +8,11 @@ import signal
 
 import pytest
 
-from tests.faults.buses import BUSES, Bus
+from tests.faults.buses import BEHIND_A_PROXY, BUSES, Bus
 from tests.faults.fleet import LONGER_THAN_THE_TIMEOUT, Cluster
 
 on_every_bus = pytest.mark.parametrize("bus", BUSES, indirect=True)
-# A Redis Cluster tells its clients where else to go, past any proxy.
-on_one_server = pytest.mark.parametrize("bus", ["redis", "nats"], indirect=True)
+behind_a_proxy = pytest.mark.parametrize("bus", BEHIND_A_PROXY, indirect=True)
 
 
 @on_every_bus
@@ -48,7 +47,7 @@ async def test_a_node_is_stopped_for_longer_than_the_timeout(cluster: Cluster) -
     await cluster.check()
 
 
-@on_one_server
+@behind_a_proxy
 @pytest.mark.parametrize("kind", ["cut", "stall", "black hole"])
 async def test_a_node_is_parted_from_the_broker(cluster: Cluster, kind: str) -> None:
     async with cluster.parted(cluster.nodes[1], kind):

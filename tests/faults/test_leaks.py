@@ -15,7 +15,7 @@ import pytest
 from sockudo.adapter_options import link_from_settings
 from sockudo.cluster.base import Adapter
 from sockudo.config.model import Settings
-from tests.faults.buses import Bus
+from tests.faults.buses import BEHIND_A_PROXY, Bus
 from tests.faults.fleet import LONGER_THAN_THE_TIMEOUT, Cluster
 from tests.faults.leaks import idle, memory, open_files, returned_to
 from tests.faults.workers import running_workers
@@ -27,7 +27,7 @@ ROUNDS: Final = 5
 MOST_GROWTH: Final = 2 * 1024 * 1024
 
 
-@pytest.mark.parametrize("bus", ["redis", "nats"], indirect=True)
+@pytest.mark.parametrize("bus", BEHIND_A_PROXY, indirect=True)
 async def test_rounds_of_partitions_leave_nothing_behind(cluster: Cluster, bus: Bus) -> None:
     def adapter() -> Adapter:
         made, _ = link_from_settings(Settings.model_validate({"adapter": bus.adapter(bus.port)}))
