@@ -29,6 +29,10 @@ class Door(Protocol):
 
     port: int
 
+    def log(self) -> Sequence[str]:
+        """Return the lines that the processes wrote, from the beginning."""
+        ...
+
     def process_of(self, client_port: int) -> Process:
         """Return who serves the connection that comes from this port.
 

@@ -121,6 +121,9 @@ class Fleet:
         assert not problems, f"{len(problems)} problems\n" + "\n".join(problems[:20])
         self._check_that_much_happened()
         await self.leave()
+        for door in self._doors:
+            # Whatever happens, it was foreseen.
+            assert "Traceback" not in (log := "".join(door.log())), log
 
     async def leave(self) -> None:
         """Let everybody leave; check that soon no process knows of any channel."""

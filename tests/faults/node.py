@@ -29,7 +29,7 @@ class Node:
         self.port = 0
         self.proxy = Proxy(bus.port)
         self.process: Process
-        self.log: list[bytes] = []
+        self._log: list[str] = []
         self._bus = bus
         self._config = folder / f"{name}.json"
         self._running: asyncio.subprocess.Process
@@ -83,6 +83,10 @@ class Node:
         await self.ended()
         await self.proxy.aclose()
 
+    def log(self) -> Sequence[str]:
+        """Return the lines that all its processes wrote."""
+        return self._log
+
     def process_of(self, client_port: int) -> Process:
         """Return the process: there is one only."""
         return self.process
@@ -100,9 +104,9 @@ class Node:
         """Keep what it writes; the banner names the address."""
         assert self._running.stdout is not None
         async for line in self._running.stdout:
-            self.log.append(line)
+            self._log.append(line.decode())
             if (found := _BANNER.search(line)) and not self._listening.done():
                 self._listening.set_result(int(found.group(1)))
         if not self._listening.done():
-            log = b"".join(self.log).decode()
+            log = "".join(self._log)
             self._listening.set_exception(AssertionError(f"the node {self.name} did not start:\n{log}"))

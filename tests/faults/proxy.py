@@ -12,6 +12,7 @@ class Proxy:
     def __init__(self, target: int) -> None:
         self._target = target
         self._server: asyncio.Server
+        self._serving: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         # Of connections that are opened now; those before may have another.
         self._flows = asyncio.Event()
@@ -54,8 +55,14 @@ class Proxy:
         for flows in (self._flows, *self._forgotten):
             flows.set()
         self._server.close()
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=5)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving = asyncio.current_task()
+        assert serving is not None
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
         if self._is_cut:
             writer.transport.abort()
             return

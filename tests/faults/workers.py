@@ -38,6 +38,10 @@ class Workers:
         children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
         return [self._process(int(pid)) for pid in children]
 
+    def log(self) -> Sequence[str]:
+        """Return the lines that the supervisor and the workers wrote."""
+        return self.server.lines
+
     def process_of(self, client_port: int) -> Process:
         """Return the worker that serves a connection."""
         end = f"socket:[{self._inode(client_port)}]"
