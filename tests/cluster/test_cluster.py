@@ -329,6 +329,33 @@ async def test_starting_waits_for_what_the_others_have() -> None:
     assert late.node.view.is_occupied(APP_ID, "news")
 
 
+async def test_what_others_have_published_has_arrived_when_they_have_answered_and_not_before() -> None:
+    group = Group(3)
+    first, second, third = group.members
+    client = first.connect()
+    client.subscribe("news")
+    group.settle()
+    # A sign of life that was on its way before the events, and before the question, is no answer to it.
+    group.clock.advance(A_WHILE)
+    second.publish("news")
+    third.publish("news")
+    waiting = asyncio.create_task(first.cluster.settle())
+    await asyncio.sleep(0)
+    while envelope.HEARTBEAT in group.bus.kinds():
+        group.bus.deliver()
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    while not waiting.done():
+        if group.bus.parcels:
+            group.bus.deliver()
+        await asyncio.sleep(0)
+    assert client.events() == ["event", "event"]
+
+
+async def test_a_node_that_is_alone_waits_for_nobody() -> None:
+    await asyncio.wait_for(Group(1).members[0].cluster.settle(), 1)
+
+
 def test_a_heartbeat_tells_of_the_node() -> None:
     group = Group(1)
     member = group.members[0]

@@ -16,6 +16,7 @@ from sockudo.clock import Clock, Handle
 from sockudo.cluster import envelope
 from sockudo.cluster.base import Adapter
 from sockudo.cluster.counters import ClusterCounters
+from sockudo.cluster.echoes import Echoes
 from sockudo.cluster.handler import ClusterHandler
 from sockudo.cluster.heartbeat import own_heartbeat
 from sockudo.cluster.interest import Interest
@@ -28,9 +29,11 @@ from sockudo.cluster.state import (
     CachedEvent,
     Delivered,
     Delta,
+    Echo,
     Follow,
     Goodbye,
     Heartbeat,
+    Question,
     Report,
     Reports,
     RollCall,
@@ -49,7 +52,7 @@ from sockudo.pusher.channels import SERVER_TO_USER
 _log = get_logger("sockudo.cluster")
 
 _SYNC_TIMEOUT: Final = 5.0
-_SETTLE_TIMEOUT: Final = 0.5
+_SETTLE_TIMEOUT: Final = 2.0
 # A snapshot that has not come by then is asked for again.
 _ASK_AGAIN: Final = 2.0
 _TICK: Final = 0.5
@@ -77,6 +80,7 @@ class Cluster:
         self._timer: Handle | None = None
         self._lag = 0.0
         self._followed_until = 0.0
+        self._echoes = Echoes(clock)
         # Set when what is known of the others has changed.
         self._news = asyncio.Event()
         self._event_header = envelope.header(envelope.EVENT, self.node_id)
@@ -122,13 +126,10 @@ class Cluster:
         """Wait until what the others have published by now has arrived here: each answers behind it."""
         if self.is_alone or not self.is_healthy:
             return
-        asked_at = self._clock.monotonic()
-        self._say(EVERYONE, envelope.ROLL_CALL, encode(RollCall()))
+        node_ids = [peer.node_id for peer in self.nodes.peers()]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SETTLE_TIMEOUT):
-                while any(peer.answered_at < asked_at for peer in self.nodes.peers()):
-                    self._news.clear()
-                    await self._news.wait()
+                await self._echoes.all_heard(node_ids, self._ask_for_echoes)
 
     async def _synced(self) -> None:
         """Wait until everything is known that the nodes alive have."""
@@ -292,6 +293,10 @@ class Cluster:
                 self._take_snapshot(peer, message)
             case Sync():
                 self._send_snapshot(peer.node_id)
+            case Question(number):
+                self._say(node_topic(peer.node_id), envelope.ECHO, encode(Echo(number)))
+            case Echo(number):
+                self._echoes.heard(peer.node_id, number)
             case CachedEvent(app_id, name, except_id, frame) if self._handler is not None:
                 self.counters.events_received += 1
                 self._handler.keep(app_id, name, frame)
@@ -305,7 +310,6 @@ class Cluster:
         if peer.heartbeat is None and self._handler is not None:
             self._handler.met(is_older=heartbeat.started_at < self._started_at)
         peer.heartbeat = heartbeat
-        peer.answered_at = self._clock.monotonic()
         self._news.set()
         peer.take_number(heartbeat.number)
         if heartbeat.hello:
@@ -343,6 +347,7 @@ class Cluster:
         """Note that a node is gone: everything it had leaves by the same path as if it had said so."""
         self.is_alone = not len(self.nodes)
         self._news.set()
+        self._echoes.forget(node_id)
         self.counters.nodes_purged += 1
         _log.info("node gone", node=node_id, why=why, nodes=len(self.nodes) + 1)
         self._changed(self.replica.purge(node_id))
@@ -361,6 +366,9 @@ class Cluster:
         if at_once or now - peer.asked_at >= _ASK_AGAIN:
             peer.asked_at = now
             self._say(node_topic(peer.node_id), envelope.SYNC, encode(Sync()))
+
+    def _ask_for_echoes(self, question: int) -> None:
+        self._say(EVERYONE, envelope.QUESTION, encode(Question(question)))
 
     def _send_snapshot(self, node_id: str) -> None:
         self.counters.snapshots_sent += 1

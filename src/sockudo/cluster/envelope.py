@@ -19,9 +19,11 @@ from sockudo.cluster.state import (
     CachedEvent,
     Delivered,
     Delta,
+    Echo,
     Follow,
     Goodbye,
     Heartbeat,
+    Question,
     Reports,
     RollCall,
     SnapshotPart,
@@ -42,6 +44,8 @@ APP_CHANGED: Final = 10
 REPORTS: Final = 11
 FOLLOW: Final = 12
 DELIVERED: Final = 13
+QUESTION: Final = 14
+ECHO: Final = 15
 
 _BODIES: Final[Mapping[int, type[msgspec.Struct]]] = {
     CACHED_EVENT: CachedEvent,
@@ -56,6 +60,8 @@ _BODIES: Final[Mapping[int, type[msgspec.Struct]]] = {
     REPORTS: Reports,
     FOLLOW: Follow,
     DELIVERED: Delivered,
+    QUESTION: Question,
+    ECHO: Echo,
 }
 
 ID_BYTES: Final = 8

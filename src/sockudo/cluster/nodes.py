@@ -23,8 +23,7 @@ class Peer:
     Attributes:
         number: of its last delta that the replica has.
         is_synced: the replica has everything up to `number`; false while a snapshot is on its way.
-        heard_at, asked_at, answered_at: monotonic seconds: of the last message, of the last time that a snapshot was
-            asked for, of the last heartbeat.
+        heard_at, asked_at: monotonic seconds: of the last message, of the last time that a snapshot was asked for.
         heartbeat: the last one.
     """
 
@@ -34,7 +33,6 @@ class Peer:
         self.is_synced = False
         self.heard_at = now
         self.asked_at = float("-inf")
-        self.answered_at = now
         self.heartbeat: Heartbeat | None = None
         self._parts: dict[int, SnapshotPart] = {}
         self._buffered: dict[int, Delta] = {}

@@ -187,6 +187,18 @@ class Delivered(msgspec.Struct, array_like=True, frozen=True, gc=False):
     after: float = 0.0
 
 
+class Question(msgspec.Struct, array_like=True, gc=False):
+    """A request of a node for an echo: the answer of each other node behind all that it has published before."""
+
+    number: int
+
+
+class Echo(msgspec.Struct, array_like=True, gc=False):
+    """The answer to a question, to who has asked it."""
+
+    number: int
+
+
 class Goodbye(msgspec.Struct, array_like=True, gc=False):
     """The last message of a node."""
 

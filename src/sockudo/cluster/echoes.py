@@ -1,0 +1,44 @@
+"""Waiting until what other nodes have published by now has arrived here: each answers a question behind it.
+
+Only an answer to that very question tells anything: a heartbeat that arrives meanwhile may have been sent long before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from sockudo.clock import Clock
+
+
+class Echoes:
+    """The answers to one question at a time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._question = 0
+        self._missing: set[str] = set()
+        self._change = asyncio.Event()
+
+    async def all_heard(self, node_ids: Iterable[str], ask: Callable[[int], None]) -> None:
+        """Wait until each of these nodes has answered, or is gone; `ask` sends the question, given its number."""
+        self._question += 1
+        self._missing = set(node_ids)
+        asked_at = self._clock.monotonic()
+        ask(self._question)
+        while self._missing:
+            self._change.clear()
+            await self._change.wait()
+        # What takes another way than the answers, over a bus of several servers, is not in order with them; it is
+        # given as long as they took.
+        await asyncio.sleep(self._clock.monotonic() - asked_at)
+
+    def heard(self, node_id: str, question: int) -> None:
+        """Take the answer of a node."""
+        if question == self._question:
+            self.forget(node_id)
+
+    def forget(self, node_id: str) -> None:
+        """Do not wait for a node."""
+        self._missing.discard(node_id)
+        self._change.set()
