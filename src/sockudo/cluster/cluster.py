@@ -51,8 +51,7 @@ from sockudo.pusher.channels import SERVER_TO_USER
 
 _log = get_logger("sockudo.cluster")
 
-_SYNC_TIMEOUT: Final = 5.0
-_SETTLE_TIMEOUT: Final = 2.0
+_SYNC_TIMEOUT, _SETTLE_TIMEOUT = 5.0, 2.0
 # A snapshot that has not come by then is asked for again.
 _ASK_AGAIN: Final = 2.0
 _TICK: Final = 0.5
