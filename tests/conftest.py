@@ -25,6 +25,7 @@ pytest_plugins = [
     "tests.support.cassandra_server",
     "tests.support.dynamodb_server",
     "tests.support.app_databases",
+    "tests.support.redis_places",
 ]
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]

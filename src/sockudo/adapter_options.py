@@ -13,8 +13,9 @@ from sockudo.cluster.rabbitmq_options import RabbitOptions
 from sockudo.cluster.redis_options import RedisClusterOptions, RedisOptions
 from sockudo.cluster.times import ClusterTimes
 from sockudo.config.adapter import RedisConnectionOptions
-from sockudo.config.database import ClusterNodeAddress, RedisDatabaseSettings
+from sockudo.config.database import RedisDatabaseSettings
 from sockudo.config.model import Settings
+from sockudo.database_redis import cluster_nodes, database_sentinels, host_and_port, server_url
 from sockudo.errors import ConfigError
 from sockudo.redis.options import RedisTarget, RedisTiming, Sentinels
 from sockudo.registry import adapter_class
@@ -73,9 +74,7 @@ def redis_options(settings: Settings) -> RedisOptions:
 def redis_cluster_options(settings: Settings) -> RedisClusterOptions:
     """Return the options of the driver `redis-cluster`."""
     section, database = settings.adapter.cluster, settings.database.redis
-    nodes = tuple(_with_scheme(node) for node in section.nodes) or tuple(
-        _node_url(node) for node in database.cluster_nodes
-    )
+    nodes = cluster_nodes(database, section.nodes)
     if not nodes:
         raise ConfigError([f"{_NODES}: adapter.driver redis-cluster needs the address of at least one node"])
     timing = _redis_timing(settings, section.request_timeout_ms)
@@ -163,12 +162,12 @@ def _target(
     """Return where a connection goes: by its own options, else by the other connection's, else by `database.redis`."""
     url = own.url or other.url
     return RedisTarget(
-        url=url or f"redis://{_bracketed(database.host)}:{database.port}",
+        url=url or server_url(database),
         setting=setting,
         username=database.username,
         password=own.password or other.password or database.password,
         db=database.db,
-        sentinels=_sentinels(own) or _sentinels(other) or (None if url else _database_sentinels(database)),
+        sentinels=_sentinels(own) or _sentinels(other) or (None if url else database_sentinels(database)),
     )
 
 
@@ -176,39 +175,8 @@ def _sentinels(options: RedisConnectionOptions) -> Sentinels | None:
     sentinel = options.sentinel
     if sentinel is None or not sentinel.hosts:
         return None
-    hosts = tuple(_host_and_port(host, 26379) for host in sentinel.hosts)
+    hosts = tuple(host_and_port(host, 26379) for host in sentinel.hosts)
     return Sentinels(hosts, sentinel.master_name, password=sentinel.password)
-
-
-def _database_sentinels(database: RedisDatabaseSettings) -> Sentinels | None:
-    if not database.sentinels:
-        return None
-    hosts = tuple((sentinel.host, sentinel.port) for sentinel in database.sentinels)
-    return Sentinels(hosts, database.name, password=database.sentinel_password)
-
-
-def _host_and_port(text: str, default: int) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    return (host.strip("[]"), int(port)) if colon and port.isdecimal() else (text, default)
-
-
-def _node_url(node: ClusterNodeAddress) -> str:
-    """Return the address of a node. A port in its host wins over its own."""
-    scheme, separator, rest = node.host.rpartition("://")
-    host, port = _host_and_port(rest, node.port) if not _is_bare_ipv6(rest) else (rest, node.port)
-    return f"{scheme if separator else 'redis'}://{_bracketed(host)}:{port}"
-
-
-def _with_scheme(address: str) -> str:
-    return address if "://" in address else f"redis://{address}"
-
-
-def _is_bare_ipv6(host: str) -> bool:
-    return host.count(":") > 1 and not host.startswith("[")
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if _is_bare_ipv6(host) else host
 
 
 def _path(text: str | None) -> Path | None:

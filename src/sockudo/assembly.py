@@ -138,7 +138,9 @@ def assemble(
         view = View(hub, peers.replica)
         webhooks = service_from_settings(settings, stores.apps, view, peers, clock, times)
     parts = _node_parts(settings, clock, hub, peers, stores, NoWebhooks() if webhooks is None else webhooks.webhooks)
-    checks = {} if webhooks is None else {"queue": webhooks.check}
+    checks = dict(stores.other_checks)
+    if webhooks is not None:
+        checks["queue"] = webhooks.check
     health = Health(stores.apps, lambda: parts.node.is_ready, stores.checks, checks)
     front = _front(settings, clock, parts, stores, health)
     server = Server(front, parts.node, settings.host, settings.port)

@@ -15,6 +15,16 @@ ADAPTERS: Final = {
     "kafka": "sockudo.cluster.kafka:KafkaAdapter",
 }
 
+CACHES: Final = {
+    "redis": "sockudo.cache.redis:RedisCache",
+    "redis-cluster": "sockudo.cache.redis:RedisCache",
+}
+
+RATE_LIMITERS: Final = {
+    "redis": "sockudo.ratelimit.redis:RedisRateLimiter",
+    "redis-cluster": "sockudo.ratelimit.redis:RedisRateLimiter",
+}
+
 APP_STORES: Final = {
     "sqlite": "sockudo.apps.sql:SqlAppStore",
     "mysql": "sockudo.apps.sql:SqlAppStore",
@@ -52,6 +62,24 @@ def app_store_class(driver: str) -> Any:
         MissingExtraError: what the driver needs is not installed.
     """
     return _load(f"app_manager.driver {driver}", driver, APP_STORES[driver])
+
+
+def cache_class(driver: str) -> Any:
+    """Return the class of a cache in a store; its constructor takes the options of its driver.
+
+    Raises:
+        MissingExtraError: what the driver needs is not installed.
+    """
+    return _load(f"cache.driver {driver}", driver, CACHES[driver])
+
+
+def rate_limiter_class(driver: str) -> Any:
+    """Return the class of a rate limiter in a store; its constructor takes the options of its driver.
+
+    Raises:
+        MissingExtraError: what the driver needs is not installed.
+    """
+    return _load(f"rate_limiter.driver {driver}", driver, RATE_LIMITERS[driver])
 
 
 def queue_class(driver: str) -> Any:

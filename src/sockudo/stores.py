@@ -15,6 +15,8 @@ from sockudo.config.model import Settings
 from sockudo.eventual import Eventual
 from sockudo.ratelimit.base import RateLimiter
 from sockudo.ratelimit.memory import MemoryRateLimiter
+from sockudo.registry import cache_class, rate_limiter_class
+from sockudo.store_options import cache_options, rate_limiter_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Stores:
         """By name, how each store without which nothing works is asked whether it can be used; apps are not here."""
         return {"cache": self.cache.check}
 
+    @property
+    def other_checks(self) -> Mapping[str, Callable[[], Eventual[None]]]:
+        """The same for those without which connected clients are still served."""
+        return {} if self.limiter is None else {"rate_limiter": self.limiter.check}
+
     async def start(self) -> Sequence[str]:
         """Get all of them ready; return the ids of the apps that were changed by that.
 
@@ -43,10 +50,14 @@ class Stores:
             ConfigError: an app of the settings cannot be put into the database.
             DriverError: one cannot be used; the message names the setting.
         """
-        changed = await self.apps.start()
-        await self.cache.start()
-        if self.limiter is not None:
-            await self.limiter.start()
+        try:
+            changed = await self.apps.start()
+            await self.cache.start()
+            if self.limiter is not None:
+                await self.limiter.start()
+        except BaseException:
+            await self.aclose()
+            raise
         return changed
 
     async def aclose(self) -> None:
@@ -64,14 +75,33 @@ def stores_from_settings(settings: Settings, clock: Clock) -> Stores:
         ConfigError: a driver lacks a setting.
         MissingExtraError: what a driver needs is not installed.
     """
-    cache = _cache(settings, clock)
+    cache, sweep = _cache(settings, clock)
     return Stores(
         apps=app_manager_from_settings(settings, clock),
         cache=cache,
-        limiter=MemoryRateLimiter(clock) if settings.rate_limiter.enabled else None,
-        sweep=cache.sweep,
+        limiter=_limiter(settings, clock) if settings.rate_limiter.enabled else None,
+        sweep=sweep,
     )
 
 
-def _cache(settings: Settings, clock: Clock) -> MemoryCache | NoCache:
-    return MemoryCache(settings.cache.memory.max_capacity, clock) if settings.cache.driver == "memory" else NoCache()
+def _cache(settings: Settings, clock: Clock) -> tuple[Cache, Callable[[], None]]:
+    """Return the cache, and what drops its expired entries from memory."""
+    driver = settings.cache.driver
+    if driver == "memory":
+        cache = MemoryCache(settings.cache.memory.max_capacity, clock)
+        return cache, cache.sweep
+    if driver == "none":
+        return NoCache(), _nothing
+    return cache_class(driver)(cache_options(settings)), _nothing
+
+
+def _limiter(settings: Settings, clock: Clock) -> RateLimiter:
+    driver = settings.rate_limiter.driver
+    if driver in ("memory", "none"):
+        return MemoryRateLimiter(clock)
+    limiter: RateLimiter = rate_limiter_class(driver)(rate_limiter_options(settings))
+    return limiter
+
+
+def _nothing() -> None:
+    """There is nothing to drop."""

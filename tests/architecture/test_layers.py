@@ -25,10 +25,12 @@ SPINE: Final = (
     "api",
     "server",
     "registry",
+    "database_redis",
     "adapter_options",
     "queue_options",
     "webhook_options",
     "app_options",
+    "store_options",
     "stores",
     "assembly",
     "bootstrap",
@@ -39,13 +41,15 @@ SPINE: Final = (
 CONFIG_MAY_IMPORT: Final = ("errors", "pusher", "apps.origins")
 CONFIG_IS_FOR: Final = (
     "adapter_options",
-    "queue_options",
-    "webhook_options",
-    "app_options",
-    "stores",
     "assembly",
+    "app_options",
     "bootstrap",
     "cli",
+    "database_redis",
+    "queue_options",
+    "store_options",
+    "stores",
+    "webhook_options",
 )
 # Nodes and the command line tell their version.
 VERSION_IS_FOR: Final = ("cluster", "webhooks", "cli")

@@ -70,6 +70,8 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.webhooks.service": Elsewhere("tests/scenarios/test_webhooks.py", "every scenario runs it"),
     "sockudo.registry": Elsewhere("tests/config/test_adapter.py", _SETTINGS),
     "sockudo.cli.app_database": Elsewhere("tests/cli/test_apps.py", _COMMANDS),
+    "sockudo.database_redis": Elsewhere("tests/config/test_adapter.py", _SETTINGS),
+    "sockudo.store_options": Elsewhere("tests/config/test_stores.py", _SETTINGS),
     "sockudo.cli.nodes": Elsewhere("tests/cluster/test_roll_call.py", _COMMANDS),
     "sockudo.cluster.kafka_connection": Elsewhere("tests/cluster/test_kafka_faults.py", _DRIVER),
     "sockudo.cluster.kafka_leader": Elsewhere("tests/cluster/test_kafka.py", _DRIVER),

@@ -34,7 +34,6 @@ def test_asking_for_it_is_a_problem_with_the_name_of_the_setting(
 @pytest.mark.parametrize(
     ("variable", "value", "path"),
     [
-        ("CACHE_DRIVER", "redis", "cache.driver"),
         ("QUEUE_DRIVER", "sqs", "queue.driver"),
         ("UNIX_SOCKET_ENABLED", "yes", "unix_socket.enabled"),
     ],

@@ -43,11 +43,6 @@ class RateLimiterContract:
             assert (await settle(limiter.consume(key, limit))).allowed
             assert not (await settle(limiter.consume(key, limit))).allowed
 
-    async def test_limits_of_one_key_are_counted_apart(self, limiter: RateLimiter) -> None:
-        assert (await settle(limiter.consume("key", Limit(1, 60)))).allowed
-        assert (await settle(limiter.consume("key", Limit(1, 30)))).allowed
-        assert (await settle(limiter.consume("key", Limit(2, 60)))).remaining == 1
-
     async def test_several_units_are_taken_all_or_none(self, limiter: RateLimiter) -> None:
         limit = Limit(10, 60)
         assert (await settle(limiter.consume("key", limit, 7))).remaining == 3
@@ -112,6 +107,9 @@ class RateLimiterContract:
         decisions = await asyncio.gather(*(consume() for _ in range(20)))
         assert sum(decision.allowed for decision in decisions) == 2
         assert (await settle(limiter.consume("key", limit, 2))).allowed
+
+    async def test_a_limiter_that_works_passes_its_check(self, limiter: RateLimiter) -> None:
+        await settle(limiter.check())
 
     async def test_closing_twice_does_no_harm(self, limiter: RateLimiter) -> None:
         await settle(limiter.consume("key", Limit(5, 60)))

@@ -33,6 +33,12 @@ class TestMemoryRateLimiter(RateLimiterContract):
         self.clock.advance(seconds)
 
 
+def test_limits_of_one_key_are_counted_apart(limiter: MemoryRateLimiter) -> None:
+    assert limiter.consume("key", Limit(1, 60)).allowed
+    assert limiter.consume("key", Limit(1, 30)).allowed
+    assert limiter.consume("key", Limit(2, 60)).remaining == 1
+
+
 def test_a_unit_leaves_the_window_when_it_is_exactly_a_window_old(limiter: MemoryRateLimiter, clock: FakeClock) -> None:
     limit = Limit(1, 60)
     assert limiter.consume("key", limit).allowed

@@ -4,44 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from sockudo.errors import DriverError
 from sockudo.redis.base import RedisClient, Script
-from sockudo.redis.options import RedisNodes, RedisPlace, RedisTarget, RedisTiming, Sentinels
+from sockudo.redis.options import RedisPlace, RedisTarget, RedisTiming
 from sockudo.redis.request import RedisRefusal
 from tests.redis.clients import started
-from tests.support.redis_cluster import RedisClusterProcesses
-from tests.support.redis_sentinel import MASTER_NAME, SENTINEL_PASSWORD, SentinelGroup
-from tests.support.redis_server import PASSWORD, RedisProcess
+from tests.support.redis_places import PLACES
+from tests.support.redis_server import RedisProcess
 
-PLACES = ("single", "tls", "user", "sentinels", "cluster")
 ADD = Script("redis.call('SET', KEYS[1], ARGV[1]) return redis.call('INCR', KEYS[1])")
-
-
-@pytest.fixture
-def place(request: pytest.FixtureRequest) -> RedisPlace:
-    match request.param:
-        case "single":
-            server: RedisProcess = request.getfixturevalue("redis_server")
-            return RedisTarget(server.url, db=3)
-        case "tls":
-            tls: tuple[RedisProcess, Path] = request.getfixturevalue("redis_tls")
-            return RedisTarget(f"rediss://127.0.0.1:{tls[0].port}?ssl_ca_certs={tls[1]}")
-        case "user":
-            guarded: RedisProcess = request.getfixturevalue("redis_acl")
-            guarded.cli("ACL", "SETUSER", "store", "on", f">{PASSWORD}", "+@all", "-@dangerous", "~store:*")
-            return RedisTarget(guarded.url, username="store", password=PASSWORD)
-        case "sentinels":
-            group: SentinelGroup = request.getfixturevalue("shared_sentinel_group")
-            return RedisTarget(
-                password=PASSWORD, sentinels=Sentinels(group.hosts, MASTER_NAME, password=SENTINEL_PASSWORD)
-            )
-        case _:
-            cluster: RedisClusterProcesses = request.getfixturevalue("redis_cluster")
-            return RedisNodes(cluster.urls)
 
 
 @pytest.fixture

@@ -11,11 +11,12 @@ import pytest
 
 from sockudo.errors import DriverError
 from sockudo.redis.client import redis_client
-from sockudo.redis.options import RedisTarget, RedisTiming, Sentinels
+from sockudo.redis.options import RedisTarget, RedisTiming
 from sockudo.redis.request import RedisLost
 from tests.redis.clients import IMPATIENT, lost, started, until, works
 from tests.support.ports import free_port
-from tests.support.redis_sentinel import MASTER_NAME, SENTINEL_PASSWORD, SentinelGroup
+from tests.support.redis_places import sentinels_of
+from tests.support.redis_sentinel import MASTER_NAME, SentinelGroup
 from tests.support.redis_server import PASSWORD, RedisProcess
 
 SETTING = "database.redis"
@@ -129,11 +130,7 @@ async def test_a_password_that_is_needed_meanwhile_is_said(own_redis: RedisProce
 
 
 async def test_commands_follow_the_master_of_sentinels(sentinel_group: SentinelGroup) -> None:
-    target = RedisTarget(
-        setting=SETTING,
-        password=PASSWORD,
-        sentinels=Sentinels(sentinel_group.hosts, MASTER_NAME, password=SENTINEL_PASSWORD),
-    )
+    target = RedisTarget(setting=SETTING, password=PASSWORD, sentinels=sentinels_of(sentinel_group))
     async with started(target) as client:
         await client.call(b"SET", b"before", b"v")
         await client.call(b"WAIT", b"1", b"5000", patience=6)
@@ -145,11 +142,7 @@ async def test_commands_follow_the_master_of_sentinels(sentinel_group: SentinelG
 
 
 async def test_a_master_that_became_a_replica_is_left(sentinel_group: SentinelGroup) -> None:
-    target = RedisTarget(
-        setting=SETTING,
-        password=PASSWORD,
-        sentinels=Sentinels(sentinel_group.hosts, MASTER_NAME, password=SENTINEL_PASSWORD),
-    )
+    target = RedisTarget(setting=SETTING, password=PASSWORD, sentinels=sentinels_of(sentinel_group))
     async with started(target) as client:
         # Done by hand, it cuts no connection, as a sentinel's failover would.
         await asyncio.to_thread(sentinel_group.master.cli, "REPLICAOF", "127.0.0.1", str(sentinel_group.replica.port))

@@ -137,5 +137,8 @@ class AskedLimiter:
     def consume(self, key: str, limit: Limit, cost: int = 1) -> Eventual[Decision]:
         return self.questions.put(key)
 
+    def check(self) -> Eventual[None]:
+        return None
+
     async def aclose(self) -> None:
         pass

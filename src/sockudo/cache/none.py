@@ -23,9 +23,6 @@ class NoCache:
     def delete(self, key: str) -> None:
         pass
 
-    def sweep(self) -> None:
-        """Do nothing; there is never anything to drop."""
-
     def check(self) -> None:
         pass
 

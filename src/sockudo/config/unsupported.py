@@ -14,19 +14,17 @@ from sockudo.config.rules import rule_broken
 
 @dataclass(frozen=True, slots=True)
 class Unsupported:
-    """A value of a setting, in each of its spellings, that is refused; with `when`, only while that flag is on."""
+    """A value of a setting, in each of its spellings, that is refused."""
 
     path: str
     values: tuple[object, ...]
-    when: str | None = None
 
     def is_asked_for(self, document: Mapping[str, Any]) -> bool:
         """Whether a raw configuration asks for it."""
         value = _at(document, self.path)
         wanted = value.lower() if isinstance(value, str) else value
         # 1 is no flag, although it equals one.
-        named = any(type(wanted) is type(known) and wanted == known for known in self.values)
-        return named and (self.when is None or _at(document, self.when) is True)
+        return any(type(wanted) is type(known) and wanted == known for known in self.values)
 
     @property
     def name(self) -> str:
@@ -37,11 +35,7 @@ class Unsupported:
 
 # Who adds a driver or a feature removes its line here.
 UNSUPPORTED: Final = (
-    Unsupported("cache.driver", ("redis",)),
-    Unsupported("cache.driver", ("redis-cluster",)),
     Unsupported("queue.driver", ("sqs",)),
-    Unsupported("rate_limiter.driver", ("redis",), when="rate_limiter.enabled"),
-    Unsupported("rate_limiter.driver", ("redis-cluster",), when="rate_limiter.enabled"),
     Unsupported("ssl.enabled", (True,)),
     Unsupported("unix_socket.enabled", (True,)),
 )

@@ -31,7 +31,7 @@ class Decision:
 
 
 class RateLimiter(Protocol):
-    """Counts what each key has used."""
+    """Counts what each key has used. A key always comes with the same limit."""
 
     async def start(self) -> None:
         """Get ready.
@@ -46,6 +46,13 @@ class RateLimiter(Protocol):
         A future fails with `DriverError` where the store cannot be asked.
         """
         ...
+
+    def check(self) -> Eventual[None]:
+        """Do nothing while the store can be used.
+
+        Raises:
+            DriverError: it cannot; or the future fails with it.
+        """
 
     async def aclose(self) -> None:
         """Release what the driver holds; may be called again."""

@@ -58,6 +58,9 @@ class MemoryRateLimiter:
         # Rounding can make the difference of two moments a hair longer than the window.
         return Decision(allowed, limit.requests, remaining, min(max(1, reset_after), limit.seconds))
 
+    def check(self) -> None:
+        """Memory can always be used."""
+
     async def aclose(self) -> None:
         self._windows.reset()
 

@@ -62,3 +62,12 @@ class RedisTiming:
     # How long a command of a store may take, where it does not say so itself.
     answer_timeout: float = 3.0
     max_unsent_bytes: int = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RedisStoreOptions:
+    """A store in a Redis or a Redis Cluster. `prefix` is what its keys begin with, before a colon."""
+
+    place: RedisPlace
+    prefix: str
+    timing: RedisTiming = field(default_factory=RedisTiming)

@@ -1,0 +1,48 @@
+"""Settings -> where the Redis of a part is: `database.redis`, unless the part has an address of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sockudo.config.database import ClusterNodeAddress, RedisDatabaseSettings
+from sockudo.redis.options import Sentinels
+
+
+def server_url(database: RedisDatabaseSettings) -> str:
+    """Return the address of the server of `database.redis`."""
+    return f"redis://{_bracketed(database.host)}:{database.port}"
+
+
+def database_sentinels(database: RedisDatabaseSettings) -> Sentinels | None:
+    """Return the sentinels of `database.redis`, if there are any."""
+    if not database.sentinels:
+        return None
+    hosts = tuple((sentinel.host, sentinel.port) for sentinel in database.sentinels)
+    return Sentinels(hosts, database.name, password=database.sentinel_password)
+
+
+def cluster_nodes(database: RedisDatabaseSettings, own: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return URLs of some nodes of a Redis Cluster: the part's own, else those of `database.redis`."""
+    urls = tuple(address if "://" in address else f"redis://{address}" for address in own)
+    return urls or tuple(_node_url(node) for node in database.cluster_nodes)
+
+
+def host_and_port(text: str, default: int) -> tuple[str, int]:
+    """Read `host:port`, `[address]:port` or a host alone."""
+    host, colon, port = text.rpartition(":")
+    return (host.strip("[]"), int(port)) if colon and port.isdecimal() else (text, default)
+
+
+def _node_url(node: ClusterNodeAddress) -> str:
+    """Return the address of a node. A port in its host wins over its own."""
+    scheme, separator, rest = node.host.rpartition("://")
+    host, port = host_and_port(rest, node.port) if not _is_bare_ipv6(rest) else (rest, node.port)
+    return f"{scheme if separator else 'redis'}://{_bracketed(host)}:{port}"
+
+
+def _is_bare_ipv6(host: str) -> bool:
+    return host.count(":") > 1 and not host.startswith("[")
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if _is_bare_ipv6(host) else host
