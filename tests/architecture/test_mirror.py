@@ -62,7 +62,7 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.apps.sql": Elsewhere("tests/apps/test_sql_rows.py", "the contract is in test_sql.py"),
     "sockudo.apps.store": Elsewhere("tests/contracts/app_store.py", _INTERFACE),
     "sockudo.apps.sql_engine": Elsewhere("tests/apps/test_sql_faults.py", _DRIVER),
-    "sockudo.queue_options": Elsewhere("tests/faults/test_webhooks.py", _SETTINGS),
+    "sockudo.queue_options": Elsewhere("tests/config/test_queues.py", _SETTINGS),
     "sockudo.webhook_options": Elsewhere("tests/scenarios/test_webhooks.py", _SETTINGS),
     "sockudo.webhooks.base": Elsewhere("tests/webhooks/test_webhooks.py", "an interface with one implementation"),
     "sockudo.webhooks.deliveries": Elsewhere("tests/webhooks/test_sender.py", _VALUES),

@@ -1,0 +1,97 @@
+"""The queue that settings ask for: where it is, what its keys begin with, and what is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sockudo.config.model import Settings
+from sockudo.errors import ConfigError
+from sockudo.queue_options import queue_from_settings
+from sockudo.queues.memory import MemoryQueue
+from sockudo.queues.redis import RedisQueue
+from sockudo.queues.redis_cluster import RedisClusterQueue
+from sockudo.queues.redis_options import RedisQueueOptions
+from sockudo.redis.options import RedisNodes, RedisTarget, Sentinels
+from sockudo.registry import QUEUES, queue_class
+from tests.support.clock import FakeClock
+
+
+def options_of(
+    monkeypatch: pytest.MonkeyPatch, queue: dict[str, Any], **database: Any
+) -> tuple[str, RedisQueueOptions]:
+    """Return the driver that is made of some settings, and what it is told."""
+    found: list[tuple[str, RedisQueueOptions]] = []
+
+    def note(driver: str) -> Any:
+        return lambda _, options: found.append((driver, options))
+
+    monkeypatch.setattr("sockudo.queue_options.queue_class", note)
+    queue_from_settings(Settings.model_validate({"queue": queue, "database": {"redis": database}}), FakeClock())
+    return found[0]
+
+
+@pytest.mark.parametrize("driver", ["memory", "none"])
+def test_a_queue_without_a_store_is_in_this_process(driver: str) -> None:
+    queue = queue_from_settings(Settings.model_validate({"queue": {"driver": driver}}), FakeClock())
+    assert isinstance(queue, MemoryQueue)
+
+
+def test_every_queue_that_can_be_chosen_has_a_class() -> None:
+    assert {driver: queue_class(driver) for driver in QUEUES} == {
+        "redis": RedisQueue,
+        "redis-cluster": RedisClusterQueue,
+    }
+
+
+def test_the_redis_of_the_database_section_is_used_where_the_queue_names_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    sentinels = [{"host": "s", "port": 1}]
+    driver, options = options_of(
+        monkeypatch, {"driver": "redis"}, host="r", port=1, db=2, username="u", password="p", sentinels=sentinels
+    )
+    assert driver == "redis"
+    target = options.place
+    assert isinstance(target, RedisTarget)
+    assert (target.url, target.db, target.username, target.password) == ("redis://r:1", 2, "u", "p")
+    assert target.sentinels == Sentinels((("s", 1),), "mymaster")
+    assert target.setting == "queue.redis.url_override or database.redis"
+    assert (options.prefix, options.concurrency) == ("sockudo_queue:", 5)
+
+
+def test_a_queue_may_have_a_redis_and_a_prefix_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {"url_override": "rediss://q:2", "prefix": "mine:", "concurrency": 9}
+    _, options = options_of(monkeypatch, {"driver": "redis", "redis": own}, sentinels=[{"host": "s"}])
+    assert isinstance(options.place, RedisTarget)
+    assert (options.place.url, options.place.sentinels) == ("rediss://q:2", None)
+    assert (options.prefix, options.concurrency) == ("mine:", 9)
+
+
+@pytest.mark.parametrize(
+    "queue", [{"driver": "redis-cluster"}, {"driver": "redis", "redis": {"cluster_mode": True}}], ids=["driver", "mode"]
+)
+def test_the_nodes_of_a_cluster_are_its_own_or_those_of_the_database_section(
+    monkeypatch: pytest.MonkeyPatch, queue: dict[str, Any]
+) -> None:
+    section = {"nodes": ["a:1"], "request_timeout_ms": 700, "concurrency": 2}
+    nodes = [{"host": "b", "port": 2}]
+    driver, options = options_of(
+        monkeypatch, queue | {"redis_cluster": section}, cluster_nodes=nodes, username="u", password="p"
+    )
+    assert driver == "redis-cluster"
+    assert isinstance(options.place, RedisNodes)
+    assert (options.place.urls, options.place.username, options.place.password) == (("redis://a:1",), "u", "p")
+    assert (options.timing.answer_timeout, options.concurrency) == (0.7, 2)
+    _, options = options_of(monkeypatch, queue, cluster_nodes=nodes)
+    assert isinstance(options.place, RedisNodes)
+    assert options.place.urls == ("redis://b:2",)
+
+
+def test_a_prefix_that_is_null_is_made_of_the_one_of_the_database_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    for queue in ({"driver": "redis", "redis": {"prefix": None}},):
+        assert options_of(monkeypatch, queue, key_prefix="p:")[1].prefix == "p:queue:"
+
+
+def test_a_cluster_without_nodes_is_a_problem() -> None:
+    with pytest.raises(ConfigError, match=r"queue\.redis_cluster\.nodes or database\.redis\.cluster_nodes"):
+        queue_from_settings(Settings.model_validate({"queue": {"driver": "redis-cluster"}}), FakeClock())
