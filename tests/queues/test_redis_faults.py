@@ -94,7 +94,7 @@ async def test_pushes_whose_replies_are_lost_are_not_appended_twice(own_redis: R
         with structlog.testing.capture_logs() as logs:
             waiting = [queue.push(lane, job) for job in JOBS for lane in ("a", "b")]
             # They are given up and sent again; the paused server has read them all the same.
-            await until(lambda: any(line["event"] == "jobs wait for redis" for line in logs))
+            await until(lambda: any(line["event"] == "jobs wait to be accepted" for line in logs))
         assert queue.unaccepted == len(waiting)
         own_redis.resume()
         await asyncio.gather(*waiting)

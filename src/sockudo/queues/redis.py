@@ -7,15 +7,16 @@ How it lies there is in `redis_scripts`. A Redis Cluster has the same, in severa
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Collection
 from typing import ClassVar
 
 from sockudo.clock import Clock
 from sockudo.errors import DriverError
+from sockudo.queues.backlog import Backlog, BacklogBounds
 from sockudo.queues.base import FailedJob, Handler, QueueCounts
 from sockudo.queues.handling import problem_with, refused
 from sockudo.queues.losses import Losses
-from sockudo.queues.redis_backlog import Backlog
 from sockudo.queues.redis_lanes import Lanes, Work
 from sockudo.queues.redis_options import RedisQueueOptions
 from sockudo.queues.redis_records import new_job, read_date, read_failed
@@ -38,7 +39,10 @@ class RedisQueue:
         self._client = redis_client(options.place, options.timing)
         self._shards = [Shard(self._client, options, number, self.shards) for number in range(self.shards)]
         self._losses = Losses(clock)
-        self._backlog = Backlog(self._shard_for, options, self._losses, self._wake)
+        # By which Redis tells the pushes of this process from those of others.
+        self._producer = os.urandom(8).hex().encode()
+        bounds = BacklogBounds(options.max_waiting, options.max_waiting_bytes)
+        self._backlog = Backlog("Redis", self._send, bounds, self._losses)
         self._lanes: list[Lanes] = []
         self._work: Work | None = None
         self._connecting = asyncio.Lock()
@@ -149,12 +153,11 @@ class RedisQueue:
         for lanes in self._lanes:
             lanes.wake()
 
-    def _wake(self, lane: str) -> None:
-        if self._lanes:
-            self._lanes[shard_of(lane, self.shards)].wake()
-
-    def _shard_for(self, lane: str) -> Shard:
-        return self._shards[shard_of(lane, self.shards)]
+    async def _send(self, lane: str, first: int, records: list[bytes]) -> None:
+        number = shard_of(lane, self.shards)
+        is_new = await self._shards[number].push(lane, self._producer, first, records)
+        if is_new and self._lanes:
+            self._lanes[number].wake()
 
     def _problem(self) -> DriverError | None:
         return DriverError("the queue in Redis is closed") if self._is_closed else None

@@ -21,8 +21,8 @@ from sockudo.errors import DriverError
 from sockudo.log import get_logger
 from sockudo.queues.base import Delivery, Done, Failed, Handler, Outcome, Retry
 from sockudo.queues.handling import MAX_DELIVERIES
+from sockudo.queues.lease import Lease, LeaseLostError
 from sockudo.queues.losses import Losses
-from sockudo.queues.redis_lease import Lease, LeaseLostError
 from sockudo.queues.redis_options import RedisQueueOptions
 from sockudo.queues.redis_records import new_failed, read_job
 from sockudo.queues.redis_shard import Finished, Head, Shard
@@ -57,6 +57,15 @@ class Work:
         return b"%b-%d" % (self.node, next(self.numbers))
 
 
+class _Held:
+    """A lane that this process holds."""
+
+    def __init__(self, lane: str, token: bytes, ends: float) -> None:
+        self.lane = lane
+        self.token = token
+        self.lease = Lease(ends)
+
+
 class Lanes:
     """Handles the jobs of one part."""
 
@@ -64,9 +73,9 @@ class Lanes:
         self._loop = asyncio.get_running_loop()
         self._shard = shard
         self._work = work
-        self._leases: dict[str, Lease] = {}
+        self._held: dict[str, _Held] = {}
         # Lanes whose taking was under way when the queue was closed.
-        self._perhaps_taken: list[Lease] = []
+        self._perhaps_taken: list[_Held] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
         self._wake = asyncio.Event()
@@ -93,13 +102,13 @@ class Lanes:
         for timer in self._timers:
             timer.cancel()
         tasks = [*self._loops, *self._tasks]
-        leases = list(self._leases.values())
+        held = list(self._held.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        leases += self._perhaps_taken
-        if leases:
-            releases = [self._loop.create_task(self._shard.release(lease.lane, lease.token, 0)) for lease in leases]
+        held += self._perhaps_taken
+        if held:
+            releases = [self._loop.create_task(self._shard.release(one.lane, one.token, 0)) for one in held]
             # Where that fails, the leases run out.
             _, late = await asyncio.wait(releases, timeout=_RELEASING)
             for release in late:
@@ -130,10 +139,10 @@ class Lanes:
         work, room = self._work, MAX_DELIVERIES - self._work.running
         if room <= 0:
             return 0
-        due = await self._shard.look(min(room, work.options.concurrency) + len(self._leases))
+        due = await self._shard.look(min(room, work.options.concurrency) + len(self._held))
         self._problem = None
         # A lane may be due and still be ours, while Redis cannot be told what became of its job.
-        lanes = [lane for lane in due if lane not in self._leases][: min(room, work.options.concurrency)]
+        lanes = [lane for lane in due if lane not in self._held][: min(room, work.options.concurrency)]
         results = await asyncio.gather(*(self._take(lane) for lane in lanes), return_exceptions=True)
         errors = [result for result in results if isinstance(result, BaseException)]
         if errors:
@@ -141,46 +150,46 @@ class Lanes:
         return sum(result is True for result in results)
 
     async def _take(self, lane: str) -> bool:
-        lease = Lease(lane, self._work.token(), self._lease_end())
+        held = _Held(lane, self._work.token(), self._lease_end())
         try:
-            head = await self._shard.take(lane, lease.token)
+            head = await self._shard.take(lane, held.token)
         except asyncio.CancelledError:
-            self._perhaps_taken.append(lease)
+            self._perhaps_taken.append(held)
             raise
         if head is None:
             return False
-        self._leases[lane] = lease
+        self._held[lane] = held
         self._work.running += 1
-        task = self._loop.create_task(self._handle_all(lease, head))
+        task = self._loop.create_task(self._handle_all(held, head))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return True
 
     # Handling.
 
-    async def _handle_all(self, lease: Lease, head: Head) -> None:
+    async def _handle_all(self, held: _Held, head: Head) -> None:
         """Handle the jobs of a lane until it has none, waits or is lost."""
         following: Head | None = head
         try:
             while following is not None:
-                following = await self._handle(lease, following)
+                following = await self._handle(held, following)
         except LeaseLostError:
-            _log.warning("the lease of a lane ended while its job was handled; it is handled again", lane=lease.lane)
+            _log.warning("the lease of a lane ended while its job was handled; it is handled again", lane=held.lane)
         finally:
-            del self._leases[lease.lane]
+            del self._held[held.lane]
             self._work.running -= 1
 
-    async def _handle(self, lease: Lease, head: Head) -> Head | None:
+    async def _handle(self, held: _Held, head: Head) -> Head | None:
         """Handle the first job of a lane; return the next one, if the lane is still held and has one."""
-        work, job, lane = self._work, read_job(head.record), lease.lane
+        work, job, lane = self._work, read_job(head.record), held.lane
         outcome: Outcome
         if job.is_readable:
             work.attempts += 1
-            outcome = await lease.handle(work.handler, Delivery(lane, job.body, head.attempt, job.accepted_at))
+            outcome = await held.lease.handle(work.handler, Delivery(lane, job.body, head.attempt, job.accepted_at))
         else:
             outcome = Failed("")
         if isinstance(outcome, Retry):
-            await self._tell_redis(lambda: self._shard.release(lane, lease.token, outcome.after))
+            await self._tell_redis(lambda: self._shard.release(lane, held.token, outcome.after))
             self._wake_in(outcome.after)
             return None
         failed = b""
@@ -188,16 +197,16 @@ class Lanes:
             work.delivered += 1
         else:
             failed = new_failed(job, lane, outcome.reason, work.clock.now(), head.attempt)
-        finished = await self._tell_redis(lambda: self._finish(lease, job.key, failed))
+        finished = await self._tell_redis(lambda: self._finish(held, job.key, failed))
         if finished is None:
             return None
         work.losses.add(finished.dropped, "the list of failed jobs is full, so the oldest make room")
         return finished.head
 
-    async def _finish(self, lease: Lease, key: bytes, failed: bytes) -> Finished | None:
+    async def _finish(self, held: _Held, key: bytes, failed: bytes) -> Finished | None:
         ends = self._lease_end()
-        finished = await self._shard.finish(lease.lane, lease.token, key, failed)
-        lease.renewed(ends)
+        finished = await self._shard.finish(held.lane, held.token, key, failed)
+        held.lease.renewed(ends)
         return finished
 
     async def _tell_redis(self, step: Callable[[], Awaitable[T]]) -> T:
@@ -226,19 +235,19 @@ class Lanes:
     async def _renew_leases(self) -> None:
         while True:
             await asyncio.sleep(self._work.options.lease / _RENEWALS)
-            leases, ends = list(self._leases.values()), self._lease_end()
-            if not leases:
+            held, ends = list(self._held.values()), self._lease_end()
+            if not held:
                 continue
             try:
-                answers = await self._shard.renew([(lease.lane, lease.token) for lease in leases])
+                answers = await self._shard.renew([(one.lane, one.token) for one in held])
             except DriverError as error:
                 self._tell(str(error))
                 continue
-            for lease, is_held in zip(leases, answers, strict=True):
+            for one, is_held in zip(held, answers, strict=True):
                 if is_held:
-                    lease.renewed(ends)
+                    one.lease.renewed(ends)
                 else:
-                    lease.lost()
+                    one.lease.lost()
 
     def _tell(self, problem: str) -> None:
         """Log what is wrong, once for each reason."""

@@ -1,4 +1,4 @@
-"""A lane that this process holds, and until when it may believe that it does."""
+"""What this process holds, a lane or a message, and until when it may believe that it does."""
 
 from __future__ import annotations
 
@@ -9,29 +9,32 @@ from sockudo.queues.handling import outcome_of
 
 
 class LeaseLostError(Exception):
-    """The lane may be held by another process; the handler was cancelled."""
+    """Another process may have the job; the handler was cancelled."""
 
 
 class Lease:
-    """The right to handle the jobs of a lane.
+    """The right to handle jobs, until a moment of the loop's time.
 
-    Time runs from before a lease was asked for, by this process's own clock, so the server ends it later than we do.
+    Time runs from before the lease was asked for, by this process's own clock, so the server ends it later than we do.
     """
 
-    def __init__(self, lane: str, token: bytes, ends: float) -> None:
-        self.lane = lane
-        self.token = token
+    def __init__(self, ends: float) -> None:
         self._ends = ends
         self._guard: asyncio.Timeout | None = None
 
+    @property
+    def holds(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._ends > asyncio.get_running_loop().time()
+
     def renewed(self, ends: float) -> None:
-        """Note that it holds until `ends` (the loop's time)."""
+        """Note that it holds until `ends`."""
         self._ends = max(self._ends, ends)
         if self._guard is not None and not self._guard.expired():
             self._guard.reschedule(self._ends)
 
     def lost(self) -> None:
-        """Note that somebody else has the lane."""
+        """Note that somebody else may have it."""
         self._ends = 0.0
         if self._guard is not None and not self._guard.expired():
             self._guard.reschedule(0.0)

@@ -1,4 +1,4 @@
-"""Jobs that were pushed and that Redis has not acknowledged yet.
+"""Jobs that were pushed and that the store has not acknowledged yet.
 
 Strategy: a lane with such jobs has a task, which sends them in batches, one batch at a time, so that the order of a
 lane is the order of its pushes whatever fails in between. A batch is sent again until it is acknowledged; its jobs are
@@ -9,23 +9,20 @@ under way makes the next one, so many pushes cost few round trips.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import OrderedDict, deque
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from sockudo.backoff import delays
 from sockudo.errors import DriverError
 from sockudo.log import get_logger
 from sockudo.queues.handling import refuse
 from sockudo.queues.losses import Losses
-from sockudo.queues.redis_options import RedisQueueOptions
-from sockudo.queues.redis_shard import Shard
 
 _log = get_logger("queue")
 
-_BATCH: Final = 100
-_BATCH_BYTES: Final = 1024 * 1024
+Send: TypeAlias = Callable[[str, int, list[bytes]], Awaitable[None]]
 
 
 class _Push:
@@ -37,30 +34,34 @@ class _Push:
         self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
+@dataclass(frozen=True, slots=True)
+class BacklogBounds:
+    """How much waits, and how much of a lane is sent at a time."""
+
+    max_waiting: int
+    max_waiting_bytes: int
+    batch: int = 100
+    batch_bytes: int = 1024 * 1024
+
+
 class Backlog:
     """Sends pushes to their lanes, within bounds."""
 
-    def __init__(
-        self,
-        shard_for: Callable[[str], Shard],
-        options: RedisQueueOptions,
-        losses: Losses,
-        on_new_lane: Callable[[str], None],
-    ) -> None:
+    def __init__(self, store: str, send: Send, bounds: BacklogBounds, losses: Losses) -> None:
         """Make a backlog that sends nothing before `start`.
 
         Args:
-            shard_for: the part of the queue that a lane belongs to.
-            options: the bounds.
+            store: how messages call the store.
+            send: appends records to a lane, in order. The first has this number, and the numbers of a lane grow; who is
+                given a number again has been given the same record before. It raises `DriverError` where it does not
+                know that all of them are there.
+            bounds: how much waits.
             losses: where jobs are counted that cannot be kept.
-            on_new_lane: called when a lane has jobs that had none.
         """
-        self._shard_for = shard_for
-        self._options = options
+        self._store = store
+        self._send_records = send
+        self._bounds = bounds
         self._losses = losses
-        self._on_new_lane = on_new_lane
-        # By which Redis tells the pushes of this process from those of others.
-        self._producer = os.urandom(8).hex().encode()
         self._number = 1
         # Waiting pushes of all lanes, the oldest first; those under way are not among them.
         self._waiting: OrderedDict[_Push, None] = OrderedDict()
@@ -84,20 +85,18 @@ class Backlog:
             self._run(lane)
 
     def push(self, lane: str, record: bytes) -> asyncio.Future[None]:
-        """Append a job; the future is done when Redis has it, and fails where it had to make room."""
+        """Append a job; the future is done when the store has it, and fails where it had to make room."""
         push = _Push(lane, record)
         self._waiting[push] = None
         self._lanes.setdefault(lane, deque()).append(push)
         self._bytes += len(record)
-        while self._waiting and (
-            self.size > self._options.max_waiting or self._bytes > self._options.max_waiting_bytes
-        ):
+        while self._waiting and (self.size > self._bounds.max_waiting or self._bytes > self._bounds.max_waiting_bytes):
             self._drop_oldest()
         self._run(lane)
         return push.future
 
     def restored(self) -> None:
-        """Send at once what waits for Redis to come back."""
+        """Send at once what waits for the store to come back."""
         self._restored.set()
         self._restored = asyncio.Event()
 
@@ -107,7 +106,7 @@ class Backlog:
             await asyncio.wait(self._tasks.values())
 
     async def aclose(self, error: DriverError) -> None:
-        """Stop; what is not acknowledged fails and is lost, unless Redis got it nevertheless."""
+        """Stop; what is not acknowledged fails and is lost, unless the store got it nevertheless."""
         self._is_running = False
         tasks = list(self._tasks.values())
         for task in tasks:
@@ -125,8 +124,8 @@ class Backlog:
         push, _ = self._waiting.popitem(last=False)
         self._lanes[push.lane].remove(push)
         self._bytes -= len(push.record)
-        problem = f"more jobs wait for Redis than are kept ({self._options.max_waiting} jobs, "
-        problem += f"{self._options.max_waiting_bytes} bytes): {self._problem or 'it does not keep up'}"
+        problem = f"more jobs wait for {self._store} than are kept ({self._bounds.max_waiting} jobs, "
+        problem += f"{self._bounds.max_waiting_bytes} bytes): {self._problem or 'it does not keep up'}"
         self._losses.add(1, problem)
         refuse(push.future, DriverError(problem))
 
@@ -156,7 +155,7 @@ class Backlog:
         size = 0
         for push in pushes:
             size += len(push.record)
-            if batch and (len(batch) >= _BATCH or size > _BATCH_BYTES):
+            if batch and (len(batch) >= self._bounds.batch or size > self._bounds.batch_bytes):
                 break
             batch.append(push)
             del self._waiting[push]
@@ -165,18 +164,16 @@ class Backlog:
 
     async def _send(self, lane: str, batch: list[_Push]) -> None:
         """Send a batch until it is acknowledged."""
-        shard, records = self._shard_for(lane), [push.record for push in batch]
+        records = [push.record for push in batch]
         first, self._number = self._number, self._number + len(batch)
         for delay in delays():
             restored = self._restored
             try:
-                is_new = await shard.push(lane, self._producer, first, records)
+                await self._send_records(lane, first, records)
             except DriverError as error:
                 self._tell(str(error))
             else:
                 self._problem = None
-                if is_new:
-                    self._on_new_lane(lane)
                 return
             try:
                 async with asyncio.timeout(delay):
@@ -188,4 +185,4 @@ class Backlog:
         """Log why jobs wait, once for each reason."""
         if problem != self._problem:
             self._problem = problem
-            _log.warning("jobs wait for redis", reason=problem)
+            _log.warning("jobs wait to be accepted", store=self._store, reason=problem)
