@@ -24,6 +24,7 @@ pytest_plugins = [
     "tests.support.postgres_server",
     "tests.support.cassandra_server",
     "tests.support.dynamodb_server",
+    "tests.support.sqs_server",
     "tests.support.app_databases",
     "tests.support.redis_places",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from sockudo.clock import Clock
@@ -11,6 +12,7 @@ from sockudo.errors import ConfigError
 from sockudo.queues.base import Queue
 from sockudo.queues.memory import MemoryQueue
 from sockudo.queues.redis_options import RedisQueueOptions
+from sockudo.queues.sqs_options import SqsQueueOptions
 from sockudo.redis.options import RedisNodes, RedisTiming
 from sockudo.registry import queue_class
 from sockudo.store_options import redis_target
@@ -30,8 +32,7 @@ def queue_from_settings(settings: Settings, clock: Clock) -> Queue:
         return MemoryQueue(clock)
     if driver == "redis" and settings.queue.redis.cluster_mode:
         driver = "redis-cluster"
-    options = _redis_options(settings) if driver == "redis" else _redis_cluster_options(settings)
-    queue: Queue = queue_class(driver)(clock, options)
+    queue: Queue = queue_class(driver)(clock, _OPTIONS[driver](settings))
     return queue
 
 
@@ -49,6 +50,28 @@ def _redis_cluster_options(settings: Settings) -> RedisQueueOptions:
     place = RedisNodes(nodes, _NODES, database.username, database.password)
     timing = RedisTiming(answer_timeout=section.request_timeout_ms / 1000)
     return RedisQueueOptions(place, _prefix(settings, section.prefix), section.concurrency, timing=timing)
+
+
+def _sqs_options(settings: Settings) -> SqsQueueOptions:
+    section = settings.queue.sqs
+    return SqsQueueOptions(
+        region=section.region,
+        queue_url_prefix=section.queue_url_prefix,
+        endpoint_url=section.endpoint_url,
+        visibility_timeout=section.visibility_timeout,
+        max_messages=section.max_messages,
+        wait_time=section.wait_time_seconds,
+        concurrency=section.concurrency,
+        fifo=section.fifo,
+        group_prefix=section.message_group_id or "",
+    )
+
+
+_OPTIONS: Final[Mapping[str, Callable[[Settings], object]]] = {
+    "redis": _redis_options,
+    "redis-cluster": _redis_cluster_options,
+    "sqs": _sqs_options,
+}
 
 
 def _prefix(settings: Settings, own: str | None) -> str:

@@ -36,6 +36,7 @@ APP_STORES: Final = {
 QUEUES: Final = {
     "redis": "sockudo.queues.redis:RedisQueue",
     "redis-cluster": "sockudo.queues.redis_cluster:RedisClusterQueue",
+    "sqs": "sockudo.queues.sqs:SqsQueue",
 }
 
 LAMBDA: Final = "sockudo.webhooks.lambda_sender:LambdaInvoker"

@@ -122,6 +122,13 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.queues.redis_records": Elsewhere("tests/queues/test_redis_faults.py", _DRIVER),
     "sockudo.queues.redis_scripts": Elsewhere("tests/queues/test_redis_faults.py", _DRIVER),
     "sockudo.queues.redis_shard": Elsewhere("tests/queues/test_redis_cluster.py", _DRIVER),
+    "sockudo.queues.sqs": Elsewhere("tests/contracts/queue.py", _DRIVER),
+    "sockudo.queues.sqs_client": Elsewhere("tests/queues/test_sqs_faults.py", _DRIVER),
+    "sockudo.queues.sqs_consumer": Elsewhere("tests/queues/test_sqs_faults.py", _DRIVER),
+    "sockudo.queues.sqs_failed": Elsewhere("tests/queues/test_sqs_faults.py", _DRIVER),
+    "sockudo.queues.sqs_held": Elsewhere("tests/queues/test_sqs_faults.py", _DRIVER),
+    "sockudo.queues.sqs_options": Elsewhere("tests/config/test_queues.py", _VALUES),
+    "sockudo.queues.sqs_store": Elsewhere("tests/queues/test_sqs_faults.py", _DRIVER),
     "sockudo.queues.losses": Elsewhere("tests/contracts/queue.py", "what drivers share; each is tested with it"),
     "sockudo.ratelimit.base": Elsewhere("tests/contracts/rate_limiter.py", _INTERFACE),
 }

@@ -198,7 +198,7 @@ ROWS = [
     Row("queue.redis_cluster.request_timeout_ms", 5000, "9", 9, 0),
     Row("queue.sqs.region", "us-east-1", "x", "x", 1, ("QUEUE_SQS_REGION", "SQS_REGION", "AWS_REGION")),
     Row("queue.sqs.queue_url_prefix", None, "https://q/1/", "https://q/1/", "q", ("SQS_QUEUE_URL_PREFIX",)),
-    Row("queue.sqs.visibility_timeout", 30, "9", 9, 43201, ("QUEUE_SQS_VISIBILITY_TIMEOUT",)),
+    Row("queue.sqs.visibility_timeout", 30, "1", 1, 0, ("QUEUE_SQS_VISIBILITY_TIMEOUT",)),
     Row(
         "queue.sqs.endpoint_url",
         None,
@@ -211,7 +211,7 @@ ROWS = [
     Row("queue.sqs.wait_time_seconds", 5, "0", 0, 21, ("QUEUE_SQS_WAIT_TIME_SECONDS",)),
     Row("queue.sqs.concurrency", 5, "2", 2, 0, ("QUEUE_SQS_CONCURRENCY",)),
     Row("queue.sqs.fifo", False, "yes", True, "x", ("QUEUE_SQS_FIFO",)),
-    Row("queue.sqs.message_group_id", "default", "x", "x", 1),
+    Row("queue.sqs.message_group_id", "default", "x", "x", "a b"),
     Row("webhooks.batching.enabled", True, "off", False, "x", ("WEBHOOK_BATCHING_ENABLED",)),
     Row("webhooks.batching.duration", 50, "0", 0, 60_001, ("WEBHOOK_BATCHING_DURATION",)),
     Row("webhooks.hold_ms", 3000, "0", 0, 60_001, ("WEBHOOK_HOLD_MS",)),

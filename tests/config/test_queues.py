@@ -12,17 +12,16 @@ from sockudo.queue_options import queue_from_settings
 from sockudo.queues.memory import MemoryQueue
 from sockudo.queues.redis import RedisQueue
 from sockudo.queues.redis_cluster import RedisClusterQueue
-from sockudo.queues.redis_options import RedisQueueOptions
+from sockudo.queues.sqs import SqsQueue
+from sockudo.queues.sqs_options import SqsQueueOptions
 from sockudo.redis.options import RedisNodes, RedisTarget, Sentinels
 from sockudo.registry import QUEUES, queue_class
 from tests.support.clock import FakeClock
 
 
-def options_of(
-    monkeypatch: pytest.MonkeyPatch, queue: dict[str, Any], **database: Any
-) -> tuple[str, RedisQueueOptions]:
+def options_of(monkeypatch: pytest.MonkeyPatch, queue: dict[str, Any], **database: Any) -> tuple[str, Any]:
     """Return the driver that is made of some settings, and what it is told."""
-    found: list[tuple[str, RedisQueueOptions]] = []
+    found: list[tuple[str, Any]] = []
 
     def note(driver: str) -> Any:
         return lambda _, options: found.append((driver, options))
@@ -42,6 +41,7 @@ def test_every_queue_that_can_be_chosen_has_a_class() -> None:
     assert {driver: queue_class(driver) for driver in QUEUES} == {
         "redis": RedisQueue,
         "redis-cluster": RedisClusterQueue,
+        "sqs": SqsQueue,
     }
 
 
@@ -95,3 +95,32 @@ def test_a_prefix_that_is_null_is_made_of_the_one_of_the_database_section(monkey
 def test_a_cluster_without_nodes_is_a_problem() -> None:
     with pytest.raises(ConfigError, match=r"queue\.redis_cluster\.nodes or database\.redis\.cluster_nodes"):
         queue_from_settings(Settings.model_validate({"queue": {"driver": "redis-cluster"}}), FakeClock())
+
+
+def test_a_queue_in_sqs_is_told_what_its_section_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    section = {
+        "region": "eu-west-1",
+        "queue_url_prefix": "https://user:secret@q/1/",
+        "endpoint_url": "https://user:secret@q:1",
+        "visibility_timeout": 9,
+        "max_messages": 3,
+        "wait_time_seconds": 0,
+        "concurrency": 2,
+        "fifo": True,
+        "message_group_id": "hooks",
+    }
+    driver, options = options_of(monkeypatch, {"driver": "sqs", "sqs": section})
+    assert driver == "sqs"
+    assert options == SqsQueueOptions(
+        "eu-west-1", "https://user:secret@q/1/", "https://user:secret@q:1", 9, 3, 0, 2, True, "hooks"
+    )
+    assert (options.name, options.failed_name, options.place) == ("webhooks.fifo", "webhooks-failed.fifo", "sqs at q:1")
+    assert "secret" not in repr(options)
+
+
+def test_what_a_queue_in_sqs_is_not_told_is_as_in_the_original(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, options = options_of(monkeypatch, {"driver": "sqs", "sqs": {"message_group_id": None}})
+    assert options == SqsQueueOptions(group_prefix="")
+    assert (options.visibility_timeout, options.max_messages, options.wait_time, options.concurrency) == (30, 10, 5, 5)
+    assert (options.name, options.failed_name) == ("webhooks", "webhooks-failed")
+    assert options.place == "sqs in us-east-1"

@@ -34,7 +34,6 @@ def test_asking_for_it_is_a_problem_with_the_name_of_the_setting(
 @pytest.mark.parametrize(
     ("variable", "value", "path"),
     [
-        ("QUEUE_DRIVER", "sqs", "queue.driver"),
         ("UNIX_SOCKET_ENABLED", "yes", "unix_socket.enabled"),
     ],
 )
@@ -48,10 +47,10 @@ def test_asking_for_it_in_the_environment_is_a_problem_with_the_name_of_the_vari
 
 
 def test_it_is_reported_beside_every_other_problem(problems_of: Problems) -> None:
-    assert problems_of({"port": "x", "queue": {"driver": "sqs", "sqs": {"fifo": 5}}}) == [
+    assert problems_of({"port": "x", "unix_socket": {"enabled": True, "path": 5}}) == [
         'port: expected an integer between 0 and 65535, got "x"',
-        "queue.sqs.fifo: expected true or false, got 5",
-        'queue.driver: "sqs" is not supported by this version yet',
+        "unix_socket.path: expected a string, got a number",
+        "unix_socket.enabled: true is not supported by this version yet",
     ]
 
 

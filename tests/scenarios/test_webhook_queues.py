@@ -12,16 +12,21 @@ from tests.support.nodes import Serve
 from tests.support.redis_cluster import RedisClusterProcesses
 from tests.support.redis_server import RedisProcess
 from tests.support.server import app
+from tests.support.sqs_server import SqsProcess
 from tests.support.webhook_receiver import webhook_receiver
 
 
-@pytest.fixture(params=["redis", "redis-cluster"])
+@pytest.fixture(params=["redis", "redis-cluster", "sqs"])
 def queue(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     """The settings of a queue that no other test sees."""
     prefix = tmp_path_factory.mktemp("queue").name
     if request.param == "redis":
         redis: RedisProcess = request.getfixturevalue("redis_server")
         return {"driver": "redis", "redis": {"url_override": redis.url, "prefix": prefix}}
+    if request.param == "sqs":
+        sqs: SqsProcess = request.getfixturevalue("sqs")
+        place = {"endpoint_url": sqs.url, "queue_url_prefix": f"{sqs.url}/123456789012/{prefix}-"}
+        return {"driver": "sqs", "sqs": place | {"fifo": True, "wait_time_seconds": 0}}
     cluster: RedisClusterProcesses = request.getfixturevalue("redis_cluster")
     return {"driver": "redis-cluster", "redis_cluster": {"nodes": list(cluster.urls), "prefix": prefix}}
 

@@ -1,7 +1,7 @@
-"""A process that works on a queue in Redis and writes down what it does, so that a test can kill or freeze it.
+"""A process that works on a queue in Redis or SQS and writes down what it does, so that a test can kill or freeze it.
 
-As a program: `python -m tests.support.queue_process URL PREFIX TRACE LEASE BEHAVIOUR`. As a module: starts it, and
-reads the trace, to which every process appends lines such as `start lane job attempt pid`.
+As a program: `python -m tests.support.queue_process URL PREFIX TRACE LEASE BEHAVIOUR`; a URL of HTTP is that of an SQS.
+As a module: starts it, and reads the trace, to which every process appends lines such as `start lane job attempt pid`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sockudo.clock import LoopClock
-from sockudo.queues.base import Delivery, Done, Handler, Outcome, Retry
+from sockudo.queues.base import Delivery, Done, Handler, Outcome, Queue, Retry
 from sockudo.queues.redis import RedisQueue
 from sockudo.queues.redis_options import RedisQueueOptions
+from sockudo.queues.sqs_options import SqsQueueOptions
 from sockudo.redis.options import RedisTarget, RedisTiming
 from tests.support.processes import ServerProcess, wait_until
 from tests.support.source import ROOT
@@ -98,6 +99,32 @@ def options_for(url: str, prefix: str, lease: float = 0.6) -> RedisQueueOptions:
     return RedisQueueOptions(RedisTarget(url), prefix=prefix, lease=lease, poll=0.02, timing=TIMING)
 
 
+def sqs_options_for(url: str, prefix: str, lease: float) -> SqsQueueOptions:
+    """Return options of a FIFO queue with which little waits long; the lease is in whole seconds."""
+    start = f"{url}/123456789012/{prefix}"
+    return SqsQueueOptions(
+        "eu-west-1",
+        start,
+        url,
+        visibility_timeout=int(lease),
+        wait_time=1,
+        concurrency=2,
+        fifo=True,
+        idle=0.05,
+    )
+
+
+def queue_at(url: str, prefix: str, lease: float) -> Queue:
+    """Return the queue at an address."""
+    clock = LoopClock(asyncio.get_running_loop())
+    if not url.startswith("http"):
+        return RedisQueue(clock, options_for(url, prefix, lease))
+    # Whoever works on Redis needs no library of AWS, which takes its time.
+    from sockudo.queues.sqs import SqsQueue
+
+    return SqsQueue(clock, sqs_options_for(url, prefix, lease))
+
+
 def record(trace: Trace) -> Handler:
     """Handle jobs at once."""
 
@@ -168,7 +195,7 @@ BEHAVIOURS = {"record": record, "hang": hang, "die": die, "refuse": refuse, "stu
 async def main(url: str, prefix: str, path: str, lease: str, behaviour: str) -> None:
     """Work until killed."""
     trace = Trace(Path(path))
-    queue = RedisQueue(LoopClock(asyncio.get_running_loop()), options_for(url, prefix, float(lease)))
+    queue = queue_at(url, prefix, float(lease))
     await queue.start(BEHAVIOURS[behaviour](trace))
     trace.add("ready", Delivery("-", b"-", 0, 0.0))
     await asyncio.Event().wait()

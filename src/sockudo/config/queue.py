@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from sockudo.config.addresses import OptionalRedisUrl, RedisNodes
 from sockudo.config.section import Section, env
-from sockudo.config.values import Flag, NullAsEmpty, OneOf, OptionalWords, Positive, Whole, Words
+from sockudo.config.values import Check, Flag, NullAsEmpty, OneOf, OptionalWords, Positive, Whole, Words
 from sockudo.config.web_values import WebUrl
 
 _CONCURRENCY: Final = "Webhooks that are delivered at once."
+# What a group may be called, less the part that tells the endpoints apart.
+_GROUP: Final = re.compile("[!-~]{1,90}")
 _NULL_PREFIX: Final = "What keys begin with; null takes database.redis.key_prefix and `queue:`."
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPrefix(Check):
+    """What the names of message groups begin with."""
+
+    @property
+    def expected(self) -> str:
+        return "1 to 90 printable ASCII characters without spaces, or null"
+
+    @property
+    def type_name(self) -> str:
+        return "string or null"
+
+    def check(self, value: Any) -> str | None:
+        if value is not None and not (isinstance(value, str) and _GROUP.fullmatch(value)):
+            raise self.refuse_unquoted()
+        return value
 
 
 class RedisQueueSettings(Section):
@@ -51,10 +73,11 @@ class SqsQueueSettings(Section):
         default="us-east-1", description="AWS region."
     )
     queue_url_prefix: Annotated[str | None, WebUrl(), env("SQS_QUEUE_URL_PREFIX")] = Field(
-        default=None, repr=False, description="What the URL of the queue begins with; null asks SQS for the URL."
+        default=None, repr=False, description="What the URLs of the queues begin with; null asks SQS for the URLs."
     )
-    visibility_timeout: Annotated[int, Whole(0, 43200), env("QUEUE_SQS_VISIBILITY_TIMEOUT")] = Field(
-        default=30, description="How long a message that is being delivered is hidden from other nodes (seconds)."
+    visibility_timeout: Annotated[int, Whole(1, 43200), env("QUEUE_SQS_VISIBILITY_TIMEOUT")] = Field(
+        default=30,
+        description="How long what a node is delivering stays hidden from others if the node dies (seconds).",
     )
     endpoint_url: Annotated[str | None, WebUrl(), env("QUEUE_SQS_ENDPOINT_URL", "SQS_ENDPOINT_URL")] = Field(
         default=None, repr=False, description="Another endpoint than that of AWS."
@@ -71,7 +94,9 @@ class SqsQueueSettings(Section):
     fifo: Annotated[Flag, env("QUEUE_SQS_FIFO")] = Field(
         default=False, description="Whether the queue is a FIFO queue; its name then ends in `.fifo`."
     )
-    message_group_id: OptionalWords = Field(default="default", description="Message group in a FIFO queue.")
+    message_group_id: Annotated[str | None, GroupPrefix()] = Field(
+        default="default", description="What the message groups of a FIFO queue begin with; each endpoint has its own."
+    )
 
 
 class QueueSettings(Section):

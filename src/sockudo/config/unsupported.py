@@ -35,7 +35,6 @@ class Unsupported:
 
 # Who adds a driver or a feature removes its line here.
 UNSUPPORTED: Final = (
-    Unsupported("queue.driver", ("sqs",)),
     Unsupported("ssl.enabled", (True,)),
     Unsupported("unix_socket.enabled", (True,)),
 )

@@ -87,7 +87,8 @@ class QueueCounts:
     depth: int
     """Jobs that were accepted and are not done."""
     oldest: float
-    """The age of the oldest of them in seconds; 0 when there is none."""
+    """The age of the oldest of them in seconds; 0 when there is none. SQS does not tell, so there it is that of the
+    oldest in this process."""
     failed: int
     """Jobs in the list of failed jobs."""
     attempts: int
