@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, TypeAlias
 from urllib.parse import unquote
 
@@ -19,7 +20,7 @@ from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
 from sockudo.clock import Clock
 from sockudo.errors import DriverError
-from sockudo.eventual import Eventual, Future, caught, later
+from sockudo.eventual import Eventual, Future, caught, later, then
 from sockudo.log import get_logger
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.query import Query, parse_query
@@ -80,8 +81,8 @@ class Routes:
             response = _failure(request, error)
         headers = self._cors.for_request(request)
         if isinstance(response, Future):
-            answered = caught(response, lambda error: _failure(request, error))
-            return later(answered, lambda answer: answer.with_headers(*headers)) if headers else answered
+            answered = caught(response, partial(_failure, request))
+            return later(answered, partial(_with_headers, headers)) if headers else answered
         return response.with_headers(*headers) if headers else response
 
     def _limited(self, request: Request) -> Eventual[Response]:
@@ -98,11 +99,11 @@ class Routes:
             return self._route(request, path, parts)
         admitted = self._throttle.admit(request)
         if isinstance(admitted, Future):
-            return later(admitted, lambda made: self._admitted(made, request, path, parts))
-        return self._admitted(admitted, request, path, parts)
+            return later(admitted, partial(self._admitted, request, path, parts))
+        return self._admitted(request, path, parts, admitted)
 
     def _admitted(
-        self, decision: Decision | Response, request: Request, path: str, parts: list[str]
+        self, request: Request, path: str, parts: list[str], decision: Decision | Response
     ) -> Eventual[Response]:
         if isinstance(decision, Response):
             return decision
@@ -111,8 +112,8 @@ class Routes:
         except Exception as error:
             response = _failure(request, error)
         if isinstance(response, Future):
-            answered = caught(response, lambda error: _failure(request, error))
-            return later(answered, lambda answer: answer.with_headers(*rate_headers(decision)))
+            answered = caught(response, partial(_failure, request))
+            return later(answered, partial(_with_headers, rate_headers(decision)))
         return response.with_headers(*rate_headers(decision))
 
     def _parts(self, path: str) -> list[str]:
@@ -174,31 +175,32 @@ class Routes:
         query = parse_query(request.query)
         found = self._app(app_id, query)
         if isinstance(found, Future):
-            return later(found, lambda app: self._act(handler, app, app_id, request, path, query, names))
-        return self._act(handler, found, app_id, request, path, query, names)
+            return later(found, partial(self._act, handler, request, path, query, names))
+        return self._act(handler, request, path, query, names, found)
 
     def _act(
-        self,
-        handler: Handler,
-        app: App | None,
-        app_id: str | None,
-        request: Request,
-        path: str,
-        query: Query,
-        names: tuple[str, ...],
+        self, handler: Handler, request: Request, path: str, query: Query, names: tuple[str, ...], app: App | None
     ) -> Eventual[Response]:
         # hot path
         if app is None:
-            if app_id is None:
-                raise RequestRejected(401, "Authentication failed: auth_key is missing or unknown.")
             raise RequestRejected(404, "Application not found.")
         self._authenticator.authenticate(app, request, path, query, self._clock.now())
         return handler(Call(app, request, query, tuple([_decoded(name) for name in names])))
 
     def _app(self, app_id: str | None, query: Query) -> Eventual[App | None]:
         if app_id is None:
-            return self._apps.by_key(query.last.get("auth_key", ""))
+            return then(self._apps.by_key(query.last.get("auth_key", "")), _app_of_key)
         return self._apps.by_id(_decoded(app_id))
+
+
+def _app_of_key(app: App | None) -> App:
+    if app is None:
+        raise RequestRejected(401, "Authentication failed: auth_key is missing or unknown.")
+    return app
+
+
+def _with_headers(headers: tuple[tuple[str, str], ...], response: Response) -> Response:
+    return response.with_headers(*headers)
 
 
 def _failure(request: Request, error: Exception) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import Any
 
 from sockudo.hub.connection import Connection
@@ -66,7 +67,7 @@ class Session:
             waiting = self._carry_out(connection, payload, has_waited)
             if waiting is not None:
                 connection.backlog = deque()
-                waiting.add_done_callback(lambda done: self._resume(connection, payload, done))
+                waiting.add_done_callback(partial(self._resume, connection, payload))
         except CommandRejected as rejected:
             connection.send(text_frame(events.error(rejected.message, rejected.code, rejected.channel)))
         except SubscriptionRejected as rejected:

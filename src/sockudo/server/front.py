@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Final, TypeAlias
 from urllib.parse import unquote
 
@@ -17,6 +18,7 @@ from sockudo.node.node import Opening
 from sockudo.pusher.codes import Code
 from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.query import parse_query
+from sockudo.ratelimit.base import Decision
 from sockudo.rfc6455.handshake import HandshakeError, accept, is_upgrade
 from sockudo.server.answers import Answers
 from sockudo.server.http import HttpProtocol
@@ -84,8 +86,8 @@ class Front:
             return self._routes.handle(request)
         found = self._admit(request, key)
         if isinstance(found, Future):
-            return PendingUpgrade(self, transport, found, lambda app: self._open(app, request, http_version, transport))
-        return self._open(found, request, http_version, transport)
+            return PendingUpgrade(self, transport, found, partial(self._open, request, http_version, transport))
+        return self._open(request, http_version, transport, found)
 
     def _admit(self, request: Request, key: str) -> Eventual[_Admitted]:
         """Return the app that a client may connect to, or the answer that refuses the upgrade."""
@@ -93,8 +95,11 @@ class Front:
             return self._app(key)
         admitted = self._throttle.admit(request)
         if isinstance(admitted, Future):
-            return later(admitted, lambda made: made if isinstance(made, Response) else self._app(key))
-        return admitted if isinstance(admitted, Response) else self._app(key)
+            return later(admitted, partial(self._admitted, key))
+        return self._admitted(key, admitted)
+
+    def _admitted(self, key: str, made: Decision | Response) -> Eventual[_Admitted]:
+        return made if isinstance(made, Response) else self._app(key)
 
     def _app(self, key: str) -> Eventual[_Admitted]:
         app = self._apps.by_key(key)
@@ -104,7 +109,7 @@ class Front:
         return app
 
     def _open(
-        self, app: _Admitted, request: Request, http_version: str, transport: asyncio.Transport
+        self, request: Request, http_version: str, transport: asyncio.Transport, app: _Admitted
     ) -> asyncio.Protocol | Response:
         if isinstance(app, Response):
             return app

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import Final, cast
 
 import httptools
 
 from sockudo.api.messages import Request, Response
-from sockudo.eventual import Eventual, Future
+from sockudo.eventual import Future
 from sockudo.server import refusals
 from sockudo.server.answers import CONTINUE
 from sockudo.server.http_reader import NONE, HttpReader
@@ -144,8 +145,10 @@ class HttpProtocol(HttpReader):
                 self._successor = upgraded
                 return
             # What follows a refused one may be of the protocol that was asked for.
-            is_refused = not isinstance(upgraded, Response) or upgraded.status >= 400
-            self._take(upgraded, request.method, keep_alive and not is_refused)
+            if isinstance(upgraded, Response):
+                self._write(upgraded, request.method, keep_alive and upgraded.status < 400)
+            else:
+                self._await(upgraded, request.method, keep_alive=False)
         elif is_waiting:
             # An upgrade cannot wait: it is answered as if it were none, and ends the socket.
             self._put_off(request, keep_alive and not is_upgrade)
@@ -160,20 +163,21 @@ class HttpProtocol(HttpReader):
         if isinstance(request, Response):
             self._refuse(request)
             return
-        self._take(self._service.handle(request), request.method, keep_alive)
-
-    def _take(self, response: Eventual[Response], method: str, keep_alive: bool) -> None:
         # hot path
+        response = self._service.handle(request)
         if isinstance(response, Response):
-            self._write(response, method, keep_alive)
-            return
-        # Nothing more is read meanwhile, and what has been read waits.
+            self._write(response, request.method, keep_alive)
+        else:
+            self._await(response, request.method, keep_alive)
+
+    def _await(self, response: Future[Response], method: str, keep_alive: bool) -> None:
+        """Read nothing more until an answer is there; what has been read waits."""
         self._is_answering = True
         self._send()
         self._transport.pause_reading()
-        response.add_done_callback(lambda done: self._answered(done, method, keep_alive))
+        response.add_done_callback(partial(self._answered, method, keep_alive))
 
-    def _answered(self, done: Future[Response], method: str, keep_alive: bool) -> None:
+    def _answered(self, method: str, keep_alive: bool, done: Future[Response]) -> None:
         self._is_answering = False
         if done.cancelled():
             self._transport.abort()
