@@ -76,8 +76,9 @@ async def test_who_comes_back_in_time_was_never_away(serve: Serve, receiver: Web
         async with PusherClient(server.port) as client:
             await client.subscribe("presence-room", {"user_id": "ann"})
             await client.subscribe("last")
-            await receiver.until(lambda: "channel_occupied last" in receiver.names())
             expected = {"channel_occupied presence-room", "member_added presence-room ann", "channel_occupied last"}
+            # Another node may own the last channel: what it tells can overtake the rest.
+            await receiver.until(lambda: expected <= set(receiver.names()))
             assert sorted(receiver.names()) == sorted(expected)
 
 
@@ -158,23 +159,25 @@ async def test_each_endpoint_gets_what_it_wants_and_one_that_is_listed_twice_get
         hook(receiver, "channel_occupied", "channel_vacated", path="/twice", headers={"X-Token": "two"}),
         hook(receiver, "member_added", path="/members"),
     ]
-    async with serve(app(webhooks=hooks), **options()) as server, PusherClient(server.port) as client:
-        names = ["news", "private-a", "private-cache-a", "cache-b", "presence-c1", "private-encrypted-2"]
-        for name in names:
-            await client.subscribe(name, {"user_id": "ann"} if name.startswith("presence") else None)
-        await receiver.until(lambda: sum(len(one.events) for one in receiver.requests if one.path == "/twice") == 6)
-        await receiver.until(lambda: any(one.path == "/members" for one in receiver.requests))
-        await receiver.until(lambda: sum(one.path == "/named" for one in receiver.requests) >= 1)
-        await asyncio.sleep(0.1)
+    names = ["news", "private-a", "private-cache-a", "cache-b", "presence-c1", "private-encrypted-2"]
+    expected = {
+        "/private": ["private-a"],
+        "/cache": ["cache-b", "private-cache-a"],
+        "/named": ["presence-c1", "private-encrypted-2"],
+        "/twice": sorted(names),
+        "/members": ["presence-c1"],
+    }
 
     def channels(path: str) -> list[str]:
         events = [event for one in receiver.requests if one.path == path for event in one.events]
         return sorted(event["channel"] for event in events if event["name"] != "channel_vacated")
 
-    assert channels("/private") == ["private-a"]
-    assert channels("/cache") == ["cache-b", "private-cache-a"]
-    assert channels("/named") == ["presence-c1", "private-encrypted-2"]
-    assert channels("/twice") == sorted(names)
+    async with serve(app(webhooks=hooks), **options()) as server, PusherClient(server.port) as client:
+        for name in names:
+            await client.subscribe(name, {"user_id": "ann"} if name.startswith("presence") else None)
+        await receiver.until(lambda: all(len(channels(path)) >= len(told) for path, told in expected.items()))
+
+    assert {path: channels(path) for path in expected} == expected
     assert {one.headers["x-token"] for one in receiver.requests if one.path == "/twice"} == {"one"}
 
 
