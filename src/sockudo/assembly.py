@@ -142,7 +142,7 @@ def assemble(
     if webhooks is not None:
         checks["queue"] = webhooks.check
     health = Health(stores.apps, lambda: parts.node.is_ready, stores.checks, checks)
-    front = _front(settings, clock, parts, stores, health)
+    front = _front(settings, clock, parts, stores, health, has_bus=adapter is not None)
     server = Server(front, parts.node, settings.host, settings.port)
     return Assembly(server, parts.node, front, parts.remote_events, stores, webhooks)
 
@@ -165,7 +165,9 @@ def _node_parts(
     )
 
 
-def _front(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores, health: Health) -> Front:
+def _front(
+    settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores, health: Health, *, has_bus: bool
+) -> Front:
     cors = Cors(
         settings.cors.origin,
         settings.cors.methods,
@@ -184,6 +186,7 @@ def _front(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores, 
         path_prefix=settings.path_prefix,
         max_body_bytes=settings.http_api.request_limit_in_mb * _MEGABYTE,
         needs_peer=stores.limiter is not None,
+        after_bus=clock.call_soon if has_bus else None,
     )
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import asyncio
 
-from sockudo.cluster.interest import LINGER, Interest, Place
-from sockudo.cluster.topics import channel_topic
+from sockudo.cluster.interest import LINGER, MOST_BEHIND, Interest, Place
+from sockudo.cluster.topics import EVERYONE, channel_topic
 from tests.support.clock import FakeClock
 from tests.support.cluster import Bus
 
@@ -21,7 +21,7 @@ class Topics:
 
     def use(self, name: str) -> None:
         """Join a channel that then has a subscriber."""
-        assert self.interest.join("app", name) is None
+        assert self.interest.join("app", name, has_caught_up=True) is None
         self.needed.add(name)
 
     def leave(self, name: str) -> None:
@@ -33,7 +33,7 @@ class Topics:
 def test_a_topic_is_joined_once_and_leads_to_its_channel() -> None:
     topics = Topics()
     topics.use("news")
-    assert topics.interest.join("app", "news") is None
+    assert topics.interest.join("app", "news", has_caught_up=True) is None
     assert topics.adapter.log == [f"+{NEWS}"]
     assert topics.interest.place(NEWS) == Place("app", "news")
     assert topics.interest.place("c:app/other") is None
@@ -120,15 +120,87 @@ def test_releasing_what_was_never_joined_does_nothing() -> None:
     assert (topics.adapter.log, topics.clock.timers) == ([], 0)
 
 
-async def test_all_wait_for_the_same_confirmation_and_nobody_waits_after_it() -> None:
+async def test_who_comes_later_catches_up() -> None:
+    topics = Topics()
+    topics.use("news")
+    topics.adapter.is_slow = True
+    arriving = topics.interest.join("app", "news")
+    assert arriving is not None
+    assert not arriving.done()
+    topics.adapter.confirm(NEWS)
+    assert arriving.done()
+    assert topics.interest.join("app", "news", has_caught_up=True) is None
+    assert topics.adapter.log == [f"+{NEWS}", f"?{NEWS}"]
+
+
+async def test_who_comes_while_a_topic_is_joined_catches_up_after_that() -> None:
     topics = Topics()
     topics.adapter.is_slow = True
     first, second = topics.interest.join("app", "news"), topics.interest.join("app", "news")
     assert first is not None
-    assert first is second
+    assert second is not None
     topics.adapter.confirm(NEWS)
     await asyncio.sleep(0)
-    assert topics.interest.join("app", "news") is None
+    assert first.done()
+    assert not second.done()
+    topics.adapter.confirm(NEWS)
+    await asyncio.sleep(0)
+    assert second.done()
+    assert topics.adapter.log == [f"+{NEWS}", f"?{NEWS}"]
+
+
+async def test_who_has_caught_up_still_waits_for_a_topic_that_is_joined_anew() -> None:
+    topics = Topics()
+    topics.adapter.is_slow = True
+    joining = topics.interest.join("app", "news", has_caught_up=True)
+    assert joining is not None
+    assert topics.interest.join("app", "news", has_caught_up=True) is joining
+
+
+async def test_who_joins_a_channel_whose_events_everyone_keeps_catches_up_with_everyone_too() -> None:
+    topics = Topics()
+    topics.adapter.topics.add(EVERYONE)
+    topics.adapter.is_slow = True
+    arriving = topics.interest.join("app", "cache-a", is_kept=True)
+    assert arriving is not None
+    for topic in (channel_topic("app", "cache-a"), EVERYONE):
+        await asyncio.sleep(0)
+        assert not arriving.done()
+        topics.adapter.confirm(topic)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert arriving.done()
+    assert topics.interest.join("app", "cache-a", is_kept=True, has_caught_up=True) is None
+
+
+async def test_nobody_waits_for_long_for_a_bus_that_hangs() -> None:
+    topics = Topics()
+    topics.use("news")
+    topics.adapter.is_slow = True
+    first = topics.interest.join("app", "news")
+    topics.clock.advance(MOST_BEHIND / 2)
+    second = topics.interest.join("app", "news")
+    assert first is not None
+    assert second is not None
+    topics.clock.advance(MOST_BEHIND / 2)
+    assert first.done()
+    assert not second.done()
+    topics.clock.advance(MOST_BEHIND / 2)
+    assert second.done()
+    assert topics.clock.timers == 0
+
+
+async def test_many_who_catch_up_need_one_timer() -> None:
+    topics = Topics()
+    topics.use("news")
+    topics.clock.advance(100)
+    topics.adapter.is_slow = True
+    for _ in range(100):
+        topics.interest.join("app", "news")
+        topics.adapter.confirm(NEWS)
+    assert topics.clock.timers == 1
+    topics.clock.advance(MOST_BEHIND)
+    assert topics.clock.timers == 0
 
 
 async def test_a_topic_is_not_left_while_it_is_being_joined() -> None:

@@ -79,10 +79,46 @@ class AdapterContract:
             first.publish(f"t{number}", b"x")
         assert {topic for topic, _ in await heard.wait_for_messages(300)} == {f"t{number}" for number in range(300)}
 
-    async def test_joining_again_is_confirmed_already(self, nodes: list[tuple[Adapter, RecordingInbox]]) -> None:
-        adapter = nodes[0][0]
-        await joined(adapter, "t")
-        assert adapter.subscribe("t") is None
+    async def test_who_joins_again_has_caught_up_when_that_is_confirmed(
+        self, nodes: list[tuple[Adapter, RecordingInbox]]
+    ) -> None:
+        (first, _), (second, heard), (third, witness) = nodes
+        # Of one slot in a cluster that has slots.
+        long, short = "{t}long", "{t}short"
+        await joined(second, long)
+        await joined(third, short)
+        for number in range(1, 31):
+            for part in range(30):
+                first.publish(long, b"%d.%d %b" % (number, part, b"x" * 20_000))
+            # In another tick, so that it is sent after the others whatever they are split into.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            first.publish(short, b"")
+            # The bus has taken all of it, and the second node has a lot to read.
+            await witness.wait_for_messages(number)
+            await joined(second, long)
+            assert len(heard.messages) == 30 * number
+
+    async def test_many_may_join_again_at_once(self, nodes: list[tuple[Adapter, RecordingInbox]]) -> None:
+        (first, _), (second, heard), _ = nodes
+        await asyncio.gather(*(joined(second, f"t{number}") for number in range(50)))
+        asked = [second.subscribe(f"t{number}") for number in range(50) for _ in range(3)]
+        # One who gives up takes nothing from the others.
+        gone = asked.pop(0)
+        assert gone is not None
+        gone.cancel()
+        await asyncio.wait_for(asyncio.gather(*(one for one in asked if one is not None)), 10)
+        first.publish("t0", b"1")
+        assert await heard.wait_for_messages(1) == [("t0", b"1")]
+
+    async def test_closing_confirms_what_is_waited_for(self, nodes: list[tuple[Adapter, RecordingInbox]]) -> None:
+        second = nodes[1][0]
+        await joined(second, "t")
+        asked = [second.subscribe("t")]
+        await asyncio.sleep(0)
+        asked += [second.subscribe("t"), second.subscribe("new")]
+        await second.aclose()
+        assert all(one is None or one.done() for one in asked)
 
     async def test_a_topic_that_was_left_is_not_heard_any_more(
         self, nodes: list[tuple[Adapter, RecordingInbox]]

@@ -124,11 +124,9 @@ class FakeAdapter:
                 self._bus.parcels.append(Parcel(self, adapter, topic, data))
 
     def subscribe(self, topic: str) -> asyncio.Future[None] | None:
-        """Join a topic."""
-        if topic in self.topics:
-            return None
+        """Join a topic, or catch up with it (?)."""
+        self.log.append(f"?{topic}" if topic in self.topics else f"+{topic}")
         self.topics.add(topic)
-        self.log.append(f"+{topic}")
         if not self.is_slow:
             return None
         self.joining[topic] = asyncio.get_running_loop().create_future()

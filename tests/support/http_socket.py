@@ -33,6 +33,7 @@ class EchoService:
         self.max_body_bytes = max_body_bytes
         self.is_draining = False
         self.needs_peer = True
+        self.after_bus: Callable[[Callable[[], None]], object] | None = None
         self.requests: list[Request] = []
         self.connections: set[Socket] = set()
         self.successor: Callable[[asyncio.Transport], asyncio.Protocol] | None = None

@@ -54,11 +54,13 @@ class Adapter(Protocol):
         """Send `data` to every node on `topic`. While the bus is lost, what is published is dropped and counted."""
 
     def subscribe(self, topic: str) -> asyncio.Future[None] | None:
-        """Join a topic.
+        """Join a topic, or, where it is joined, catch up with it.
 
-        Returns None where it is joined already; else a future that is done once every message published from then
-        on, by any node, arrives here. While the bus is lost the future is done at once: the topic is joined on
-        reconnecting. It never fails.
+        Returns a future that is done once every message published from then on, by any node, arrives here, and every
+        message that the bus took before has arrived; None where that is so already. While the bus is lost the future
+        is done at once: the topic is joined on reconnecting. It never fails.
+
+        As long as the first future of a topic is not done, a further one may be done together with it.
         """
 
     def unsubscribe(self, topic: str) -> None:

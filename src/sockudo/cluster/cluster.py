@@ -77,8 +77,7 @@ class Cluster:
         self._next_heartbeat = 0.0
         self._ticked_at = clock.monotonic()
         self._timer: Handle | None = None
-        self._lag = 0.0
-        self._followed_until = 0.0
+        self._lag = self._followed_until = 0.0
         self._echoes = Echoes(clock)
         # Set when what is known of the others has changed.
         self._news = asyncio.Event()
@@ -140,9 +139,11 @@ class Cluster:
 
     # What the node says
 
-    def join(self, app_id: str, name: str) -> asyncio.Future[None] | None:
-        """See to it that events of a channel arrive here: None where they do, else a future for when they will."""
-        return self._interest.join(app_id, name)
+    def join(
+        self, app_id: str, name: str, *, is_kept: bool = False, has_caught_up: bool = False
+    ) -> asyncio.Future[None] | None:
+        """See to it that events of a channel arrive here, for one more subscriber, and nothing from before."""
+        return self._interest.join(app_id, name, is_kept=is_kept, has_caught_up=has_caught_up or self.is_alone)
 
     def release(self, app_id: str, name: str) -> None:
         """Note that the last subscriber of a channel here is gone."""
@@ -244,10 +245,9 @@ class Cluster:
         self._ask_for_snapshots(at_once=True)
 
     def _take_own(self, data: bytes) -> None:
-        if data[0] == envelope.HEARTBEAT:
-            heartbeat = envelope.parse(data)
-            if isinstance(heartbeat, Heartbeat):
-                self._lag = max(0.0, self._clock.now() - heartbeat.sent_at)
+        heartbeat = envelope.parse(data) if data[0] == envelope.HEARTBEAT else None
+        if isinstance(heartbeat, Heartbeat):
+            self._lag = max(0.0, self._clock.now() - heartbeat.sent_at)
 
     def _take_control(self, data: bytes) -> None:
         node_id, message = envelope.sender(data), envelope.parse(data)
@@ -257,21 +257,21 @@ class Cluster:
             return
         if self.nodes.has_left(node_id):
             return
-        if isinstance(message, Goodbye):
-            if self.nodes.leave(node_id):
-                self._forgotten(node_id, "left")
-            return
-        if isinstance(message, RollCall):
-            # Who asks need be no node.
-            self._send_heartbeat(hello=False)
-            return
-        if isinstance(message, AppChanged):
-            if self._handler is not None:
-                self._handler.app_changed(message.app_id)
-            return
-        if isinstance(message, Follow):
-            self._followed_until = self._clock.monotonic() + min(message.seconds, LONGEST_FOLLOW)
-            return
+        match message:
+            case Goodbye():
+                if self.nodes.leave(node_id):
+                    self._forgotten(node_id, "left")
+            # Who says one of these need be no node.
+            case RollCall():
+                self._send_heartbeat(hello=False)
+            case AppChanged(app_id) if self._handler is not None:
+                self._handler.app_changed(app_id)
+            case Follow(seconds):
+                self._followed_until = self._clock.monotonic() + min(seconds, LONGEST_FOLLOW)
+            case _:
+                self._take_from(node_id, message)
+
+    def _take_from(self, node_id: str, message: msgspec.Struct) -> None:
         peer, is_new = self.nodes.heard(node_id, self._clock.monotonic())
         if is_new:
             self.is_alone = False

@@ -1,19 +1,27 @@
 """Which topics this node is on: those of channels with subscribers here, and of users signed in here.
 
 A topic is left a while after its last subscriber, so that a page that reloads does not flap it.
+
+Before a further subscriber is told of success, what the bus took until then must have arrived: it was published before
+the subscription, and is not for this subscriber.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from sockudo.clock import Clock
+from sockudo.clock import Clock, Handle
 from sockudo.cluster.base import Adapter
-from sockudo.cluster.topics import channel_topic
+from sockudo.cluster.link import settle
+from sockudo.cluster.topics import EVERYONE, channel_topic
+from sockudo.eventual import later
 
 LINGER: Final = 1.0
+# A bus that hangs delays the subscribers of a topic that is joined by no more than that.
+MOST_BEHIND: Final = 1.0
 
 
 class Place(NamedTuple):
@@ -34,6 +42,9 @@ class Interest:
         self._joining: dict[str, asyncio.Future[None]] = {}
         # topic -> when it may be left, oldest first
         self._lingering: dict[str, float] = {}
+        # Who waits to have caught up, and until when, oldest first.
+        self._behind: deque[tuple[float, asyncio.Future[None]]] = deque()
+        self._timer: Handle | None = None
 
     def __len__(self) -> int:
         return len(self._places)
@@ -42,26 +53,64 @@ class Interest:
         """Return the channel of a topic that this node is on."""
         return self._places.get(topic)
 
-    def join(self, app_id: str, name: str) -> asyncio.Future[None] | None:
-        """Join the topic of a channel; None where events arrive already, else a future for when they do."""
+    def join(
+        self, app_id: str, name: str, *, is_kept: bool = False, has_caught_up: bool = False
+    ) -> asyncio.Future[None] | None:
+        """Join the topic of a channel for one more subscriber; see `Peers.join`."""
         topic = channel_topic(app_id, name)
-        if topic in self._places:
-            return self._joining.get(topic)
-        self._places[topic] = Place(app_id, name)
-        # Should the subscription come to nothing, the topic is left again.
-        self._linger(topic)
-        joining = self._adapter.subscribe(topic)
-        if joining is not None and not joining.done():
-            self._joining[topic] = joining
-            joining.add_done_callback(lambda _: self._joining.pop(topic, None))
+        joining = self._joining.get(topic)
+        if topic not in self._places:
+            arriving = self._join(topic, Place(app_id, name))
+        elif has_caught_up:
             return joining
-        return None
+        elif joining is not None:
+            # Who comes meanwhile has more to catch up with than the first.
+            arriving = later(joining, lambda _: self._caught_up(topic))
+        else:
+            arriving = self._caught_up(topic)
+        kept = self._caught_up(EVERYONE) if is_kept and not has_caught_up else None
+        if kept is None or arriving is None:
+            return kept or arriving
+        return later(arriving, lambda _: kept)
 
     def release(self, app_id: str, name: str) -> None:
         """Note that the last subscriber of a channel here is gone."""
         topic = channel_topic(app_id, name)
         if topic in self._places:
             self._linger(topic)
+
+    def _join(self, topic: str, place: Place) -> asyncio.Future[None] | None:
+        self._places[topic] = place
+        # Should the subscription come to nothing, the topic is left again.
+        self._linger(topic)
+        joining = self._adapter.subscribe(topic)
+        if joining is None or joining.done():
+            return None
+        self._joining[topic] = joining
+        joining.add_done_callback(lambda _: self._joining.pop(topic, None))
+        return joining
+
+    def _caught_up(self, topic: str) -> asyncio.Future[None] | None:
+        """Return a future for when all that was published to a joined topic has arrived, or None where it has."""
+        arriving = self._adapter.subscribe(topic)
+        if arriving is None or arriving.done():
+            return None
+        behind = self._behind
+        while behind and behind[0][1].done():
+            behind.popleft()
+        if self._timer is None:
+            self._timer = self._clock.call_later(MOST_BEHIND, self._give_up)
+        behind.append((self._clock.monotonic() + MOST_BEHIND, arriving))
+        return arriving
+
+    def _give_up(self) -> None:
+        """Let those go who have waited for too long."""
+        self._timer = None
+        behind, now = self._behind, self._clock.monotonic()
+        while behind and (behind[0][1].done() or behind[0][0] <= now + 0.001):
+            settle(behind.popleft()[1])
+        if behind:
+            self._timer = self._clock.call_later(behind[0][0] - now, self._give_up)
 
     def _linger(self, topic: str) -> None:
         if not self._lingering:

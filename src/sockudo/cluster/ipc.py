@@ -130,8 +130,8 @@ class IpcAdapter:
             for listener in audience.listeners:
                 listener.send(head, data)
 
-    def subscribe(self, topic: str) -> asyncio.Future[None] | None:
-        """Join a topic; confirmed when every worker that is heard has answered."""
+    def subscribe(self, topic: str) -> asyncio.Future[None]:
+        """Join a topic, or catch up with it; confirmed when every worker that is heard has answered."""
         return self._topics.join(topic)
 
     def unsubscribe(self, topic: str) -> None:

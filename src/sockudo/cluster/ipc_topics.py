@@ -10,7 +10,7 @@ from sockudo.cluster.ipc_links import Feed
 
 
 class Batch:
-    """The topics that were joined in one tick: they are confirmed together, by one question to each worker."""
+    """What was joined or asked for in one tick: it is confirmed together, by one question to each worker."""
 
     __slots__ = ("_waiters", "asked_at", "is_done", "missing")
 
@@ -75,11 +75,12 @@ class Topics:
             if batch.answered(feed):
                 del self._asked[number]
 
-    def join(self, topic: str) -> asyncio.Future[None] | None:
-        """Join a topic; see `Adapter.subscribe`."""
+    def join(self, topic: str) -> asyncio.Future[None]:
+        """Join a topic, or catch up with it; see `Adapter.subscribe`."""
         batch = self._batches.get(topic)
         if batch is not None:
-            return None if batch.is_done else batch.wait()
+            # Every worker answers behind the messages that it had sent before.
+            return (self._current or self._new_batch() if batch.is_done else batch).wait()
         self._batches[topic] = batch = self._current or self._new_batch()
         name = topic.encode()
         self.names[name] = topic

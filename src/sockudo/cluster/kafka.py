@@ -96,15 +96,15 @@ class KafkaAdapter:
             self.too_long += 1
             _log.error("message too long for the bus", bytes=len(data), limit=LONGEST_MESSAGE)
 
-    def subscribe(self, topic: str) -> asyncio.Future[None] | None:
-        """Join a topic; all that are joined in one tick are asked for together."""
+    def subscribe(self, topic: str) -> asyncio.Future[None]:
+        """Join a topic, or catch up with it; all that is asked in one tick is asked together."""
         key = record_key(topic)
-        if key in self._topics:
-            return None
-        # Until the answer is there, what comes may be from after it.
-        self._topics[key] = topic, 0
+        is_joined = key in self._topics
+        if not is_joined:
+            # Until the answer is there, what comes may be from after it.
+            self._topics[key] = topic, 0
         if self._is_up and self._link is not None:
-            return self._link.join(key)
+            return self._link.caught_up(key) if is_joined else self._link.join(key)
         joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         joined.set_result(None)
         return joined

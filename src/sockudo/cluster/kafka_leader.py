@@ -5,6 +5,7 @@ They are two because a broker answers one request of a connection after another,
 * What is published in a tick goes in one request, a batch for each partition. Nothing is sent twice: where an answer
   fails to come, or says that the broker leads no more, the link is given up, and the message with it.
 * A topic is joined by asking where its partition ends: what comes from there on is heard, and nothing from before.
+  It is caught up with when everything up to there has been fetched.
 * What is asked while nothing else is going on is where the topic is, so that a change of its partitions is noticed.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -85,7 +87,10 @@ class Leader:
         self._batches: dict[int, list[list[Record]]] = {}
         self._lengths: dict[int, int] = {}
         self._joins: dict[int, list[tuple[bytes, asyncio.Future[None]]]] = {}
-        self._asked_joins: set[asyncio.Future[None]] = set()
+        # Who waits for all that a partition has: asked where it ends, and then for what is fetched up to there.
+        self._behind: dict[int, list[asyncio.Future[None]]] = {}
+        self._fetching: dict[int, deque[tuple[int, asyncio.Future[None]]]] = {}
+        self._waiting: set[asyncio.Future[None]] = set()
         self._is_woken = False
         self._is_closing = False
         # What is fetched next of each partition.
@@ -132,20 +137,22 @@ class Leader:
 
     def join(self, partition: int, key: bytes) -> asyncio.Future[None]:
         """Ask from which offset on a key is heard; the future is done when that is told, or the broker is lost."""
-        joined: asyncio.Future[None] = self._loop.create_future()
+        joined = self._wait()
         self._joins.setdefault(partition, []).append((key, joined))
-        self._asked_joins.add(joined)
-        joined.add_done_callback(self._asked_joins.discard)
-        if not self._is_woken:
-            self._wake()
         return joined
+
+    def caught_up(self, partition: int) -> asyncio.Future[None]:
+        """Return a future that is done when all that a partition has is heard, or the broker is lost."""
+        heard = self._wait()
+        self._behind.setdefault(partition, []).append(heard)
+        return heard
 
     def drop(self, reason: str) -> None:
         """Give up both connections."""
         for connection in (self._publisher, self._fetcher):
             if connection is not None:
                 connection.drop(reason)
-        for future in list(self._asked_joins):
+        for future in list(self._waiting):
             settle(future)
 
     async def aclose(self) -> None:
@@ -155,6 +162,15 @@ class Leader:
             self._flush()
             await self._publisher.aclose()
         self.drop("closed")
+
+    def _wait(self) -> asyncio.Future[None]:
+        """Return a future for an answer that is asked for at the end of this tick."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.add(future)
+        future.add_done_callback(self._waiting.discard)
+        if not self._is_woken:
+            self._wake()
+        return future
 
     def _wake(self) -> None:
         self._is_woken = True
@@ -173,9 +189,11 @@ class Leader:
             batches = [(index, build_batch(parts.pop(0), milliseconds)) for index, parts in waiting.items()]
             waiting = {index: parts for index, parts in waiting.items() if parts}
             publisher.ask(PRODUCE, ask_produce(self._topic, batches, 1), self._take_produced)
-        if self._joins:
+        if self._joins or self._behind:
             joins, self._joins = self._joins, {}
-            publisher.ask(LIST_OFFSETS, ask_ends(self._topic, joins), lambda data: self._take_joined(data, joins))
+            behind, self._behind = self._behind, {}
+            question = ask_ends(self._topic, joins.keys() | behind.keys())
+            publisher.ask(LIST_OFFSETS, question, lambda data: self._take_ends(data, joins, behind))
         # Without waiting for the tick that `send` asked for.
         publisher.flush()
 
@@ -193,7 +211,12 @@ class Leader:
             elif part.error != NO_ERROR:
                 self._events.lost(f"publishing: {error_name(part.error)}")
 
-    def _take_joined(self, data: bytes, joins: dict[int, list[tuple[bytes, asyncio.Future[None]]]]) -> None:
+    def _take_ends(
+        self,
+        data: bytes,
+        joins: dict[int, list[tuple[bytes, asyncio.Future[None]]]],
+        behind: dict[int, list[asyncio.Future[None]]],
+    ) -> None:
         for part in read_ends(data):
             if part.error != NO_ERROR:
                 self._events.lost(f"joining: {error_name(part.error)}")
@@ -201,6 +224,9 @@ class Leader:
             for key, joined in joins.get(part.number, ()):
                 self._events.joined(key, part.offset)
                 settle(joined)
+            for heard in behind.get(part.number, ()):
+                self._fetching.setdefault(part.number, deque()).append((part.offset, heard))
+            self._settle_fetched(part.number)
 
     def _take_fetched(self, data: bytes) -> None:
         self._deliver(read_fetch(data))
@@ -214,10 +240,20 @@ class Leader:
             if part.records:
                 offset = self._offsets[part.number]
                 self._offsets[part.number] = read_batches(part.records, offset, self._events.heard)
+                if self._fetching:
+                    self._settle_fetched(part.number)
         fetcher = self._fetcher
         if fetcher is not None and fetcher.is_open:
             wait = self._options.silence_timeout / _FETCHES_PER_TIMEOUT
             fetcher.ask(FETCH, ask_fetch(self._topic, self._offsets, wait, _MOST_FETCHED), self._take_fetched)
+
+    def _settle_fetched(self, partition: int) -> None:
+        """Let those go who wait for no more than what has been fetched of a partition."""
+        waiting = self._fetching.get(partition)
+        while waiting and waiting[0][0] <= self._offsets[partition]:
+            settle(waiting.popleft()[1])
+        if not waiting:
+            self._fetching.pop(partition, None)
 
     def _gone(self, connection: KafkaConnection, reason: str) -> None:
         if not self._is_closing:

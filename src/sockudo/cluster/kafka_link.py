@@ -86,6 +86,11 @@ class KafkaLink:
         partition = crc32(key) % len(self._leaders)
         return self._leaders[partition].join(partition, key)
 
+    def caught_up(self, key: bytes) -> asyncio.Future[None]:
+        """Return a future that is done once all that its partition has of a key now is heard, or the link is lost."""
+        partition = crc32(key) % len(self._leaders)
+        return self._leaders[partition].caught_up(partition)
+
     def drop(self, reason: str) -> None:
         """End the link at once."""
         if not self.is_open:

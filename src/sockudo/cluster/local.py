@@ -29,7 +29,9 @@ class NoPeers:
     async def settle(self) -> None:
         """Do nothing."""
 
-    def join(self, app_id: str, name: str) -> asyncio.Future[None] | None:
+    def join(
+        self, app_id: str, name: str, *, is_kept: bool = False, has_caught_up: bool = False
+    ) -> asyncio.Future[None] | None:
         """Return None: every event arrives here."""
 
     def release(self, app_id: str, name: str) -> None:

@@ -48,10 +48,8 @@ class MemoryAdapter:
             if node is not self and topic in node._topics and node.is_connected:
                 loop.call_soon(node._arrive, topic, data)
 
-    def subscribe(self, topic: str) -> asyncio.Future[None] | None:
-        """Join a topic; confirmed in a later tick."""
-        if topic in self._topics:
-            return None
+    def subscribe(self, topic: str) -> asyncio.Future[None]:
+        """Join a topic, or catch up with it; confirmed in a later tick, behind what is on its way."""
         self._topics.add(topic)
         loop = asyncio.get_running_loop()
         joined: asyncio.Future[None] = loop.create_future()

@@ -96,19 +96,21 @@ class NatsAdapter:
         else:
             self._publish_in_pieces(connection, topic, data)
 
-    def subscribe(self, topic: str) -> asyncio.Future[None] | None:
-        """Join a topic; all that are joined in one tick are confirmed by one answer."""
-        if topic in self._topics:
-            return None
-        self._joins += 1
-        subscription = b"%d" % self._joins
-        self._topics[topic] = subscription
-        self._names[subscription] = topic
+    def subscribe(self, topic: str) -> asyncio.Future[None]:
+        """Join a topic, or catch up with it; all that is asked in one tick is confirmed by one answer."""
         connection = self._connection
-        if connection is not None:
-            connection.send(b"SUB %b %b\r\n" % (self._subject(topic), subscription))
-            if self._is_up:
-                return connection.confirm()
+        if topic in self._topics:
+            if connection is not None and self._is_up:
+                return connection.caught_up()
+        else:
+            self._joins += 1
+            subscription = b"%d" % self._joins
+            self._topics[topic] = subscription
+            self._names[subscription] = topic
+            if connection is not None:
+                connection.send(b"SUB %b %b\r\n" % (self._subject(topic), subscription))
+                if self._is_up:
+                    return connection.confirm()
         joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         joined.set_result(None)
         return joined

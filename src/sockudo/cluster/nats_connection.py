@@ -1,7 +1,9 @@
 """One connection to a NATS server: handshake, confirmations.
 
 Confirmations are asked for with one PING after everything that was sent in a tick: a server answers in order, so its
-PONG says that everything before it is done.
+PONG says that everything before it is done. What other connections sent before is another matter: a server reads them
+all at the same time, so one that is busy may answer a PING before it has got to a message that came first. It has by
+the time it answers a second one.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any, Final, Protocol
 from sockudo.cluster.link import BadBytesError, Link, settle
 from sockudo.cluster.nats_options import Identity, NatsOptions, NatsServer
 from sockudo.cluster.nats_wire import Parser, encode_prefix
+from sockudo.eventual import later
 
 # Subject and subscription with which a new connection asks whether it may use the prefix at all.
 _PROBE: Final = b"PROBE"
@@ -64,6 +67,10 @@ class NatsConnection(Link):
             self.send(b"")
         self._unconfirmed.append(confirmed)
         return confirmed
+
+    def caught_up(self) -> asyncio.Future[None]:
+        """Return a future that is done when what the server had before is heard, or it is gone; it never fails."""
+        return later(self.confirm(), lambda _: self.confirm())
 
     def take(self, data: bytes) -> None:
         """Parse what was read."""

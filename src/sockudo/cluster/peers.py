@@ -44,8 +44,14 @@ class Peers(Protocol):
     async def settle(self) -> None:
         """Wait, not for long, until what the others have published by now has arrived here."""
 
-    def join(self, app_id: str, name: str) -> asyncio.Future[None] | None:
-        """See to it that events of a channel arrive here: None where they do, else a future for when they will."""
+    def join(
+        self, app_id: str, name: str, *, is_kept: bool = False, has_caught_up: bool = False
+    ) -> asyncio.Future[None] | None:
+        """See to it that events of a channel arrive here, for one more subscriber, and nothing from before.
+
+        Returns None where that is so, else a future; when it is done, this is to be called again, with
+        `has_caught_up`. `is_kept` says that its events are told with `publish_cached`.
+        """
 
     def release(self, app_id: str, name: str) -> None:
         """Note that the last subscriber of a channel here is gone."""

@@ -102,19 +102,21 @@ class RabbitAdapter:
             self.too_long += 1
             _log.error("message too long for the bus", bytes=len(data), limit=LONGEST_MESSAGE)
 
-    def subscribe(self, topic: str) -> asyncio.Future[None] | None:
-        """Join a topic; all that are joined in one tick are confirmed by one answer."""
-        if topic in self._topics:
-            return None
-        self._joins += 1
-        key = routing_key(topic)
-        self._topics[topic] = key
-        self._names[key] = topic
+    def subscribe(self, topic: str) -> asyncio.Future[None]:
+        """Join a topic, or catch up with it; all that is asked in one tick is confirmed by one answer."""
         link = self._link
-        if link is not None:
-            link.bind(key)
-            if self._is_up:
-                return link.confirm()
+        if topic in self._topics:
+            if link is not None and self._is_up:
+                return link.caught_up()
+        else:
+            self._joins += 1
+            key = routing_key(topic)
+            self._topics[topic] = key
+            self._names[key] = topic
+            if link is not None:
+                link.bind(key)
+                if self._is_up:
+                    return link.confirm()
         joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         joined.set_result(None)
         return joined

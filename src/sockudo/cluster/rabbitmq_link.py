@@ -8,6 +8,7 @@ They are two because a server that is short of memory or disk reads nothing more
   what it dropped into a second queue, of one message. A node that finds something there has missed something.
 * A link is ready when a message has come through it. A server with an alarm, or one where publishing is not allowed,
   says so only when it is given a message.
+* A message of a node to itself comes back behind all that waited in its queue: so it knows that it has caught up.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -44,7 +46,10 @@ class RabbitLink:
         self._queue = b"%b.%b" % (self._exchange, os.urandom(8).hex().encode())
         self._publisher: RabbitConnection | None = None
         self._subscriber: RabbitConnection | None = None
-        self._probed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        # Who waits for the next message to ourselves to be sent, and for those that were to come back.
+        self._behind: list[asyncio.Future[None]] = []
+        self._probes: deque[list[asyncio.Future[None]]] = deque()
         self.is_open = True
         self.reason = ""
 
@@ -61,8 +66,7 @@ class RabbitLink:
                 self._subscriber = await connect(server, self._options, context, self)
                 self._publisher = await connect(server, self._options, context, self)
                 await self._set_up(self._subscriber)
-                self.publish(publish_frame(self._exchange, self._queue), b"", b"")
-                await self._probed
+                await self.caught_up()
         except TimeoutError:
             self.drop("no answer")
             raise TimeoutError(f"no answer in {timeout:g} s") from None
@@ -93,6 +97,17 @@ class RabbitLink:
         assert self._subscriber is not None, "opened"
         return self._subscriber.confirm()
 
+    def caught_up(self) -> asyncio.Future[None]:
+        """Return a future that is done when all that waited in the queue is heard, or the link is gone."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        if not self.is_open:
+            settle(future)
+            return future
+        if not self._behind:
+            self._loop.call_soon(self._probe)
+        self._behind.append(future)
+        return future
+
     def drop(self, reason: str) -> None:
         """End the link at once."""
         if not self.is_open:
@@ -102,7 +117,11 @@ class RabbitLink:
         for connection in (self._publisher, self._subscriber):
             if connection is not None:
                 connection.drop(reason)
-        settle(self._probed)
+        for waiting in (*self._probes, self._behind):
+            for future in waiting:
+                settle(future)
+        self._probes.clear()
+        self._behind = []
         if self._lost is not None:
             self._lost(self, reason)
 
@@ -125,11 +144,18 @@ class RabbitLink:
         elif key != self._queue:
             self._heard(key, message_id, body)
         else:
-            settle(self._probed)
+            for future in self._probes.popleft() if self._probes else ():
+                settle(future)
 
     def disconnected(self, connection: RabbitConnection, reason: str) -> None:
         """End the link with either of its connections."""
         self.drop(reason)
+
+    def _probe(self) -> None:
+        if self._behind and self.is_open:
+            self._probes.append(self._behind)
+            self._behind = []
+            self.publish(publish_frame(self._exchange, self._queue), b"", b"")
 
     async def _set_up(self, subscriber: RabbitConnection) -> None:
         exchange, queue = self._exchange.decode(), self._queue.decode()

@@ -67,11 +67,13 @@ class RedisAdapter:
         self.counts.published += 1
         link.publisher.publish(self._prefix + topic.encode(), data)
 
-    def subscribe(self, topic: str) -> asyncio.Future[None] | None:
-        """Join a topic."""
+    def subscribe(self, topic: str) -> asyncio.Future[None]:
+        """Join a topic, or catch up with it."""
         name = self._prefix + topic.encode()
         if name in self._topics:
-            return self._waiters.another(name)
+            if self._link is None or not self._is_connected:
+                return self._waiters.done()
+            return self._link.subscriber.caught_up()
         self._topics[name] = topic
         if self._link is None:
             return self._waiters.done()

@@ -105,11 +105,11 @@ class RedisClusterAdapter:
         self.counts.published += 1
         shard.link.publisher.publish(name, self._stamper.stamp(data))
 
-    def subscribe(self, topic: str) -> asyncio.Future[None] | None:
-        """Join a topic."""
+    def subscribe(self, topic: str) -> asyncio.Future[None]:
+        """Join a topic, or catch up with it."""
         name = self._prefix + topic.encode()
         if name in self._places.topics:
-            return self._waiters.another(name)
+            return self._waiters.another(name) or self._caught_up(name)
         shard = self._owners[key_slot(name)]
         # Added before the place, so that a shard that turns out to be the wrong one is no loss.
         future = self._waiters.add(name)
@@ -140,6 +140,12 @@ class RedisClusterAdapter:
         if self._closing:
             await asyncio.wait(self._closing)
         self._waiters.release()
+
+    def _caught_up(self, name: bytes) -> asyncio.Future[None]:
+        shard = self._places.at(name)
+        if shard is None or shard.link is None or not self._is_connected:
+            return self._waiters.done()
+        return shard.link.subscriber.caught_up()
 
     # The map.
 

@@ -145,6 +145,7 @@ class RedisLink:
 
     def _release(self) -> None:
         self._timer.cancel()
+        self.subscriber.release()
         for connection in self._connections:
             connection.close()
 

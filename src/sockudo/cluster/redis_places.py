@@ -28,6 +28,10 @@ class Places:
         # Every name that is wanted or is still being left.
         self._by_slot: dict[int, set[bytes]] = {}
 
+    def at(self, name: bytes) -> Shard | None:
+        """Return where a name is joined, or is being joined."""
+        return self._at.get(name)
+
     def add(self, name: bytes, topic: str) -> None:
         """Join a name."""
         self.topics[name] = topic

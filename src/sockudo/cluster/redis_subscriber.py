@@ -3,21 +3,26 @@
 Strategy: `wanted` says what should be joined. A change marks a name; at the end of the tick what is wanted is compared
 with what was last asked for, and only the difference is sent. The server answers in order, one answer for each name,
 so a name is settled when its last answer has come. Joining, leaving and joining within one tick sends nothing at all.
+A PING, whose answer comes behind all messages that the server had before, tells when a name is caught up with; one is
+enough for all that ask in one tick.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import hiredis
 
+from sockudo.cluster.link import settle
 from sockudo.cluster.redis_counts import Counts
 from sockudo.cluster.redis_verbs import Verbs
 from sockudo.redis.resp import Reply, RespConnection, encode
 
-_BARRIER: Final = b"everything before this was joined"
+_BARRIER: Final = b"everything before this was heard"
+_PING: Final = encode(b"PING", _BARRIER)
 
 
 class Subscriber:
@@ -62,30 +67,51 @@ class Subscriber:
         self._asked: set[bytes] = set()
         self._unanswered: dict[bytes, int] = {}
         self._changed: dict[bytes, None] = {}
-        self._barriers: list[asyncio.Future[None]] = []
+        self._is_woken = False
+        # Who waits for the next PING to be sent, and for the answers to those that were.
+        self._behind: list[asyncio.Future[None]] = []
+        self._barriers: deque[list[asyncio.Future[None]]] = deque()
         connection.stream(self._replied, on_lost)
 
     def changed(self, name: bytes) -> None:
         """Look at a name again at the end of this tick, because it is wanted now or is not any more."""
-        if not self._changed:
-            asyncio.get_running_loop().call_soon(self._flush)
         self._changed[name] = None
+        self._wake()
+
+    def caught_up(self) -> asyncio.Future[None]:
+        """Return a future that is done once all that was asked and published before has been answered and heard."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._behind.append(future)
+        self._wake()
+        return future
 
     async def join_wanted(self) -> None:
-        """Join everything that is wanted now and return once it is confirmed; never, if the connection is lost."""
+        """Join everything that is wanted now and return once it is confirmed, or the connection is given up."""
         self._changed = dict.fromkeys(self._wanted)
+        joined = self.caught_up()
         self._flush()
-        barrier: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._barriers.append(barrier)
-        self._connection.write(encode(b"PING", _BARRIER))
-        await barrier
+        await joined
+
+    def release(self) -> None:
+        """Let everyone go who waits: the connection is given up."""
+        for waiting in (*self._barriers, self._behind):
+            for future in waiting:
+                settle(future)
+        self._barriers.clear()
+        self._behind = []
 
     def forget(self, name: bytes) -> None:
         """Note that the server refused or took a name."""
         self._unanswered.pop(name, None)
         self._asked.discard(name)
 
+    def _wake(self) -> None:
+        if not self._is_woken:
+            self._is_woken = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
     def _flush(self) -> None:
+        self._is_woken = False
         changed, self._changed = self._changed, {}
         join: list[bytes] = []
         leave: list[bytes] = []
@@ -101,6 +127,10 @@ class Subscriber:
             self._unanswered[name] = self._unanswered.get(name, 0) + 1
         commands = [encode(self._verbs.unsubscribe, *batch) for batch in self._verbs.batches(leave)]
         commands += [encode(self._verbs.subscribe, *batch) for batch in self._verbs.batches(join)]
+        if self._behind:
+            self._barriers.append(self._behind)
+            self._behind = []
+            commands.append(_PING)
         if commands:
             self._connection.write(b"".join(commands))
         for name in settled:
@@ -120,9 +150,8 @@ class Subscriber:
         if isinstance(reply, hiredis.ReplyError):
             self._on_error(str(reply))
         elif reply == _BARRIER or (isinstance(reply, list) and reply[-1] == _BARRIER):
-            barrier = self._barriers.pop(0)
-            if not barrier.done():
-                barrier.set_result(None)
+            for future in self._barriers.popleft() if self._barriers else ():
+                settle(future)
         elif isinstance(reply, list) and reply[0] in (self._verbs.subscribed, self._verbs.unsubscribed):
             self._confirmed(reply[1], has_left=reply[0] == self._verbs.unsubscribed)
 

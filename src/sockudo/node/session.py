@@ -10,7 +10,7 @@ from typing import Any
 from sockudo.hub.connection import Connection
 from sockudo.node.node import Node
 from sockudo.node.publisher import Publisher
-from sockudo.node.subscriptions import Subscriptions
+from sockudo.node.subscriptions import Stage, Subscriptions, Wait
 from sockudo.pusher import events
 from sockudo.pusher.commands import ClientEvent, Ping, Signin, Subscribe, Unsubscribe, parse_command
 from sockudo.pusher.errors import CloseConnection, CommandRejected, SubscriptionRejected
@@ -44,7 +44,7 @@ class Session:
         if len(backlog) == _MAX_BACKLOG:
             connection.wire.pause_reading()
 
-    def _resume(self, connection: Connection, payload: bytes, done: asyncio.Future[Any]) -> None:
+    def _resume(self, connection: Connection, payload: bytes, stage: Stage, done: asyncio.Future[Any]) -> None:
         """Carry out again the message that had to wait, then those behind it."""
         if not done.cancelled():
             # Where a store could not be asked, what is known has to do.
@@ -53,7 +53,7 @@ class Session:
         if not connection.is_open or backlog is None:
             return
         was_paused = len(backlog) >= _MAX_BACKLOG
-        self._handle(connection, payload, has_waited=True)
+        self._handle(connection, payload, stage)
         while backlog and connection.is_open:
             if connection.backlog is not None:
                 connection.backlog.extend(backlog)
@@ -62,12 +62,12 @@ class Session:
         if was_paused and len(connection.backlog or ()) < _MAX_BACKLOG and connection.is_open:
             connection.wire.resume_reading()
 
-    def _handle(self, connection: Connection, payload: bytes, *, has_waited: bool = False) -> None:
+    def _handle(self, connection: Connection, payload: bytes, stage: Stage = Stage.NEW) -> None:
         try:
-            waiting = self._carry_out(connection, payload, has_waited)
+            waiting = self._carry_out(connection, payload, stage)
             if waiting is not None:
                 connection.backlog = deque()
-                waiting.add_done_callback(partial(self._resume, connection, payload))
+                waiting.done.add_done_callback(partial(self._resume, connection, payload, waiting.stage))
         except CommandRejected as rejected:
             connection.send(text_frame(events.error(rejected.message, rejected.code, rejected.channel)))
         except SubscriptionRejected as rejected:
@@ -82,19 +82,19 @@ class Session:
         except CloseConnection as problem:
             self._node.fail(connection, problem)
 
-    def _carry_out(self, connection: Connection, payload: bytes, has_waited: bool) -> asyncio.Future[Any] | None:
+    def _carry_out(self, connection: Connection, payload: bytes, stage: Stage) -> Wait | None:
         command = parse_command(payload)
         match command:
             case ClientEvent():
                 self._publisher.client_event(connection, command, self._node.clock.monotonic())
             case Subscribe():
-                return self._subscriptions.subscribe(connection, command, has_waited=has_waited)
+                return self._subscriptions.subscribe(connection, command, stage)
             case Unsubscribe():
                 self._subscriptions.unsubscribe(connection, command)
             case Ping():
                 connection.send(_PONG)
             case Signin():
-                return self._subscriptions.sign_in(connection, command, has_waited=has_waited)
+                return self._subscriptions.sign_in(connection, command, stage)
             case _:
                 # Pong, and events that this server does not know: a sign of life, and nothing else.
                 pass

@@ -6,10 +6,11 @@ Source: Pusher docs, `library_auth_reference/pusher-websockets-protocol`, `using
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
+from enum import IntEnum
+from typing import Any, NamedTuple
 
 from sockudo.apps.app import App
+from sockudo.eventual import Future
 from sockudo.hub.connection import Connection
 from sockudo.node.cached_events import CachedEvents
 from sockudo.node.current_app import AppGone, current_app
@@ -30,6 +31,26 @@ from sockudo.pusher.signatures import channel_string, is_authorised, user_string
 from sockudo.rfc6455.frames import text_frame
 
 
+class Stage(IntEnum):
+    """What a command has waited for already."""
+
+    NEW = 0
+    APP_KNOWN = 1
+    CAUGHT_UP = 2
+
+
+class Wait(NamedTuple):
+    """What a command has to wait for before anything of it is done.
+
+    Attributes:
+        done: done when it need not wait any more, whether it fails or not.
+        stage: what the command has waited for then; it is to be carried out again with that.
+    """
+
+    done: Future[Any]
+    stage: Stage
+
+
 class Subscriptions:
     """Lets connections join and leave channels, and say who they are."""
 
@@ -37,25 +58,23 @@ class Subscriptions:
         self._node = node
         self._cached_events = cached_events
 
-    def subscribe(
-        self, connection: Connection, command: Subscribe, *, has_waited: bool = False
-    ) -> asyncio.Future[Any] | None:
+    def subscribe(self, connection: Connection, command: Subscribe, stage: Stage = Stage.NEW) -> Wait | None:
         """Join a channel and send what a new subscriber gets, in order: success, cached event, count.
 
-        Returns a future where the app has to be looked up, the channel's events do not arrive at this node yet, or its
-        last event is in a store: nothing has happened then, and the command is to be carried out again, with
-        `has_waited`, when it is done, whether it fails or not. Otherwise an event could be missed right after success.
+        It has to wait where the app must be looked up, the channel's events do not arrive at this node yet, those of
+        other nodes from before may still do, or its last event is in a store. Otherwise an event could be missed right
+        after success, or be heard that was published before.
 
         Raises:
             SubscriptionRejected: the channel is not open to this connection; nothing has changed.
         """
         name = command.channel
         try:
-            app = current_app(self._node.apps, connection, has_waited=has_waited)
+            app = current_app(self._node.apps, connection, has_waited=stage >= Stage.APP_KNOWN)
         except AppGone as gone:
             raise SubscriptionRejected(name[:200], "AppError", str(gone), gone.code) from None
-        if isinstance(app, asyncio.Future):
-            return app
+        if isinstance(app, Future):
+            return Wait(app, Stage.APP_KNOWN)
         try:
             kind = parse_channel(name, app.publishing.max_channel_name_length)
         except InvalidChannelName as problem:
@@ -66,11 +85,9 @@ class Subscriptions:
         if kind.private:
             _verify(connection, command)
         identity = self._identity(connection, command) if kind.presence else None
-        arriving = self._node.peers.join(app.id, name)
-        if arriving is None and kind.cache:
-            arriving = self._cached_events.prepare(app.id, name)
-        if arriving is not None:
-            return arriving
+        waiting = self._arriving(app.id, name, kind, stage)
+        if waiting is not None:
+            return waiting
         joined = self._node.hub.subscribe(connection, name, kind, identity)
         if kind.private:
             connection.authorised = True
@@ -85,21 +102,19 @@ class Subscriptions:
         if left is not None:
             self._node.announcer.left(connection, left)
 
-    def sign_in(
-        self, connection: Connection, command: Signin, *, has_waited: bool = False
-    ) -> asyncio.Future[Any] | None:
-        """Tie a connection to a user; a future is as in `subscribe`.
+    def sign_in(self, connection: Connection, command: Signin, stage: Stage = Stage.NEW) -> Wait | None:
+        """Tie a connection to a user; it may have to wait as `subscribe` does.
 
         Raises:
             CommandRejected: the app has no user authentication, or the connection is somebody else already.
             CloseConnection: 4009, the signature or the user data is not valid.
         """
         try:
-            app = current_app(self._node.apps, connection, has_waited=has_waited)
+            app = current_app(self._node.apps, connection, has_waited=stage >= Stage.APP_KNOWN)
         except AppGone as gone:
             raise CommandRejected(str(gone)) from None
-        if isinstance(app, asyncio.Future):
-            return app
+        if isinstance(app, Future):
+            return Wait(app, Stage.APP_KNOWN)
         if not app.enable_user_authentication:
             raise CommandRejected(
                 "User authentication is disabled for this app (enable_user_authentication of the app)",
@@ -109,9 +124,10 @@ class Subscriptions:
         previous = connection.user
         if previous is not None and previous.user_id != user.user_id:
             raise CommandRejected("Connection is already signed in as another user", Code.UNAUTHORIZED)
-        arriving = self._node.peers.join(app.id, server_to_user(user.user_id))
+        own_channel = server_to_user(user.user_id)
+        arriving = self._node.peers.join(app.id, own_channel, has_caught_up=stage >= Stage.CAUGHT_UP)
         if arriving is not None:
-            return arriving
+            return Wait(arriving, Stage.CAUGHT_UP)
         if len(user.watchlist) > MAX_WATCHLIST:
             if app.enable_watchlist_events:
                 connection.send(text_frame(events.error(_WATCHLIST_TOO_LONG, Code.WATCHLIST_TOO_LONG)))
@@ -126,6 +142,14 @@ class Subscriptions:
         watchlist.watch(connection)
         connection.send(text_frame(events.signin_success(command.user_data)))
         return None
+
+    def _arriving(self, app_id: str, name: str, kind: ChannelKind, stage: Stage) -> Wait | None:
+        is_kept = kind.cache and not self._cached_events.is_shared
+        has_caught_up = stage >= Stage.CAUGHT_UP
+        arriving = self._node.peers.join(app_id, name, is_kept=is_kept, has_caught_up=has_caught_up)
+        if arriving is None and kind.cache:
+            arriving = self._cached_events.prepare(app_id, name)
+        return None if arriving is None else Wait(arriving, Stage.CAUGHT_UP)
 
     def _join_own_user_channel(self, connection: Connection, name: str) -> None:
         # Nobody is put on such a channel: its events reach the connections signed in as the user.

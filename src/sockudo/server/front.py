@@ -46,6 +46,7 @@ class Front:
         path_prefix: str,
         max_body_bytes: int,
         needs_peer: bool,
+        after_bus: Callable[[Callable[[], None]], object] | None,
     ) -> None:
         self._apps = apps
         self._routes = routes
@@ -57,6 +58,7 @@ class Front:
         self.max_body_bytes = max_body_bytes
         self.is_draining = False
         self.needs_peer = needs_peer
+        self.after_bus = after_bus
         self.http_connections: set[Socket] = set()
         self._on_idle: Callable[[], None] | None = None
 

@@ -2,7 +2,8 @@
 
 Rules: a request is handed on when it is whole. Answers leave in the order of the requests. After a request that is not
 understood the socket is closed, since where the next one begins is not known. What a peer gets does not depend on how
-the transport cut its bytes into segments.
+the transport cut its bytes into segments. Where there is a bus, an answer leaves behind what its request has put on it:
+who has been told of success may count on the event to be ahead of all that he does next, on whatever node.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class HttpProtocol(HttpReader):
         if problem is not None:
             self._interrupted(data, problem)
         if self._out:
-            self._send()
+            self._send_behind_bus()
 
     def pause_writing(self) -> None:
         # A peer that asks faster than it reads answers: nothing more is read, and what has been is not answered yet.
@@ -173,7 +174,7 @@ class HttpProtocol(HttpReader):
     def _await(self, response: Future[Response], method: str, keep_alive: bool) -> None:
         """Read nothing more until an answer is there; what has been read waits."""
         self._is_answering = True
-        self._send()
+        self._send_behind_bus()
         self._transport.pause_reading()
         response.add_done_callback(partial(self._answered, method, keep_alive))
 
@@ -183,7 +184,7 @@ class HttpProtocol(HttpReader):
             self._transport.abort()
         elif not self._transport.is_closing():
             self._write(done.result(), method, keep_alive)
-            self._send()
+            self._send_behind_bus()
             self._go_on()
 
     def _go_on(self) -> None:
@@ -191,7 +192,7 @@ class HttpProtocol(HttpReader):
         waiting = self._waiting
         while waiting and not (self._is_paused or self._is_answering or self._is_ended):
             self._answer(*waiting.popleft())
-            self._send()
+            self._send_behind_bus()
         if not (self._is_paused or self._is_answering) and not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -208,6 +209,18 @@ class HttpProtocol(HttpReader):
         if not keep_alive:
             self._end()
         elif len(self._out) >= _MAX_OUT:
+            self._send()
+
+    def _send_behind_bus(self) -> None:
+        # hot path
+        after_bus = self._service.after_bus
+        if after_bus is None:
+            self._send()
+        else:
+            after_bus(self._send_if_open)
+
+    def _send_if_open(self) -> None:
+        if not self._transport.is_closing():
             self._send()
 
     def _send(self) -> None:
@@ -267,8 +280,15 @@ class HttpProtocol(HttpReader):
         if self._is_ended:
             return
         self._is_ended = True
-        self._send()
         self._service.timeouts.schedule(self, HEAD_TIMEOUT)
+        after_bus = self._service.after_bus
+        if after_bus is None or not self._out:
+            self._finish()
+        else:
+            after_bus(self._finish)
+
+    def _finish(self) -> None:
+        self._send_if_open()
         self._transport.close()
 
     def _forget(self) -> None:

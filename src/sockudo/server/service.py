@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from sockudo.api.messages import Request, Response
@@ -30,6 +31,8 @@ class Service(Protocol):
     is_draining: bool
     # Whether anybody asks for `Request.peer`, which costs a system call a socket.
     needs_peer: bool
+    # Calls back when what was put on the bus in this tick has been sent; None where there is no bus.
+    after_bus: Callable[[Callable[[], None]], object] | None
 
     def handle(self, request: Request) -> Eventual[Response]:
         """Answer a request; a future never fails."""
