@@ -12,7 +12,6 @@ from sockudo.api.channels import ChannelHandlers
 from sockudo.api.cors import Cors
 from sockudo.api.events import EventHandlers
 from sockudo.api.health import HealthHandlers
-from sockudo.api.quotas import AppQuotas
 from sockudo.api.routes import Routes
 from sockudo.api.throttle import Throttle
 from sockudo.api.users import UserHandlers
@@ -191,7 +190,7 @@ def _front(
 
 
 def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores, health: Health, cors: Cors) -> Routes:
-    node, queries, quotas = parts.node, parts.queries, AppQuotas(clock)
+    node, queries, quotas = parts.node, parts.queries, parts.node.quotas
     return Routes(
         apps=stores.apps,
         authenticator=Authenticator(settings.path_prefix),

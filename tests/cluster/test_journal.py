@@ -75,6 +75,17 @@ def test_the_last_word_on_a_member_and_a_user_is_told() -> None:
     assert delta.apps[APP_ID] == AppState(0, {"presence-x": ChannelState(0, {"2": b"{}"}, ["1"])}, ["2"], ["1"])
 
 
+def test_what_was_let_through_is_told_once() -> None:
+    told = Told()
+    told.journal.quota_used(APP_ID, 3, 0)
+    told.journal.quota_used(APP_ID, 1, 2)
+    told.clock.advance(0)
+    told.journal.connections_changed(APP_ID)
+    told.clock.advance(0)
+    assert [(delta.apps[APP_ID].events, delta.apps[APP_ID].reads) for delta in told.deltas] == [(4, 2), (0, 0)]
+    assert [(part.apps.get(APP_ID) or AppState()).events for part in told.journal.snapshot()] == [0]
+
+
 def test_counts_are_those_of_the_moment_of_telling() -> None:
     told = Told()
     client = told.world.connect()

@@ -75,6 +75,14 @@ def test_a_user_is_online_from_the_first_node_to_the_last() -> None:
     assert not replica.is_online(APP, "1")
 
 
+def test_what_a_node_let_through_is_told_and_leaves_nothing() -> None:
+    replica = Replica()
+    used = Change(Kind.QUOTA_USED, APP, "", events=3, reads=1)
+    assert replica.apply("n1", {APP: AppState(events=3, reads=1)}) == [used]
+    assert replica.apply("n1", {APP: AppState(events=3, reads=1)}) == [used]
+    assert replica.replace("n1", {}) == []
+
+
 def test_leaving_where_one_never_was_is_no_change() -> None:
     replica = Replica()
     replica.apply("a", room(1, "1"))

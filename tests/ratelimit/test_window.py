@@ -69,3 +69,14 @@ def test_decisions_are_those_of_a_list_that_remembers_every_unit(calls: list[tup
         allowed = len(units) + cost <= limit
         units += [now] * cost if allowed else []
         assert window.take(cost, limit, now) is allowed
+
+
+def test_what_was_taken_elsewhere_counts_whatever_the_limit_is() -> None:
+    window = SecondWindow()
+    window.add(7, 10.0)
+    assert not window.take(1, 7, 10.5)
+    assert window.take(1, 8, 10.5)
+    assert window.retry_after(10.5) == 1
+    window.add(1, 11.0)
+    assert window.take(1, 2, 11.9)
+    assert not window.take(1, 2, 11.9)

@@ -83,3 +83,19 @@ async def test_probes_are_no_reads(serve: Serve) -> None:
     async with serve(app(max_read_requests_per_second=1)) as server:
         for _ in range(5):
             assert (await http(server.port, "GET", "/up/app-id")).status == 200
+
+
+async def test_the_limits_are_those_of_all_nodes_together(serve: Serve) -> None:
+    limited = app(max_backend_events_per_second=3, max_read_requests_per_second=2)
+    async with serve(limited, speed=0.05) as server:
+        first, last = ApiClient(server.own[0]), ApiClient(server.own[-1])
+        assert (await first.post("/batch_events", {"batch": [EVENT] * 2})).status == 200
+        assert (await first.get("/channels")).status == 200
+        await server.settled()
+        (await last.post("/batch_events", {"batch": [EVENT] * 2})).error(429)
+        assert (await last.post("/events", EVENT)).status == 200
+        assert (await last.get("/channels")).status == 200
+        await server.settled()
+        for api in (first, last):
+            (await api.post("/events", EVENT)).error(429)
+            (await api.get("/channels")).error(429)

@@ -12,7 +12,6 @@ from sockudo.api.cors import Cors
 from sockudo.api.events import EventHandlers
 from sockudo.api.health import HealthHandlers
 from sockudo.api.messages import Request, Response
-from sockudo.api.quotas import AppQuotas
 from sockudo.api.routes import Routes
 from sockudo.api.throttle import Throttle
 from sockudo.api.users import UserHandlers
@@ -39,7 +38,7 @@ class Api:
     ) -> None:
         self.world = world = World(*apps)
         self.prefix = prefix
-        self.quotas = AppQuotas(world.clock)
+        self.quotas = world.node.quotas
         throttle = None
         if requests_per_minute is not None:
             limit = Limit(requests_per_minute, 60)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from sockudo.api.call import Call
 from sockudo.api.messages import Response, json_response
-from sockudo.api.quotas import AppQuotas
 from sockudo.eventual import Eventual, gathered, then
 from sockudo.node.queries import Queries
+from sockudo.node.quotas import AppQuotas
 from sockudo.pusher.channels import ChannelKind, InvalidChannelName, kind_of, parse_channel
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.triggers import parse_info

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from sockudo.api.call import Call
 from sockudo.api.messages import EMPTY_OBJECT, Response, json_response
-from sockudo.api.quotas import AppQuotas
 from sockudo.eventual import Eventual, gathered, then
 from sockudo.node.memory import MemoryGauge
 from sockudo.node.publisher import Publisher
 from sockudo.node.queries import Queries
+from sockudo.node.quotas import AppQuotas
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.triggers import Trigger, parse_batch, parse_raw_trigger, parse_trigger
 

@@ -52,8 +52,7 @@ from sockudo.pusher.channels import SERVER_TO_USER
 _log = get_logger("sockudo.cluster")
 
 _SYNC_TIMEOUT, _SETTLE_TIMEOUT = 5.0, 2.0
-# A snapshot that has not come by then is asked for again.
-_ASK_AGAIN: Final = 2.0
+_ASK_FOR_SNAPSHOT_AGAIN: Final = 2.0
 _TICK: Final = 0.5
 
 
@@ -124,10 +123,9 @@ class Cluster:
         """Wait until what the others have published by now has arrived here: each answers behind it."""
         if self.is_alone or not self.is_healthy:
             return
-        node_ids = [peer.node_id for peer in self.nodes.peers()]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SETTLE_TIMEOUT):
-                await self._echoes.all_heard(node_ids, self._ask_for_echoes)
+                await self._echoes.all_heard(self.node_ids(), self._ask_for_echoes)
 
     async def _synced(self) -> None:
         """Wait until everything is known that the nodes alive have."""
@@ -191,6 +189,10 @@ class Cluster:
     def user_changed(self, app_id: str, user_id: str, *, online: bool) -> None:
         """Tell that a user has signed in here, or is gone from here."""
         self._journal.user_changed(app_id, user_id, online=online)
+
+    def quota_used(self, app_id: str, events: int = 0, reads: int = 0) -> None:
+        """Tell what was let through here of an app's limits of events and reads a second."""
+        self._journal.quota_used(app_id, events, reads)
 
     def is_owner(self, app_id: str, name: str) -> bool:
         """Tell whether this node speaks for a channel to the outside."""
@@ -277,8 +279,7 @@ class Cluster:
             self.is_alone = False
             _log.info("node joined", node=node_id, nodes=len(self.nodes) + 1)
         self._take(peer, message)
-        if not peer.is_synced:
-            self._ask_for_snapshot(peer)
+        self._ask_for_snapshot(peer)
 
     def _take(self, peer: Peer, message: msgspec.Struct) -> None:
         match message:
@@ -357,12 +358,11 @@ class Cluster:
 
     def _ask_for_snapshots(self, *, at_once: bool = False) -> None:
         for peer in self.nodes.peers():
-            if not peer.is_synced:
-                self._ask_for_snapshot(peer, at_once=at_once)
+            self._ask_for_snapshot(peer, at_once=at_once)
 
     def _ask_for_snapshot(self, peer: Peer, *, at_once: bool = False) -> None:
         now = self._clock.monotonic()
-        if at_once or now - peer.asked_at >= _ASK_AGAIN:
+        if not peer.is_synced and (at_once or now - peer.asked_at >= _ASK_FOR_SNAPSHOT_AGAIN):
             peer.asked_at = now
             self._say(node_topic(peer.node_id), envelope.SYNC, encode(Sync()))
 

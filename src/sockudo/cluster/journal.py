@@ -22,13 +22,15 @@ BURST: Final = 20
 class _Pending:
     """What has changed in one app since the last delta."""
 
-    __slots__ = ("channels", "members", "users")
+    __slots__ = ("channels", "events", "members", "reads", "users")
 
     def __init__(self) -> None:
         self.channels: set[str] = set()
         # channel -> user id -> info, or None for a user that has left
         self.members: dict[str, dict[str, bytes | None]] = {}
         self.users: dict[str, bool] = {}
+        self.events = 0
+        self.reads = 0
 
 
 class Journal:
@@ -66,6 +68,12 @@ class Journal:
         """Note that a user has signed in here, or is gone from here."""
         self._app(app_id).users[user_id] = online
 
+    def quota_used(self, app_id: str, events: int, reads: int) -> None:
+        """Note what was let through of an app's limits of events and reads a second."""
+        pending = self._app(app_id)
+        pending.events += events
+        pending.reads += reads
+
     def flush(self) -> None:
         """Send what has changed, if anything has; in one delta, or in several that fit a message each."""
         if not self._pending:
@@ -98,7 +106,8 @@ class Journal:
         batches = Batches(self._hub.connection_count)
         for app_id, app in pending.items():
             # Named also where nothing but the number of its connections has changed.
-            batches.app(app_id)
+            state = batches.app(app_id)
+            state.events, state.reads = app.events, app.reads
             for name in app.channels:
                 channel = self._hub.channel(app_id, name)
                 count = 0 if channel is None else len(channel.subscribers)

@@ -61,6 +61,9 @@ class NoPeers:
     def user_changed(self, app_id: str, user_id: str, *, online: bool) -> None:
         """Do nothing."""
 
+    def quota_used(self, app_id: str, events: int = 0, reads: int = 0) -> None:
+        """Do nothing."""
+
     def is_owner(self, app_id: str, name: str) -> bool:
         """Return True: there is no other node."""
         return True

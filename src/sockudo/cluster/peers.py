@@ -80,6 +80,9 @@ class Peers(Protocol):
     def user_changed(self, app_id: str, user_id: str, *, online: bool) -> None:
         """Tell that a user has signed in here, or is gone from here."""
 
+    def quota_used(self, app_id: str, events: int = 0, reads: int = 0) -> None:
+        """Tell what was let through here of an app's limits of events and reads a second."""
+
     def is_owner(self, app_id: str, name: str) -> bool:
         """Tell whether this node speaks for a channel to the outside."""
         ...

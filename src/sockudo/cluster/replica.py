@@ -24,6 +24,7 @@ class Kind(Enum):
     VACATED = "vacated"
     ONLINE = "online"
     OFFLINE = "offline"
+    QUOTA_USED = "quota_used"
 
 
 class Change(NamedTuple):
@@ -33,6 +34,7 @@ class Change(NamedTuple):
         name: a channel; of ONLINE and OFFLINE a user id.
         user_id: of MEMBER_ADDED and MEMBER_REMOVED.
         user_info: JSON, of MEMBER_ADDED.
+        events, reads: of QUOTA_USED, what a node has let through of the limits a second.
     """
 
     kind: Kind
@@ -40,6 +42,8 @@ class Change(NamedTuple):
     name: str
     user_id: str = ""
     user_info: bytes = b"{}"
+    events: int = 0
+    reads: int = 0
 
 
 class RemoteChannel:
@@ -183,6 +187,8 @@ class Replica:
                 for user_id in state.offline
                 if _discard(app.online, user_id, node_id)
             ]
+            if state.events or state.reads:
+                changes.append(Change(Kind.QUOTA_USED, app_id, "", events=state.events, reads=state.reads))
             self._drop_if_empty(app_id, app, node_id)
         return changes
 

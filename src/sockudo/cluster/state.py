@@ -35,12 +35,15 @@ class AppState(msgspec.Struct, array_like=True, gc=False):
         channels: those that have changed; in a snapshot all of them.
         online: users that have signed in on a first connection; in a snapshot all that are signed in.
         offline: users whose last connection is gone.
+        events, reads: what was let through since the delta before of the limits a second; in a snapshot 0.
     """
 
     connections: int = 0
     channels: dict[str, ChannelState] = {}  # msgspec copies an empty default for each instance
     online: list[str] = []  # as above
     offline: list[str] = []  # as above
+    events: int = 0
+    reads: int = 0
 
 
 class Delta(msgspec.Struct, array_like=True, gc=False):

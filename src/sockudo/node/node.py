@@ -15,6 +15,7 @@ from sockudo.node.announcer import Announcer
 from sockudo.node.keepalive import Keepalive
 from sockudo.node.limits import NodeLimits
 from sockudo.node.memory import MemoryGauge
+from sockudo.node.quotas import AppQuotas
 from sockudo.node.socket_ids import new_socket_id
 from sockudo.node.subscription_counts import SubscriptionCounts
 from sockudo.node.view import View
@@ -81,6 +82,7 @@ class Node:
         self.webhooks: WebhookEvents = webhooks or NoWebhooks()
         self.announcer = Announcer(hub, apps, peers, counts, self.watchlist, self.view, self.webhooks)
         self.keepalive = Keepalive(limits, clock, self.fail)
+        self.quotas = AppQuotas(clock, peers)
         self._memory = memory
 
     @property

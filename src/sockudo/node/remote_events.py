@@ -60,7 +60,9 @@ class RemoteEvents:
     def changed(self, changes: list[Change]) -> None:
         """Tell the clients here of what has changed on other nodes."""
         for change in changes:
-            if change.kind in (Kind.ONLINE, Kind.OFFLINE):
+            if change.kind is Kind.QUOTA_USED:
+                self._node.quotas.used_elsewhere(change.app_id, change.events, change.reads)
+            elif change.kind in (Kind.ONLINE, Kind.OFFLINE):
                 self._user_changed(change)
             else:
                 self._channel_changed(change)

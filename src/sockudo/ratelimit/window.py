@@ -31,6 +31,13 @@ class SecondWindow:
         self._used = cost
         return True
 
+    def add(self, cost: int, now: float) -> None:
+        """Count `cost` units that were taken somewhere else, whatever the limit is."""
+        if now >= self._end:
+            self._end = now + 1.0
+            self._used = 0
+        self._used += cost
+
     def retry_after(self, now: float) -> int:
         """Return the whole seconds until the window is empty: 1 while it is running, 0 when it is over."""
         return ceil(self._end - now) if now < self._end else 0

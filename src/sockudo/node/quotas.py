@@ -1,9 +1,14 @@
-"""The per-second limits of each app on the HTTP API."""
+"""The per-second limits of each app on the HTTP API.
+
+They are those of all nodes together: each tells the others at the end of the tick what it has let through, and counts
+what they tell as if it had been asked here. What several nodes let through in the same few milliseconds may be more.
+"""
 
 from __future__ import annotations
 
 from sockudo.apps.app import App
 from sockudo.clock import Clock
+from sockudo.cluster.peers import Peers
 from sockudo.pusher.errors import RequestRejected
 from sockudo.ratelimit.window import SecondWindow
 
@@ -11,8 +16,9 @@ from sockudo.ratelimit.window import SecondWindow
 class AppQuotas:
     """Counts what each app publishes and reads. An app without limits costs a comparison."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, peers: Peers) -> None:
         self._clock = clock
+        self._peers = peers
         self._events: dict[str, SecondWindow] = {}
         self._reads: dict[str, SecondWindow] = {}
 
@@ -25,6 +31,7 @@ class AppQuotas:
         limit = app.max_backend_events_per_second
         if limit is not None:
             self._take(self._events, app, count, limit, "max_backend_events_per_second")
+            self._peers.quota_used(app.id, events=count)
 
     def take_read(self, app: App) -> None:
         """Count one question.
@@ -35,6 +42,14 @@ class AppQuotas:
         limit = app.max_read_requests_per_second
         if limit is not None:
             self._take(self._reads, app, 1, limit, "max_read_requests_per_second")
+            self._peers.quota_used(app.id, reads=1)
+
+    def used_elsewhere(self, app_id: str, events: int, reads: int) -> None:
+        """Count what another node has let through."""
+        now = self._clock.monotonic()
+        for windows, used in ((self._events, events), (self._reads, reads)):
+            if used:
+                windows.setdefault(app_id, SecondWindow()).add(used, now)
 
     def _take(self, windows: dict[str, SecondWindow], app: App, cost: int, limit: int, setting: str) -> None:
         now = self._clock.monotonic()
