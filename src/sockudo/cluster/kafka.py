@@ -16,16 +16,14 @@ import asyncio
 import ssl
 from typing import Final
 
-from sockudo.backoff import delays
+from sockudo.cluster.attachment import Attachment
 from sockudo.cluster.base import Inbox
-from sockudo.cluster.kafka_connection import KafkaRefusedError
 from sockudo.cluster.kafka_link import KafkaLink, LinkEvents
 from sockudo.cluster.kafka_options import Address, KafkaOptions, parse_brokers, show
 from sockudo.cluster.kafka_records import labelled, unlabelled
 from sockudo.cluster.labels import Labels
 from sockudo.cluster.link import tls_context
 from sockudo.cluster.pieces import LONGEST_MESSAGE
-from sockudo.errors import DriverError
 from sockudo.log import get_logger
 
 _log = get_logger("sockudo.cluster.kafka")
@@ -46,12 +44,14 @@ class KafkaAdapter:
 
     def __init__(self, options: KafkaOptions) -> None:
         self._options = options
-        self._inbox: Inbox | None = None
         self._context: ssl.SSLContext | None = None
-        self._brokers: list[Address] = []
         self._link: KafkaLink | None = None
-        self._is_up = False
-        self._reconnecting: asyncio.Task[None] | None = None
+        self._attachment: Attachment[Address] = Attachment(
+            self._attach,
+            lambda: {"topics": len(self._topics), "dropped": self.dropped},
+            setting="adapter.kafka.brokers",
+            show=show,
+        )
         # By the key of their records: the topic, and the offset from which on it is heard.
         self._topics: dict[bytes, tuple[str, int]] = {}
         self._labels = Labels()
@@ -64,7 +64,7 @@ class KafkaAdapter:
     @property
     def is_connected(self) -> bool:
         """Whether all brokers that lead a partition of the topic are there."""
-        return self._is_up
+        return self._attachment.is_up
 
     async def start(self, inbox: Inbox) -> None:
         """Connect, through the first broker that takes us; make the topic where it is missing.
@@ -73,19 +73,17 @@ class KafkaAdapter:
             DriverError: there is none, or one of those who lead the topic does not take us.
         """
         options = self._options
-        self._brokers = parse_brokers(options)
+        brokers = parse_brokers(options)
         if options.uses_tls:
             self._context = tls_context("adapter.kafka", options.tls_ca, options.tls_cert, options.tls_key)
-        self._inbox = inbox
         self._received = inbox.received
-        if problems := await self._attach_through_any():
-            raise DriverError("; ".join(problems))
+        await self._attachment.start(brokers, inbox)
 
     def publish(self, topic: str, data: bytes) -> None:
         """Send `data` to every node on `topic`, this one too if it is on it."""
         # hot path
         link = self._link
-        if not self._is_up or link is None:
+        if not self._attachment.is_up or link is None:
             self.dropped += 1
         elif len(data) <= self._longest_piece:
             link.publish(record_key(topic), labelled(self._labels.own, data))
@@ -103,7 +101,7 @@ class KafkaAdapter:
         if not is_joined:
             # Until the answer is there, what comes may be from after it.
             self._topics[key] = topic, 0
-        if self._is_up and self._link is not None:
+        if self._attachment.is_up and self._link is not None:
             return self._link.caught_up(key) if is_joined else self._link.join(key)
         joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         joined.set_result(None)
@@ -115,11 +113,7 @@ class KafkaAdapter:
 
     async def aclose(self) -> None:
         """Send what was published, leave and release everything."""
-        self._is_up = False
-        if self._reconnecting is not None:
-            self._reconnecting.cancel()
-            await asyncio.wait([self._reconnecting])
-            self._reconnecting = None
+        await self._attachment.aclose()
         link, self._link = self._link, None
         if link is not None:
             await link.aclose()
@@ -151,37 +145,9 @@ class KafkaAdapter:
         if link is not self._link:
             return
         self._link = None
-        if self._is_up and self._inbox is not None:
-            self._is_up = False
-            _log.warning("bus lost", reason=reason)
-            self._reconnecting = asyncio.get_running_loop().create_task(self._reconnect())
-            self._inbox.lost(reason)
+        self._attachment.lost(reason)
 
     # Connecting
-
-    async def _reconnect(self) -> None:
-        for delay in delays():
-            problems = await self._attach_through_any()
-            if not problems:
-                break
-            _log.warning("bus not reached", problems=problems, dropped=self.dropped)
-            await asyncio.sleep(delay)
-        _log.info("bus restored", topics=len(self._topics), dropped=self.dropped)
-        if self._inbox is not None:
-            self._inbox.restored()
-
-    async def _attach_through_any(self) -> list[str]:
-        problems = []
-        for broker in self._brokers:
-            try:
-                await self._attach(broker)
-            except KafkaRefusedError as error:
-                problems.append(f"{error.setting}: {show(broker)} refuses: {error}")
-            except OSError as error:
-                problems.append(f"adapter.kafka.brokers: {show(broker)}: {error}")
-            else:
-                return []
-        return problems
 
     async def _attach(self, broker: Address) -> None:
         # Offsets of a topic that was made anew begin at nothing again; and what comes is from now on in any case.
@@ -190,7 +156,6 @@ class KafkaAdapter:
         await link.open(broker)
         self._link = link
         self._labels.begin()
-        self._is_up = True
 
 
 def record_key(topic: str) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Any, Final, TypeVar
 
+from sockudo.cluster.attachment import RefusedError
 from sockudo.cluster.kafka_options import Address, KafkaOptions
 from sockudo.cluster.kafka_sasl import BadLoginError, login
 from sockudo.cluster.kafka_wire import (
@@ -32,14 +33,6 @@ _NUMBERS: Final = 2**31
 T = TypeVar("T")
 OnAnswer = Callable[[bytes], None]
 Lost = Callable[["KafkaConnection", str], None]
-
-
-class KafkaRefusedError(Exception):
-    """A broker said no: the setting that decides it, if one does, and the broker's own words."""
-
-    def __init__(self, reason: str, setting: str = "adapter.kafka.brokers") -> None:
-        super().__init__(reason)
-        self.setting = setting
 
 
 class KafkaConnection(Link):
@@ -136,29 +129,29 @@ class KafkaConnection(Link):
         """Tell who we are.
 
         Raises:
-            KafkaRefusedError: the broker does not want us.
+            RefusedError: the broker does not want us.
             ConnectionResetError: the connection is gone.
         """
         credentials = "adapter.kafka.sasl_username or sasl_password"
         mechanism = options.sasl_mechanism
         problem, offered = await self.call(SASL_HANDSHAKE, ask_mechanism(mechanism), read_mechanism)
         if problem == UNSUPPORTED_MECHANISM:
-            raise KafkaRefusedError(f"{mechanism} is not offered, but {offered}", "adapter.kafka.sasl_mechanism")
+            raise RefusedError(f"{mechanism} is not offered, but {offered}", "adapter.kafka.sasl_mechanism")
         if problem != NO_ERROR:
-            raise KafkaRefusedError(error_name(problem), "adapter.kafka.security_protocol")
+            raise RefusedError(error_name(problem), "adapter.kafka.security_protocol")
         steps = login(mechanism, options.sasl_username or "", options.sasl_password or "")
         message: bytes | None = next(steps)
         try:
             while message is not None:
                 problem, text, answer = await self.call(SASL_AUTHENTICATE, ask_login(message), read_login)
                 if problem != NO_ERROR:
-                    raise KafkaRefusedError(text or error_name(problem), credentials)
+                    raise RefusedError(text or error_name(problem), credentials)
                 try:
                     message = steps.send(answer)
                 except StopIteration:
                     message = None
         except BadLoginError as error:
-            raise KafkaRefusedError(str(error), credentials) from error
+            raise RefusedError(str(error), credentials) from error
 
     def _parse(self, data: bytes) -> int:
         # hot path. Returns how much is consumed, and notes how much must be there before it is worth another look.
@@ -185,7 +178,7 @@ async def connect(
 
     Raises:
         OSError: it cannot be reached.
-        KafkaRefusedError: it does not want us.
+        RefusedError: it does not want us.
     """
     connection = KafkaConnection(options, lost)
     try:

@@ -19,7 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from sockudo.cluster.kafka_connection import KafkaConnection, KafkaRefusedError, connect
+from sockudo.cluster.attachment import RefusedError
+from sockudo.cluster.kafka_connection import KafkaConnection, connect
 from sockudo.cluster.kafka_options import Address, KafkaOptions
 from sockudo.cluster.kafka_records import OVERHEAD, Heard, Record, build_batch, read_batches
 from sockudo.cluster.kafka_topic import ASKED_AGAIN_AFTER
@@ -101,7 +102,7 @@ class Leader:
 
         Raises:
             OSError: the broker cannot be reached.
-            KafkaRefusedError: it does not want us.
+            RefusedError: it does not want us.
         """
         self._publisher = publisher = await connect(address, self._options, context, self._gone)
         self._fetcher = fetcher = await connect(address, self._options, context, self._gone)
@@ -271,7 +272,7 @@ async def _agreed(
             return answer
         index, code = problems[0]
         if code not in MOMENTARY:
-            raise KafkaRefusedError(f"partition {index}: {error_name(code)}", "adapter.kafka.prefix")
+            raise RefusedError(f"partition {index}: {error_name(code)}", "adapter.kafka.prefix")
         await asyncio.sleep(ASKED_AGAIN_AFTER)
 
 

@@ -51,7 +51,7 @@ class KafkaLink:
 
         Raises:
             OSError: a broker cannot be reached, or not in time.
-            KafkaRefusedError: a broker does not want us.
+            RefusedError: a broker does not want us.
         """
         timeout = self._options.connect_timeout
         try:

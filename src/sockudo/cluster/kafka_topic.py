@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from sockudo.cluster.kafka_connection import KafkaConnection, KafkaRefusedError
+from sockudo.cluster.attachment import RefusedError
+from sockudo.cluster.kafka_connection import KafkaConnection
 from sockudo.cluster.kafka_options import KafkaOptions
 from sockudo.cluster.kafka_wire import (
     CREATE_TOPICS,
@@ -39,13 +40,13 @@ async def settle_layout(connection: KafkaConnection, options: KafkaOptions) -> L
     """Return where the topic is once every partition of it has a leader, however long that takes.
 
     Raises:
-        KafkaRefusedError: the broker tells us nothing of it.
+        RefusedError: the broker tells us nothing of it.
         ConnectionResetError: the connection is gone.
     """
     while True:
         layout = await fetch_layout(connection, options)
         if layout.error not in (NO_ERROR, *MOMENTARY):
-            raise KafkaRefusedError(f"topic {options.prefix}: {error_name(layout.error)}", "adapter.kafka.prefix")
+            raise RefusedError(f"topic {options.prefix}: {error_name(layout.error)}", "adapter.kafka.prefix")
         if layout.error == NO_ERROR and layout.leaders and NO_LEADER not in layout.leaders:
             return layout
         await asyncio.sleep(ASKED_AGAIN_AFTER)
@@ -55,7 +56,7 @@ async def make_topic(connection: KafkaConnection, options: KafkaOptions) -> None
     """Make the topic, on a connection to the controller.
 
     Raises:
-        KafkaRefusedError: we may not, or it cannot be made like that.
+        RefusedError: we may not, or it cannot be made like that.
         ConnectionResetError: the connection is gone.
     """
     milliseconds = str(int(options.retention * 1000))
@@ -72,4 +73,4 @@ async def make_topic(connection: KafkaConnection, options: KafkaOptions) -> None
     problem, text = await connection.call(CREATE_TOPICS, body, read_create)
     if problem not in (NO_ERROR, TOPIC_EXISTS):
         said = f"{error_name(problem)} {text}".strip()
-        raise KafkaRefusedError(f"topic {options.prefix} cannot be made: {said}", "adapter.kafka.prefix")
+        raise RefusedError(f"topic {options.prefix} cannot be made: {said}", "adapter.kafka.prefix")

@@ -18,15 +18,14 @@ import functools
 import ssl
 from typing import Final
 
-from sockudo.backoff import delays
+from sockudo.cluster.attachment import Attachment
 from sockudo.cluster.base import Inbox
 from sockudo.cluster.labels import Labels
 from sockudo.cluster.link import tls_context
-from sockudo.cluster.nats_connection import NatsConnection, NatsRefusedError, connect
+from sockudo.cluster.nats_connection import NatsConnection, connect
 from sockudo.cluster.nats_options import Identity, NatsOptions, NatsServer, parse_servers
 from sockudo.cluster.nats_wire import encode_prefix, encode_token
 from sockudo.cluster.pieces import LONGEST_MESSAGE
-from sockudo.errors import DriverError
 from sockudo.log import get_logger
 
 _log = get_logger("sockudo.cluster.nats")
@@ -47,13 +46,15 @@ class NatsAdapter:
 
     def __init__(self, options: NatsOptions) -> None:
         self._options = options
-        self._inbox: Inbox | None = None
         self._identity: Identity | None = None
         self._context: ssl.SSLContext | None = None
-        self._servers: list[NatsServer] = []
         self._connection: NatsConnection | None = None
-        self._is_up = False
-        self._reconnecting: asyncio.Task[None] | None = None
+        self._attachment: Attachment[NatsServer] = Attachment(
+            self._attach,
+            lambda: {"topics": len(self._topics), "dropped": self.dropped},
+            setting="adapter.nats.servers",
+            refusing_setting=options.credentials_setting,
+        )
         self._topics: dict[str, bytes] = {}
         self._names: dict[bytes, str] = {}
         self._joins = 0
@@ -68,7 +69,7 @@ class NatsAdapter:
     @property
     def is_connected(self) -> bool:
         """Whether a server is there and every topic is joined on it."""
-        return self._is_up
+        return self._attachment.is_up
 
     async def start(self, inbox: Inbox) -> None:
         """Connect to the first server that takes us.
@@ -76,20 +77,18 @@ class NatsAdapter:
         Raises:
             DriverError: there is none.
         """
-        self._servers = parse_servers(self._options)
+        servers = parse_servers(self._options)
         self._identity = Identity(self._options)
         options = self._options
         self._context = tls_context("adapter.nats", options.tls_ca, options.tls_cert, options.tls_key)
-        self._inbox = inbox
         self._received = inbox.received
-        if problems := await self._attach_to_any():
-            raise DriverError("; ".join(problems))
+        await self._attachment.start(servers, inbox)
 
     def publish(self, topic: str, data: bytes) -> None:
         """Send `data` to every other node on `topic`."""
         # hot path
         connection = self._connection
-        if not self._is_up or connection is None:
+        if not self._attachment.is_up or connection is None:
             self.dropped += 1
         elif len(data) <= connection.max_payload:
             connection.send(b"PUB %b %b %d\r\n%b\r\n" % (self._subject(topic), self._labels.own, len(data), data))
@@ -100,7 +99,7 @@ class NatsAdapter:
         """Join a topic, or catch up with it; all that is asked in one tick is confirmed by one answer."""
         connection = self._connection
         if topic in self._topics:
-            if connection is not None and self._is_up:
+            if connection is not None and self._attachment.is_up:
                 return connection.caught_up()
         else:
             self._joins += 1
@@ -109,7 +108,7 @@ class NatsAdapter:
             self._names[subscription] = topic
             if connection is not None:
                 connection.send(b"SUB %b %b\r\n" % (self._subject(topic), subscription))
-                if self._is_up:
+                if self._attachment.is_up:
                     return connection.confirm()
         joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         joined.set_result(None)
@@ -126,11 +125,7 @@ class NatsAdapter:
 
     async def aclose(self) -> None:
         """Send what was published, leave and release everything."""
-        self._is_up = False
-        if self._reconnecting is not None:
-            self._reconnecting.cancel()
-            await asyncio.wait([self._reconnecting])
-            self._reconnecting = None
+        await self._attachment.aclose()
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.aclose()
@@ -161,37 +156,9 @@ class NatsAdapter:
         if connection is not self._connection:
             return
         self._connection = None
-        if self._is_up and self._inbox is not None:
-            self._is_up = False
-            _log.warning("bus lost", reason=reason)
-            self._reconnecting = asyncio.get_running_loop().create_task(self._reconnect())
-            self._inbox.lost(reason)
+        self._attachment.lost(reason)
 
     # Connecting
-
-    async def _reconnect(self) -> None:
-        for delay in delays():
-            problems = await self._attach_to_any()
-            if not problems:
-                break
-            _log.warning("bus not reached", problems=problems, dropped=self.dropped)
-            await asyncio.sleep(delay)
-        _log.info("bus restored", topics=len(self._topics), dropped=self.dropped)
-        if self._inbox is not None:
-            self._inbox.restored()
-
-    async def _attach_to_any(self) -> list[str]:
-        problems = []
-        for server in self._servers:
-            try:
-                await self._attach(server)
-            except NatsRefusedError as error:
-                problems.append(f"{self._options.credentials_setting}: {server} refuses: {error}")
-            except OSError as error:
-                problems.append(f"adapter.nats.servers: {server}: {error}")
-            else:
-                return []
-        return problems
 
     async def _attach(self, server: NatsServer) -> None:
         assert self._identity is not None, "started"
@@ -208,7 +175,6 @@ class NatsAdapter:
             await connection.confirm()
         if connection is not self._connection:
             raise ConnectionResetError(connection.reason)
-        self._is_up = True
 
     def _publish_in_pieces(self, connection: NatsConnection, topic: str, data: bytes) -> None:
         if len(data) > LONGEST_MESSAGE:

@@ -14,6 +14,7 @@ import ssl
 from collections import deque
 from typing import Any, Final, Protocol
 
+from sockudo.cluster.attachment import RefusedError
 from sockudo.cluster.link import BadBytesError, Link, settle
 from sockudo.cluster.nats_options import Identity, NatsOptions, NatsServer
 from sockudo.cluster.nats_wire import Parser, encode_prefix
@@ -21,10 +22,6 @@ from sockudo.eventual import later
 
 # Subject and subscription with which a new connection asks whether it may use the prefix at all.
 _PROBE: Final = b"PROBE"
-
-
-class NatsRefusedError(Exception):
-    """The server said no: its own words."""
 
 
 class Owner(Protocol):
@@ -105,7 +102,7 @@ class NatsConnection(Link):
         self.send(b"SUB %b %b\r\nPUB %b 0\r\n\r\nUNSUB %b\r\n" % (probe, _PROBE, probe, _PROBE))
         await self.confirm()
         if self._refusal is not None:
-            raise NatsRefusedError(self._refusal)
+            raise RefusedError(self._refusal)
         self.expect_open()
         self._is_ready = True
         self.watch()
@@ -167,7 +164,7 @@ async def connect(
 
     Raises:
         OSError: it cannot be reached, or not in time.
-        NatsRefusedError: it does not want us.
+        RefusedError: it does not want us.
     """
     connection = NatsConnection(owner, options)
     try:

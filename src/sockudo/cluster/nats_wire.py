@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from sockudo.cluster.chunks import ChunkReader
 from sockudo.cluster.link import BadBytesError
 
 # What NATS itself allows at most, whatever a server is configured to.
@@ -23,7 +24,7 @@ LONGEST_LINE: Final = 1024 * 1024
 _UNUSABLE: Final = re.compile(rb"[\x00-\x20\x7f.*>%]")
 
 
-class Parser:
+class Parser(ChunkReader):
     """Turns bytes, however they are cut, into calls, in order.
 
     `message` takes the subscription, the reply subject (empty where there is none) and the payload of a message;
@@ -31,35 +32,13 @@ class Parser:
     """
 
     def __init__(self, message: Callable[[bytes, bytes, bytes], None], command: Callable[[bytes, bytes], None]) -> None:
+        super().__init__()
         self._message = message
         self._command = command
-        # A part of a line or a message, in the chunks that came, so that a long payload is copied once and not with
-        # every chunk.
-        self._chunks: list[bytes] = []
-        self._held = 0
-        self._needed = 0
 
-    def feed(self, data: bytes) -> None:
-        """Take what was read.
-
-        Raises:
-            BadBytesError: what came is not NATS.
-        """
-        if self._chunks:
-            self._chunks.append(data)
-            self._held += len(data)
-            if self._held < self._needed:
-                return
-            data = b"".join(self._chunks)
-        consumed, needed = self._parse(data)
-        rest = data[consumed:]
-        self._chunks = [rest] if rest else []
-        self._held = len(rest)
-        self._needed = needed - consumed
-
-    def _parse(self, data: bytes) -> tuple[int, int]:
-        # hot path; servers put one space between words. Returns how much is consumed, and how much must be there before
-        # it is worth another look.
+    def parse(self, data: bytes) -> tuple[int, int]:
+        """Take the lines and messages that are whole."""
+        # hot path; servers put one space between words.
         position, length = 0, len(data)
         while position < length:
             end = data.find(b"\r\n", position)

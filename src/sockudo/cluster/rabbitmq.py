@@ -17,12 +17,11 @@ import ssl
 from hashlib import sha256
 from typing import Final
 
-from sockudo.backoff import delays
+from sockudo.cluster.attachment import Attachment
 from sockudo.cluster.base import Inbox
 from sockudo.cluster.labels import Labels
 from sockudo.cluster.link import tls_context
 from sockudo.cluster.pieces import LONGEST_MESSAGE
-from sockudo.cluster.rabbitmq_connection import RabbitRefusedError
 from sockudo.cluster.rabbitmq_link import RabbitLink
 from sockudo.cluster.rabbitmq_options import RabbitOptions, RabbitServer, parse_servers
 from sockudo.cluster.rabbitmq_wire import LONGEST_KEY, publish_frame
@@ -49,12 +48,13 @@ class RabbitAdapter:
 
     def __init__(self, options: RabbitOptions) -> None:
         self._options = options
-        self._inbox: Inbox | None = None
         self._context: ssl.SSLContext | None = None
-        self._servers: list[RabbitServer] = []
         self._link: RabbitLink | None = None
-        self._is_up = False
-        self._reconnecting: asyncio.Task[None] | None = None
+        self._attachment: Attachment[RabbitServer] = Attachment(
+            self._attach,
+            lambda: {"topics": len(self._topics), "dropped": self.dropped},
+            setting="adapter.rabbitmq.url",
+        )
         self._topics: dict[str, bytes] = {}
         self._names: dict[bytes, str] = {}
         self._joins = 0
@@ -68,7 +68,7 @@ class RabbitAdapter:
     @property
     def is_connected(self) -> bool:
         """Whether a server is there, takes messages, and every topic is joined on it."""
-        return self._is_up
+        return self._attachment.is_up
 
     async def start(self, inbox: Inbox) -> None:
         """Connect to the first server that takes us.
@@ -79,19 +79,17 @@ class RabbitAdapter:
         options = self._options
         if _PREFIX.fullmatch(options.prefix) is None:
             raise DriverError("adapter.rabbitmq.prefix: expected at most 100 letters, digits and -_.:@#,/><")
-        self._servers = parse_servers(options)
-        if any(server.tls for server in self._servers):
+        servers = parse_servers(options)
+        if any(server.tls for server in servers):
             self._context = tls_context("adapter.rabbitmq", options.tls_ca, options.tls_cert, options.tls_key)
-        self._inbox = inbox
         self._received = inbox.received
-        if problems := await self._attach_to_any():
-            raise DriverError("; ".join(problems))
+        await self._attachment.start(servers, inbox)
 
     def publish(self, topic: str, data: bytes) -> None:
         """Send `data` to every node on `topic`, this one too if it is on it."""
         # hot path
         link = self._link
-        if not self._is_up or link is None:
+        if not self._attachment.is_up or link is None:
             self.dropped += 1
         elif len(data) <= _LONGEST_PIECE:
             link.publish(self._frame(topic), self._labels.own, data)
@@ -106,7 +104,7 @@ class RabbitAdapter:
         """Join a topic, or catch up with it; all that is asked in one tick is confirmed by one answer."""
         link = self._link
         if topic in self._topics:
-            if link is not None and self._is_up:
+            if link is not None and self._attachment.is_up:
                 return link.caught_up()
         else:
             self._joins += 1
@@ -115,7 +113,7 @@ class RabbitAdapter:
             self._names[key] = topic
             if link is not None:
                 link.bind(key)
-                if self._is_up:
+                if self._attachment.is_up:
                     return link.confirm()
         joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         joined.set_result(None)
@@ -132,11 +130,7 @@ class RabbitAdapter:
 
     async def aclose(self) -> None:
         """Send what was published, leave and release everything."""
-        self._is_up = False
-        if self._reconnecting is not None:
-            self._reconnecting.cancel()
-            await asyncio.wait([self._reconnecting])
-            self._reconnecting = None
+        await self._attachment.aclose()
         link, self._link = self._link, None
         if link is not None:
             await link.aclose()
@@ -159,37 +153,9 @@ class RabbitAdapter:
         if link is not self._link:
             return
         self._link = None
-        if self._is_up and self._inbox is not None:
-            self._is_up = False
-            _log.warning("bus lost", reason=reason)
-            self._reconnecting = asyncio.get_running_loop().create_task(self._reconnect())
-            self._inbox.lost(reason)
+        self._attachment.lost(reason)
 
     # Connecting
-
-    async def _reconnect(self) -> None:
-        for delay in delays():
-            problems = await self._attach_to_any()
-            if not problems:
-                break
-            _log.warning("bus not reached", problems=problems, dropped=self.dropped)
-            await asyncio.sleep(delay)
-        _log.info("bus restored", topics=len(self._topics), dropped=self.dropped)
-        if self._inbox is not None:
-            self._inbox.restored()
-
-    async def _attach_to_any(self) -> list[str]:
-        problems = []
-        for server in self._servers:
-            try:
-                await self._attach(server)
-            except RabbitRefusedError as error:
-                problems.append(f"adapter.rabbitmq.url: {server} refuses: {error}")
-            except OSError as error:
-                problems.append(f"adapter.rabbitmq.url: {server}: {error}")
-            else:
-                return []
-        return problems
 
     async def _attach(self, server: RabbitServer) -> None:
         link = RabbitLink(self._options, self._heard, self._lost)
@@ -205,7 +171,6 @@ class RabbitAdapter:
             await link.confirm()
         if link is not self._link:
             raise ConnectionResetError(link.reason)
-        self._is_up = True
 
 
 def routing_key(topic: str) -> bytes:

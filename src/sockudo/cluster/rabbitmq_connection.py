@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from pamqp import base, commands, common
 
+from sockudo.cluster.attachment import RefusedError
 from sockudo.cluster.link import Link, settle
 from sockudo.cluster.rabbitmq_options import RabbitOptions, RabbitServer
 from sockudo.cluster.rabbitmq_wire import CHANNEL, GREETING, HEARTBEAT, LONGEST_FRAME, Parser, method_frame
@@ -20,10 +21,6 @@ from sockudo.cluster.rabbitmq_wire import CHANNEL, GREETING, HEARTBEAT, LONGEST_
 _CAPABILITIES: Final = ("authentication_failure_close", "connection.blocked", "consumer_cancel_notify")
 _CONFIRM: Final = method_frame(commands.Basic.Qos(0, 0, False))
 _CLOSING_TIMEOUT: Final = 5.0
-
-
-class RabbitRefusedError(Exception):
-    """The server said no: its own words."""
 
 
 class Owner(Protocol):
@@ -101,14 +98,14 @@ class RabbitConnection(Link):
         """Log in and open the channel.
 
         Raises:
-            RabbitRefusedError: the server does not want us.
+            RefusedError: the server does not want us.
             OSError: the connection is lost.
         """
         self._server = server
         self.send(GREETING)
         await self._ready
         if self.refusal is not None:
-            raise RabbitRefusedError(self.refusal)
+            raise RefusedError(self.refusal)
         self.expect_open()
         self.watch()
 
@@ -188,7 +185,7 @@ async def connect(
 
     Raises:
         OSError: it cannot be reached.
-        RabbitRefusedError: it does not want us.
+        RefusedError: it does not want us.
     """
     connection = RabbitConnection(owner, options)
     try:

@@ -22,8 +22,9 @@ from typing import Final
 
 from pamqp import commands, common
 
+from sockudo.cluster.attachment import RefusedError
 from sockudo.cluster.link import settle
-from sockudo.cluster.rabbitmq_connection import RabbitConnection, RabbitRefusedError, connect
+from sockudo.cluster.rabbitmq_connection import RabbitConnection, connect
 from sockudo.cluster.rabbitmq_options import RabbitOptions, RabbitServer
 from sockudo.cluster.rabbitmq_wire import bind_frame, content_frames, method_frame, publish_frame, unbind_frame
 
@@ -58,7 +59,7 @@ class RabbitLink:
 
         Raises:
             OSError: the server cannot be reached, or not in time.
-            RabbitRefusedError: it does not want us.
+            RefusedError: it does not want us.
         """
         timeout = self._options.connect_timeout
         try:
@@ -182,7 +183,7 @@ class RabbitLink:
         # The one that the server refused says why; the other went with it.
         for connection in (self._publisher, self._subscriber):
             if connection is not None and connection.refusal is not None:
-                raise RabbitRefusedError(connection.refusal)
+                raise RefusedError(connection.refusal)
         if not self.is_open:
             raise ConnectionResetError(self.reason)
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from pamqp import base, commands, exceptions, frame, header
 
+from sockudo.cluster.chunks import ChunkReader
 from sockudo.cluster.link import BadBytesError
 from sockudo.cluster.pieces import LONGEST_MESSAGE
 
@@ -39,7 +40,7 @@ Message = Callable[[bytes, bytes, bytes, bytes], None]
 Method = Callable[[base.Frame], None]
 
 
-class Parser:
+class Parser(ChunkReader):
     """Turns bytes, however they are cut, into calls, in order.
 
     `message` takes the tag of the consumer, the routing key, the message id (empty where there is none) and the body of
@@ -47,38 +48,18 @@ class Parser:
     """
 
     def __init__(self, message: Message, method: Method) -> None:
+        super().__init__()
         self._message = message
         self._method = method
-        # A part of a frame, in the chunks that came.
-        self._chunks: list[bytes] = []
-        self._held = 0
-        self._needed = 0
         # The message that is under way: whose it is, and what of its body is there.
         self._envelope: tuple[bytes, bytes] | None = None
         self._message_id = b""
         self._body: list[bytes] = []
         self._missing = 0
 
-    def feed(self, data: bytes) -> None:
-        """Take what was read.
-
-        Raises:
-            BadBytesError: what came is not AMQP.
-        """
-        if self._chunks:
-            self._chunks.append(data)
-            self._held += len(data)
-            if self._held < self._needed:
-                return
-            data = b"".join(self._chunks)
-        consumed, needed = self._parse(data)
-        rest = data[consumed:]
-        self._chunks = [rest] if rest else []
-        self._held = len(rest)
-        self._needed = needed - consumed
-
-    def _parse(self, data: bytes) -> tuple[int, int]:
-        # hot path. Returns how much is consumed, and how much must be there before it is worth another look.
+    def parse(self, data: bytes) -> tuple[int, int]:
+        """Take the frames that are whole."""
+        # hot path
         position, length = 0, len(data)
         while length - position >= 7:
             kind, _, size = _FRAME.unpack_from(data, position)
