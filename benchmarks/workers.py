@@ -1,14 +1,15 @@
 """Measure what a second worker is worth.
 
-    python benchmarks/workers.py --tools DIR [--rounds 5] [--seconds 5]
+    python benchmarks/workers.py --tools DIR [--share 0.4] [--rounds 3] [--seconds 5]
 
 DIR holds `wsload.c`. `sockudo serve --workers 1` and `--workers 2` get the same loads, one after the other in each
-round: connecting, and publishing on 100 channels of 10 sockets that are spread over the workers.
+round: connecting; publishing where nobody is; and publishing on channels whose sockets are spread over the workers, 100
+channels of 10 and 10 channels of 100, so that every event crosses between them.
 
-The load generator needs a core of its own, so on a machine with two cores two workers are never without company, and
-what they reach together says nothing. What is compared is the CPU for one unit of work: workers share nothing but the
-bus between them, so two of them on two free cores do `2 x (CPU of one worker / CPU of two)` times the work of one.
-Printed are that figure, medians of the rounds, and how evenly the work fell on the two.
+On a machine with two cores, two workers and the load generator would stand in each other's way, and the figures would
+say nothing of the workers. So every worker gets `--share` of one core and no more, by a control group of its own (this
+needs Linux and root): then workers are what is scarce, whether there are one or two of them, and the generator is not.
+Printed are the units of work a second and how many times those of one worker two of them do, medians of the rounds.
 """
 
 from __future__ import annotations
@@ -20,71 +21,96 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from cluster import free_ports
-from support import cpu
-from table import CONFIG, compile_tools, running
+from table import CHURN, CONFIG, compile_tools, running
 
+# So many that each worker has something to do at any time.
+PUBLISHERS = ("--publishers", "64", "--window", "256")
 LOADS = {
-    "connections": (("churn", "--conns", "100"), "server_cpu_us_per_unit"),
-    "events": (
-        ("fanout", "--conns", "1000", "--channels", "100", "--publishers", "8", "--window", "32"),
-        "server_cpu_us_per_publish",
-    ),
+    "connections": (CHURN, "sessions_per_s"),
+    "publishes": (("fanout", "--conns", "0", *PUBLISHERS), "published_per_s"),
+    "events to 10 sockets": (("fanout", "--conns", "1000", "--channels", "100", *PUBLISHERS), "published_per_s"),
+    "events to 100 sockets": (("fanout", "--conns", "1000", "--channels", "10", *PUBLISHERS), "published_per_s"),
 }
+# Short, so that a worker that has used up its share waits for the next one for milliseconds only.
+PERIOD_US = 5000
 
 
 @contextmanager
-def workers(folder: Path, count: int) -> Iterator[tuple[int, int]]:
+def share_of_a_core(pid: int, share: float) -> Iterator[None]:
+    """Let a process have a share of one core; it must end before the group can be removed."""
+    first = Path("/sys/fs/cgroup/cpu")
+    group = (first if first.is_dir() else Path("/sys/fs/cgroup")) / f"sockudo-bench-{pid}"
+    group.mkdir()
+    if first.is_dir():
+        (group / "cpu.cfs_period_us").write_text(str(PERIOD_US))
+        (group / "cpu.cfs_quota_us").write_text(str(int(share * PERIOD_US)))
+    else:
+        (group / "cpu.max").write_text(f"{int(share * PERIOD_US)} {PERIOD_US}")
+    (group / "cgroup.procs").write_text(str(pid))
+    try:
+        yield
+    finally:
+        (group.parent / "cgroup.procs").write_text(str(pid))
+        group.rmdir()
+
+
+@contextmanager
+def workers(folder: Path, count: int, share: float) -> Iterator[int]:
     config, port = folder / "workers.json", free_ports(1)
     config.write_text(json.dumps(CONFIG | {"host": "127.0.0.1", "port": port}))
     command = [sys.executable, "-m", "sockudo", "serve", "--config", str(config), "--workers", str(count)]
-    with running(command, port) as pid:
-        yield port, pid
+    with running(command, port) as pid, ExitStack() as shares:
+        # Any of the workers may answer, so that all of them do is a matter of asking often enough.
+        for _ in range(20 * count):
+            urlopen(f"http://127.0.0.1:{port}/up").close()
+        # One worker is the process itself.
+        for worker in children(pid) or [pid]:
+            shares.enter_context(share_of_a_core(worker, share))
+        yield port
 
 
 def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def load(folder: Path, arguments: tuple[str, ...], port: int, pid: int, seconds: float) -> dict[str, Any]:
-    command = [str(folder / "wsload"), *arguments, "--port", str(port), "--pid", str(pid), "--seconds", str(seconds)]
-    before = {child: cpu(child) for child in children(pid)}
+def load(folder: Path, arguments: tuple[str, ...], port: int, seconds: float) -> dict[str, Any]:
+    command = [str(folder / "wsload"), *arguments, "--port", str(port), "--seconds", str(seconds)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)}: {done.stdout}{done.stderr}")
     found: dict[str, Any] = json.loads(done.stdout)
-    return found | {"shares": [cpu(child) - used for child, used in before.items()]}
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tools", type=Path, required=True)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--share", type=float, default=0.4)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5)
     args = parser.parse_args()
-    ratios: dict[str, list[float]] = {name: [] for name in LOADS}
-    smallest: dict[str, list[float]] = {name: [] for name in LOADS}
+    rates: dict[tuple[str, int], list[float]] = {(name, count): [] for name in LOADS for count in (1, 2)}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         compile_tools(args.tools, folder)
         for number in range(args.rounds):
             for what, (arguments, unit) in LOADS.items():
-                costs = []
                 for count in (1, 2):
-                    with workers(folder, count) as (port, pid):
-                        found = load(folder, arguments, port, pid, args.seconds)
-                    costs.append(found[unit])
+                    with workers(folder, count, args.share) as port:
+                        found = load(folder, arguments, port, args.seconds)
+                    rates[what, count].append(found[unit])
                     print(f"round {number + 1} {what} workers {count}: {found}", file=sys.stderr)
-                ratios[what].append(2 * costs[0] / costs[1])
-                smallest[what].append(min(found["shares"]) / sum(found["shares"]))
-    print("| what | two workers do | the smaller share |\n|---|---|---|")
+    print("| what, a second | one worker | two workers | |\n|---|---|---|---|")
     for what in LOADS:
-        share = statistics.median(smallest[what])
-        print(f"| {what} | {statistics.median(ratios[what]):.2f} x one | {share:.0%} |")
+        one, two = (statistics.median(rates[what, count]) for count in (1, 2))
+        ratio = statistics.median(b / a for a, b in zip(rates[what, 1], rates[what, 2], strict=True))
+        print(f"| {what} | {one:,.0f} | {two:,.0f} | {ratio:.2f} x |")
 
 
 if __name__ == "__main__":
