@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockudo.cluster.replica import Change, Kind, Replica
+from sockudo.cluster.replica import PURGED_AT_ONCE, Change, Kind, Replica
 from sockudo.cluster.state import AppState, ChannelState
 from tests.support.properties import THOROUGH
 
@@ -12,6 +12,10 @@ APP, ROOM = "app", "presence-x"
 
 def room(count: int, *joined: str, left: tuple[str, ...] = (), info: bytes = b"{}") -> dict[str, AppState]:
     return {APP: AppState(count, {ROOM: ChannelState(count, dict.fromkeys(joined, info), list(left))}, [], [])}
+
+
+def purged(replica: Replica, node_id: str) -> list[Change]:
+    return [change for step in replica.purging(node_id) for change in step]
 
 
 def users(online: tuple[str, ...] = (), offline: tuple[str, ...] = ()) -> dict[str, AppState]:
@@ -35,7 +39,7 @@ def test_a_channel_is_occupied_from_the_first_node_to_the_last_around_its_member
     kinds = [change.kind for change in replica.apply("a", room(1, "1"))]
     assert kinds == [Kind.OCCUPIED, Kind.MEMBER_ADDED, Kind.COUNT]
     assert {change.kind for change in replica.apply("b", room(1, "2"))} == {Kind.MEMBER_ADDED, Kind.COUNT}
-    assert {change.kind for change in replica.purge("a")} == {Kind.MEMBER_REMOVED, Kind.COUNT}
+    assert {change.kind for change in purged(replica, "a")} == {Kind.MEMBER_REMOVED, Kind.COUNT}
     kinds = [change.kind for change in replica.apply("b", room(0, left=("2",)))]
     assert kinds == [Kind.MEMBER_REMOVED, Kind.COUNT, Kind.VACATED]
     assert replica.apply("b", room(0, left=("2",))) == []
@@ -110,10 +114,43 @@ def test_a_snapshot_changes_what_is_different_and_nothing_else() -> None:
 def test_nothing_is_left_of_a_purged_node() -> None:
     replica = Replica()
     replica.apply("a", room(2, "1") | {"other": AppState(1, {"x": ChannelState(1, {}, [])}, ["1"], [])})
-    kinds = {change.kind for change in replica.purge("a")}
+    kinds = {change.kind for change in purged(replica, "a")}
     assert kinds == {Kind.MEMBER_REMOVED, Kind.COUNT, Kind.VACATED, Kind.OFFLINE}
     assert replica._apps == {}
-    assert replica.purge("a") == []
+    assert purged(replica, "a") == []
+
+
+def test_a_node_that_has_much_is_forgotten_in_steps_while_others_change() -> None:
+    replica, many = Replica(), 2 * PURGED_AT_ONCE + 1
+    channels = {f"presence-{number}": ChannelState(1, {"ann": b"{}"}, []) for number in range(many)}
+    replica.apply("a", {APP: AppState(many, channels, [f"user-{number}" for number in range(many)], [])})
+    replica.apply("b", {APP: AppState(1, {"presence-0": ChannelState(1, {"bob": b"{}"}, [])}, [], [])})
+    steps = replica.purging("a")
+    first = next(steps)
+    assert len(first) < 4 * PURGED_AT_ONCE + 10
+    assert replica.connection_count(APP) == 1
+    # Meanwhile another node comes to a channel of the next step, and one leaves.
+    replica.apply("b", {APP: AppState(1, {f"presence-{many - 1}": ChannelState(1, {"ann": b"{}"}, [])}, [], [])})
+    replica.apply("b", {APP: AppState(1, {"presence-0": ChannelState(0, {}, ["bob"])}, [], [])})
+    rest = list(steps)
+    assert len(rest) == 2
+    assert list(replica.channels(APP)) == [f"presence-{many - 1}"]
+    assert replica.has_member(APP, f"presence-{many - 1}", "ann")
+    assert not replica.is_online(APP, f"user-{many - 1}")
+    vacated = [change.name for step in (first, *rest) for change in step if change.kind is Kind.VACATED]
+    # One was still occupied when its step came, and was vacated by who was left.
+    assert len(vacated) == len(set(vacated)) == many - 2
+
+
+def test_an_app_that_vanished_between_two_steps_is_no_obstacle() -> None:
+    replica = Replica()
+    for app_id in ("one", "two"):
+        replica.apply("a", {app_id: AppState(1, {"news": ChannelState(1, {}, [])}, [], [])})
+    steps = replica.purging("a")
+    next(steps)
+    replica.replace("a", {})
+    assert [change for step in steps for change in step] == []
+    assert purged(replica, "a") == []
 
 
 def test_of_an_unknown_app_there_is_nothing() -> None:
@@ -169,5 +206,5 @@ def test_the_replica_is_the_sum_of_the_last_snapshots_and_each_change_is_told_on
     assert occupied == ({ROOM} if any(part.channels[ROOM].count for part in parts) else set())
     assert (0 if channel is None else channel.count) == sum(part.channels[ROOM].count for part in parts)
     for node in "abc":
-        replica.purge(node)
+        purged(replica, node)
     assert replica._apps == {}

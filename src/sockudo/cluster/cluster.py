@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -19,9 +20,10 @@ from sockudo.cluster.counters import ClusterCounters
 from sockudo.cluster.echoes import Echoes
 from sockudo.cluster.handler import ClusterHandler
 from sockudo.cluster.heartbeat import own_heartbeat
-from sockudo.cluster.interest import Interest
+from sockudo.cluster.interest import Interest, is_needed
 from sockudo.cluster.journal import Journal
 from sockudo.cluster.nodes import Nodes, Peer
+from sockudo.cluster.purges import Purges
 from sockudo.cluster.replica import Change, Replica
 from sockudo.cluster.state import (
     LONGEST_FOLLOW,
@@ -47,7 +49,6 @@ from sockudo.cluster.times import ClusterTimes
 from sockudo.cluster.topics import DELIVERIES, EVERYONE, channel_topic, node_topic
 from sockudo.hub.hub import Hub
 from sockudo.log import get_logger
-from sockudo.pusher.channels import SERVER_TO_USER
 
 _log = get_logger("sockudo.cluster")
 
@@ -70,7 +71,8 @@ class Cluster:
         self._clock = clock
         self._times = times
         self._handler: ClusterHandler | None = None
-        self._interest = Interest(adapter, clock, self._is_needed)
+        self._purges = Purges(self.replica, clock, self._changed)
+        self._interest = Interest(adapter, clock, partial(is_needed, hub))
         self._journal = Journal(hub, clock, times.delta_interval, self._send_delta)
         self._started_at = clock.now()
         self._next_heartbeat = 0.0
@@ -277,6 +279,7 @@ class Cluster:
         peer, is_new = self.nodes.heard(node_id, self._clock.monotonic())
         if is_new:
             self.is_alone = False
+            self._purges.stop(node_id)
             _log.info("node joined", node=node_id, nodes=len(self.nodes) + 1)
         self._take(peer, message)
         self._ask_for_snapshot(peer)
@@ -350,7 +353,7 @@ class Cluster:
         self._echoes.forget(node_id)
         self.counters.nodes_purged += 1
         _log.info("node gone", node=node_id, why=why, nodes=len(self.nodes) + 1)
-        self._changed(self.replica.purge(node_id))
+        self._purges.begin(node_id)
 
     def _changed(self, changes: list[Change]) -> None:
         if changes and self._handler is not None:
@@ -393,8 +396,3 @@ class Cluster:
 
     def _say(self, topic: str, kind: int, rest: bytes) -> None:
         self._adapter.publish(topic, envelope.header(kind, self.node_id) + rest)
-
-    def _is_needed(self, app_id: str, name: str) -> bool:
-        if name.startswith(SERVER_TO_USER):
-            return self._hub.is_online(app_id, name[len(SERVER_TO_USER) :])
-        return self._hub.channel(app_id, name) is not None

@@ -18,6 +18,8 @@ from sockudo.cluster.base import Adapter
 from sockudo.cluster.link import settle
 from sockudo.cluster.topics import EVERYONE, channel_topic
 from sockudo.eventual import later
+from sockudo.hub.hub import Hub
+from sockudo.pusher.channels import SERVER_TO_USER
 
 LINGER: Final = 1.0
 # A bus that hangs delays the subscribers of a topic that is joined by no more than that.
@@ -29,6 +31,13 @@ class Place(NamedTuple):
 
     app_id: str
     name: str
+
+
+def is_needed(hub: Hub, app_id: str, name: str) -> bool:
+    """Tell whether a node has subscribers of a channel, or the user whose channel it is."""
+    if name.startswith(SERVER_TO_USER):
+        return hub.is_online(app_id, name[len(SERVER_TO_USER) :])
+    return hub.channel(app_id, name) is not None
 
 
 class Interest:

@@ -113,6 +113,8 @@ class RemoteChannel:
 
 
 _EMPTY: Final = ChannelState()
+# Channels, and users, of one step of forgetting a node.
+PURGED_AT_ONCE: Final = 1000
 
 
 class RemoteApp:
@@ -196,9 +198,27 @@ class Replica:
         """Take a snapshot of a node in place of what was known of it; what is the same in both is no change."""
         return self.apply(node_id, dict(self._differences(node_id, apps)))
 
-    def purge(self, node_id: str) -> list[Change]:
-        """Forget a node."""
-        return self.replace(node_id, {})
+    def purging(self, node_id: str) -> Iterator[list[Change]]:
+        """Forget a node in steps of bounded work, and yield what each of them has changed.
+
+        Between two steps other nodes may be changed; this one may not.
+        """
+        for app_id in list(self._apps):
+            found = self._apps.get(app_id) or RemoteApp()
+            names = [name for name, channel in found.channels.items() if channel.has_part_of(node_id)]
+            online = [user_id for user_id, nodes in found.online.items() if node_id in nodes]
+            # A node that has connections and nothing else is a step, too.
+            least = 1 if node_id in found.connections else 0
+            for start in range(0, max(len(names), len(online), least), PURGED_AT_ONCE):
+                until = start + PURGED_AT_ONCE
+                # The app may have been forgotten meanwhile, and come anew.
+                app = self._apps.get(app_id) or RemoteApp()
+                channels = {
+                    name: ChannelState(0, {}, app.channels[name].members_only_before(node_id, {}))
+                    for name in names[start:until]
+                    if name in app.channels
+                }
+                yield self.apply(node_id, {app_id: AppState(0, channels, [], online[start:until])})
 
     def _differences(self, node_id: str, apps: dict[str, AppState]) -> Iterator[tuple[str, AppState]]:
         """Yield the delta that leads from what is known of a node to its snapshot."""
