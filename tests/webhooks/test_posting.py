@@ -78,7 +78,8 @@ async def test_who_does_not_answer_is_given_up(poster: HttpPoster, receiver: Web
 
 async def test_who_is_not_there_is_a_failure(poster: HttpPoster) -> None:
     assert await reason(poster, f"http://user:{SECRET}@127.0.0.1:{free_port()}/") == "connection refused"
-    assert await reason(poster, "http://no-such-host.invalid/") == "its name cannot be resolved"
+    for host in ("no-such-host.invalid", "no..name", "a" * 64):
+        assert await reason(poster, f"http://{host}/") == "its name cannot be resolved"
 
 
 async def serve_raw(answer: bytes, *, and_hold: bool = False) -> tuple[asyncio.Server, int]:

@@ -44,12 +44,18 @@ class ThreadsResolver(AbstractResolver):
                 infos = _look_up(host, port, family)
             except OSError as problem:
                 error = problem
+            except ValueError:
+                # Some texts, such as those with two dots in a row, are no names at all.
+                error = socket.gaierror(socket.EAI_NONAME, "it is no name of a host")
             # The loop may be closed by now.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._answer, answer, infos, error)
 
+        try:
+            threading.Thread(target=look_up, name="webhook-name", daemon=True).start()
+        except RuntimeError:
+            raise OSError("no more threads can be started") from None
         self._running += 1
-        threading.Thread(target=look_up, name="webhook-name", daemon=True).start()
         return await answer
 
     async def close(self) -> None:
