@@ -78,7 +78,7 @@ def service_from_settings(
         batching=section.batching.duration / 1000 if section.batching.enabled else None,
         settling=SettlingTimes(hello=times.introduction, missed=times.node_timeout),
     )
-    return WebhookService(Webhooks(apps.known, truth, peers, queue, clock, webhook_times), queue, make_sender)
+    return WebhookService(Webhooks(apps, truth, peers, queue, clock, webhook_times), queue, make_sender)
 
 
 def _function(entry: WebhookSettings) -> Function | None:

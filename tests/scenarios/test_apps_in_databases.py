@@ -19,8 +19,10 @@ from sockudo.cluster.memory import MemoryBus
 from tests.contracts.app_store import record
 from tests.support.app_databases import AppDatabase
 from tests.support.client import ApiClient, PusherClient, http
+from tests.support.nodes import running_nodes
 from tests.support.redis_server import RedisProcess
 from tests.support.server import APP_ID, KEY, SECRET, RunningServer, app, clean_environ, running_server, server_process
+from tests.support.webhook_receiver import webhook_receiver
 
 
 @contextlib.asynccontextmanager
@@ -309,3 +311,19 @@ def test_a_database_that_cannot_be_used_at_the_start_is_an_error_with_status_2(t
     assert done.returncode == 2
     assert "The server cannot start: mysql at 127.0.0.1:1 cannot be used (database.mysql): " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_a_node_tells_webhooks_of_an_app_that_only_others_have_clients_of(sqlite_database: AppDatabase) -> None:
+    types = ["channel_occupied", "channel_vacated", "subscription_count"]
+    async with webhook_receiver() as receiver:
+        settings = sqlite_database.settings(app(webhooks=[{"url": receiver.url, "event_types": types}]))
+        bus, names = MemoryBus(), [f"news-{number}" for number in range(20)]
+        adapters = [bus.adapter() for _ in range(3)]
+        async with running_nodes(adapters, webhooks={"hold_ms": 100}, **settings) as servers:
+            async with PusherClient(servers[0].port) as client:
+                for name in names:
+                    await client.subscribe(name)
+                expected = {f"{told} {name}" for told in ("channel_occupied", "subscription_count") for name in names}
+                await receiver.until(lambda: expected <= set(receiver.names()))
+            expected |= {f"channel_vacated {name}" for name in names}
+            await receiver.until(lambda: expected == set(receiver.names()))

@@ -10,6 +10,7 @@ from sockudo.apps.webhook import Webhook
 from sockudo.cluster.peers import Peers
 from sockudo.cluster.state import Reports
 from sockudo.node.view import View
+from sockudo.webhooks.app_lookup import Asked
 from sockudo.webhooks.base import NoWebhooks
 from sockudo.webhooks.settling import SettlingTimes
 from sockudo.webhooks.transitions import Sent, Transitions
@@ -61,12 +62,19 @@ class ReportingNode(NoWebhooks):
 
     def __init__(self, view: View, peers: Peers, clock: FakeClock, receiver: Receiver, app: App, hold: float) -> None:
         self.is_alive = True
+        self.app: App | Asked = app
+        self._app = app
         self._clock = clock
         self._receiver = receiver
         self._name = getattr(peers, "node_id", "alone")[:4]
         self.transitions = Transitions(
-            lambda app_id: app, view, peers, clock, self._send, hold=hold, times=SettlingTimes(hello=0.05)
+            lambda app_id: self.app, view, peers, clock, self._send, hold=hold, times=SettlingTimes(hello=0.05)
         )
+
+    def know(self) -> None:
+        """Find the app that was asked for."""
+        self.app = self._app
+        self.transitions.app_looked_up()
 
     def channel_occupied(self, app_id: str, channel: str) -> None:
         self.transitions.changed(app_id, channel, None, is_there=True)

@@ -6,6 +6,7 @@ import pytest
 
 from sockudo.apps.webhook import ChannelFilter, Webhook
 from sockudo.cluster import envelope
+from sockudo.webhooks.app_lookup import ASKED
 from tests.support.node import APP_ID
 from tests.support.reporting import HOLD
 from tests.support.reporting_cluster import ReportingCluster
@@ -262,3 +263,28 @@ def test_the_last_node_tells_what_is_held_before_it_leaves() -> None:
     cluster.nodes[0].transitions.release()
     cluster.wait(0.2)
     assert cluster.receiver.names() == ["channel_occupied news", "channel_vacated news"]
+
+
+def test_what_happens_while_the_app_is_asked_for_is_told_when_it_is_known() -> None:
+    cluster = ReportingCluster(3)
+    for node in cluster.nodes:
+        node.reporting.app = ASKED
+    names = [f"presence-{number}" for number in range(9)]
+    clients = [cluster.join(cluster.nodes[0], name, "1") for name in names]
+    back = cluster.join(cluster.nodes[0], "news")
+    back.leave()
+    cluster.wait(5)
+    assert cluster.receiver.names() == []
+    for node in cluster.nodes:
+        node.reporting.know()
+    cluster.wait(0.5)
+    assert set(cluster.receiver.told) == {(name, user) for name in names for user in (None, "1")}
+    order = cluster.receiver.order
+    for name in names:
+        assert [told for told, channel, _ in order if channel == name] == ["channel_occupied", "member_added"]
+    for client in clients:
+        client.leave()
+    cluster.wait(HOLD + 1)
+    assert cluster.receiver.believes() == set()
+    assert cluster.receiver.repeats() == []
+    assert cluster.waiting == 0

@@ -12,6 +12,7 @@ import pytest
 from sockudo.apps.app import App
 from sockudo.apps.webhook import Webhook
 from sockudo.cluster.local import NoPeers
+from sockudo.eventual import Eventual, Future
 from sockudo.queues.base import Delivery, Done, Outcome
 from sockudo.queues.memory import MemoryQueue
 from sockudo.webhooks.webhooks import Webhooks, WebhookTimes
@@ -27,11 +28,18 @@ class World:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.app: App | None = make_app(webhooks=(Webhook("http://x/", ALL),))
+        self.asked: Future[App | None] | None = None
         self.occupied: set[str] = set()
         self.queue = MemoryQueue(self.clock)
         self.told: list[str] = []
-        self.webhooks = Webhooks(lambda _: self.app, self, NoPeers(), self.queue, self.clock, WebhookTimes())
+        self.webhooks = Webhooks(self, self, NoPeers(), self.queue, self.clock, WebhookTimes())
         self.webhooks.begin()
+
+    def known(self, app_id: str) -> App | None:
+        return self.app
+
+    def by_id(self, app_id: str) -> Eventual[App | None]:
+        return self.app if self.asked is None else self.asked
 
     def is_occupied(self, app_id: str, name: str) -> bool:
         return name in self.occupied
@@ -113,3 +121,16 @@ async def test_the_last_node_tells_at_once_what_it_holds(world: World) -> None:
 
 async def test_leaving_without_anything_to_tell_takes_no_time(world: World) -> None:
     await asyncio.wait_for(world.webhooks.leave(60), 0.5)
+
+
+async def test_what_happens_while_the_app_is_asked_for_is_told_when_it_is_known(world: World) -> None:
+    app, world.app, world.asked = world.app, None, asyncio.get_running_loop().create_future()
+    world.occupied.add("news")
+    world.webhooks.channel_occupied(APP_ID, "news")
+    for count in (1, 2):
+        world.webhooks.subscription_count(APP_ID, "news", count)
+    assert await world.events() == []
+    world.app = app
+    world.asked.set_result(app)
+    await asyncio.sleep(0)
+    assert await world.events() == ["channel_occupied news", "subscription_count news"]

@@ -26,6 +26,7 @@ from sockudo.pusher.webhooks import (
     member_event,
     occupancy_event,
 )
+from sockudo.webhooks.app_lookup import ASKED, Asked
 from sockudo.webhooks.pending import Change, Key, Pending
 from sockudo.webhooks.recent import Recent
 from sockudo.webhooks.settling import Settling, SettlingTimes
@@ -65,11 +66,15 @@ class Send(Protocol):
 
 
 class Transitions:
-    """The comings and goings that this node knows and the outside does not."""
+    """The comings and goings that this node knows and the outside does not.
+
+    Args:
+        find_app: finds an app by its id, or says that it is being asked for.
+    """
 
     def __init__(
         self,
-        known_app: Callable[[str], App | None],
+        find_app: Callable[[str], App | Asked | None],
         truth: Truth,
         peers: Peers,
         clock: Clock,
@@ -78,7 +83,7 @@ class Transitions:
         hold: float,
         times: SettlingTimes,
     ) -> None:
-        self._known_app = known_app
+        self._find_app = find_app
         self._truth = truth
         self._peers = peers
         self._clock = clock
@@ -137,15 +142,20 @@ class Transitions:
 
     def changed(self, app_id: str, channel: str, user_id: str | None, *, is_there: bool) -> None:
         """Note that a channel has become occupied or vacant, or that a member has come or gone."""
-        app = self._known_app(app_id)
-        if app is None or not app.webhooks:
+        app = self._find_app(app_id)
+        if not _may_have_webhooks(app):
             return
         key = (app_id, channel, user_id)
         if self._pending.discard(key):
             # Receivers never heard that it was otherwise.
             return
-        if any(is_wanted(app.webhooks, name, channel) for name in _names(user_id)):
+        if not isinstance(app, App) or any(is_wanted(app.webhooks, name, channel) for name in _names(user_id)):
             self._take(key, Change(is_there, self._clock.now(), 0.0, 0.0))
+
+    def app_looked_up(self) -> None:
+        """Go on with what waited for an app that was asked for."""
+        self._pending.look_at_all()
+        self._look()
 
     def release(self) -> None:
         """Tell at once what is held: this is the last node, and it leaves."""
@@ -276,9 +286,14 @@ class Transitions:
     def _due(self, key: Key, change: Change) -> bool:
         """Tell a change if this node is to tell it, else keep it; return whether it is another node's."""
         app_id, channel, user_id = key
-        app = self._known_app(app_id)
+        app = self._find_app(app_id)
         name = _names(user_id)[not change.is_there]
-        if app is None or self._is_there(key) is not change.is_there or not is_wanted(app.webhooks, name, channel):
+        if app is None or self._is_there(key) is not change.is_there:
+            return False
+        if app is ASKED:
+            self._postpone(key, change, _LOOK)
+            return False
+        if not is_wanted(app.webhooks, name, channel):
             return False
         if not self._may_send(key):
             self._postpone(key, change, _LOOK)
@@ -354,8 +369,12 @@ class Transitions:
         return self._truth.has_member(app_id, channel, user_id)
 
     def _has_webhooks(self, app_id: str) -> bool:
-        app = self._known_app(app_id)
-        return app is not None and bool(app.webhooks)
+        return _may_have_webhooks(self._find_app(app_id))
+
+
+def _may_have_webhooks(app: App | Asked | None) -> bool:
+    """Tell whether an app has webhooks; what is not known yet counts as one that has."""
+    return app is ASKED or (app is not None and bool(app.webhooks))
 
 
 def _names(user_id: str | None) -> tuple[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +13,7 @@ from sockudo.cluster.peers import Peers
 from sockudo.cluster.state import Reports
 from sockudo.pusher import webhooks as events
 from sockudo.queues.base import Queue
+from sockudo.webhooks.app_lookup import ASKED, AppLookup, Apps
 from sockudo.webhooks.dispatcher import Dispatcher
 from sockudo.webhooks.settling import SettlingTimes
 from sockudo.webhooks.transitions import Transitions, Truth
@@ -21,6 +21,8 @@ from sockudo.webhooks.transitions import Transitions, Truth
 # A channel that has no event is reported once in so many seconds, however many join it.
 _MISS_SECONDS: Final = 1.0
 _MOST_MISSES: Final = 10_000
+# Channels of an app whose counts are kept until it is known.
+_MOST_COUNTS: Final = 10_000
 _STEP: Final = 0.02
 # What a store takes longer for is lost, and counted.
 _LAST: Final = 1.0
@@ -47,7 +49,7 @@ class Webhooks:
     """The `WebhookEvents` of a server whose apps have webhooks, or may come to have some.
 
     Args:
-        known_app: finds an app in memory, by its id.
+        apps: where apps are found.
         truth: the merged view of the cluster.
     """
 
@@ -55,21 +57,23 @@ class Webhooks:
 
     def __init__(
         self,
-        known_app: Callable[[str], App | None],
+        apps: Apps,
         truth: Truth,
         peers: Peers,
         queue: Queue,
         clock: Clock,
         times: WebhookTimes,
     ) -> None:
-        self._known_app = known_app
+        self._apps = AppLookup(apps, clock, self._looked_up)
         self._peers = peers
         self._clock = clock
         self._hold = times.hold
         self.dispatcher = Dispatcher(queue, clock, times.batching)
         self.transitions = Transitions(
-            known_app, truth, peers, clock, self.dispatcher.send, hold=times.hold, times=times.settling
+            self._apps.find, truth, peers, clock, self.dispatcher.send, hold=times.hold, times=times.settling
         )
+        # The last counts of channels whose app is asked for.
+        self._counts: dict[str, dict[str, int]] = {}
         self._misses: dict[tuple[str, str], float] = {}
 
     def begin(self) -> None:
@@ -91,6 +95,7 @@ class Webhooks:
                 break
             await asyncio.sleep(_STEP)
         transitions.stop()
+        self._apps.stop()
         await self.dispatcher.accepted(_LAST)
         transitions.say_told()
 
@@ -109,7 +114,12 @@ class Webhooks:
         self.transitions.changed(app_id, channel, user_id, is_there=False)
 
     def subscription_count(self, app_id: str, channel: str, count: int) -> None:
-        app = self._known_app(app_id)
+        app = self._apps.find(app_id)
+        if app is ASKED:
+            counts = self._counts.setdefault(app_id, {})
+            if len(counts) < _MOST_COUNTS:
+                counts[channel] = count
+            return
         if app is None or not is_wanted(app.webhooks, events.SUBSCRIPTION_COUNT, channel):
             return
         # Told by one node, and not by the one where it happened: two that change it in a moment would each tell a
@@ -152,6 +162,12 @@ class Webhooks:
 
     def rejoined(self) -> None:
         self.transitions.rejoined()
+
+    def _looked_up(self, app_id: str) -> None:
+        """Go on with what waited for an app."""
+        self.transitions.app_looked_up()
+        for channel, count in self._counts.pop(app_id, {}).items():
+            self.subscription_count(app_id, channel, count)
 
     def _tell_connection(self, app: App, name: str, socket_id: str) -> None:
         if is_wanted(app.webhooks, name, None):
