@@ -52,6 +52,13 @@ class Apps:
     def __init__(self) -> None:
         self.app: App | None = APP
         self.error: DriverError | None = None
+        self.changed: App | None = None
+        self.forgotten = 0
+
+    def forget(self, app_id: str) -> None:
+        assert app_id == APP_ID
+        self.forgotten += 1
+        self.app = self.changed or self.app
 
     def by_id(self, app_id: str) -> App | asyncio.Future[App | None] | None:
         assert app_id == APP_ID
@@ -63,11 +70,11 @@ class Apps:
 
 
 class World:
-    def __init__(self, max_attempts: int = 9) -> None:
+    def __init__(self, max_attempts: int = 9, concurrency: int = 20) -> None:
         self.clock, self.endpoints, self.apps = FakeClock(), Endpoints(), Apps()
         self.told: list[Delivered] = []
         policy = RetryPolicy(max_attempts)
-        self.sender = Sender(self.apps, self.endpoints, self.endpoints, self.clock, policy, 20)
+        self.sender = Sender(self.apps, self.endpoints, self.endpoints, self.clock, policy, concurrency)
         self.sender.listener = self.told.append
 
     async def deliver(self, webhook: Webhook = HOOK, attempt: int = 1, job: bytes | None = None) -> Outcome:
@@ -128,6 +135,43 @@ async def test_what_cannot_be_delivered_any_more_is_given_up_at_once() -> None:
     late = Delivery("lane", encode_job(APP_ID, HOOK.id, 0, []), 1, world.clock.now() - 300)
     assert isinstance(await world.sender(late), Failed)
     assert world.endpoints.posts == []
+
+
+async def test_a_webhook_that_this_node_has_not_heard_of_is_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    world, new = World(), Webhook("http://new/", EVENTS)
+    world.apps.changed = make_app(webhooks=(new,))
+    assert await world.deliver(new) == Done()
+    assert [url for url, *_ in world.endpoints.posts] == ["http://new/"]
+    assert "webhook" not in capsys.readouterr().out
+    # What is no more is asked for once a second, however much waits for it.
+    for _ in range(3):
+        assert isinstance(await world.deliver(HOOK), Failed)
+    assert world.apps.forgotten == 1
+    world.clock.advance(1)
+    assert isinstance(await world.deliver(HOOK), Failed)
+    assert world.apps.forgotten == 2
+
+
+async def test_what_waited_too_long_for_other_requests_is_given_up() -> None:
+    world, over = World(concurrency=1), asyncio.Event()
+
+    async def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        world.endpoints.posts.append((url, body, headers))
+        await over.wait()
+        return 200
+
+    world.endpoints.post = post  # type: ignore[method-assign]  # an endpoint that takes its time
+    first = asyncio.create_task(world.deliver())
+    second = asyncio.create_task(world.deliver())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    world.clock.set_now(world.clock.now() + 291)
+    over.set()
+    assert await first == Done()
+    assert isinstance(await second, Failed)
+    assert len(world.endpoints.posts) == 1
 
 
 async def test_what_is_logged_has_no_secret(capsys: pytest.CaptureFixture[str]) -> None:

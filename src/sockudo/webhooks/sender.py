@@ -21,6 +21,8 @@ from sockudo.webhooks.posting import PostError
 from sockudo.webhooks.slots import Slots
 
 _DONE: Final[Outcome] = Done()
+_ANEW_SECONDS: Final = 1.0
+_MOST_ANEW: Final = 10_000
 
 _log = get_logger("sockudo.webhooks")
 
@@ -37,6 +39,9 @@ class Apps(Protocol):
     def by_id(self, app_id: str) -> App | asyncio.Future[App | None] | None:
         """Return the app with this id, or None: at once, or as a future that may fail with `DriverError`."""
         ...
+
+    def forget(self, app_id: str) -> None:
+        """Let the next look-up of an app ask the store, where there is one."""
 
 
 class Poster(Protocol):
@@ -83,6 +88,7 @@ class Sender:
         self._clock = clock
         self._policy = policy
         self._slots = Slots(concurrency, clock)
+        self._asked_anew: dict[str, float] = {}
 
     async def __call__(self, delivery: Delivery) -> Outcome:
         """Try to deliver a job once."""
@@ -92,10 +98,11 @@ class Sender:
         try:
             if job is None:
                 raise _GivenUp("it is no job of this server")
-            if is_too_late(delivery, self._clock.now()):
-                raise _GivenUp("it waited too long behind others that could not be delivered")
+            self._check_age(delivery)
             app, webhook = await self._target(job)
             async with self._slots.slot(delivery.lane):
+                # Where many endpoints do not answer, that may have taken a while.
+                self._check_age(delivery)
                 began = self._clock.monotonic()
                 await self._send(app, webhook, _body(job, delivery))
         except _GivenUp as problem:
@@ -110,16 +117,38 @@ class Sender:
         await self._poster.aclose()
         await self._invoker.aclose()
 
+    def _check_age(self, delivery: Delivery) -> None:
+        if is_too_late(delivery, self._clock.now()):
+            raise _GivenUp("it waited too long behind others that could not be delivered")
+
     async def _target(self, job: Job) -> tuple[App, Webhook]:
-        found = self._apps.by_id(job.app)
-        app = await found if isinstance(found, asyncio.Future) else found
+        app, webhook = await self._look_up(job)
+        if webhook is None and self._asks_anew(job.app):
+            # The node that queued it may have heard of a change that this one has not.
+            self._apps.forget(job.app)
+            app, webhook = await self._look_up(job)
         if app is None:
             raise _GivenUp("the app does not exist any more")
-        # Of several with the same endpoint it is the first, whose headers are theirs too.
-        webhook = next((webhook for webhook in app.webhooks if webhook.id == job.webhook), None)
         if webhook is None:
             raise _GivenUp("the app has no webhook with this endpoint any more")
         return app, webhook
+
+    async def _look_up(self, job: Job) -> tuple[App | None, Webhook | None]:
+        found = self._apps.by_id(job.app)
+        app = await found if isinstance(found, asyncio.Future) else found
+        # Of several with the same endpoint it is the first, whose headers are theirs too.
+        webhooks = () if app is None else app.webhooks
+        return app, next((webhook for webhook in webhooks if webhook.id == job.webhook), None)
+
+    def _asks_anew(self, app_id: str) -> bool:
+        """Tell whether an app is asked for again, which is so once a second: what waits for one may be much."""
+        now, asked = self._clock.monotonic(), self._asked_anew
+        while asked and (next(iter(asked.values())) <= now - _ANEW_SECONDS or len(asked) >= _MOST_ANEW):
+            del asked[next(iter(asked))]
+        if app_id in asked:
+            return False
+        asked[app_id] = now
+        return True
 
     async def _send(self, app: App, webhook: Webhook, body: bytes) -> None:
         if webhook.function is not None:
