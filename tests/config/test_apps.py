@@ -229,6 +229,11 @@ def test_a_webhook_is_read(load_document: Load) -> None:
         ({"url": None}, "", "needs either url or lambda"),
         ({"lambda": {"function_name": "f"}}, "", "needs either url or lambda"),
         ({"lambda_function": "f"}, "", "needs either url or lambda"),
+        (
+            {"url": None, "lambda": {"function_name": "f", "invocation_type": "DryRun"}},
+            ".lambda.invocation_type",
+            'expected one of "Event", "RequestResponse"',
+        ),
         ({"url": "ftp://x"}, ".url", "expected an http or https URL"),
         ({"url": "http://"}, ".url", "expected an http or https URL"),
         ({"url": "http://x:0/"}, ".url", "expected an http or https URL"),

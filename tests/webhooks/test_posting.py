@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sockudo.webhooks.posting import HttpPoster, PostError
+from sockudo.webhooks.posting import USER_AGENT, HttpPoster, PostError
 from tests.support.ports import free_port
 from tests.support.redis_server import make_certificate
 from tests.support.webhook_receiver import WebhookReceiver, never, webhook_receiver
@@ -49,6 +49,22 @@ async def test_a_body_and_headers_arrive_as_they_are(poster: HttpPoster, receive
     assert request.headers["content-type"] == "application/json"
     assert request.headers["content-length"] == str(len(BODY))
     assert request.headers["x-token"] == SECRET
+
+
+async def test_a_webhook_may_say_who_calls(poster: HttpPoster) -> None:
+    heads: list[bytes] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        await poster.post(url, BODY, {})
+        await poster.post(url, BODY, {"user-agent": "mine"})
+    agents = [[line for line in head.split(b"\r\n") if line.lower().startswith(b"user-agent:")] for head in heads]
+    assert agents == [[f"User-Agent: {USER_AGENT}".encode()], [b"user-agent: mine"]]
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])

@@ -184,10 +184,10 @@ class OneOf(Check):
     def check(self, value: Any) -> str | None:
         if value is None and self.null:
             return None
-        name = dict(self.spellings).get(value.lower(), value.lower()) if isinstance(value, str) else None
-        if name not in self.names:
+        meant = {name.lower(): name for name in self.names} | dict(self.spellings)
+        if not isinstance(value, str) or value.lower() not in meant:
             raise self.refuse()
-        return name
+        return meant[value.lower()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ EVENT_TYPES: Final = (
     "connection_established",
     "connection_terminated",
 )
+# Not DryRun, with which nothing is ever told.
+INVOCATION_TYPES: Final = ("Event", "RequestResponse")
 CHANNEL_TYPES: Final = ("public", "private", "presence", "encrypted", "cache")
 
 
@@ -68,7 +70,9 @@ class WebhookLambda(Section):
 
     function_name: Words = Field(description="Name or ARN of the function.")
     region: Words = Field(default="us-east-1", description="AWS region of the function.")
-    invocation_type: Words = Field(default="Event", description="How the function is invoked.")
+    invocation_type: Annotated[str, OneOf(INVOCATION_TYPES)] = Field(
+        default="Event", description="Whether the function is waited for (RequestResponse) or not (Event)."
+    )
     qualifier: OptionalWords = Field(default=None, description="Version or alias of the function.")
     endpoint_url: Annotated[str | None, WebUrl()] = Field(
         default=None, repr=False, description="Another endpoint than that of AWS."

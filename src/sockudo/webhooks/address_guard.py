@@ -7,11 +7,14 @@ address the second time gains nothing.
 from __future__ import annotations
 
 import socket
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final
 
 # Carries an IPv4 address in its last 32 bits.
 _NAT64: Final = IPv6Network("64:ff9b::/96")
+# Not private by the registry, or not in every Python, and yet reached inside of a network only: protocol assignments
+# (Oracle's cloud has its metadata there), the address at which Azure serves its machines, and site-local addresses.
+_INSIDE: Final = (IPv4Network("192.0.0.0/24"), IPv4Network("168.63.129.16/32"), IPv6Network("fec0::/10"))
 
 
 class AddressRefusedError(OSError):
@@ -52,4 +55,6 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
             inner = IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return _is_public(inner)
+    if any(address in network for network in _INSIDE):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved

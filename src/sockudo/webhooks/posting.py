@@ -46,6 +46,8 @@ class HttpPoster:
         self._session = aiohttp.ClientSession(
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=timeout),
+            # Unless a webhook has its own, however it spells the name.
+            headers={"User-Agent": USER_AGENT},
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
@@ -62,7 +64,7 @@ class HttpPoster:
             request = self._session.post(
                 URL(url, encoded=True),
                 data=body,
-                headers={"User-Agent": USER_AGENT} | dict(headers),
+                headers=headers,
                 allow_redirects=False,
             )
             async with request as answer:
