@@ -46,6 +46,27 @@ async def test_a_queue_that_is_full_refuses_and_keeps_what_it_accepted() -> None
     await queue.aclose()
 
 
+@pytest.mark.parametrize("size", [1, 10])
+async def test_lanes_that_nobody_empties_leave_room_to_the_others(size: int) -> None:
+    def answer(delivery: Delivery) -> Outcome:
+        return Done() if delivery.lane.startswith("good") else Retry(60)
+
+    handler = RecordingHandler(answer)
+    queue = MemoryQueue(FakeClock(), MemoryQueueOptions(max_jobs=100, max_bytes=100 * size))
+    await queue.start(handler)
+    for _ in range(200):
+        for lane in ("dead", "another"):
+            queue.push(lane, bytes(size))
+    counts = await queue.counts()
+    assert counts.depth == 67
+    # As many as there are left, and again when those are done.
+    for _ in range(3):
+        await asyncio.gather(*(queue.push(f"good-{number}", b"x" * size) for number in range(10)))
+        await counts_become(queue, lambda counts: counts.depth == 67)
+    assert (await queue.counts()).delivered == 30
+    await queue.aclose()
+
+
 async def test_the_list_of_failed_jobs_is_bounded_and_what_leaves_it_is_counted() -> None:
     queue = MemoryQueue(FakeClock(), MemoryQueueOptions(max_failed=2, max_bytes=100))
     await queue.start(RecordingHandler(lambda _: Failed("no")))
@@ -122,6 +143,9 @@ class MemoryQueueAgainstLists(RuleBasedStateMachine):
         for _ in range(10):
             await asyncio.sleep(0)
 
+    def _has_room(self, lane: str) -> bool:
+        return len(self.lanes[lane]) < 6 - sum(map(len, self.lanes.values()))
+
     def _end(self, lane: str, outcome: Outcome) -> None:
         async def end() -> None:
             self.running.pop(lane)[1].set_result(outcome)
@@ -136,7 +160,7 @@ class MemoryQueueAgainstLists(RuleBasedStateMachine):
             await self._settle()
             return future.exception() is None
 
-        has_room = sum(map(len, self.lanes.values())) < 6
+        has_room = self._has_room(lane)
         assert self.runner.run(push()) == has_room
         if has_room:
             self.lanes[lane].append((b"%d" % self.pushed, 0, 0.0))
@@ -187,11 +211,13 @@ class MemoryQueueAgainstLists(RuleBasedStateMachine):
             await self._settle()
             return number
 
-        room = 6 - sum(map(len, self.lanes.values()))
-        assert self.runner.run(retry()) == min(len(self.failed), room)
-        for job in self.failed[:room]:
-            self.lanes[lanes[job]].append((job, 0, 0.0))
-        del self.failed[:room]
+        retried: list[bytes] = []
+        for job in self.failed:
+            if self._has_room(lanes[job]):
+                self.lanes[lanes[job]].append((job, 0, 0.0))
+                retried.append(job)
+        assert self.runner.run(retry()) == len(retried)
+        self.failed = [job for job in self.failed if job not in retried]
 
     @invariant()
     def the_heads_that_are_due_are_in_their_handlers(self) -> None:

@@ -19,7 +19,11 @@ from sockudo.queues.losses import Losses
 
 @dataclass(frozen=True, slots=True)
 class MemoryQueueOptions:
-    """The bounds: how many jobs wait, and how many bytes of them; failed ones count apart."""
+    """The bounds: how many jobs wait, and how many bytes of them; failed ones count apart.
+
+    A lane gets no more than is left by all of them. So one that nobody empties takes half of the room at most, and many
+    of them still leave some to the others.
+    """
 
     max_jobs: int = 100_000
     max_bytes: int = 64 * 1024 * 1024
@@ -32,6 +36,16 @@ class _Job:
     body: bytes
     accepted_at: float
     attempts: int = 0
+
+
+class _Lane:
+    """Jobs that wait, the oldest first."""
+
+    __slots__ = ("bytes", "jobs")
+
+    def __init__(self) -> None:
+        self.jobs: deque[_Job] = deque()
+        self.bytes = 0
 
 
 class _FailedJobs:
@@ -71,7 +85,7 @@ class MemoryQueue:
         self._options = options or MemoryQueueOptions()
         self.max_job_bytes = self._options.max_job_bytes
         self._handler: Handler | None = None
-        self._lanes: dict[str, deque[_Job]] = {}
+        self._lanes: dict[str, _Lane] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failed = _FailedJobs(self._options.max_failed, self._options.max_bytes)
         self._losses = Losses(clock)
@@ -95,11 +109,8 @@ class MemoryQueue:
 
     def push(self, lane: str, job: bytes) -> asyncio.Future[None]:
         problem = self._problem() or problem_with(lane, job, self.max_job_bytes)
-        if problem is None and not self._has_room(len(job)):
-            problem = DriverError(
-                f"the queue in memory is full: {self._jobs} jobs with {self._bytes} bytes wait, "
-                f"the limits are {self._options.max_jobs} and {self._options.max_bytes}"
-            )
+        if problem is None and not self._has_room(lane, len(job)):
+            problem = self._full(lane)
         if problem is not None:
             self._losses.add(1, str(problem))
             return refused(problem)
@@ -115,15 +126,15 @@ class MemoryQueue:
         chosen = [job for job in self._failed.all() if ids is None or job.id in ids]
         done = 0
         for job in chosen:
-            if self._is_closed or not self._has_room(len(job.job)):
-                break
+            if self._is_closed or not self._has_room(job.lane, len(job.job)):
+                continue
             self._failed.remove(job.id)
             self._append(job.lane, job.job)
             done += 1
         return done
 
     async def counts(self) -> QueueCounts:
-        heads = (jobs[0].accepted_at for jobs in self._lanes.values())
+        heads = (lane.jobs[0].accepted_at for lane in self._lanes.values())
         now = self._clock.now()
         return QueueCounts(
             depth=self._jobs,
@@ -163,42 +174,59 @@ class MemoryQueue:
     def _problem(self) -> DriverError | None:
         return DriverError("the queue in memory is closed") if self._is_closed else None
 
-    def _has_room(self, size: int) -> bool:
-        return self._jobs < self._options.max_jobs and self._bytes + size <= self._options.max_bytes
+    def _has_room(self, name: str, size: int) -> bool:
+        lane = self._lanes.get(name)
+        jobs, taken = (0, 0) if lane is None else (len(lane.jobs), lane.bytes)
+        jobs_left, bytes_left = self._options.max_jobs - self._jobs, self._options.max_bytes - self._bytes
+        return jobs < jobs_left and taken + size <= bytes_left
 
-    def _append(self, lane: str, job: bytes) -> None:
+    def _full(self, name: str) -> DriverError:
+        lane = self._lanes.get(name, _Lane())
+        return DriverError(
+            f"the queue in memory is full: {self._jobs} jobs with {self._bytes} bytes wait, the limits are "
+            f"{self._options.max_jobs} and {self._options.max_bytes}; of one lane, here {len(lane.jobs)} with "
+            f"{lane.bytes}, no more than is left"
+        )
+
+    def _append(self, name: str, job: bytes) -> None:
         self._jobs += 1
         self._bytes += len(job)
-        self._lanes.setdefault(lane, deque()).append(_Job(job, self._clock.now()))
-        self._run(lane)
+        lane = self._lanes.setdefault(name, _Lane())
+        lane.jobs.append(_Job(job, self._clock.now()))
+        lane.bytes += len(job)
+        self._run(name)
 
-    def _run(self, lane: str) -> None:
-        if self._handler is not None and lane not in self._tasks:
-            self._tasks[lane] = asyncio.get_running_loop().create_task(self._work(lane, self._handler))
+    def _run(self, name: str) -> None:
+        if self._handler is not None and name not in self._tasks:
+            self._tasks[name] = asyncio.get_running_loop().create_task(self._work(name, self._handler))
 
-    async def _work(self, lane: str, handler: Handler) -> None:
+    async def _work(self, name: str, handler: Handler) -> None:
         """Handle the jobs of a lane, one after the other, until it has none."""
-        jobs = self._lanes[lane]
+        lane = self._lanes[name]
         try:
-            while jobs:
-                job = jobs[0]
+            while lane.jobs:
+                job = lane.jobs[0]
                 async with self._slots:
                     job.attempts += 1
                     self._attempts += 1
-                    outcome = await outcome_of(handler, Delivery(lane, job.body, job.attempts, job.accepted_at))
+                    outcome = await outcome_of(handler, Delivery(name, job.body, job.attempts, job.accepted_at))
                 if isinstance(outcome, Retry):
                     await self._pause(outcome.after)
                     continue
-                jobs.popleft()
-                self._jobs -= 1
-                self._bytes -= len(job.body)
+                self._take_out(lane)
                 if isinstance(outcome, Done):
                     self._delivered += 1
                 else:
-                    self._keep_failed(lane, job, outcome.reason)
-            del self._lanes[lane]
+                    self._keep_failed(name, job, outcome.reason)
+            del self._lanes[name]
         finally:
-            del self._tasks[lane]
+            del self._tasks[name]
+
+    def _take_out(self, lane: _Lane) -> None:
+        size = len(lane.jobs.popleft().body)
+        lane.bytes -= size
+        self._jobs -= 1
+        self._bytes -= size
 
     async def _pause(self, seconds: float) -> None:
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
