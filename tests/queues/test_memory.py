@@ -92,6 +92,23 @@ async def test_what_is_left_at_the_end_is_lost_and_counted() -> None:
     assert (counts.depth, counts.lost) == (0, 3)
 
 
+async def test_what_waits_for_a_retry_is_tried_once_more_at_the_end() -> None:
+    outcomes = iter([Retry(64), Retry(64)])
+    queue, handler = (
+        MemoryQueue(LoopClock(asyncio.get_running_loop())),
+        RecordingHandler(lambda _: next(outcomes, Done())),
+    )
+    await queue.start(handler)
+    for job in (b"1", b"2"):
+        await queue.push("a", job)
+    await handler.wait_for(1)
+    async with asyncio.timeout(10):
+        await queue.drain(60)
+    counts = await queue.counts()
+    assert (counts.delivered, counts.lost) == (2, 0)
+    assert handler.jobs() == [b"1", b"1", b"1", b"2"]
+
+
 async def test_a_job_whose_handler_raises_again_and_again_fails() -> None:
     def answer(_: Delivery) -> Outcome:
         raise ValueError("s3cret")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -126,6 +127,28 @@ async def test_a_success_is_one_however_its_body_goes_on(poster: HttpPoster) -> 
         server, port = await serve_raw(answer, and_hold=True)
         async with server:
             assert await poster.post(f"http://127.0.0.1:{port}/", BODY, {}) == 200
+
+
+async def test_a_success_is_known_soon_however_slowly_its_body_goes_on() -> None:
+    is_over = asyncio.Event()
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(b"1\r\nx\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+        writer.close()
+        is_over.set()
+
+    poster = HttpPoster(60, allow_private=True)
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server, asyncio.timeout(10):
+        assert await poster.post(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", BODY, {}) == 200
+        await poster.aclose()
+        # Nothing of that answer is read any more.
+        await is_over.wait()
 
 
 async def test_a_connection_is_used_again(poster: HttpPoster, receiver: WebhookReceiver) -> None:

@@ -9,12 +9,16 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from sockudo.clock import Clock
 from sockudo.errors import DriverError
 from sockudo.queues.base import Delivery, Done, FailedJob, Handler, QueueCounts, Retry
 from sockudo.queues.handling import MAX_DELIVERIES, outcome_of, problem_with, refused
 from sockudo.queues.losses import Losses
+
+# At the end nobody comes after this process, so what waits for a retry is tried at once, and after pauses of so long.
+_LAST_PAUSE: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,8 @@ class MemoryQueue:
         self._slots = asyncio.Semaphore(MAX_DELIVERIES)
         self._jobs = self._bytes = 0
         self._attempts = self._delivered = self._failures = 0
-        self._is_closed = False
+        self._is_draining = self._is_closed = False
+        self._pauses: set[asyncio.Future[None]] = set()
 
     @property
     def lost(self) -> int:
@@ -146,6 +151,9 @@ class MemoryQueue:
         )
 
     async def drain(self, seconds: float) -> None:
+        self._is_draining = True
+        for over in self._pauses:
+            _end(over)
         try:
             async with asyncio.timeout(seconds):
                 while self._tasks:
@@ -229,14 +237,23 @@ class MemoryQueue:
         self._bytes -= size
 
     async def _pause(self, seconds: float) -> None:
+        if self._is_draining:
+            seconds = min(seconds, _LAST_PAUSE)
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        handle = self._clock.call_later(max(0.0, seconds), lambda: None if over.done() else over.set_result(None))
+        handle = self._clock.call_later(max(0.0, seconds), lambda: _end(over))
+        self._pauses.add(over)
         try:
             await over
         finally:
+            self._pauses.discard(over)
             handle.cancel()
 
     def _keep_failed(self, lane: str, job: _Job, reason: str) -> None:
         self._failures += 1
         failed = FailedJob(str(self._failures), lane, job.body, reason, self._clock.now(), job.attempts)
         self._losses.add(self._failed.add(failed), "the list of failed jobs is full, so the oldest make room")
+
+
+def _end(over: asyncio.Future[None]) -> None:
+    if not over.done():
+        over.set_result(None)

@@ -6,6 +6,7 @@ jobs, and any of those may hold a credential.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import ssl
@@ -20,8 +21,9 @@ from sockudo.webhooks.address_guard import AddressRefusedError, public_socket
 from sockudo.webhooks.resolver import ThreadsResolver
 
 USER_AGENT: Final = f"sockudo/{__version__}"
-# An answer is read up to here, so that its connection can be used again, and thrown away.
+# An answer is read up to here and for so long, so that its connection can be used again, and thrown away.
 _MOST_READ: Final = 64 * 1024
+_MOST_SECONDS: Final = 1.0
 _KEPT_SECONDS: Final = 30
 _NAME_SECONDS: Final = 30
 
@@ -70,7 +72,8 @@ class HttpPoster:
             async with request as answer:
                 # What counts is the status, however the rest of the answer goes.
                 with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
-                    await _throw_away(answer)
+                    async with asyncio.timeout(_MOST_SECONDS):
+                        await _throw_away(answer)
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as problem:
             raise PostError(self._words(problem)) from None
