@@ -17,6 +17,8 @@ from tests.support.redis_server import RedisProcess
 from tests.support.server import ServerProcess, app, clean_environ, server_process
 from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
 
+# Any text can be the id of an app.
+APP_ID = "team/[red]one[/] :x:"
 SECRET_PATH = "/hook-token-8fd1"
 
 
@@ -29,7 +31,7 @@ async def receiver() -> AsyncIterator[WebhookReceiver]:
 def document(redis: RedisProcess, receiver: WebhookReceiver, name: str) -> dict[str, Any]:
     hook = {"url": receiver.url + SECRET_PATH, "event_types": ["client_event"], "headers": {"X-Token": "t0ken"}}
     return {
-        "app_manager": {"array": {"apps": [app(webhooks=[hook])]}},
+        "app_manager": {"array": {"apps": [app(id=APP_ID, webhooks=[hook])]}},
         "queue": {"driver": "redis", "redis": {"url_override": redis.url, "prefix": f"q-{name}:"}},
         "adapter": {"driver": "redis", "redis": {"redis_pub_options": {"url": redis.url}, "prefix": f"a-{name}:"}},
         "webhooks": {"max_attempts": 1, "batching": {"duration": 10}},
@@ -78,11 +80,12 @@ async def test_what_failed_is_listed_and_tried_again(
         jobs: list[dict[str, Any]] = []
         while len(jobs) < 2:
             jobs = [json.loads(line) for line in (await asked(tmp_path, "failed", "--json")).splitlines()]
-        assert [(job["app"], job["events"], job["attempts"]) for job in jobs] == [("app-id", ["client_event"], 1)] * 2
+        assert [(job["app"], job["events"], job["attempts"]) for job in jobs] == [(APP_ID, ["client_event"], 1)] * 2
         assert all(job["reason"].startswith("answered 500") for job in jobs)
         assert "failed     2" in await asked(tmp_path, "status")
         table = await asked(tmp_path, "failed", "--limit", "1")
         assert jobs[1]["id"] in table
+        assert f" {APP_ID}  {jobs[1]['webhook']}  " in table
         assert jobs[0]["id"] not in table
 
         receiver.answer = lambda _: 200

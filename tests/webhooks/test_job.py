@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+from sockudo.queues.handling import problem_with
 from sockudo.webhooks.job import decode_job, encode_job, event_names, lane_of
 
 
@@ -29,3 +30,10 @@ def test_what_is_no_job_is_none() -> None:
 
 def test_each_endpoint_of_an_app_has_a_lane() -> None:
     assert lane_of("a", "h") == "a/h"
+
+
+def test_an_id_of_any_length_has_a_lane_that_queues_take() -> None:
+    long_ids = ["x" * 600, "x" * 601, "\U0001f600" * 255, "\ud800" * 300]
+    lanes = {lane_of(app_id, "0123456789abcdef") for app_id in long_ids}
+    assert len(lanes) == len(long_ids)
+    assert all(problem_with(lane, b"", 1) is None for lane in (*lanes, lane_of("\U0001f600" * 100, "0123456789abcdef")))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
@@ -20,7 +21,7 @@ from sockudo.cluster.state import Delivered
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, SockudoError
 from sockudo.queues.base import FailedJob, Queue, QueueCounts
-from sockudo.webhooks.job import decode_job, event_names
+from sockudo.webhooks.job import Job, decode_job, event_names
 
 T = TypeVar("T")
 
@@ -45,7 +46,9 @@ def list_failed(config: Path | None, limit: int, *, as_json_lines: bool) -> None
     elif not jobs:
         click.echo("No delivery has failed.")
     else:
-        Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(_table(jobs, time.time()))
+        # What is in the table may be any text, and means nothing to the console.
+        console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 200)
+        console.print(_table(jobs, time.time()))
 
 
 def retry_failed(config: Path | None, ids: Sequence[str], *, everything: bool) -> None:
@@ -124,15 +127,15 @@ def _status(counts: QueueCounts) -> str:
 
 
 def _described(job: FailedJob) -> dict[str, object]:
-    app, _, webhook = job.lane.partition("/")
+    content = _content(job)
     return {
         "id": job.id,
         "failed_at": round(job.failed_at, 3),
-        "app": app,
-        "webhook": webhook,
+        "app": content.app,
+        "webhook": content.webhook,
         "attempts": job.attempts,
         "reason": job.reason,
-        "events": _events(job),
+        "events": event_names(content),
     }
 
 
@@ -141,15 +144,16 @@ def _table(jobs: Sequence[FailedJob], now: float) -> Table:
     for name in ("id", "failed", "app", "webhook", "attempts", "events", "reason"):
         table.add_column(name, overflow="fold")
     for job in jobs:
-        app, _, webhook = job.lane.partition("/")
-        ago = f"{max(0, int(now - job.failed_at))} s ago"
-        table.add_row(job.id, ago, app, webhook, str(job.attempts), _summary(_events(job)), job.reason)
+        content = _content(job)
+        ago, events = f"{max(0, int(now - job.failed_at))} s ago", _summary(event_names(content))
+        table.add_row(job.id, ago, content.app, content.webhook, str(job.attempts), events, job.reason)
     return table
 
 
-def _events(job: FailedJob) -> list[str]:
-    content = decode_job(job.job)
-    return [] if content is None else event_names(content)
+def _content(job: FailedJob) -> Job:
+    """Return what a job is about; where that cannot be read, what its lane says."""
+    app, _, webhook = job.lane.rpartition("/")
+    return decode_job(job.job) or Job(app, webhook, 0, msgspec.Raw(b"[]"))
 
 
 def _summary(names: Sequence[str]) -> str:

@@ -7,8 +7,13 @@ delivered, so that they are never stored and a change of them takes effect at on
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Final
 
 import msgspec
+
+# Names of lanes have 512 bytes at most, and a character up to four; an id may be longer.
+_LONGEST_ID: Final = 100
 
 
 class Job(msgspec.Struct, frozen=True, gc=False):
@@ -33,6 +38,8 @@ class _Name(msgspec.Struct, gc=False):
 
 def lane_of(app_id: str, webhook_id: str) -> str:
     """Return the lane of the queue in which everything for one endpoint of an app waits."""
+    if len(app_id) > _LONGEST_ID:
+        app_id = f"#{blake2b(app_id.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
     return f"{app_id}/{webhook_id}"
 
 
