@@ -14,7 +14,7 @@ from sockudo.apps.webhook import Webhook
 from sockudo.cluster.local import NoPeers
 from sockudo.eventual import Eventual, Future
 from sockudo.queues.base import Delivery, Done, Outcome
-from sockudo.queues.memory import MemoryQueue
+from sockudo.queues.memory import MemoryQueue, MemoryQueueOptions
 from sockudo.webhooks.webhooks import Webhooks, WebhookTimes
 from tests.support.clock import FakeClock
 from tests.support.node import APP_ID, make_app
@@ -25,18 +25,19 @@ ALL = frozenset({"channel_occupied", "channel_vacated", "cache_miss", "subscript
 class World:
     """Nothing is on any channel but what `occupied` says."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: MemoryQueueOptions | None = None) -> None:
         self.clock = FakeClock()
         self.app: App | None = make_app(webhooks=(Webhook("http://x/", ALL),))
+        self.other = make_app(id="other", webhooks=(Webhook("http://y/", ALL),))
         self.asked: Future[App | None] | None = None
         self.occupied: set[str] = set()
-        self.queue = MemoryQueue(self.clock)
+        self.queue = MemoryQueue(self.clock, options)
         self.told: list[str] = []
         self.webhooks = Webhooks(self, self, NoPeers(), self.queue, self.clock, WebhookTimes())
         self.webhooks.begin()
 
     def known(self, app_id: str) -> App | None:
-        return self.app
+        return self.other if app_id == "other" else self.app
 
     def by_id(self, app_id: str) -> Eventual[App | None]:
         return self.app if self.asked is None else self.asked
@@ -134,3 +135,28 @@ async def test_what_happens_while_the_app_is_asked_for_is_told_when_it_is_known(
     world.asked.set_result(app)
     await asyncio.sleep(0)
     assert await world.events() == ["channel_occupied news", "subscription_count news"]
+
+
+async def test_an_app_of_which_the_queue_takes_nothing_delays_no_other() -> None:
+    world = World(MemoryQueueOptions(max_jobs=4))
+    gate = asyncio.Event()
+
+    async def handle(delivery: Delivery) -> Outcome:
+        if not delivery.lane.startswith("other/"):
+            await gate.wait()
+        return await world.handle(delivery)
+
+    await world.queue.start(handle)
+    for number in range(3):
+        # One that is made, and one that waits; then its lane has as much as is left.
+        world.occupied.add(f"news-{number}")
+        world.webhooks.channel_occupied(APP_ID, f"news-{number}")
+        assert await world.events() == []
+    world.occupied.add("quick")
+    world.webhooks.channel_occupied("other", "quick")
+    assert await world.events() == ["channel_occupied quick"]
+    gate.set()
+    assert await world.events() == ["channel_occupied news-0", "channel_occupied news-1"]
+    world.clock.advance(1)
+    assert await world.events() == ["channel_occupied news-2"]
+    await world.queue.aclose()

@@ -102,8 +102,8 @@ class Transitions:
         self._sending: dict[Key, Change] = {}
         self._told: list[Report] = []
         self._recent = Recent(clock)
-        # The queue takes nothing; what comes meanwhile waits behind what it did not take.
-        self._blocked_until = float("-inf")
+        # Apps of which the queue takes nothing, and until when; what comes meanwhile waits behind what it did not take.
+        self._blocked: dict[str, float] = {}
         self._timer: Handle | None = None
         self._timer_at = float("inf")
 
@@ -315,11 +315,17 @@ class Transitions:
         return (
             self._settling.is_over
             and key not in self._sending
-            # A timer may fire a little early by the clock's own resolution.
-            and self._clock.monotonic() + 0.001 >= self._blocked_until
+            and not self._is_blocked(key[0])
             # Cut off from the others, it would report that all of theirs is gone.
             and self._peers.is_healthy
         )
+
+    def _is_blocked(self, app_id: str) -> bool:
+        # A timer may fire a little early by the clock's own resolution.
+        if self._blocked.get(app_id, 0.0) > self._clock.monotonic() + 0.001:
+            return True
+        self._blocked.pop(app_id, None)
+        return False
 
     def _sent(self, key: Key, change: Change, is_accepted: bool) -> None:
         """Note that the queue has accepted an event, or has not."""
@@ -331,7 +337,7 @@ class Transitions:
             if later is not None:
                 self._due(key, later)
         elif not self._pending.discard(key):
-            self._blocked_until = self._clock.monotonic() + _LOOK
+            self._blocked[key[0]] = self._clock.monotonic() + _LOOK
             self._postpone(key, change, _LOOK)
 
     def _say_told(self, report: Report) -> None:
