@@ -101,7 +101,10 @@ async def test_of_counts_a_batch_has_the_last_one_where_it_came() -> None:
         world.send(10 + number)
     world.send(7, "other", "subscription_count", replaces=("count", "other"))
     world.dispatcher.flush()
-    assert [event["n"] for event in world.queue.pushed[0][1]["events"]] == [10, 11, 2, 12, 7]
+    job = world.queue.pushed[0][1]
+    assert [event["n"] for event in job["events"]] == [10, 11, 2, 12, 7]
+    # The first one is not the one that the batch began with.
+    assert job["time_ms"] == 10
 
 
 async def test_who_waits_hears_once_whether_any_endpoint_will_get_it() -> None:

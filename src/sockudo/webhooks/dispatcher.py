@@ -58,20 +58,24 @@ class _Waiting:
 class _Batch:
     """Events for one endpoint, in order. An event with the key of an earlier one takes its place, at the end."""
 
-    __slots__ = ("app_id", "events", "size", "time_ms", "waiting", "webhook_id")
+    __slots__ = ("app_id", "events", "size", "waiting", "webhook_id")
 
-    def __init__(self, app_id: str, webhook_id: str, time_ms: int) -> None:
+    def __init__(self, app_id: str, webhook_id: str) -> None:
         self.app_id = app_id
         self.webhook_id = webhook_id
-        self.time_ms = time_ms
-        self.events: dict[object, bytes] = {}
+        # With the times at which they happened.
+        self.events: dict[object, tuple[bytes, int]] = {}
         self.size = 0
         self.waiting: list[_Waiting] = []
 
-    def add(self, key: object, event: bytes) -> None:
-        replaced = self.events.pop(key, b"")
-        self.events[key] = event
+    def add(self, key: object, event: bytes, time_ms: int) -> None:
+        replaced, _ = self.events.pop(key, (b"", 0))
+        self.events[key] = event, time_ms
         self.size += len(event) - len(replaced) + (not replaced)
+
+    def as_job(self) -> bytes:
+        first_ms = next(time_ms for _, time_ms in self.events.values())
+        return encode_job(self.app_id, self.webhook_id, first_ms, (event for event, _ in self.events.values()))
 
 
 class Dispatcher:
@@ -150,8 +154,8 @@ class Dispatcher:
             self._push(lane, self._batches.pop(lane))
             batch = None
         if batch is None:
-            batch = self._batches[lane] = _Batch(app.id, webhook.id, time_ms)
-        batch.add(key, event)
+            batch = self._batches[lane] = _Batch(app.id, webhook.id)
+        batch.add(key, event, time_ms)
         if waiting is not None:
             batch.waiting.append(waiting)
         if len(batch.events) >= self._max_events:
@@ -161,8 +165,7 @@ class Dispatcher:
 
     def _push(self, lane: str, batch: _Batch) -> None:
         self.counters.jobs += 1
-        job = encode_job(batch.app_id, batch.webhook_id, batch.time_ms, batch.events.values())
-        pushed = self._queue.push(lane, job)
+        pushed = self._queue.push(lane, batch.as_job())
         self._pushes.add(pushed)
         pushed.add_done_callback(partial(self._pushed, batch.waiting))
 
