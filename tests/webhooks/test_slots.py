@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from sockudo.webhooks.slots import QUICK, Slots
+from sockudo.webhooks.slots import QUICK, NoRequestError, Slots
 from tests.support.clock import FakeClock
 
 
@@ -84,6 +84,43 @@ async def test_those_known_to_be_slow_have_slots_of_their_own_until_they_are_qui
     await requests.begin("slow0", "a")
     assert "slow0" in requests.running
     assert "a" not in requests.running, "the one slot for the quick is taken by one that was quick the last time"
+    await requests.aclose()
+
+
+async def test_those_that_do_not_answer_take_no_slots_of_those_that_answer_late() -> None:
+    clock = FakeClock()
+    slots = Slots(1, clock)
+    requests, dead = Requests(slots), [f"dead{number}" for number in range(9)]
+    for name in dead:
+        with contextlib.suppress(TimeoutError):
+            async with slots.slot(name):
+                clock.advance(QUICK + 1)
+                raise TimeoutError
+    await requests.begin("late")
+    clock.advance(QUICK + 1)
+    await requests.end("late")
+    await requests.begin(*dead, "late")
+    assert requests.running == [*dead[:4], "late"]
+    # It answers at last, late as it is.
+    clock.advance(QUICK + 1)
+    await requests.end("dead0", *dead[1:4])
+    await requests.begin("dead0")
+    assert requests.running == ["late", *dead[4:8], "dead0"]
+    await requests.aclose()
+
+
+async def test_a_slot_without_a_request_says_nothing_of_the_endpoint() -> None:
+    clock = FakeClock()
+    slots = Slots(1, clock)
+    requests = Requests(slots)
+    await requests.begin("late")
+    clock.advance(QUICK + 1)
+    await requests.end("late")
+    with contextlib.suppress(NoRequestError):
+        async with slots.slot("late"):
+            raise NoRequestError
+    await requests.begin("late", "quick")
+    assert requests.running == ["late", "quick"]
     await requests.aclose()
 
 

@@ -18,7 +18,7 @@ from sockudo.webhooks.deliveries import DeliveryCounters, Listener
 from sockudo.webhooks.job import Job, decode_job, event_names
 from sockudo.webhooks.policy import RetryPolicy, body_time_ms, is_too_late
 from sockudo.webhooks.posting import PostError
-from sockudo.webhooks.slots import Slots
+from sockudo.webhooks.slots import NoRequestError, Slots
 
 _DONE: Final[Outcome] = Done()
 _ANEW_SECONDS: Final = 1.0
@@ -65,7 +65,7 @@ class Invoker(Protocol):
         """Close every connection."""
 
 
-class _GivenUp(Exception):
+class _GivenUp(NoRequestError):
     """A job that nothing can be done with; the text says why."""
 
 
