@@ -26,6 +26,8 @@ from tests.support.redis_server import PASSWORD, RedisProcess, running
 
 PREFIX = "sockudo_queue_faults:"
 LANE = "a"
+# What it has answered is on the disk; otherwise a server that is killed may have forgotten the last second.
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 KEYS = f"{PREFIX}:queue:webhooks:{{0}}:"
 
 
@@ -48,7 +50,7 @@ async def until(is_true: Callable[[], bool]) -> None:
 
 
 async def test_what_was_accepted_survives_a_crash_of_a_redis_that_writes_to_disk(tmp_path: Path) -> None:
-    with running(RedisProcess(tmp_path / "durable", "--appendonly", "yes")) as server:
+    with running(RedisProcess(tmp_path / "durable", *DURABLE)) as server:
         handler = RecordingHandler(hang)
         async with queue_with(options_for(server.url, PREFIX), handler) as queue:
             await asyncio.gather(*(queue.push(LANE, job) for job in JOBS[:30]))
@@ -65,7 +67,7 @@ async def test_what_was_accepted_survives_a_crash_of_a_redis_that_writes_to_disk
 
 
 async def test_a_job_that_was_done_while_redis_was_away_is_not_done_again(tmp_path: Path) -> None:
-    with running(RedisProcess(tmp_path / "durable", "--appendonly", "yes")) as server:
+    with running(RedisProcess(tmp_path / "durable", *DURABLE)) as server:
         may_end = asyncio.Event()
 
         async def answer(_: Delivery) -> Outcome:
