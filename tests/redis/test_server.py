@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from sockudo.redis.options import RedisTarget
-from sockudo.redis.server import server_of
+from sockudo.errors import DriverError
+from sockudo.redis.options import RedisTarget, RedisTiming
+from sockudo.redis.server import connect, server_of
+from tests.support.redis_server import RedisProcess, running
 
 
 @pytest.mark.parametrize(
@@ -64,3 +68,21 @@ def test_tls_checks_certificates_unless_told_otherwise() -> None:
         (False, "CERT_NONE"),
         (False, "CERT_REQUIRED"),
     ]
+
+
+@pytest.mark.parametrize("login", [":TOPSECRET", "somebody:TOPSECRET"])
+async def test_a_server_that_knows_no_login_is_quoted_without_it(tmp_path: Path, login: str) -> None:
+    # Redis repeats the arguments of a command that it does not know.
+    with (
+        running(RedisProcess(tmp_path / "redis", "--rename-command", "AUTH", "")) as redis,
+        pytest.raises(DriverError, match="AUTH is refused: ERR unknown command 'AUTH'") as error,
+    ):
+        await connect(server_of(RedisTarget(f"redis://{login}@127.0.0.1:{redis.port}")), RedisTiming())
+    assert "SECRET" not in str(error.value)
+    assert "somebody" not in str(error.value)
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example"])
+async def test_a_host_that_can_be_none_is_an_error_that_names_the_setting(host: str) -> None:
+    with pytest.raises(DriverError, match=rf"Redis at {host}:6379 cannot be used \(the setting\): its host .* no name"):
+        await connect(server_of(RedisTarget(f"redis://{host}", "the setting")), RedisTiming())

@@ -92,6 +92,10 @@ async def connect(server: RedisServer, timing: RedisTiming) -> RespConnection:
     except OSError as error:
         await connection.abandon()
         raise server.refusal(_text_of(error)) from error
+    except UnicodeError:
+        # Of the codec that names of hosts go through.
+        await connection.abandon()
+        raise server.refusal("its host is no name that a host can have") from None
     except BaseException:
         await connection.abandon()
         raise
@@ -109,8 +113,9 @@ async def ask(connection: RespConnection, server: RedisServer, *words: bytes) ->
     except DriverError as error:
         raise server.refusal(str(error)) from None
     if isinstance(reply, hiredis.ReplyError):
-        # The server's texts name the user and the command at most.
-        raise server.refusal(f"{words[0].decode()} is refused: {reply}")
+        # The server's texts name the user and the command; only of a command that it does not know it repeats the rest.
+        text = str(reply).partition(", with args")[0]
+        raise server.refusal(f"{words[0].decode()} is refused: {text}")
     return reply
 
 
