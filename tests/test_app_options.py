@@ -72,18 +72,9 @@ def test_nodes_of_scylladb() -> None:
     assert without.nodes == (("a", 9042), ("::1", 9042), ("::2", 9042))
 
 
-@pytest.mark.parametrize(
-    ("nodes", "problem"),
-    [
-        (["a:x"], "expected host:port"),
-        (["a:0"], "expected host:port"),
-        (["a:65536"], "expected host:port"),
-        (["a:1", "b:2"], "one port"),
-    ],
-)
-def test_nodes_of_scylladb_that_cannot_be_used(nodes: list[str], problem: str) -> None:
-    with pytest.raises(ConfigError, match=rf"database\.scylladb\.nodes: .*{problem}"):
-        store_options(settings("scylladb", scylladb={"nodes": nodes}))
+def test_nodes_of_scylladb_have_one_port() -> None:
+    with pytest.raises(ConfigError, match=r"database\.scylladb\.nodes: .*one port"):
+        store_options(settings("scylladb", scylladb={"nodes": ["a:1", "b:2"]}))
 
 
 def test_memory_has_no_database() -> None:

@@ -171,6 +171,4 @@ def _host_and_port(node: str) -> tuple[str, int]:
     host, colon, port = node.rpartition(":")
     if not colon or (node.count(":") > 1 and not host.endswith("]")):
         return node.strip("[]"), _CQL_PORT
-    if not port.isdecimal() or not 1 <= int(port) <= 65535:
-        raise ConfigError(["database.scylladb.nodes: expected host:port, with a port between 1 and 65535"])
     return host.strip("[]"), int(port)

@@ -10,7 +10,7 @@ from sockudo.redis.options import Sentinels
 
 def server_url(database: RedisDatabaseSettings) -> str:
     """Return the address of the server of `database.redis`."""
-    return f"redis://{_bracketed(database.host)}:{database.port}"
+    return _url(database)
 
 
 def database_sentinels(database: RedisDatabaseSettings) -> Sentinels | None:
@@ -24,7 +24,7 @@ def database_sentinels(database: RedisDatabaseSettings) -> Sentinels | None:
 def cluster_nodes(database: RedisDatabaseSettings, own: Iterable[str] = ()) -> tuple[str, ...]:
     """Return URLs of some nodes of a Redis Cluster: the part's own, else those of `database.redis`."""
     urls = tuple(address if "://" in address else f"redis://{address}" for address in own)
-    return urls or tuple(_node_url(node) for node in database.cluster_nodes)
+    return urls or tuple(_url(node) for node in database.cluster_nodes)
 
 
 def host_and_port(text: str, default: int) -> tuple[str, int]:
@@ -33,11 +33,12 @@ def host_and_port(text: str, default: int) -> tuple[str, int]:
     return (host.strip("[]"), int(port)) if colon and port.isdecimal() else (text, default)
 
 
-def _node_url(node: ClusterNodeAddress) -> str:
-    """Return the address of a node. A port in its host wins over its own."""
-    scheme, separator, rest = node.host.rpartition("://")
-    host, port = host_and_port(rest, node.port) if not _is_bare_ipv6(rest) else (rest, node.port)
-    return f"{scheme if separator else 'redis'}://{_bracketed(host)}:{port}"
+def _url(server: ClusterNodeAddress | RedisDatabaseSettings) -> str:
+    """Return the address of a server. A port in its host wins over its own."""
+    scheme, separator, rest = server.host.rpartition("://")
+    login, at, place = rest.rpartition("@")
+    host, port = (place, server.port) if _is_bare_ipv6(place) else host_and_port(place, server.port)
+    return f"{scheme if separator else 'redis'}://{login}{at}{_bracketed(host)}:{port}"
 
 
 def _is_bare_ipv6(host: str) -> bool:

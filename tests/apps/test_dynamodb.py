@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sockudo.apps.database_options import DynamoDbOptions
 from sockudo.apps.dynamodb import DynamoDbAppStore
 from sockudo.errors import DriverError
 from tests.contracts.app_store import AppStoreContract, MakeStore, SchemaContract, full_record, record
@@ -126,3 +127,11 @@ async def test_a_database_that_hangs_is_given_up_and_used_again_when_it_goes_on(
     monkeypatch.undo()
     assert await store.find_by_id("nobody") is None
     await store.aclose()
+
+
+@pytest.mark.parametrize("url", ["http://ann:TOPSECRET@127.0.0.1:1", "http://127.0.0.1:1/TOPSECRET"])
+async def test_an_error_does_not_quote_the_address_of_the_endpoint(url: str) -> None:
+    store = DynamoDbAppStore(DynamoDbOptions("eu-west-1", "apps", url, "an-access-key", "a-secret"))
+    with pytest.raises(DriverError, match=r"dynamodb at 127\.0\.0\.1:1 cannot be used") as error:
+        await store.start()
+    assert "SECRET" not in str(error.value)

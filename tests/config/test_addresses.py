@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio.connection import parse_url
 
+from sockudo.app_options import store_options
 from sockudo.cluster.kafka_options import KafkaOptions, parse_brokers
 from sockudo.cluster.rabbitmq_options import RabbitOptions, parse_servers
 from sockudo.config.addresses import NatsServer, RabbitUrl, RedisUrl, without_login
@@ -146,6 +147,38 @@ def test_a_malformed_broker_of_kafka_is_a_problem(broker: Any, problems_of: Prob
     (problem,) = problems_of({"adapter": {"kafka": {"brokers": [broker]}}})
 
     assert problem.startswith("adapter.kafka.brokers[0]: expected the address of a broker such as host:9092")
+    assert "SECRET" not in problem
+
+
+@pytest.mark.parametrize("node", ["h", "h:9042", "10.0.0.1:1", "::1", "[::1]", "[::1]:9042"])
+def test_a_node_of_scylladb_is_a_host_with_or_without_a_port(node: str, load_document: Load) -> None:
+    loaded = load_document({"database": {"scylladb": {"nodes": [node]}}, "app_manager": {"driver": "scylladb"}})
+    assert store_options(loaded.settings)  # the driver takes it too
+
+
+@pytest.mark.parametrize("node", ["", "cql://h", "h:x", "h/x", "u:SECRET@h:1", "h:0", "h:65536", "h ", 5])
+def test_a_malformed_node_of_scylladb_is_a_problem_that_does_not_quote_it(node: Any, problems_of: Problems) -> None:
+    (problem,) = problems_of({"database": {"scylladb": {"nodes": [node]}}})
+
+    assert problem.startswith("database.scylladb.nodes[0]: expected the address of a node such as host:9042")
+    assert "SECRET" not in problem
+
+
+HOSTS = ["database.mysql.host", "database.postgres.host"]
+
+
+@pytest.mark.parametrize("host", ["h", "db.example", "10.0.0.1", "::1", "/run/postgresql"])
+@pytest.mark.parametrize("path", HOSTS)
+def test_a_host_is_a_name_or_an_address(path: str, host: str, load_document: Load) -> None:
+    load_document(document_with(path, host))
+
+
+@pytest.mark.parametrize("host", ["", " ", "mysql://u:SECRET@h", "u:SECRET@h", "http://h", "h\n", 5])
+@pytest.mark.parametrize("path", HOSTS)
+def test_a_host_with_a_login_is_a_problem_that_does_not_quote_it(path: str, host: Any, problems_of: Problems) -> None:
+    (problem,) = problems_of(document_with(path, host))
+
+    assert problem.startswith(f"{path}: expected the name or address of a host, without a scheme and a login, got a")
     assert "SECRET" not in problem
 
 

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from sockudo.config.model import Settings
+from sockudo.database_redis import cluster_nodes
 from sockudo.errors import ConfigError, MissingExtraError
 from sockudo.redis.options import RedisNodes, RedisStoreOptions, RedisTarget, Sentinels
 from sockudo.registry import CACHES, RATE_LIMITERS, cache_class, rate_limiter_class
 from sockudo.store_options import cache_options, rate_limiter_options
 
-from .conftest import Load
+from .conftest import Load, Problems
 
 Options = Callable[[Settings], RedisStoreOptions]
 PARTS = pytest.mark.parametrize(
@@ -87,6 +88,35 @@ def test_a_cluster_is_that_of_the_database_section(
     assert made.place == RedisNodes(("redis://a:1", "rediss://b:2"), "database.redis.cluster_nodes", "u", "p")
     with pytest.raises(ConfigError, match=rf"database\.redis\.cluster_nodes: {section}\."):
         options(settings(section, driver, redis=redis))
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("a", "redis://a:1"),
+        ("a:2", "redis://a:2"),
+        ("rediss://a", "rediss://a:1"),
+        ("redis://:x@a", "redis://:x@a:1"),
+        ("redis://u:x@a:2", "redis://u:x@a:2"),
+        ("u:x@a:2", "redis://u:x@a:2"),
+        ("::1", "redis://[::1]:1"),
+        ("[::1]:2", "redis://[::1]:2"),
+        ("rediss://u:x@[::1]:2", "rediss://u:x@[::1]:2"),
+    ],
+)
+def test_a_host_may_have_a_scheme_a_login_and_a_port(host: str, url: str, load_document: Load) -> None:
+    redis = {"host": host, "port": 1, "cluster_nodes": [{"host": host, "port": 1}]}
+    loaded = load_document({"database": {"redis": redis}, "cache": {"redis": {"cluster_mode": False}}}).settings
+    assert target_of(cache_options(loaded)).url == url
+    assert cluster_nodes(loaded.database.redis) == (url,)
+
+
+@pytest.mark.parametrize("host", ["", "http://a", "a/1", "redis://a/1", "a?db=1", "a:SECRET:", "a b", 5])
+def test_a_host_that_is_none_is_a_problem_that_does_not_quote_it(host: Any, problems_of: Problems) -> None:
+    problems = problems_of({"database": {"redis": {"host": host, "cluster_nodes": [{"host": host}]}}})
+    places = [problem.partition(": expected a host, perhaps with redis:// or rediss://")[0] for problem in problems]
+    assert places == ["database.redis.host", "database.redis.cluster_nodes[0].host"]
+    assert "SECRET" not in "".join(problems)
 
 
 def test_the_environment_names_the_redis_of_every_part_at_once(load_document: Load) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
 
 SqlDriver: TypeAlias = Literal["sqlite", "mysql", "pgsql"]
 Tls: TypeAlias = Literal["off", "prefer", "require", "verify"]
@@ -49,7 +50,8 @@ class DynamoDbOptions:
 
     region: str
     table: str
-    endpoint_url: str | None = None
+    # An address may hold a password.
+    endpoint_url: str | None = field(default=None, repr=False)
     access_key_id: str | None = None
     secret_access_key: str | None = field(default=None, repr=False)
     session_token: str | None = field(default=None, repr=False)
@@ -58,7 +60,9 @@ class DynamoDbOptions:
     @property
     def place(self) -> str:
         """Where it is, for people."""
-        return f"dynamodb at {self.endpoint_url or self.region}"
+        if self.endpoint_url is None:
+            return f"dynamodb in {self.region}"
+        return f"dynamodb at {urlsplit(self.endpoint_url).netloc.rpartition('@')[2]}"
 
 
 @dataclass(frozen=True, slots=True)

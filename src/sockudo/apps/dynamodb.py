@@ -222,6 +222,8 @@ class DynamoDbAppStore:
 
     def _unusable(self, reason: str | Exception) -> DriverError:
         text = reason if isinstance(reason, str) else str(reason) or type(reason).__name__
+        if self._options.endpoint_url is not None:
+            text = text.replace(self._options.endpoint_url, self._options.place)
         return DriverError(f"{self._options.place} cannot be used ({_SETTING}): {text[:_LONGEST_REASON]}")
 
     async def aclose(self) -> None:

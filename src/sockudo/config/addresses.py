@@ -81,11 +81,13 @@ class RedisHost(Address):
         return "host"
 
     def check(self, value: Any) -> str:
-        is_bare_ipv6 = isinstance(value, str) and "://" not in value and value.count(":") > 1 and value[0] != "["
         try:
-            RedisNode().check(f"[{value}]" if is_bare_ipv6 else value)
+            RedisNode().check(f"[{value}]" if _is_bare_ipv6(value) else value)
         except ValueError:
             raise self.refuse_unquoted() from None
+        # The port comes after it, and the database is a setting of its own.
+        if set(value.rpartition("://")[2]) & set("/?"):
+            raise self.refuse_unquoted()
         return str(value)
 
 
@@ -151,11 +153,59 @@ class KafkaBroker(Address):
         raise self.refuse_unquoted()
 
 
+@dataclass(frozen=True, slots=True)
+class CqlNode(Address):
+    """One node of ScyllaDB or Cassandra."""
+
+    @property
+    def expected(self) -> str:
+        return "the address of a node such as host:9042"
+
+    @property
+    def type_name(self) -> str:
+        return "CQL node"
+
+    def check(self, value: Any) -> str:
+        if isinstance(value, str):
+            place = f"[{value}]" if _is_bare_ipv6(value) else value
+            parts = _split(f"cql://{place}")
+            # The login is in settings of its own.
+            if parts is not None and parts.hostname and parts.netloc == place and "@" not in place:
+                return value
+        raise self.refuse_unquoted()
+
+
+@dataclass(frozen=True, slots=True)
+class Host(Address):
+    """A host, or a path of a socket, whose port and login are in settings of their own."""
+
+    @property
+    def expected(self) -> str:
+        return "the name or address of a host, without a scheme and a login"
+
+    @property
+    def type_name(self) -> str:
+        return "host"
+
+    def check(self, value: Any) -> str:
+        if (
+            not isinstance(value, str)
+            or not value.isprintable()
+            or not value
+            or set(value) & set("@ ")
+            or "://" in value
+        ):
+            raise self.refuse_unquoted()
+        return value
+
+
 OptionalRedisUrl = Annotated[str | None, RedisUrl()]
 RedisNodes = tuple[Annotated[str, RedisNode()], ...]
 NatsServers = tuple[Annotated[str, NatsServer()], ...]
 RabbitUrls = Annotated[str, RabbitUrl()]
 KafkaBrokers = tuple[Annotated[str, KafkaBroker()], ...]
+CqlNodes = tuple[Annotated[str, CqlNode()], ...]
+HostName = Annotated[str, Host()]
 
 
 def without_login(text: str, *, path: bool = True) -> str:
@@ -193,6 +243,11 @@ def _is_rabbit_url(text: str) -> bool:
         return False
     # A slash in the name of a virtual host is written %2f.
     return "/" not in parts.path.removeprefix("/") and not parts.query
+
+
+def _is_bare_ipv6(value: Any) -> bool:
+    """Whether this is an address of IPv6 without the brackets that a URL has around one."""
+    return isinstance(value, str) and value.count(":") > 1 and not set(value) & set("/@[")
 
 
 def _is_place(parts: SplitResult) -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sockudo.config.addresses import RedisHost
+from sockudo.config.addresses import HostName, RedisHost
 from sockudo.config.dynamodb import DynamoDbSettings
 from sockudo.config.scylladb import ScyllaDbSettings
 from sockudo.config.section import Section, env
@@ -17,7 +17,7 @@ from sockudo.config.values import Count, NullAsEmpty, OptionalWords, Port, Words
 class SentinelAddress(Section):
     """One sentinel."""
 
-    host: Words = Field(default="localhost", description="Host of a sentinel.")
+    host: HostName = Field(default="localhost", description="Host of a sentinel.")
     port: Port = Field(default=26379, description="Port of a sentinel.")
 
 
@@ -34,7 +34,10 @@ class ClusterNodeAddress(Section):
 class RedisDatabaseSettings(Section):
     """The Redis that is used where a part of Sockudo has no address of its own."""
 
-    host: Annotated[Words, env("DATABASE_REDIS_HOST")] = Field(default="127.0.0.1", description="Host.")
+    # It may hold a login, as that of a node may.
+    host: Annotated[str, RedisHost(), env("DATABASE_REDIS_HOST")] = Field(
+        default="127.0.0.1", repr=False, description="Host, perhaps with `redis://` or `rediss://` and a port."
+    )
     port: Annotated[Port, env("DATABASE_REDIS_PORT")] = Field(default=6379, description="Port.")
     db: Annotated[Count, env("DATABASE_REDIS_DB")] = Field(default=0, description="Number of the database.")
     username: OptionalWords = Field(default=None, description="ACL user.")

@@ -6,15 +6,16 @@ from typing import Annotated
 
 from pydantic import Field
 
+from sockudo.config.addresses import CqlNodes
 from sockudo.config.database_names import CqlClass, CqlName
 from sockudo.config.section import Section
-from sockudo.config.values import NotEmpty, OptionalWords, Positive, Words
+from sockudo.config.values import NotEmpty, OptionalWords, Positive
 
 
 class ScyllaDbSettings(Section):
     """Apps in ScyllaDB or Cassandra (driver `scylladb`)."""
 
-    nodes: Annotated[tuple[Words, ...], NotEmpty()] = Field(
+    nodes: Annotated[CqlNodes, NotEmpty()] = Field(
         default=("127.0.0.1:9042",), description="Addresses of some nodes, `host:port`; all have one port."
     )
     keyspace: CqlName = Field(default="sockudo", description="Keyspace; it is made if it does not exist.")
