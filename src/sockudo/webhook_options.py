@@ -13,6 +13,7 @@ from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
 from sockudo.config.webhook import WebhookFilter, WebhookSettings
 from sockudo.queue_options import queue_from_settings
+from sockudo.queues.base import Queue
 from sockudo.registry import lambda_class
 from sockudo.webhooks.functions import Functions
 from sockudo.webhooks.policy import RetryPolicy
@@ -47,6 +48,19 @@ def needs_webhooks(settings: Settings) -> bool:
     return may_come or any(app.webhooks for app in settings.apps)
 
 
+def webhook_queue(settings: Settings, clock: Clock) -> Queue:
+    """Return the queue that webhooks wait in, not started; whatever sends them later is there too.
+
+    Raises:
+        ConfigError: the driver of the queue lacks a setting.
+        MissingExtraError: what it needs is not installed, or what the functions of the apps need.
+    """
+    queue = queue_from_settings(settings, clock)
+    if any(_function(entry) is not None for app in settings.apps for entry in app.webhooks):
+        lambda_class()
+    return queue
+
+
 def service_from_settings(
     settings: Settings, apps: AppManager, truth: Truth, peers: Peers, clock: Clock, times: ClusterTimes
 ) -> WebhookService:
@@ -56,9 +70,7 @@ def service_from_settings(
         ConfigError: the driver of the queue lacks a setting.
         MissingExtraError: what it needs is not installed, or what the functions of the apps need.
     """
-    section, queue = settings.webhooks, queue_from_settings(settings, clock)
-    if any(_function(entry) is not None for app in settings.apps for entry in app.webhooks):
-        lambda_class()
+    section, queue = settings.webhooks, webhook_queue(settings, clock)
     timeout, allow_private = section.request_timeout_ms / 1000, section.allow_private
 
     def make_sender() -> Sender:

@@ -17,7 +17,7 @@ from sockudo import __version__
 from sockudo.cli.main import main
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, MissingExtraError
-from sockudo.registry import ADAPTERS, APP_STORES
+from sockudo.registry import ADAPTERS, APP_STORES, CACHES, QUEUES
 from sockudo.server.workers import OnStart, Plan
 
 APPS = {"app_manager": {"array": {"apps": [{"id": "chat", "key": "chat-key", "secret": "TOPSECRET"}]}}}
@@ -227,6 +227,58 @@ def test_check_config_finds_what_the_adapter_would_refuse_at_the_start(
 
     assert result.exit_code == 2
     assert problem in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("section", "problem"),
+    [
+        ({"cache": {"driver": "redis-cluster"}}, "database.redis.cluster_nodes: cache.driver redis-cluster needs"),
+        ({"cache": {"driver": "redis", "redis": {"cluster_mode": True}}}, "cluster_nodes: cache.redis.cluster_mode"),
+        (
+            {"rate_limiter": {"enabled": True, "driver": "redis-cluster"}},
+            "database.redis.cluster_nodes: rate_limiter.driver redis-cluster needs",
+        ),
+        ({"queue": {"driver": "redis-cluster"}}, "database.redis.cluster_nodes: queue.driver redis-cluster needs"),
+    ],
+)
+def test_check_config_finds_what_a_store_would_refuse_at_the_start(
+    section: dict[str, object], problem: str, run: Callable[..., Result]
+) -> None:
+    result = run("check-config", write("a.json", {**APPS, **section, "adapter": {"driver": "redis-cluster"}}))
+
+    assert result.exit_code == 2
+    assert problem in result.stderr
+    # Every part is looked at, whatever the others lack.
+    assert "adapter.driver redis-cluster needs" in result.stderr
+    assert "The configuration has 2 problems:" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("drivers", "section"),
+    [(CACHES, {"cache": {"driver": "redis"}}), (QUEUES, {"queue": {"driver": "redis"}})],
+)
+def test_check_config_says_which_extra_a_store_misses(
+    drivers: dict[str, str], section: dict[str, object], run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(drivers, "redis", "absent_library.driver:Store")
+
+    result = run("check-config", write("a.json", {**APPS, **section}))
+
+    assert result.exit_code == 2
+    assert "driver redis needs absent_library: pip install 'sockudo[redis]'" in result.stderr
+
+
+def test_check_config_says_which_extra_the_functions_of_an_app_miss(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sockudo.registry.LAMBDA", "absent_library.driver:Functions")
+    hook = {"lambda": {"function_name": "f"}, "event_types": ["client_event"]}
+    app = {**APPS["app_manager"]["array"]["apps"][0], "webhooks": [hook]}
+
+    result = run("check-config", write("a.json", {"app_manager": {"apps": [app]}}))
+
+    assert result.exit_code == 2
+    assert "absent_library" in result.stderr
 
 
 def test_check_config_says_which_extra_the_adapter_misses(

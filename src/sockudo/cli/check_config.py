@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 import click
 
 from sockudo.adapter_options import link_from_settings
-from sockudo.app_options import app_store_from_settings, store_options
+from sockudo.app_options import store_options
 from sockudo.cli.loading import EXIT_CONFIGURATION, report_problems
 from sockudo.cli.show_config import as_json, as_table
+from sockudo.clock import LoopClock
 from sockudo.config.load import Loaded
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, MissingExtraError
+from sockudo.stores import stores_from_settings
+from sockudo.webhook_options import needs_webhooks, webhook_queue
 
 
 def check(loaded: Loaded, *, show: bool, as_json_text: bool) -> None:
@@ -34,15 +38,35 @@ def check(loaded: Loaded, *, show: bool, as_json_text: bool) -> None:
 def _check_drivers(settings: Settings) -> None:
     """Make the drivers, without starting them: what they lack is a problem now and not at the start."""
     try:
-        link_from_settings(settings)
-        if settings.app_manager.driver != "memory":
-            app_store_from_settings(settings)
+        asyncio.run(_make_drivers(settings))
     except ConfigError as error:
         report_problems(error)
         sys.exit(EXIT_CONFIGURATION)
     except MissingExtraError as error:
         click.echo(f"The server cannot start: {error}", err=True)
         sys.exit(EXIT_CONFIGURATION)
+
+
+async def _make_drivers(settings: Settings) -> None:
+    """Make what a server makes of its settings, in an event loop as there.
+
+    Raises:
+        ConfigError: drivers lack settings.
+        MissingExtraError: what a driver needs is not installed.
+    """
+    clock = LoopClock(asyncio.get_running_loop())
+    problems: list[str] = []
+    for make in (
+        lambda: link_from_settings(settings),
+        lambda: stores_from_settings(settings, clock),
+        lambda: webhook_queue(settings, clock) if needs_webhooks(settings) else None,
+    ):
+        try:
+            make()
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
 
 
 def summary(loaded: Loaded) -> list[str]:
