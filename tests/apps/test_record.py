@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
+from math import inf
 from typing import get_args
 
 import pytest
@@ -32,7 +35,8 @@ def test_what_a_row_does_not_have_is_null_and_what_is_no_property_is_left_out() 
     ("stored", "read"),
     [
         (1, True), (0, False), ("1", True), ("0", False), ("TRUE", True), ("false", False), (b"1", True),
-        (True, True), (None, None), ("perhaps", "perhaps"), (2, 2),
+        (True, True), (None, None), ("perhaps", "perhaps"), (2, 2), (b"\x01", True), (b"\x00", False),
+        (Decimal(1), True),
     ],
 )  # fmt: skip
 def test_flags_may_be_numbers_and_text(stored: object, read: object) -> None:
@@ -40,16 +44,25 @@ def test_flags_may_be_numbers_and_text(stored: object, read: object) -> None:
     assert read_record({"enabled": stored})["enabled"] == read
 
 
-@pytest.mark.parametrize(("stored", "read"), [(7, 7), ("7", 7), (b"7", 7), (None, None), ("-7", "-7"), ("7.5", "7.5")])
-def test_counts_may_be_text(stored: object, read: object) -> None:
-    assert read_record({"max_connections": stored})["max_connections"] == read
+@pytest.mark.parametrize(
+    ("stored", "read"),
+    [
+        (7, 7), ("7", 7), (b"7", 7), (None, None), ("-7", "-7"), ("7.5", "7.5"), (7.0, 7), (7.5, 7.5),
+        (Decimal(7), 7), (Decimal("7E3"), 7000), (Decimal("7.5"), "7.5"), (inf, inf),
+        (Decimal("Infinity"), "Infinity"), (date(2000, 1, 1), "2000-01-01"),
+    ],
+)  # fmt: skip
+def test_counts_may_be_text_and_decimals(stored: object, read: object) -> None:
+    found = read_record({"max_connections": stored})["max_connections"]
+    assert (found, type(found)) == (read, type(read))
 
 
 @pytest.mark.parametrize(
     ("stored", "read"),
     [
         ('["a"]', ["a"]), (b'["a"]', ["a"]), (["a"], ["a"]), ("null", None), ("", None), (" ", None), (None, None),
-        ("[]", []), ("nonsense", "nonsense"), ("[" * 100_000, "[" * 100_000),
+        ("[]", []), ("nonsense", "nonsense"), ("[" * 100_000, "[" * 100_000), ('"[\\"a\\"]"', ["a"]), ('"null"', None),
+        ('"nonsense"', "nonsense"),
     ],
 )  # fmt: skip
 def test_lists_may_be_text(stored: object, read: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from itertools import count
@@ -134,6 +135,30 @@ async def test_a_row_with_lists_is_read(store: SqlAppStore, place: Place) -> Non
     (record,) = await store.all()
     assert record["webhooks"] == [{"url": "https://example.com/\N{SNOWMAN}", "event_types": ["channel_occupied"]}]
     assert record["allowed_origins"] == ["https://example.com"]
+
+
+async def test_columns_of_other_types_are_read(place: Place) -> None:
+    mysql = place.options.driver == "mysql"
+    key, flag, json_type = ("`key`", "BIT(1)", "JSON") if mysql else ('"key"', "SMALLINT", "JSONB")
+    place.run(f"DROP TABLE {place.table}")
+    place.run(
+        f"CREATE TABLE {place.table} (id VARCHAR(255), {key} VARCHAR(255), secret VARCHAR(255), enabled {flag}, "
+        f"max_connections DECIMAL(10,0), max_event_batch_size DECIMAL(10,1), max_channel_name_length FLOAT, "
+        f"webhooks {json_type}, allowed_origins TEXT)"
+    )
+    # JSON in JSON, as from a program that has encoded its text twice.
+    place.run(
+        f"INSERT INTO {place.table} VALUES ('1', 'k', 's', 1, "
+        """7, 7.5, 200, '"[1]"', '["https://example.com"]')"""
+    )
+    store = SqlAppStore(place.options)
+    await store.start()
+    (found,) = await store.all()
+    await store.aclose()
+    expected = {"max_connections": 7, "max_event_batch_size": "7.5", "max_channel_name_length": 200, "webhooks": [1]}
+    expected |= {"enabled": True, "allowed_origins": ["https://example.com"]}
+    assert {name: found[name] for name in expected} == expected
+    assert json.dumps(found)
 
 
 async def test_an_update_renews_the_time_of_the_row(store: SqlAppStore, place: Place) -> None:

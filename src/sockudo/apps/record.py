@@ -1,7 +1,8 @@
 """An app as databases hold it: which properties there are, of which kind, and what a column may have in it.
 
 A record has the properties under their names, with lists and objects as such; what is absent is None. Tables that other
-programs have made are looser than ours: numbers may be text, flags numbers, lists JSON text. Reading takes all of it,
+programs have made are looser than ours: numbers may be text or decimals, flags numbers or bits, lists JSON text, also
+text that is JSON twice. Reading takes all of it,
 and whether the values make an app is decided by whoever makes one.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -69,7 +71,10 @@ PROPERTIES: Final = (
 
 IDENTITY: Final = ("id", "key", "secret")
 _DIGITS: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
-_FLAGS: Final[Mapping[object, bool]] = {"1": True, "0": False, "true": True, "false": False}
+# Also as a column of one bit has them.
+_FLAGS: Final[Mapping[object, bool]] = {
+    "1": True, "0": False, "true": True, "false": False, "\x01": True, "\x00": False,
+}  # fmt: skip
 
 
 def read_record(columns: Mapping[str, Any]) -> Record:
@@ -105,16 +110,26 @@ def _read(kind: Kind, value: Any) -> Any:
         return None
     if kind is Kind.FLAG:
         return _FLAGS.get(str(value).lower(), value)
-    if kind is Kind.COUNT and isinstance(value, str) and _DIGITS.fullmatch(value):
+    if kind is Kind.COUNT and _is_whole(value):
         return int(value)
     if kind is Kind.JSON and isinstance(value, str):
         return _read_json(value)
-    return value
+    # What else there are columns for is shown to people as it is, and refused by whoever makes an app of it.
+    return value if isinstance(value, str | int | float | list | dict) else str(value)
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether a number that is no integer says one all the same."""
+    if isinstance(value, str):
+        return _DIGITS.fullmatch(value) is not None
+    return isinstance(value, float | Decimal) and float(value).is_integer()
 
 
 def _read_json(text: str) -> Any:
     try:
-        return json.loads(text) if text.strip() else None
+        value = json.loads(text) if text.strip() else None
     except (ValueError, RecursionError):
         # The text is no list, so whoever makes an app of it will refuse it.
         return text
+    # Who writes text into a column of JSON makes JSON of it once more.
+    return _read_json(value) if isinstance(value, str) else value
