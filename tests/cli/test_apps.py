@@ -100,6 +100,16 @@ def test_an_app_is_made_as_it_is_described(run: Run) -> None:
     )
 
 
+def test_an_identity_may_be_set_as_every_other_property(run: Run) -> None:
+    made = created(run, "--set", "id=chat", "--set", "key=k", "--set", "secret=s")
+    assert made == {"id": "chat", "key": "k", "secret": "s"}
+    assert rows("id, key, secret") == [("chat", "k", "s")]
+    result = run("create", "--id", "other", "--set", "id=another")
+    assert result.exit_code == 2
+    assert "--id and --set id=... exclude each other" in result.stderr
+    assert len(rows()) == 1
+
+
 def test_servers_without_a_bus_notice_a_change_later_and_the_command_says_when(run: Run) -> None:
     assert run("create").stderr == "Servers that are running notice it within 300 s (app_manager.cache.ttl).\n"
     document = json.loads(Path("config/config.json").read_text())

@@ -100,7 +100,12 @@ def create(
 ) -> None:
     """Add an app and print its credentials, which no other command shows."""
     settings = _settings(config)
-    properties = _read(changes) | {"id": app_id, "key": key, "secret": secret}
+    properties = _read(changes)
+    for name, value in (("id", app_id), ("key", key), ("secret", secret)):
+        if value is not None and name in properties:
+            raise click.UsageError(f"--{name} and --set {name}=... exclude each other")
+        if value is not None:
+            properties[name] = value
     record = _run(app_database.create(settings, properties))
     _print_credentials(record, form)
     _announce(settings, record["id"])
