@@ -41,6 +41,16 @@ async def test_a_key_that_another_app_has_is_an_error_of_the_settings() -> None:
     assert list(store.records) == ["other"]
 
 
+async def test_what_does_not_fit_into_the_database_is_an_error_of_the_settings() -> None:
+    store = FakeAppStore()
+    store.largest_count = 5
+    with pytest.raises(ConfigError) as error:
+        await prepare(store, [record("new", key="k" * 256, max_connections=6)])
+    places = [problem.partition(": expected")[0] for problem in error.value.problems]
+    assert places == [f"app_manager.array.apps: app new: {name}" for name in ("key", "max_connections")]
+    assert not store.records
+
+
 async def test_a_database_that_cannot_be_used_is_an_error() -> None:
     store = FakeAppStore()
     store.is_gone = True

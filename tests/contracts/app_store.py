@@ -14,7 +14,7 @@ import pytest
 from sockudo.apps import changes
 from sockudo.apps.record import PROPERTIES, Record
 from sockudo.apps.store import AppExistsError, AppStore
-from sockudo.errors import DriverError
+from sockudo.errors import ConfigError, DriverError
 
 MakeStore = Callable[[], AppStore]
 
@@ -109,6 +109,24 @@ class AppStoreContract:
         with pytest.raises(AppExistsError, match="the key app-key already"):
             await changes.replace(store, record("other", key="app-key"))
         assert await store.find_by_id("other") == record("other")
+
+    async def test_the_largest_number_fits_and_a_larger_one_is_a_problem_with_its_name(self, store: AppStore) -> None:
+        largest = store.largest_count or 2**32 - 1
+        await changes.create(store, record(max_connections=largest, max_event_batch_size=largest))
+        assert await store.find_by_id("app") == record(max_connections=largest, max_event_batch_size=largest)
+        if store.largest_count is not None:
+            problem = rf"max_event_batch_size: expected an integer between 0 and {largest} in this database"
+            with pytest.raises(ConfigError, match=problem):
+                await changes.create(store, record("other", max_event_batch_size=largest + 1))
+            with pytest.raises(ConfigError, match=problem):
+                await changes.replace(store, record(max_event_batch_size=largest + 1))
+
+    async def test_a_name_that_could_not_be_found_again_is_a_problem(self, store: AppStore) -> None:
+        for name in ("id", "key"):
+            for wrong in ("n" * 256, "a\0"):
+                with pytest.raises(ConfigError, match=f"{name}: expected 1 to 255 characters"):
+                    await changes.create(store, record() | {name: wrong})
+        assert await store.all() == []
 
     async def test_an_update_replaces_every_property(self, store: AppStore) -> None:
         await store.create(full_record("app"))

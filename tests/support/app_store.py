@@ -19,6 +19,7 @@ class FakeAppStore:
     """
 
     def __init__(self, *records: Record) -> None:
+        self.largest_count: int | None = None
         self.records: dict[str, Record] = {record["id"]: record for record in records}
         self.asked: list[str] = []
         self.is_gone = False

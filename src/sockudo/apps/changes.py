@@ -1,9 +1,14 @@
-"""Changes of apps in a database, with the rules that not every database keeps itself: ids and keys are unique."""
+"""Changes of apps in a database, with the rules that not every database keeps itself: ids and keys are unique.
+
+What does not fit is refused before the database is asked, because what a database says of it is not for people, and
+some take what they cannot find again.
+"""
 
 from __future__ import annotations
 
-from sockudo.apps.record import Record
+from sockudo.apps.record import LONGEST_NAME, PROPERTIES, Kind, Record, is_possible_name
 from sockudo.apps.store import AppExistsError, AppStore
+from sockudo.errors import ConfigError
 
 
 async def create(store: AppStore, record: Record) -> None:
@@ -11,8 +16,10 @@ async def create(store: AppStore, record: Record) -> None:
 
     Raises:
         AppExistsError: its id or key is taken.
+        ConfigError: something of it does not fit into the database.
         DriverError: the database cannot be used.
     """
+    _check_values(store, record)
     await _check_key(store, record)
     await store.create(record)
 
@@ -22,8 +29,10 @@ async def replace(store: AppStore, record: Record) -> bool:
 
     Raises:
         AppExistsError: its key is taken.
+        ConfigError: something of it does not fit into the database.
         DriverError: the database cannot be used.
     """
+    _check_values(store, record)
     await _check_key(store, record)
     return await store.update(record)
 
@@ -33,6 +42,7 @@ async def put(store: AppStore, record: Record) -> bool:
 
     Raises:
         AppExistsError: its key is taken.
+        ConfigError: something of it does not fit into the database.
         DriverError: the database cannot be used.
     """
     there = await store.find_by_id(record["id"])
@@ -47,6 +57,23 @@ async def put(store: AppStore, record: Record) -> bool:
         else:
             return True
     return there != record and await replace(store, record)
+
+
+def _check_values(store: AppStore, record: Record) -> None:
+    problems = [
+        f"{name}: expected 1 to {LONGEST_NAME} characters, as databases take them, got {len(record[name])}"
+        for name in ("id", "key")
+        if not is_possible_name(record[name])
+    ]
+    largest = store.largest_count
+    if largest is not None:
+        problems += [
+            f"{name}: expected an integer between 0 and {largest} in this database (app_manager.driver), got {count}"
+            for name, count in ((one.name, record[one.name]) for one in PROPERTIES if one.kind is Kind.COUNT)
+            if count is not None and count > largest
+        ]
+    if problems:
+        raise ConfigError(problems)
 
 
 async def _check_key(store: AppStore, record: Record) -> None:

@@ -40,6 +40,7 @@ class DynamoDbAppStore:
     """
 
     def __init__(self, options: DynamoDbOptions) -> None:
+        self.largest_count: int | None = None
         self._options = options
         self._table = options.table
         self._open = contextlib.AsyncExitStack()

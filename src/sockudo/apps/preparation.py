@@ -15,13 +15,14 @@ _log = get_logger("sockudo.apps")
 
 # Apps that a line of the log names at most.
 _LISTED: Final = 50
+_LONGEST_QUOTE: Final = 80
 
 
 async def prepare(store: AppStore, configured: Sequence[Record]) -> list[str]:
     """Connect to a database and make it ready for serving; return the ids of the apps that were made or changed.
 
     Raises:
-        ConfigError: an app of the settings has a key that another app in the database has.
+        ConfigError: an app of the settings has a key that another app in the database has, or does not fit into it.
         DriverError: the database cannot be used.
     """
     await store.start()
@@ -40,4 +41,10 @@ async def _register(store: AppStore, record: Record) -> bool:
     try:
         return await put(store, record)
     except AppExistsError as taken:
-        raise ConfigError([f"app_manager.array.apps: app {record['id']}: {taken}"]) from None
+        raise ConfigError([_problem(record, str(taken))]) from None
+    except ConfigError as error:
+        raise ConfigError([_problem(record, problem) for problem in error.problems]) from None
+
+
+def _problem(record: Record, what: str) -> str:
+    return f"app_manager.array.apps: app {record['id'][:_LONGEST_QUOTE]}: {what}"

@@ -69,6 +69,8 @@ PROPERTIES: Final = (
     Property("enable_subscription_count", Kind.FLAG),
 )
 
+# The largest number that is kept where numbers have a sign.
+LARGEST_SIGNED: Final = 2**31 - 1
 IDENTITY: Final = ("id", "key", "secret")
 _DIGITS: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 # Also as a column of one bit has them.

@@ -18,7 +18,7 @@ from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionP
 from cassandra.query import PreparedStatement, dict_factory
 
 from sockudo.apps.database_options import ScyllaDbOptions
-from sockudo.apps.record import IDENTITY, PROPERTIES, Kind, Record, json_text, read_record
+from sockudo.apps.record import IDENTITY, LARGEST_SIGNED, PROPERTIES, Kind, Record, json_text, read_record
 from sockudo.apps.store import AppExistsError, Migration
 from sockudo.errors import DriverError
 
@@ -43,6 +43,7 @@ class ScyllaDbAppStore:
     """
 
     def __init__(self, options: ScyllaDbOptions) -> None:
+        self.largest_count: int | None = LARGEST_SIGNED
         self._options = options
         self._table = f"{options.keyspace}.{options.table}"
         self._cluster: Any = None

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sockudo.apps.database_options import SqlOptions
-from sockudo.apps.record import IDENTITY, PROPERTIES, Record, read_record
+from sockudo.apps.record import IDENTITY, LARGEST_SIGNED, PROPERTIES, Record, read_record
 from sockudo.apps.sql_engine import make_engines, make_file
 from sockudo.apps.sql_schema import UPDATED_AT, add_column, app_table
 from sockudo.apps.store import AppExistsError, Migration
@@ -27,6 +27,7 @@ class SqlAppStore:
     """The `AppStore` of SQL databases."""
 
     def __init__(self, options: SqlOptions) -> None:
+        self.largest_count: int | None = LARGEST_SIGNED if options.driver == "pgsql" else None
         self._options = options
         self._table = app_table(options.table, options.driver)
         self._engine: AsyncEngine | None = None

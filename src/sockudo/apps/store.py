@@ -33,7 +33,12 @@ class AppStore(Protocol):
 
     Every method but `aclose` raises `DriverError` while the database cannot be used, after a few seconds at the
     latest; the message names the setting and no secret.
+
+    Attributes:
+        largest_count: the largest number that fits into its columns; None where every number of an app does.
     """
+
+    largest_count: int | None
 
     async def start(self) -> None:
         """Connect."""
