@@ -21,7 +21,7 @@ _FALSE: Final = frozenset({"false", "(false)", "0", "no", "off", "null", "(null)
 
 def text(value: Any) -> str:
     """A text; a number is taken as it is written."""
-    if isinstance(value, str) and value.strip():
+    if isinstance(value, str) and value.strip() and not _has_half_characters(value):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -45,9 +45,15 @@ def number(value: Any) -> float:
             value = float(value)
         except ValueError:
             raise NoEqual("is no number") from None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise NoEqual("is no number")
-    return float(value)
+    try:
+        found = float(value)
+    except OverflowError:  # an integer with hundreds of digits
+        found = math.inf
+    if not math.isfinite(found):
+        raise NoEqual("is no number")
+    return found
 
 
 def whole(value: Any) -> int:
@@ -129,3 +135,8 @@ def parsed(value: Any) -> Any:
         return json.loads(value) if value.strip() else None
     except (ValueError, RecursionError):
         raise NoEqual("is no JSON") from None
+
+
+def _has_half_characters(value: str) -> bool:
+    """Whether JSON has named a half of a character alone, which nothing can be written with."""
+    return any("\ud800" <= one <= "\udfff" for one in value)
