@@ -99,6 +99,18 @@ async def test_missing_columns_are_added_once(store: SqlAppStore, place: Place) 
     assert await store.find_by_id("full") == full_record()
 
 
+async def test_a_name_with_capitals_means_the_table_that_the_original_has_made_for_it(
+    postgres: PostgresProcess,
+) -> None:
+    postgres.run(POSTGRES.format(table="Capitals"))
+    postgres.run("INSERT INTO Capitals (id, key, secret) VALUES ('1', 'k', 's')")
+    store = SqlAppStore(replace(postgres.options, table="Capitals"))
+    await store.start()
+    await store.migrate()
+    assert await store.find_by_key("k") is not None
+    await store.aclose()
+
+
 async def test_a_row_that_only_has_what_it_must_is_read(store: SqlAppStore, place: Place) -> None:
     key = '"key"' if place.options.driver == "pgsql" else "`key`"
     place.run(f"INSERT INTO {place.table} (id, {key}, secret) VALUES ('1', 'k', 's')")

@@ -51,7 +51,8 @@ def app_table(name: str, dialect: str) -> Table:
     # MySQL keeps the time of the last change itself; elsewhere an update sets it.
     renewed = text("CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP") if dialect == "mysql" else now
     return Table(
-        name,
+        # The original names it without quotes, and PostgreSQL makes small letters of such a name.
+        name.lower() if dialect == "pgsql" else name,
         MetaData(),
         *(_column(one) for one in PROPERTIES),
         Column(CREATED_AT, TIMESTAMP, server_default=now),
