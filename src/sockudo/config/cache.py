@@ -15,7 +15,9 @@ class MemoryCacheSettings(Section):
     """The cache in this process."""
 
     ttl: Annotated[Count, env("CACHE_TTL_SECONDS")] = Field(
-        default=300, description="How long an entry without a time of its own lives (seconds); 0 means for ever."
+        default=300,
+        description="Accepted as the original does, and without effect: a cached event lives for "
+        "channel_limits.cache_ttl. CACHE_TTL_SECONDS also sets app_manager.cache.ttl.",
     )
     cleanup_interval: Annotated[Positive, env("CACHE_CLEANUP_INTERVAL")] = Field(
         default=60, description="How often expired entries are removed (seconds)."

@@ -35,7 +35,7 @@ class InstanceSettings(Section):
 
     process_id: Annotated[Words, env("INSTANCE_PROCESS_ID")] = Field(
         default_factory=lambda: str(uuid4()),
-        description="Name of this process.",
+        description="Name of this process; accepted as the original does, and without effect.",
         json_schema_extra={"default_text": "a random UUID"},
     )
 
