@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from sockudo.api.messages import Request, Response
 from sockudo.api.throttle import Throttle, rate_headers
@@ -87,6 +88,21 @@ async def test_a_limiter_that_cannot_be_asked_refuses_everything() -> None:
     refused = await answer(asked)
     assert isinstance(refused, Response)
     assert error_of(refused) == (500, "Rate limiter backend unavailable (rate_limiter.driver)")
+
+
+async def test_that_it_cannot_be_asked_is_told_once_until_it_can() -> None:
+    limiter = AskedLimiter()
+    limit = throttle(limiter=limiter)
+    with capture_logs() as lines:
+        for _ in range(2):
+            for _ in range(3):
+                asked = limit.admit(request())
+                await limiter.questions.fail()
+                await answer(asked)
+            asked = limit.admit(request())
+            await limiter.questions.answer(Decision(allowed=True, limit=1, remaining=0, reset_after=60))
+            await answer(asked)
+    assert [(line["log_level"], line["limit"]) for line in lines] == [("error", "api")] * 2
 
 
 def test_every_answer_can_tell_what_is_left() -> None:

@@ -24,6 +24,7 @@ class Throttle:
         self._limit = limit
         self._name = name
         self._trust_hops = trust_hops
+        self._has_told = False
 
     def admit(self, request: Request) -> Eventual[Decision | Response]:
         """Count one request of its client; return what was decided, or the answer that refuses the request.
@@ -37,10 +38,11 @@ class Throttle:
             address = client_ip(peer, None, None, 0)
         decision = self._limiter.consume(f"{self._name}::{address}", self._limit)
         if isinstance(decision, Future):
-            return caught(later(decision, self._answer), _unavailable)
+            return caught(later(decision, self._answer), self._unavailable)
         return self._answer(decision)
 
     def _answer(self, decision: Decision) -> Decision | Response:
+        self._has_told = False
         return decision if decision.allowed else self._refusal(decision)
 
     def _refusal(self, decision: Decision) -> Response:
@@ -53,10 +55,12 @@ class Throttle:
         headers = (*rate_headers(decision), ("Retry-After", str(decision.reset_after)))
         return error_response(429, text, *headers)
 
-
-def _unavailable(error: Exception) -> Response:
-    _log.error("rate limiter cannot be used: request refused", reason=str(error))
-    return error_response(500, "Rate limiter backend unavailable (rate_limiter.driver)")
+    def _unavailable(self, error: Exception) -> Response:
+        # Once until it works again: there may be many thousand requests a second.
+        if not self._has_told:
+            self._has_told = True
+            _log.error("rate limiter cannot be used: requests are refused", limit=self._name, reason=str(error))
+        return error_response(500, "Rate limiter backend unavailable (rate_limiter.driver)")
 
 
 def rate_headers(decision: Decision) -> tuple[tuple[str, str], ...]:
