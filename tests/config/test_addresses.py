@@ -164,7 +164,7 @@ def test_a_malformed_node_of_scylladb_is_a_problem_that_does_not_quote_it(node: 
     assert "SECRET" not in problem
 
 
-HOSTS = ["database.mysql.host", "database.postgres.host"]
+HOSTS = ["host", "metrics.host", "database.mysql.host", "database.postgres.host"]
 
 
 @pytest.mark.parametrize("host", ["h", "db.example", "10.0.0.1", "::1", "/run/postgresql"])
@@ -173,13 +173,35 @@ def test_a_host_is_a_name_or_an_address(path: str, host: str, load_document: Loa
     load_document(document_with(path, host))
 
 
-@pytest.mark.parametrize("host", ["", " ", "mysql://u:SECRET@h", "u:SECRET@h", "http://h", "h\n", 5])
+@pytest.mark.parametrize("host", ["", " ", "mysql://u:SECRET@h", "u:SECRET@h", "http://h", "h\n", 5, "a..b"])
 @pytest.mark.parametrize("path", HOSTS)
 def test_a_host_with_a_login_is_a_problem_that_does_not_quote_it(path: str, host: Any, problems_of: Problems) -> None:
     (problem,) = problems_of(document_with(path, host))
 
     assert problem.startswith(f"{path}: expected the name or address of a host, without a scheme and a login, got a")
     assert "SECRET" not in problem
+
+
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example"])
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("adapter.redis.redis_pub_options.url", "redis://{}"),
+        ("adapter.nats.servers", ["nats://{}:4222"]),
+        ("adapter.rabbitmq.url", "amqp://{}"),
+        ("adapter.kafka.brokers", ["{}:9092"]),
+        ("database.redis.host", "{}"),
+        ("database.scylladb.nodes", ["{}"]),
+    ],
+)
+def test_a_name_that_no_host_can_have_is_a_problem(
+    path: str, form: str | list[str], host: str, problems_of: Problems
+) -> None:
+    value = form.format(host) if isinstance(form, str) else [one.format(host) for one in form]
+
+    (problem,) = problems_of(document_with(path, value))
+
+    assert problem.startswith(path)
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,7 @@ class Host(Address):
             or not value
             or set(value) & set("@ ")
             or "://" in value
+            or not (value.startswith("/") or _is_encodable(value))
         ):
             raise self.refuse_unquoted()
         return value
@@ -250,16 +251,27 @@ def _is_bare_ipv6(value: Any) -> bool:
     return isinstance(value, str) and value.count(":") > 1 and not set(value) & set("/@[")
 
 
+def _is_encodable(host: str) -> bool:
+    """Whether a name can be asked for: what cannot be is an error of a codec later, which no driver expects."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
+
+
 def _is_place(parts: SplitResult) -> bool:
     """Whether a URL names a host, and nothing on it."""
     return bool(parts.hostname) and parts.path in ("", "/") and not parts.query
 
 
 def _split(text: str) -> SplitResult | None:
-    """The parts of a URL with a port that is one, or None."""
+    """The parts of a URL with a port and a host that can be one, or None."""
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
+        return None
+    if not _is_encodable(parts.hostname or ""):
         return None
     return parts if text.isprintable() and " " not in parts.netloc and port != 0 and not parts.fragment else None

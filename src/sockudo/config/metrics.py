@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from sockudo.config.addresses import HostName
 from sockudo.config.section import Section, env
 from sockudo.config.values import Flag, OneOf, Whole, Words
 
@@ -30,7 +31,7 @@ class MetricsSettings(Section):
     driver: Annotated[Literal["prometheus"], OneOf(("prometheus",)), env("METRICS_DRIVER")] = Field(
         default="prometheus", description="Form of the figures."
     )
-    host: Annotated[Words, env("METRICS_HOST")] = Field(default="0.0.0.0", description="Address to listen on.")
+    host: Annotated[HostName, env("METRICS_HOST")] = Field(default="0.0.0.0", description="Address to listen on.")
     port: Annotated[int, Whole(0, 65535), env("METRICS_PORT")] = Field(
         default=9601, description="TCP port to listen on; 0 takes a free one."
     )

@@ -8,6 +8,7 @@ from uuid import uuid4
 from pydantic import Field, ModelWrapValidatorHandler, field_validator, model_validator
 
 from sockudo.config.adapter import AdapterSettings
+from sockudo.config.addresses import HostName
 from sockudo.config.app import DEMO_APP, AppSettings
 from sockudo.config.app_manager import AppManagerSettings
 from sockudo.config.cache import CacheSettings
@@ -46,7 +47,7 @@ class Settings(Section):
     debug: Annotated[Flag, env("DEBUG_MODE", switch_on="DEBUG")] = Field(
         default=False, description="Log more. DEBUG can only switch it on, DEBUG_MODE sets it either way."
     )
-    host: Annotated[Words, env("HOST")] = Field(default="0.0.0.0", description="Address to listen on.")
+    host: Annotated[HostName, env("HOST")] = Field(default="0.0.0.0", description="Address to listen on.")
     port: Annotated[int, Whole(0, 65535), env("PORT")] = Field(
         default=6001, description="TCP port to listen on; 0 takes a free one."
     )
