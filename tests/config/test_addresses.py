@@ -164,6 +164,16 @@ def test_a_malformed_node_of_scylladb_is_a_problem_that_does_not_quote_it(node: 
     assert "SECRET" not in problem
 
 
+@pytest.mark.parametrize("path", ["database.redis.sentinels", "adapter.redis.redis_pub_options.sentinel.hosts"])
+def test_a_sentinel_with_a_login_is_a_problem_that_does_not_quote_it(path: str, problems_of: Problems) -> None:
+    host = "u:SECRET@h:1"
+    (problem,) = problems_of(document_with(path, [host if path.endswith("hosts") else {"host": host}]))
+
+    assert problem.startswith(f"{path}[0]")
+    assert "expected the name or address of a host, without a scheme and a login, got a string" in problem
+    assert "SECRET" not in problem
+
+
 HOSTS = ["host", "metrics.host", "database.mysql.host", "database.postgres.host"]
 
 
