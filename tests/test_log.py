@@ -158,5 +158,6 @@ def test_libraries_that_tell_every_attempt_are_not_heard(capsys: pytest.CaptureF
     log.configure(output_format="json")
 
     logging.getLogger("cassandra.pool").error("scheduling retry")
+    logging.getLogger("sqlalchemy.pool.impl.AsyncAdaptedQueuePool").error("Exception closing connection")
 
     assert capsys.readouterr().out == ""

@@ -20,7 +20,7 @@ MASK: Final = "***"
 _SECRET_KEY: Final = re.compile(r"(^|[_\-.])(secret|auth|password|token|signature|authorization)$", re.IGNORECASE)
 _DEEPEST: Final = 8
 # Libraries that tell each attempt to reach a server; that it is gone, or back, is told once by who uses them.
-_TALKATIVE: Final = ("cassandra",)
+_TALKATIVE: Final = ("cassandra", "sqlalchemy.pool")
 _LEVELS: Final = {
     "trace": logging.DEBUG,
     "debug": logging.DEBUG,

@@ -138,6 +138,17 @@ async def test_a_database_that_hangs_is_given_up_and_used_again_when_it_goes_on(
     assert await store_with_app.find_by_id("app") == record()
 
 
+async def test_a_database_that_hangs_holds_up_no_shutdown(server: Server, store_with_app: SqlAppStore) -> None:
+    await asyncio.gather(*(store_with_app.find_by_id("app") for _ in range(20)))
+    server.freeze()
+    try:
+        started = time.monotonic()
+        await store_with_app.aclose()
+        assert time.monotonic() - started < 8
+    finally:
+        server.thaw()
+
+
 async def test_connections_are_encrypted_as_they_are_asked_to_be(server: Server) -> None:
     question = {
         "mysql": "SHOW SESSION STATUS LIKE 'Ssl_cipher'",

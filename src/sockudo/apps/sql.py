@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any, Final
@@ -15,11 +14,14 @@ from sockudo.apps.database_options import SqlOptions
 from sockudo.apps.record import IDENTITY, LARGEST_SIGNED, PROPERTIES, Record, read_record
 from sockudo.apps.sql_engine import make_engines, make_file
 from sockudo.apps.sql_schema import UPDATED_AT, add_column, app_table
+from sockudo.apps.sql_timeout import InsistingTimeout
 from sockudo.apps.store import AppExistsError, Migration
 from sockudo.errors import DriverError
 
 # Seconds for one question, which is also how long a free connection of the pool is waited for.
 _TIMEOUT: Final = 5.0
+# Seconds for the end of a connection.
+_GOODBYE: Final = 0.5
 _LONGEST_REASON: Final = 300
 
 
@@ -196,7 +198,7 @@ class SqlAppStore:
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection]:
         try:
-            async with asyncio.timeout(_TIMEOUT), self._started.connect() as connection:
+            async with InsistingTimeout(_TIMEOUT), self._started.connect() as connection:
                 yield connection
         except (DriverError, IntegrityError):
             raise
@@ -218,7 +220,12 @@ class SqlAppStore:
     async def aclose(self) -> None:
         if self._engine is not None:
             engine, self._engine = self._engine, None
-            await engine.dispose()
+            # A server that hangs does not answer a goodbye: each round leaves the connection behind that it waited for.
+            for _ in range(self._options.pool_max):
+                with contextlib.suppress(TimeoutError):
+                    async with InsistingTimeout(_GOODBYE):
+                        await engine.dispose()
+                    return
 
 
 def _reason(error: Exception) -> str:
