@@ -152,7 +152,7 @@ def _node_parts(
     memory = MemoryGauge(settings.http_api.accept_traffic.memory_threshold, clock)
     limits = _node_limits(settings)
     node = Node(hub, stores.apps, peers, limits, clock, memory, webhooks)
-    cached_events = CachedEvents(stores.cache, limits.cache_ttl, clock)
+    cached_events = CachedEvents(stores.cache, limits.cache_ttl, clock, peers)
     publisher = Publisher(hub, stores.apps, peers, cached_events, webhooks)
     return _NodeParts(
         node=node,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-__all__ = ["Eventual", "Future", "caught", "gathered", "later", "then"]
+__all__ = ["Eventual", "Future", "all_done", "caught", "gathered", "later", "then"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -57,6 +57,11 @@ def gathered(answers: Sequence[Eventual[T]]) -> Eventual[list[T]]:
     if len(there) == len(answers):
         return there
     return asyncio.gather(*(answer if isinstance(answer, Future) else _done(answer) for answer in answers))
+
+
+def all_done(answers: Sequence[Eventual[object]]) -> Eventual[None]:
+    """Return when all answers are there; the first error is the error of all."""
+    return then(gathered(answers), lambda _: None)
 
 
 def _done(value: T) -> Future[T]:

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from sockudo.api.messages import EMPTY_OBJECT
+from sockudo.eventual import Future
 from sockudo.node.memory import Memory
 from tests.support.api import Api, error_of, header, json_of
+from tests.support.eventual import AskedCache
 from tests.support.node import Client, make_app
 
 
@@ -39,6 +41,27 @@ def test_the_answer_does_not_wait_for_sockets(api: Api) -> None:
     client = subscriber(api, "news")
     assert api.post("/events", event()).status == 200
     assert client.wire.writes == []
+
+
+async def test_the_answer_waits_until_the_cache_that_nodes_share_has_the_events() -> None:
+    cache = AskedCache()
+    api = Api(cache=cache)
+    client = subscriber(api, "private-a")
+    bodies: dict[str, tuple[object, dict[str, str], int]] = {
+        "/events": ({"name": "e", "data": "d", "channels": ["private-a", "cache-a", "private-cache-b"]}, {}, 2),
+        "/batch_events": ({"batch": [event("cache-a"), event("private-a"), event("cache-b")]}, {}, 2),
+        "/channels/cache-a/events": ({"any": "thing"}, {"name": "e"}, 1),
+    }
+    for path, (body, params, writes) in bodies.items():
+        answered = api.post_later(path, body, **params)
+        assert isinstance(answered, Future)
+        assert len(cache.writes.open) == writes
+        for _ in range(writes):
+            assert not answered.done()
+            await cache.writes.answer(None)
+        assert answered.result().status in (200, 202)
+    # Clients do not wait.
+    assert len(client.take()) == 2
 
 
 def test_the_content_type_does_not_matter(api: Api) -> None:

@@ -84,6 +84,15 @@ async def test_a_read_sees_every_write_before_it(redis_server: RedisProcess, uni
         assert await asyncio.gather(*found) == [*(Cached(b"%d" % number, 60) for number in range(200)), None]
 
 
+async def test_a_write_leaves_before_anything_else_of_its_tick(redis_server: RedisProcess, unique: str) -> None:
+    async with started(RedisTarget(redis_server.url), unique) as cache:
+        cache.set("key", b"value", 60)
+        # The loop has had no turn.
+        assert redis_server.cli("GET", f"{unique}:key") == "value"
+        cache.delete("key")
+        assert redis_server.cli("EXISTS", f"{unique}:key") == "0"
+
+
 async def test_what_one_node_keeps_the_others_find(redis_server: RedisProcess, unique: str) -> None:
     place = RedisTarget(redis_server.url)
     async with started(place, unique) as one, started(place, unique) as other:
@@ -125,7 +134,8 @@ async def test_writes_are_made_again_when_redis_is_back(own_redis: RedisProcess)
         await until(lambda: fails(cache))
         with pytest.raises(DriverError, match=SETTING):
             await cache.get("before")
-        cache.set("key", b"old", 60)
+        # Whoever waits for a write is not held up.
+        await cache.set("key", b"old", 60)
         cache.set("key", b"new", 60)
         cache.set("stays", b"v", 0)
         cache.set("gone", b"v", 60)

@@ -7,6 +7,7 @@ moved by hand, `elapse` waits.
 from __future__ import annotations
 
 from sockudo.cache.base import Cache, Cached
+from sockudo.eventual import Future
 from tests.support.eventual import answer
 
 
@@ -17,6 +18,12 @@ class CacheContract:
 
     async def test_what_was_set_is_found_with_the_seconds_it_has_left(self, cache: Cache) -> None:
         cache.set("key", b"value", 30)
+        assert await answer(cache.get("key")) == Cached(b"value", 30)
+
+    async def test_what_was_set_is_there_when_the_set_is_done(self, cache: Cache) -> None:
+        done = cache.set("key", b"value", 30)
+        if isinstance(done, Future):
+            await done
         assert await answer(cache.get("key")) == Cached(b"value", 30)
 
     async def test_an_unknown_key_is_a_miss(self, cache: Cache) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -8,11 +9,13 @@ from hypothesis import given
 from sockudo.cache.base import Cached
 from sockudo.cache.memory import MemoryCache
 from sockudo.cache.none import NoCache
+from sockudo.cluster.topics import channel_topic
 from sockudo.node.cached_events import CachedEvent, CachedEvents
 from sockudo.pusher.events import channel_event, json_text
 from tests.support.clock import FakeClock
+from tests.support.cluster import Bus, Member
 from tests.support.eventual import AskedCache, answer, now
-from tests.support.node import World
+from tests.support.node import APP_ID, World, make_app
 from tests.support.properties import QUICK, texts
 
 PAYLOAD = channel_event(b'"e"', "cache-x", b'"{\\"a\\":1}"')
@@ -86,7 +89,7 @@ async def test_a_shared_cache_is_asked_once_for_all_who_come_at_once() -> None:
     assert kept.prepare("1", "cache-x") is None
     assert kept.recall("1", "cache-x") == CachedEvent(PAYLOAD, 40)
     clock.advance(1.1)
-    assert not kept.is_asking
+    assert not kept.is_asking("1", "cache-x")
     assert kept.prepare("1", "cache-x") is not None
 
 
@@ -137,3 +140,88 @@ async def test_a_subscriber_waits_for_the_shared_cache_and_gets_success_first() 
     world.publish("cache-x", "newer")
     assert [frame.get("data") for frame in second.subscribe("cache-x")] == ["{}", "newer"]
     assert [key for key, _ in cache.log] == ["app:app-id:channel:cache-x:cache_miss"]
+
+
+# Several nodes with one cache
+
+
+class Pair:
+    """Two nodes; the test answers what the first one asks of the cache, and moves the bus."""
+
+    def __init__(self) -> None:
+        self.bus, self.clock = Bus(), FakeClock()
+        self.cache = AskedCache()
+        self.here, self.there = (Member(self.bus, make_app(), clock=self.clock, cache=self.cache) for _ in range(2))
+        for member in (self.here, self.there):
+            member.start()
+        self.settle()
+
+    def settle(self) -> None:
+        """Let everything arrive."""
+        self.bus.deliver_all()
+        self.clock.advance(0.01)
+        self.bus.deliver_all()
+
+    async def caught_up(self, channel: str) -> None:
+        """Let what the bus had taken before arrive at the first node."""
+        self.bus.deliver_all()
+        self.here.adapter.confirm(channel_topic(APP_ID, channel))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+
+async def test_a_client_event_of_another_node_is_not_taken_for_the_last_event() -> None:
+    pair = Pair()
+    client = pair.here.connect()
+    client.ask_for("private-cache-x")
+    await pair.cache.questions.answer(Cached(PAYLOAD, 5))
+    sender = pair.there.connect()
+    sender.ask_for("private-cache-x")
+    await pair.cache.questions.answer(Cached(PAYLOAD, 5))
+    sender.send("client-x", "hello", "private-cache-x")
+    pair.settle()
+    assert client.events() == ["pusher_internal:subscription_succeeded", "e", "client-x"]
+    assert [frame["event"] for frame in pair.here.connect().subscribe("private-cache-x")][1:] == ["e"]
+
+
+async def test_an_event_that_is_in_the_cache_before_it_arrives_comes_once() -> None:
+    pair = Pair()
+    pair.here.adapter.is_slow = True
+    client = pair.here.connect()
+    client.ask_for("cache-x")
+    await pair.caught_up("cache-x")
+    pair.there.publish("cache-x", "new")
+    # In the cache it is already, and over the bus it is still on its way.
+    await pair.cache.questions.answer(Cached(pair.cache.log[-1][1], 60))
+    assert client.take() == []
+    await pair.caught_up("cache-x")
+    assert [frame.get("data") for frame in client.take()] == ["{}", "new"]
+    pair.settle()
+    assert client.take() == []
+
+
+async def test_events_arrive_for_as_long_as_the_cache_is_asked_and_its_answer_is_used() -> None:
+    pair = Pair()
+    client = pair.here.connect()
+    client.ask_for("cache-x")
+    pair.clock.advance(5)
+    pair.there.publish("cache-x", "new")
+    pair.settle()
+    await pair.cache.questions.answer(Cached(PAYLOAD, 5))
+    assert [frame.get("data") for frame in client.take()] == ["{}", "new"]
+    client.leave()
+    pair.clock.advance(5)
+    assert channel_topic(APP_ID, "cache-x") not in pair.here.adapter.topics
+
+
+async def test_who_does_not_wait_for_the_cache_leaves_nothing_behind() -> None:
+    pair = Pair()
+    client = pair.here.connect()
+    client.ask_for("cache-x")
+    client.leave()
+    pair.clock.advance(5)
+    await pair.cache.questions.fail()
+    assert channel_topic(APP_ID, "cache-x") in pair.here.adapter.topics
+    pair.clock.advance(5)
+    assert channel_topic(APP_ID, "cache-x") not in pair.here.adapter.topics

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
+from itertools import count
 from typing import Any
 
 import pytest
 
 from tests.support.client import ApiClient, PusherClient
 from tests.support.nodes import Serve
+from tests.support.raw import HttpConnection
 from tests.support.server import app
+from tests.support.shared_stores import SHARING, serve_sharing
+from tests.support.topologies import TOPOLOGIES
 
 CACHED = ["cache-a", "private-cache-a", "private-encrypted-cache-a", "presence-cache-a"]
 NOT_CACHED = ["news", "my-cache-a", "private-a", "private-my-cache-a", "presence-a", "encrypted-cache-a"]
+
+ANSWERED = 12
+JOINERS = 30
+TAIL = 20
+
+
+@pytest.fixture(params=[*TOPOLOGIES, *SHARING])
+def serve(request: pytest.FixtureRequest) -> Serve:
+    """Each way to serve, with the cache in each node, and with one that the nodes share."""
+    name: str = request.param
+    return serve_sharing(name, request) if name in SHARING else TOPOLOGIES[name](request)
 
 
 def member(channel: str) -> dict[str, str] | None:
@@ -95,14 +113,15 @@ async def test_the_event_outlives_the_last_subscriber(serve: Serve) -> None:
 
 
 async def test_an_event_is_kept_for_its_time_only(serve: Serve) -> None:
-    async with serve(speed=10, channel_limits={"cache_ttl": 10}) as server, PusherClient(server.port) as client:
+    # A store that is shared has a clock of its own.
+    async with serve(speed=2, channel_limits={"cache_ttl": 2}) as server, PusherClient(server.port) as client:
         await ApiClient(server.port).trigger("cache-a", "x")
         await server.settled()
         apis = [ApiClient(port) for port in server.own]
         for api in apis:
             cached = await _cached(api)
             assert cached["data"] == "x"
-            assert 1 <= cached["ttl"] <= 10
+            assert 1 <= cached["ttl"] <= 2
         for api in apis:
             while await _cached(api) is not None:
                 pass
@@ -135,3 +154,57 @@ async def test_the_excluded_socket_is_excluded_from_delivery_only(serve: Serve) 
         await server.settled()
         await client.subscribe("cache-a")
         await client.expect("event")
+
+
+async def test_who_comes_in_a_burst_gets_the_last_event_and_from_there_every_event_once(
+    serve: Serve, request: pytest.FixtureRequest
+) -> None:
+    is_shared = request.node.callspec.params["serve"] in SHARING
+    async with serve() as server:
+        is_over = asyncio.Event()
+        publishing = asyncio.create_task(_publish_in_a_row(server.port, is_over))
+        tails = await asyncio.gather(*(_join(server.port, number) for number in range(JOINERS)))
+        is_over.set()
+        await publishing
+    for kept, *numbers in tails:
+        assert numbers == list(range(numbers[0], numbers[0] + TAIL - 1))
+        # A cache and a bus that are two things: an event may be on neither way for who comes before it is answered.
+        assert kept in ((numbers[0] - 1, numbers[0] - 2) if is_shared else (numbers[0] - 1,))
+
+
+async def test_an_event_that_was_answered_is_found_on_every_other_node(serve: Serve) -> None:
+    async with serve() as server, contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(PusherClient(port)) for port in server.own]
+        for number in range(ANSWERED):
+            channels = [f"cache-{number}-{one}" for one in range(100)]
+            body = {"name": "event", "channels": channels, "data": str(number)}
+            assert (await ApiClient(server.own[number % len(server.own)]).post("/events", body)).status == 200
+            for client in clients:
+                await client.ask_for(channels[-1])
+                await client.expect("pusher_internal:subscription_succeeded")
+                assert (await client.expect("event"))["data"] == str(number)
+
+
+async def _publish_in_a_row(port: int, is_over: asyncio.Event) -> None:
+    """Publish numbered events to a channel for each joiner, one after the other, until all have come."""
+    channels = [f"cache-{number}" for number in range(JOINERS)]
+    async with HttpConnection(port) as connection:
+        api = ApiClient(port)
+        for number in count():
+            body = json.dumps({"name": "event", "channels": channels, "data": str(number)}).encode()
+            assert (await connection.request("POST", api.target("POST", "/events", body), body)).status == 200
+            if is_over.is_set():
+                return
+
+
+async def _join(port: int, number: int) -> list[int]:
+    """Subscribe at some moment, to a channel of its own; return the numbers of the events that come first."""
+    async with PusherClient(port) as client:
+        for _ in range(number):
+            await client.expect_nothing()
+        await client.ask_for(f"cache-{number}")
+        await client.expect("pusher_internal:subscription_succeeded")
+        frames = [await client.receive() for _ in range(TAIL + 1)]
+    # The very first may have come before any event.
+    events = [frame for frame in frames if frame["event"] == "event"]
+    return [int(frame["data"]) for frame in events[:TAIL]]

@@ -98,11 +98,13 @@ class AskedCache:
     """A shared cache that a test answers for.
 
     Attributes:
+        writes: what was set and is not there yet.
         log: keys and values that were set.
     """
 
     def __init__(self) -> None:
         self.is_shared = True
+        self.writes: Questions[None] = Questions()
         self.questions: Questions[Cached | None] = Questions()
         self.log: list[tuple[str, bytes]] = []
 
@@ -112,8 +114,9 @@ class AskedCache:
     def get(self, key: str) -> Eventual[Cached | None]:
         return self.questions.put(key)
 
-    def set(self, key: str, value: bytes, ttl: float) -> None:
+    def set(self, key: str, value: bytes, ttl: float) -> Eventual[None]:
         self.log.append((key, value))
+        return self.writes.put(key)
 
     def delete(self, key: str) -> None:
         pass

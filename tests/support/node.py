@@ -148,7 +148,7 @@ class World:
         self.webhooks = make_webhooks(View(self.hub, self.peers.replica), self.peers)
         self.node = Node(self.hub, self.manager, self.peers, limits, self.clock, self.gauge, self.webhooks)
         self.cache = MemoryCache(100, self.clock)
-        self.cached_events = CachedEvents(cache or self.cache, limits.cache_ttl, self.clock)
+        self.cached_events = CachedEvents(cache or self.cache, limits.cache_ttl, self.clock, self.peers)
         self.publisher = Publisher(self.hub, self.manager, self.peers, self.cached_events, self.webhooks)
         self.queries = Queries(self.node.view, self.cached_events)
         self.session = Session(self.node, Subscriptions(self.node, self.cached_events), self.publisher)

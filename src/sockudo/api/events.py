@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sockudo.api.call import Call
 from sockudo.api.messages import EMPTY_OBJECT, Response, json_response
-from sockudo.eventual import Eventual, gathered, then
+from sockudo.eventual import Eventual, all_done, gathered, then
 from sockudo.node.memory import MemoryGauge
 from sockudo.node.publisher import Publisher
 from sockudo.node.queries import Queries
@@ -28,35 +28,38 @@ class EventHandlers:
     def trigger(self, call: Call) -> Eventual[Response]:
         """Publish one event to one or more channels."""
         trigger = parse_trigger(call.request.body, call.app.publishing, call.query)
-        self._publish(call, [trigger])
+        published = self._publish(call, [trigger])
         if not trigger.info:
-            return EMPTY_OBJECT
+            return then(published, lambda _: EMPTY_OBJECT)
         names = [target.name for target in trigger.targets]
         attributes = gathered([self._attributes(call, trigger, index) for index in range(len(names))])
-        return then(attributes, lambda found: json_response({"channels": dict(zip(names, found, strict=True))}))
+        told = then(attributes, lambda found: json_response({"channels": dict(zip(names, found, strict=True))}))
+        return then(published, lambda _: told)
 
     def batch(self, call: Call) -> Eventual[Response]:
         """Publish several events, in order, all or none of them."""
         triggers = parse_batch(call.request.body, call.app.publishing)
-        self._publish(call, triggers)
+        published = self._publish(call, triggers)
         if not any(trigger.info for trigger in triggers):
-            return EMPTY_OBJECT
+            return then(published, lambda _: EMPTY_OBJECT)
         attributes = gathered([self._attributes(call, trigger, 0) for trigger in triggers])
-        return then(attributes, lambda found: json_response({"batch": found}))
+        told = then(attributes, lambda found: json_response({"batch": found}))
+        return then(published, lambda _: told)
 
-    def raw_trigger(self, call: Call) -> Response:
+    def raw_trigger(self, call: Call) -> Eventual[Response]:
         """Publish the body itself as the data of one event; 202 without a body."""
         (channel,) = call.names
         trigger = parse_raw_trigger(call.request.body, channel, call.query, call.app.publishing)
-        self._publish(call, [trigger])
-        return Response(202)
+        return then(self._publish(call, [trigger]), lambda _: Response(202))
 
-    def _publish(self, call: Call, triggers: list[Trigger]) -> None:
+    def _publish(self, call: Call, triggers: list[Trigger]) -> Eventual[None]:
+        """Publish; a future is done when the answer may go out: who subscribes after it gets what is kept."""
         if self._memory.is_over_threshold():
             raise RequestRejected(503, "Over capacity (http_api.accept_traffic.memory_threshold)", retry_after=1)
         self._quotas.take_events(call.app, len(triggers))
-        for trigger in triggers:
-            self._publisher.publish(call.app, trigger)
+        if len(triggers) == 1:
+            return self._publisher.publish(call.app, triggers[0])
+        return all_done([self._publisher.publish(call.app, trigger) for trigger in triggers])
 
     def _attributes(self, call: Call, trigger: Trigger, index: int) -> Eventual[dict[str, object]]:
         name, kind = trigger.targets[index]

@@ -45,10 +45,11 @@ class Cache(Protocol):
         """
         ...
 
-    def set(self, key: str, value: bytes, ttl: float) -> None:
+    def set(self, key: str, value: bytes, ttl: float) -> Eventual[None]:
         """Keep `value` for `ttl` seconds, or for good when `ttl` is 0 or less; replaces what was set before.
 
-        Never waits. What a store does not take is logged and counted by the driver.
+        A future is done when every other process finds the value; it need not be waited for, and does not fail. What a
+        store does not take is logged and counted by the driver.
         """
         ...
 

@@ -1,6 +1,8 @@
 """The cache in a Redis or a Redis Cluster, shared by all nodes.
 
 Strategy: commands are pipelined in order, so nothing waits for a write and a read sees every write before it. A write
+leaves before anything else of its tick does: an event must be on its way to the cache before it is on its way over the
+bus, so that who is late for the bus finds it here. A write
 that could not be made, because Redis was away, is made again when it is back, unless another node has written the key
 since. Nobody compares clocks for that: all nodes give a key the same time to live, so whichever value has more of it
 left is the newer one.
@@ -18,6 +20,7 @@ from typing import Any, Final
 
 from sockudo.cache.base import Cached
 from sockudo.cache.unconfirmed import Unconfirmed, Write
+from sockudo.eventual import caught
 from sockudo.log import get_logger
 from sockudo.redis.base import Script
 from sockudo.redis.client import redis_client
@@ -86,9 +89,11 @@ class RedisCache:
         value, left = self._client.call(b"GET", name), self._client.call(b"PTTL", name)
         return asyncio.ensure_future(_cached(value, left))
 
-    def set(self, key: str, value: bytes, ttl: float) -> None:
+    def set(self, key: str, value: bytes, ttl: float) -> asyncio.Future[None]:
+        """Keep a value; the future is done when Redis has it, or cannot take it now."""
         expires = asyncio.get_running_loop().time() + ttl if ttl > 0 else inf
-        self._write(self._prefix + key.encode(), Write(value, expires), ttl)
+        written = self._write(self._prefix + key.encode(), Write(value, expires), ttl)
+        return caught(written, lambda _: None)
 
     def delete(self, key: str) -> None:
         self._write(self._prefix + key.encode(), Write(None, inf), 0)
@@ -113,7 +118,7 @@ class RedisCache:
 
     # Writing.
 
-    def _write(self, name: bytes, write: Write, ttl: float) -> None:
+    def _write(self, name: bytes, write: Write, ttl: float) -> asyncio.Future[Any]:
         self._given_up(self._unconfirmed.put(name, write))
         words: tuple[bytes, ...]
         if write.value is None:
@@ -122,7 +127,9 @@ class RedisCache:
             words = (b"SET", name, write.value, b"PX", _milliseconds(ttl))
         else:
             words = (b"SET", name, write.value)
-        self._client.call(*words).add_done_callback(partial(self._written, name, write))
+        done = self._client.call(*words, at_once=True)
+        done.add_done_callback(partial(self._written, name, write))
+        return done
 
     def _written(self, name: bytes, write: Write, done: asyncio.Future[Any]) -> None:
         error = done.exception()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from functools import partial
 from typing import Final
 
 import msgspec
@@ -72,7 +71,7 @@ class Cluster:
         self._times = times
         self._handler: ClusterHandler | None = None
         self._purges = Purges(self.replica, clock, self._changed)
-        self._interest = Interest(adapter, clock, partial(is_needed, hub))
+        self._interest = Interest(adapter, clock, self._is_needed)
         self._journal = Journal(hub, clock, times.delta_interval, self._send_delta)
         self._started_at = clock.now()
         self._next_heartbeat = 0.0
@@ -82,7 +81,7 @@ class Cluster:
         self._echoes = Echoes(clock)
         # Set when what is known of the others has changed.
         self._news = asyncio.Event()
-        self._event_header = envelope.header(envelope.EVENT, self.node_id)
+        self._event_header, self._stored_header = (envelope.header(kind, self.node_id) for kind in envelope.EVENTS)
         self._plain_event_header = self._event_header + b"\0"
         self._own_id = bytes.fromhex(self.node_id)
 
@@ -104,8 +103,7 @@ class Cluster:
         await self._adapter.start(self)
         # Its own topic first: who is heard on the other is asked at once, and answers there.
         for topic in (node_topic(self.node_id), EVERYONE):
-            joined = self._adapter.subscribe(topic)
-            if joined is not None:
+            if (joined := self._adapter.subscribe(topic)) is not None:
                 await joined
         self._send_heartbeat(hello=True)
         self._tick()
@@ -149,16 +147,17 @@ class Cluster:
         """Note that the last subscriber of a channel here is gone."""
         self._interest.release(app_id, name)
 
-    def publish(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
-        """Send an event to the nodes that have subscribers of its channel."""
+    def publish(self, app_id: str, name: str, frame: bytes, except_id: str | None, *, is_stored: bool = False) -> None:
+        """Send an event to the nodes that have subscribers of its channel; see `Peers.publish`."""
         # hot path
         if self.is_alone:
             return
         self.counters.events_sent += 1
-        if except_id is None:
+        if except_id is None and not is_stored:
             data = self._plain_event_header + frame
         else:
-            data = self._event_header + envelope.event_rest(frame, except_id)
+            header = self._stored_header if is_stored else self._event_header
+            data = header + envelope.event_rest(frame, except_id)
         self._adapter.publish(channel_topic(app_id, name), data)
 
     def publish_cached(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
@@ -225,12 +224,12 @@ class Cluster:
             return
         if data[1 : envelope.HEADER_BYTES] == self._own_id:
             self._take_own(data)
-        elif data[0] == envelope.EVENT:
+        elif data[0] in envelope.EVENTS:
             place = self._interest.place(topic)
             if place is not None and self._handler is not None:
                 self.counters.events_received += 1
                 frame, except_id = envelope.parse_event(data)
-                self._handler.deliver(place.app_id, place.name, frame, except_id)
+                self._handler.deliver(place.app_id, place.name, frame, except_id, data[0] == envelope.STORED_EVENT)
         else:
             self._take_control(data)
 
@@ -288,10 +287,9 @@ class Cluster:
         match message:
             case Heartbeat():
                 self._take_heartbeat(peer, message)
-            case Delta():
-                if peer.take_delta(message):
-                    self.counters.deltas_received += 1
-                    self._changed(self.replica.apply(peer.node_id, message.apps))
+            case Delta() if peer.take_delta(message):
+                self.counters.deltas_received += 1
+                self._changed(self.replica.apply(peer.node_id, message.apps))
             case SnapshotPart():
                 self._take_snapshot(peer, message)
             case Sync():
@@ -396,3 +394,7 @@ class Cluster:
 
     def _say(self, topic: str, kind: int, rest: bytes) -> None:
         self._adapter.publish(topic, envelope.header(kind, self.node_id) + rest)
+
+    def _is_needed(self, app_id: str, name: str) -> bool:
+        is_awaited = self._handler is not None and self._handler.awaits(app_id, name)
+        return is_awaited or is_needed(self._hub, app_id, name)

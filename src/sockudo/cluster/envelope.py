@@ -2,8 +2,8 @@
 
     kind (1 byte)   sender's node id (8 bytes)   rest
 
-Of an event the rest is the length of the socket id that must not get it (1 byte, 0 for none), that id, and the frame
-as its receivers write it to their sockets. Of everything else it is MessagePack.
+Of an event, stored or not, the rest is the length of the socket id that must not get it (1 byte, 0 for none), that id,
+and the frame as its receivers write it to their sockets. Of everything else it is MessagePack.
 """
 
 from __future__ import annotations
@@ -46,6 +46,10 @@ FOLLOW: Final = 12
 DELIVERED: Final = 13
 QUESTION: Final = 14
 ECHO: Final = 15
+# The last event of its channel, which is in the cache that all nodes share; a client event is not.
+STORED_EVENT: Final = 16
+
+EVENTS: Final = (EVENT, STORED_EVENT)
 
 _BODIES: Final[Mapping[int, type[msgspec.Struct]]] = {
     CACHED_EVENT: CachedEvent,

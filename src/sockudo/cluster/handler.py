@@ -11,8 +11,12 @@ from sockudo.cluster.state import Reports
 class ClusterHandler(Protocol):
     """The way back up: called in the event loop, and returns at once."""
 
-    def deliver(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
-        """Hand an event of another node to the subscribers here."""
+    def deliver(self, app_id: str, name: str, frame: bytes, except_id: str | None, is_stored: bool = False) -> None:
+        """Hand an event of another node to the subscribers here; `is_stored` as in `Peers.publish`."""
+
+    def awaits(self, app_id: str, name: str) -> bool:
+        """Tell whether events of a channel are needed here although nobody is on it."""
+        ...
 
     def keep(self, app_id: str, name: str, frame: bytes) -> None:
         """Keep an event of another node as the last one of its cache channel."""

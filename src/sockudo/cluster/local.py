@@ -37,7 +37,7 @@ class NoPeers:
     def release(self, app_id: str, name: str) -> None:
         """Do nothing."""
 
-    def publish(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
+    def publish(self, app_id: str, name: str, frame: bytes, except_id: str | None, *, is_stored: bool = False) -> None:
         """Do nothing."""
 
     def publish_cached(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:

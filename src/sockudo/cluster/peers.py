@@ -56,8 +56,11 @@ class Peers(Protocol):
     def release(self, app_id: str, name: str) -> None:
         """Note that the last subscriber of a channel here is gone."""
 
-    def publish(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
-        """Send an event to the nodes that have subscribers of its channel."""
+    def publish(self, app_id: str, name: str, frame: bytes, except_id: str | None, *, is_stored: bool = False) -> None:
+        """Send an event to the nodes that have subscribers of its channel.
+
+        `is_stored` says that it is the channel's last event in the cache that all nodes share.
+        """
 
     def publish_cached(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
         """Send an event of a cache channel to every node, to be kept there."""

@@ -2,7 +2,11 @@
 
 A cache that only this node has is read when a client subscribes. One that all nodes share has to be asked before: what
 it said is kept here for a second, so that many who come at once are answered by one question, and an event that
-arrives meanwhile takes the place of what was or will be said.
+arrives meanwhile takes the place of what was or will be said. So events must arrive from before the question until its
+answer is forgotten, whether anybody is on the channel or not.
+
+An event is in the cache before it is on the bus. What the cache says is used once all that the bus had then has
+arrived: else who subscribes would get an event from the cache, and again from the bus.
 
 Source: Pusher docs, `using_channels/cache-channels`.
 """
@@ -16,6 +20,8 @@ import msgspec
 
 from sockudo.cache.base import Cache, Cached
 from sockudo.clock import Clock
+from sockudo.cluster.local import NoPeers
+from sockudo.cluster.peers import Peers
 from sockudo.eventual import Eventual, Future, then
 from sockudo.log import get_logger
 
@@ -49,11 +55,13 @@ class _Payload(msgspec.Struct, gc=False):
 class _Question:
     """What a shared cache is asked, or has just said, about one channel."""
 
-    __slots__ = ("answer", "event", "is_overtaken")
+    __slots__ = ("answer", "app_id", "channel", "event", "is_overtaken")
 
-    def __init__(self, answer: Future[None] | None) -> None:
-        # None once it has come.
-        self.answer = answer
+    def __init__(self, app_id: str, channel: str) -> None:
+        self.app_id = app_id
+        self.channel = channel
+        # Done when the event can be used; None from then on.
+        self.answer: Future[None] | None = None
         self.event: CachedEvent | None = None
         # An event has come after the question was put.
         self.is_overtaken = False
@@ -64,29 +72,30 @@ class CachedEvents:
 
     Attributes:
         is_shared: every node finds what one of them keeps.
-        is_asking: what comes from other nodes has to be noted here, with `heard`.
     """
 
-    def __init__(self, cache: Cache, ttl: float, clock: Clock) -> None:
+    def __init__(self, cache: Cache, ttl: float, clock: Clock, peers: Peers | None = None) -> None:
         self._cache = cache
         self._ttl = ttl
         self._clock = clock
+        self._peers: Peers = peers or NoPeers()
         self._questions: dict[str, _Question] = {}
         self.is_shared = cache.is_shared
 
-    @property
-    def is_asking(self) -> bool:
-        """Whether a shared cache has been asked in the last moments."""
-        return bool(self._questions)
+    def is_asking(self, app_id: str, channel: str) -> bool:
+        """Whether a shared cache is being asked about a channel, or what it said is still used."""
+        return _key(app_id, channel) in self._questions
 
-    def keep(self, app_id: str, channel: str, payload: bytes) -> None:
-        """Keep an event in place of the one before."""
-        self._cache.set(_key(app_id, channel), payload, self._ttl)
-        if self._questions:
-            self.heard(app_id, channel, payload)
+    def keep(self, app_id: str, channel: str, payload: bytes) -> Eventual[None]:
+        """Keep an event in place of the one before; a future is done when all nodes find it, and does not fail."""
+        kept = self._cache.set(_key(app_id, channel), payload, self._ttl)
+        self.heard(app_id, channel, payload)
+        return kept
 
     def heard(self, app_id: str, channel: str, payload: bytes) -> None:
-        """Note an event that another node has kept in the shared cache."""
+        """Note an event that is in the shared cache now."""
+        if not self._questions:
+            return
         question = self._questions.get(_key(app_id, channel))
         if question is not None:
             question.event = CachedEvent(payload, int(self._ttl))
@@ -99,7 +108,7 @@ class CachedEvents:
     def prepare(self, app_id: str, channel: str) -> Future[None] | None:
         """See to it that `recall` can answer: None where it can, else a future for when it can, which never fails.
 
-        From then on the channel's events must arrive at this node.
+        The channel's events must arrive at this node by then.
         """
         if not self.is_shared:
             return None
@@ -108,12 +117,12 @@ class CachedEvents:
         if question is not None:
             return question.answer
         found = self._cache.get(key)
-        question = self._questions[key] = _Question(None)
-        if not isinstance(found, Future):
-            self._settle(key, question, found)
-            return None
-        question.answer = found.get_loop().create_future()
-        found.add_done_callback(partial(self._answered, key, question))
+        question = self._questions[key] = _Question(app_id, channel)
+        if isinstance(found, Future):
+            question.answer = found.get_loop().create_future()
+            found.add_done_callback(partial(self._answered, question))
+        else:
+            self._take(question, found)
         return question.answer
 
     def recall(self, app_id: str, channel: str) -> CachedEvent | None:
@@ -124,19 +133,31 @@ class CachedEvents:
         found = self._cache.get(_key(app_id, channel))
         return None if isinstance(found, Future) else _event(found)
 
-    def _answered(self, key: str, question: _Question, done: Future[Cached | None]) -> None:
-        answer, question.answer = question.answer, None
+    def _answered(self, question: _Question, done: Future[Cached | None]) -> None:
         error = None if done.cancelled() else done.exception()
         if error is not None:
             _log.warning("the last event of a cache channel was not found", error=str(error))
-        self._settle(key, question, None if done.cancelled() or error is not None else done.result())
+        self._take(question, None if done.cancelled() or error is not None else done.result())
+
+    def _take(self, question: _Question, found: Cached | None) -> None:
+        """Use what the cache has said, once nothing of it can arrive any more."""
+        if not question.is_overtaken:
+            question.event = _event(found)
+        arriving = None if question.event is None else self._peers.join(question.app_id, question.channel)
+        if arriving is None:
+            self._settle(question)
+        else:
+            arriving.add_done_callback(lambda _: self._settle(question))
+
+    def _settle(self, question: _Question) -> None:
+        answer, question.answer = question.answer, None
+        self._clock.call_later(_FRESH, partial(self._forget, question))
         if answer is not None and not answer.done():
             answer.set_result(None)
 
-    def _settle(self, key: str, question: _Question, found: Cached | None) -> None:
-        if not question.is_overtaken:
-            question.event = _event(found)
-        self._clock.call_later(_FRESH, partial(self._questions.pop, key, None))
+    def _forget(self, question: _Question) -> None:
+        del self._questions[_key(question.app_id, question.channel)]
+        self._peers.release(question.app_id, question.channel)
 
 
 def _event(cached: Cached | None) -> CachedEvent | None:

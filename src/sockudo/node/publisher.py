@@ -8,6 +8,7 @@ from __future__ import annotations
 from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
 from sockudo.cluster.peers import Peers
+from sockudo.eventual import Eventual, Future, all_done
 from sockudo.hub.connection import Connection
 from sockudo.hub.hub import Hub
 from sockudo.node.cached_events import CachedEvents
@@ -38,18 +39,25 @@ class Publisher:
         self._cached_events = cached_events
         self._webhooks: WebhookEvents = webhooks or NoWebhooks()
 
-    def publish(self, app: App, trigger: Trigger) -> None:
-        """Send a checked event to each of its channels, and keep it where the channel keeps its last event."""
+    def publish(self, app: App, trigger: Trigger) -> Eventual[None]:
+        """Send a checked event to each of its channels, and keep it where the channel keeps its last event.
+
+        A future is done when whoever subscribes on any node from now on gets the event; it does not fail.
+        """
         # hot path
+        keeping: list[Eventual[None]] | None = None
         hub, peers, app_id, except_id = self._hub, self._peers, app.id, trigger.socket_id
         for name, kind in trigger.targets:
             if kind.cache:
                 payload = channel_event(trigger.name, name, trigger.data)
                 frame = text_frame(payload)
-                self._cached_events.keep(app_id, name, payload)
+                kept = self._cached_events.keep(app_id, name, payload)
+                if isinstance(kept, Future):
+                    keeping = [] if keeping is None else keeping
+                    keeping.append(kept)
                 hub.deliver(app_id, name, frame, except_id)
                 if self._cached_events.is_shared:
-                    peers.publish(app_id, name, frame, except_id)
+                    peers.publish(app_id, name, frame, except_id, is_stored=True)
                 else:
                     peers.publish_cached(app_id, name, frame, except_id)
             elif kind.user:
@@ -60,6 +68,7 @@ class Publisher:
                 frame = text_frame(channel_event(trigger.name, name, trigger.data))
                 hub.deliver(app_id, name, frame, except_id)
                 peers.publish(app_id, name, frame, except_id)
+        return None if keeping is None else all_done(keeping)
 
     def client_event(self, connection: Connection, event: ClientEvent, now: float) -> None:
         """Send a client's event to the others on its channel (`now`: monotonic seconds).

@@ -23,15 +23,19 @@ class RemoteEvents:
         self._node = node
         self._cached_events = cached_events
 
-    def deliver(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
+    def deliver(self, app_id: str, name: str, frame: bytes, except_id: str | None, is_stored: bool = False) -> None:
         """Hand an event of another node to the subscribers here, as it came."""
         # hot path
-        if self._cached_events.is_asking:
+        if is_stored:
             self._cached_events.heard(app_id, name, payload_of(frame))
         if name.startswith(SERVER_TO_USER):
             self._node.hub.deliver_to_user(app_id, name[len(SERVER_TO_USER) :], frame, except_id)
         else:
             self._node.hub.deliver(app_id, name, frame, except_id)
+
+    def awaits(self, app_id: str, name: str) -> bool:
+        """Tell whether the shared cache has been asked about a channel: its events may be newer than the answer."""
+        return self._cached_events.is_asking(app_id, name)
 
     def keep(self, app_id: str, name: str, frame: bytes) -> None:
         """Keep an event of another node as the last one of its cache channel."""

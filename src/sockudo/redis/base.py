@@ -80,17 +80,20 @@ class RedisClient(ABC):
     async def aclose(self) -> None:
         """Wait for the replies of what was sent, for a moment, and close; may be called again."""
 
-    def call(self, *words: bytes, key: bytes | None = None, patience: float | None = None) -> asyncio.Future[Reply]:
+    def call(
+        self, *words: bytes, key: bytes | None = None, patience: float | None = None, at_once: bool = False
+    ) -> asyncio.Future[Reply]:
         """Send a command.
 
         Args:
             words: the command and its arguments.
             key: the key that says which server of a cluster it is for, where that is not the second word.
             patience: how long the reply may take (seconds), for commands that block; else `answer_timeout`.
+            at_once: it is on its way when this returns, ahead of all else that the tick has to send.
         """
         slot = self._slot(key if key is not None else words[1])
         patience = patience or self._timing.answer_timeout
-        return self._start(Request(words[0], encode(*words), patience, as_it_is, slot=slot))
+        return self._start(Request(words[0], encode(*words), patience, as_it_is, slot=slot, at_once=at_once))
 
     def run(self, script: Script, keys: Sequence[bytes], arguments: Sequence[bytes] = ()) -> asyncio.Future[Reply]:
         """Run a script; in a cluster all of its keys must be in one slot."""

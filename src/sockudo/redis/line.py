@@ -105,7 +105,7 @@ class Line:
             self._reopening = self._loop.create_task(self._reopen())
 
     def send(self, request: Request[Any], before: bytes = b"") -> None:  # hot path
-        """Send a command at the end of this tick; it fails at once while the line is away.
+        """Send a command, at the end of this tick unless it wants otherwise; it fails at once while the line is away.
 
         Args:
             before: a command to send right before it; nobody waits for its reply.
@@ -117,7 +117,7 @@ class Line:
         request.sent = self._loop.time()
         if not waiting:
             self._watch_from(request.sent + request.patience)
-        if not self._parts:
+        if not self._parts and not request.at_once:
             self._loop.call_soon(self._flush)
         if before:
             prelude: Request[Reply] = Request(b"", before, request.patience, as_it_is)
@@ -127,6 +127,8 @@ class Line:
             self._parts.append(before)
         waiting.append(request)
         self._parts.append(request.data)
+        if request.at_once:
+            self._flush()
 
     async def aclose(self) -> None:
         """Wait for what was sent, as long as a reply may take, and close; may be called again."""

@@ -34,11 +34,12 @@ class Request(Generic[T]):
         read: makes the result of the reply.
         slot: the slot of the command's key in a Redis Cluster.
         fallback: makes what is sent instead when the server does not know the script that `data` names.
+        at_once: it is sent in this moment instead of at the end of the tick.
         sent: when it was sent (the loop's time).
         tries: how often it was sent elsewhere.
     """
 
-    __slots__ = ("_verb", "data", "fallback", "future", "patience", "read", "sent", "slot", "tries")
+    __slots__ = ("_verb", "at_once", "data", "fallback", "future", "patience", "read", "sent", "slot", "tries")
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class Request(Generic[T]):
         *,
         slot: int = 0,
         fallback: Callable[[], bytes] | None = None,
+        at_once: bool = False,
     ) -> None:
         self._verb = verb
         self.data = data
@@ -57,6 +59,7 @@ class Request(Generic[T]):
         self.read = read
         self.slot = slot
         self.fallback = fallback
+        self.at_once = at_once
         self.sent = 0.0
         self.tries = 0
 
