@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from structlog.testing import capture_logs
+import structlog
 
 from sockudo.api.messages import Request, Response
 from sockudo.api.throttle import Throttle, rate_headers
@@ -90,24 +90,25 @@ async def test_a_limiter_that_cannot_be_asked_refuses_everything() -> None:
     assert error_of(refused) == (500, "Rate limiter backend unavailable (rate_limiter.driver)")
 
 
-async def test_that_it_cannot_be_asked_is_told_once_until_it_can() -> None:
-    limiter = AskedLimiter()
-    limit = throttle(limiter=limiter)
-    with capture_logs() as lines:
-        for _ in range(2):
-            for _ in range(3):
-                asked = limit.admit(request())
-                await limiter.questions.fail()
-                await answer(asked)
-            asked = limit.admit(request())
-            await limiter.questions.answer(Decision(allowed=True, limit=1, remaining=0, reset_after=60))
-            await answer(asked)
-    assert [(line["log_level"], line["limit"]) for line in lines] == [("error", "api")] * 2
-
-
 def test_every_answer_can_tell_what_is_left() -> None:
     assert rate_headers(Decision(allowed=True, limit=100, remaining=99, reset_after=60)) == (
         ("X-RateLimit-Limit", "100"),
         ("X-RateLimit-Remaining", "99"),
         ("X-RateLimit-Reset", "60"),
     )
+
+
+async def test_a_limiter_that_is_away_is_said_once_and_that_it_is_back_too() -> None:
+    limiter = AskedLimiter()
+    limit = throttle(limiter=limiter)
+    with structlog.testing.capture_logs() as logs:
+        for outcome in ("lost", "lost", "lost", "there", "there", "lost"):
+            limit.admit(request())
+            if outcome == "lost":
+                await limiter.questions.fail()
+            else:
+                await limiter.questions.answer(Decision(allowed=False, limit=1, remaining=0, reset_after=60))
+    lost = "rate limiter cannot be used: everything is refused"
+    assert [line["event"] for line in logs] == [lost, "rate limiter can be used again", lost]
+    assert logs[1]["refused"] == 3
+    assert {line["limit"] for line in logs} == {"rate_limiter.api_rate_limit"}

@@ -23,8 +23,10 @@ class Throttle:
         self._limiter = limiter
         self._limit = limit
         self._name = name
+        self._setting = f"rate_limiter.{name}_rate_limit"
         self._trust_hops = trust_hops
-        self._has_told = False
+        # Requests since the limiter was lost.
+        self._refused = 0
 
     def admit(self, request: Request) -> Eventual[Decision | Response]:
         """Count one request of its client; return what was decided, or the answer that refuses the request.
@@ -42,7 +44,9 @@ class Throttle:
         return self._answer(decision)
 
     def _answer(self, decision: Decision) -> Decision | Response:
-        self._has_told = False
+        if self._refused:
+            _log.info("rate limiter can be used again", limit=self._setting, refused=self._refused)
+            self._refused = 0
         return decision if decision.allowed else self._refusal(decision)
 
     def _refusal(self, decision: Decision) -> Response:
@@ -50,16 +54,16 @@ class Throttle:
         limit = self._limit
         text = (
             f"Too Many Requests: Rate limit exceeded. The limit is {limit.requests} in {limit.seconds} s "
-            f"(rate_limiter.{self._name}_rate_limit)"
+            f"({self._setting})"
         )
         headers = (*rate_headers(decision), ("Retry-After", str(decision.reset_after)))
         return error_response(429, text, *headers)
 
     def _unavailable(self, error: Exception) -> Response:
-        # Once until it works again: there may be many thousand requests a second.
-        if not self._has_told:
-            self._has_told = True
-            _log.error("rate limiter cannot be used: requests are refused", limit=self._name, reason=str(error))
+        # Once, and not for each of the thousands that may be refused.
+        if not self._refused:
+            _log.warning("rate limiter cannot be used: everything is refused", limit=self._setting, reason=str(error))
+        self._refused += 1
         return error_response(500, "Rate limiter backend unavailable (rate_limiter.driver)")
 
 
