@@ -15,7 +15,7 @@ from websockets.http11 import Response
 
 from tests.support.client import Answer, ApiClient, PusherClient, http
 from tests.support.nodes import Nodes, Serve
-from tests.support.raw import RawWebSocket, upgrade_bytes
+from tests.support.raw import HttpConnection, RawWebSocket, request_bytes, upgrade_bytes
 from tests.support.redis_cluster import RedisClusterProcesses
 from tests.support.redis_server import RedisProcess
 from tests.support.server import KEY
@@ -157,6 +157,24 @@ async def test_an_event_comes_to_each_subscriber_once_and_to_who_comes_then_once
         await server.settled()
         for client in (*early, *late):
             await client.expect_nothing()
+
+
+# Answers that wait for a store
+
+
+async def test_an_upgrade_to_something_else_is_answered_as_if_it_had_not_been_asked(serve: Serve) -> None:
+    headers = {"Upgrade": "h2c", "Connection": "Upgrade"}
+    async with serve() as server, HttpConnection(server.port) as connection:
+        await connection.write(request_bytes("GET", "/up", headers=headers) + request_bytes("GET", "/up"))
+        for _ in range(2):
+            assert (await connection.answer()).body == b"OK"
+
+
+async def test_a_refused_upgrade_to_something_else_ends_the_connection(serve: Serve) -> None:
+    async with serve(rate_limiter=limiter()) as server, HttpConnection(server.port) as connection:
+        headers = {"Upgrade": "h2c", "Connection": "Upgrade"}
+        (await connection.request("GET", "/nowhere", headers=headers)).error(404)
+        await connection.expect_end()
 
 
 # Stores that fail

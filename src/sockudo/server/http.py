@@ -149,7 +149,7 @@ class HttpProtocol(HttpReader):
             if isinstance(upgraded, Response):
                 self._write(upgraded, request.method, keep_alive and upgraded.status < 400)
             else:
-                self._await(upgraded, request.method, keep_alive=False)
+                self._await(upgraded, request.method, keep_alive, is_upgrade=True)
         elif is_waiting:
             # An upgrade cannot wait: it is answered as if it were none, and ends the socket.
             self._put_off(request, keep_alive and not is_upgrade)
@@ -171,19 +171,20 @@ class HttpProtocol(HttpReader):
         else:
             self._await(response, request.method, keep_alive)
 
-    def _await(self, response: Future[Response], method: str, keep_alive: bool) -> None:
+    def _await(self, response: Future[Response], method: str, keep_alive: bool, *, is_upgrade: bool = False) -> None:
         """Read nothing more until an answer is there; what has been read waits."""
         self._is_answering = True
         self._send_behind_bus()
         self._transport.pause_reading()
-        response.add_done_callback(partial(self._answered, method, keep_alive))
+        response.add_done_callback(partial(self._answered, method, keep_alive, is_upgrade))
 
-    def _answered(self, method: str, keep_alive: bool, done: Future[Response]) -> None:
+    def _answered(self, method: str, keep_alive: bool, is_upgrade: bool, done: Future[Response]) -> None:
         self._is_answering = False
         if done.cancelled():
             self._transport.abort()
         elif not self._transport.is_closing():
-            self._write(done.result(), method, keep_alive)
+            response = done.result()
+            self._write(response, method, keep_alive and not (is_upgrade and response.status >= 400))
             self._send_behind_bus()
             self._go_on()
 
