@@ -10,8 +10,10 @@ from typing import Any
 from sockudo.adapter_options import link_from_settings
 from sockudo.app_options import app_store_from_settings
 from sockudo.apps import changes
+from sockudo.apps.shelf import ABSENT_TTL
 from sockudo.apps.store import AppStore, Migration
 from sockudo.cluster.announcement import announce_apps
+from sockudo.config.app_manager import AppCacheSettings
 from sockudo.config.app_record import app_from_record, record_from_app
 from sockudo.config.model import Settings
 from sockudo.errors import DriverError, SockudoError
@@ -88,10 +90,9 @@ async def delete(settings: Settings, app_id: str) -> None:
             raise _unknown(app_id)
 
 
-async def announce(settings: Settings, app_id: str) -> str | None:
+async def announce(settings: Settings, app_id: str, *, is_new: bool = False) -> str | None:
     """Tell the nodes that an app has been changed; return when they notice it otherwise, where they cannot be told."""
-    cache = settings.app_manager.cache
-    later = f"within {cache.ttl} s (app_manager.cache.ttl)" if cache.enabled else "at once"
+    later = _noticed(settings.app_manager.cache, is_new)
     adapter, _ = link_from_settings(settings)
     if adapter is None:
         return f"Servers that are running notice it {later}."
@@ -100,6 +101,15 @@ async def announce(settings: Settings, app_id: str) -> str | None:
     except DriverError as error:
         return f"The nodes could not be told, and notice it {later}: {error}"
     return None
+
+
+def _noticed(cache: AppCacheSettings, is_new: bool) -> str:
+    """Return when a change is noticed by a node that has not been told."""
+    if not cache.enabled or not cache.ttl:
+        return "at once"
+    if is_new and cache.ttl > ABSENT_TTL:
+        return f"within {ABSENT_TTL:g} s"
+    return f"within {cache.ttl} s (app_manager.cache.ttl)"
 
 
 def new_key() -> str:

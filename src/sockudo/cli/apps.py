@@ -108,7 +108,7 @@ def create(
             properties[name] = value
     record = _run(app_database.create(settings, properties))
     _print_credentials(record, form)
-    _announce(settings, record["id"])
+    _announce(settings, record["id"], is_new=True)
 
 
 @apps.command()
@@ -196,8 +196,8 @@ def _exit_with(problems: list[str]) -> NoReturn:
     sys.exit(EXIT_CONFIGURATION)
 
 
-def _announce(settings: Settings, app_id: str) -> None:
-    note = _run(app_database.announce(settings, app_id))
+def _announce(settings: Settings, app_id: str, *, is_new: bool = False) -> None:
+    note = _run(app_database.announce(settings, app_id, is_new=is_new))
     if note is not None:
         click.echo(note, err=True)
 
