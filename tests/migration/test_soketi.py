@@ -138,7 +138,7 @@ def test_a_driver_is_called_by_its_name_here(key: str, name: str, path: str, our
     [
         ("adapter.driver", "cluster", "machines meet at a broker"),
         ("adapter.driver", "rabbitmq", "is no driver of soketi 1.6"),
-        ("rateLimiter.driver", "redis", "each node counts"),
+        ("rateLimiter.driver", "redis", "the nodes count together"),
         ("mode", "worker", "every node serves"),
         ("appManager.cache.ttl", -1, "not cached for ever"),
         ("port", "x", "is no number"),

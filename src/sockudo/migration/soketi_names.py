@@ -109,7 +109,7 @@ EQUAL: Final[dict[str, Equal]] = {
 
 _BY_UDP: Final = "nodes do not look for each other on the network here: they meet at a broker, or are `workers`"
 _DRIVER_VERSION: Final = "the drivers here ask the database for its version"
-_COUNTING: Final = "each node counts the events of an app for itself; `rate_limiter` here is about client addresses"
+_COUNTING: Final = "the nodes count together what an app uses; `rate_limiter` here is about client addresses"
 
 NO_EQUAL: Final[dict[str, str]] = {
     "adapter.cluster.requestsTimeout": _BY_UDP,

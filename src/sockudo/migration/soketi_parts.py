@@ -10,7 +10,7 @@ from sockudo.migration.conversions import members, objects, text, whole
 from sockudo.migration.draft import Draft, NoEqual
 from sockudo.migration.ioredis import needs_url, redis_url, sentinel_of, unknown_options, uses_tls
 
-_LIMITS: Final = "each node counts the events of an app for itself; `rate_limiter` here is about client addresses"
+_LIMITS: Final = "the nodes count together what an app uses; `rate_limiter` here is about client addresses"
 
 
 def convert_parts(given: Mapping[str, Any], draft: Draft) -> None:
