@@ -2,10 +2,11 @@
 
 Strategy: commands are pipelined in order, so nothing waits for a write and a read sees every write before it. A write
 leaves before anything else of its tick does: an event must be on its way to the cache before it is on its way over the
-bus, so that who is late for the bus finds it here. A write
-that could not be made, because Redis was away, is made again when it is back, unless another node has written the key
-since. Nobody compares clocks for that: all nodes give a key the same time to live, so whichever value has more of it
-left is the newer one.
+bus, so that who is late for the bus finds it here.
+
+A write that could not be made, because Redis was away, is made again when it is back, unless another node has written
+the key since. Nobody compares clocks for that: all nodes give a key the same time to live, so whichever value has more
+of it left is the newer one.
 
 Keys are those of the original (`<prefix>:<key>`), and values are plain strings with an expiry, so that a cache shared
 with it stays readable.
