@@ -105,6 +105,7 @@ def test_an_auth_is_the_key_of_the_app_and_the_signature() -> None:
 def test_comparing_takes_any_text() -> None:
     assert is_same("é", "é")
     assert not is_same("a", "\udcff")
+    assert not is_same("a", "\ud800")
     assert not is_same("", "a")
 
 

@@ -51,7 +51,7 @@ class Signer:
 def is_same(expected: str, given: str) -> bool:
     """Compare two texts in constant time; `given` may have any characters."""
     # compare_digest refuses non-ASCII text, and what a client sends may have it.
-    return compare_digest(expected.encode(), given.encode("utf-8", "surrogateescape"))
+    return compare_digest(expected.encode(), given.encode("utf-8", "surrogatepass"))
 
 
 def channel_string(socket_id: str, channel: str, channel_data: str | None) -> bytes:
