@@ -5,7 +5,8 @@
 Whatever cannot be had is named, together with what to do about it. The tests that need it are skipped then, except
 under CI (`CI=true`), where this ends with status 1.
 
-Something new that the tests need is one more `Need`: programs in `apt.py`, a server in Java in `maven.py`.
+Something new that the tests need is one more `Need`: programs in `apt.py`, a server in Java in `maven.py`. What not
+every registry has, and tests can do without, says so and raises nothing (`golang.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from tests.setup import apt, maven, npm
+from tests.setup import apt, golang, maven, npm
 from tests.setup.commands import Need, SetupError, is_ci, say
 
 NEEDS: Final[Sequence[Need]] = (
@@ -28,6 +29,7 @@ NEEDS: Final[Sequence[Need]] = (
     maven.KAFKA,
     maven.CASSANDRA,
     maven.PUSHER_JAVA,
+    golang.PUSHER_GO,
 )
 
 
