@@ -10,6 +10,7 @@ from struct import Struct
 from typing import Any, Final, TypeVar
 
 from sockudo.cluster.attachment import RefusedError
+from sockudo.cluster.chunks import ChunkReader
 from sockudo.cluster.kafka_options import Address, KafkaOptions
 from sockudo.cluster.kafka_sasl import BadLoginError, login
 from sockudo.cluster.kafka_wire import (
@@ -35,6 +36,33 @@ OnAnswer = Callable[[bytes], None]
 Lost = Callable[["KafkaConnection", str], None]
 
 
+class _Answers(ChunkReader):
+    """The answers of a broker, each handed to who has asked.
+
+    Attributes:
+        expected: what awaits an answer, in order: its number, and what takes it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.expected: deque[tuple[int, OnAnswer]] = deque()
+
+    def parse(self, data: bytes) -> tuple[int, int]:
+        # hot path
+        position, length, expected = 0, len(data), self.expected
+        while length - position >= 8:
+            size, number = _START.unpack_from(data, position)
+            if not 4 <= size <= LONGEST_ANSWER or not expected or expected[0][0] != number:
+                raise BadBytesError("an answer to nothing")
+            end = position + 4 + size
+            if end > length:
+                return position, end
+            on_answer = expected.popleft()[1]
+            on_answer(data[position + 8 : end])
+            position = end
+        return position, position + 8
+
+
 class KafkaConnection(Link):
     """A connection; `connect` makes one that is logged in."""
 
@@ -43,20 +71,15 @@ class KafkaConnection(Link):
         self._lost: Lost | None = lost
         self._ping: Callable[[], None] | None = None
         self._asked = 0
-        # What awaits an answer, in order: its number, and what takes it.
-        self._answers: deque[tuple[int, OnAnswer]] = deque()
+        self._answers = _Answers()
         self._waiting: set[asyncio.Future[Any]] = set()
         self._idle: asyncio.Future[None] | None = None
-        # A part of an answer, in the chunks that came.
-        self._chunks: list[bytes] = []
-        self._held = 0
-        self._needed = 8
 
     def ask(self, api: tuple[int, int], body: bytes, on_answer: OnAnswer) -> None:
         """Send a request at the end of this tick; its answer is handed on when it comes."""
         # hot path
         self._asked = (self._asked + 1) % _NUMBERS
-        self._answers.append((self._asked, on_answer))
+        self._answers.expected.append((self._asked, on_answer))
         self.send(request(api, self._asked, body))
 
     async def call(self, api: tuple[int, int], body: bytes, read: Callable[[bytes], T]) -> T:
@@ -93,30 +116,21 @@ class KafkaConnection(Link):
 
     def take(self, data: bytes) -> None:
         """Hand on the answers that are whole."""
-        if self._chunks:
-            self._chunks.append(data)
-            self._held += len(data)
-            if self._held < self._needed:
-                return
-            data = b"".join(self._chunks)
-        consumed = self._parse(data)
-        rest = data[consumed:] if consumed else data
-        self._chunks = [rest] if rest else []
-        self._held = len(rest)
-        if self._idle is not None and not self._answers:
+        self._answers.feed(data)
+        if self._idle is not None and not self._answers.expected:
             settle(self._idle)
 
     async def aclose(self) -> None:
         """Close when everything that was asked is answered; nobody is told."""
         self._lost = None
         self._idle = self._loop.create_future()
-        if not self._answers or not self.is_open:
+        if not self._answers.expected or not self.is_open:
             settle(self._idle)
         await self.finish(self._idle)
 
     def ended(self, reason: str) -> None:
         """Fail what waits and tell the owner."""
-        self._answers.clear()
+        self._answers.expected.clear()
         for future in self._waiting:
             if not future.done():
                 future.set_exception(ConnectionResetError(reason))
@@ -152,23 +166,6 @@ class KafkaConnection(Link):
                     message = None
         except BadLoginError as error:
             raise RefusedError(str(error), credentials) from error
-
-    def _parse(self, data: bytes) -> int:
-        # hot path. Returns how much is consumed, and notes how much must be there before it is worth another look.
-        position, length = 0, len(data)
-        while length - position >= 8:
-            size, number = _START.unpack_from(data, position)
-            if not 4 <= size <= LONGEST_ANSWER or not self._answers or self._answers[0][0] != number:
-                raise BadBytesError("an answer to nothing")
-            end = position + 4 + size
-            if end > length:
-                self._needed = end - position
-                return position
-            on_answer = self._answers.popleft()[1]
-            on_answer(data[position + 8 : end])
-            position = end
-        self._needed = 8
-        return position
 
 
 async def connect(
