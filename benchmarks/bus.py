@@ -20,7 +20,7 @@ import uvloop
 from sockudo.cluster.base import Adapter, Inbox
 
 PAYLOAD = b"x" * 120
-TOPIC = "app/app-id/presence-room-1"
+TOPIC = "app/1/presence-room-1"
 
 
 class RedisPy:

@@ -22,7 +22,7 @@ import msgspec
 from sockudo.cluster.replica import Replica
 from sockudo.cluster.state import AppState, ChannelState, Delta, encode
 
-APP = "app-id"
+APP = "1"
 CHANNELS_EACH = 2
 CHANNELS = 100_000
 PRESENCE_SHARE = 0.1

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-APP_ID, KEY, SECRET = "app-id", "app-key", "app-secret"
+APP_ID, KEY, SECRET = "1", "app-key", "app-secret"
 
 
 @contextmanager

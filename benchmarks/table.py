@@ -30,7 +30,7 @@ CONFIG = {
         "array": {
             "apps": [
                 {
-                    "id": "app-id",
+                    "id": "1",
                     "key": "app-key",
                     "secret": "app-secret",
                     "enable_client_messages": True,

@@ -18,7 +18,7 @@ from tests.support.properties import THOROUGH, texts
 from tests.support.signing import query_string, sign, signed_params
 
 NOW = 1_700_000_000.5
-PATH = "/apps/app-id/events"
+PATH = "/apps/1/events"
 APP = make_app()
 EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 
@@ -163,7 +163,7 @@ def test_a_wrong_signature_is_refused() -> None:
     "change",
     [
         {"method": "POST"},
-        {"path": "/apps/app-id/channels"},
+        {"path": "/apps/1/channels"},
         {"path": PATH.upper()},
         {"app": make_app(secret="other")},
     ],
@@ -218,9 +218,9 @@ def test_unknown_parameters_are_part_of_what_is_signed() -> None:
 
 
 def test_a_path_is_signed_as_it_was_sent() -> None:
-    path = "/apps/app-id/channels/presence%2Dx"
+    path = "/apps/1/channels/presence%2Dx"
     check(query_string(signed(path=path)), path=path)
-    assert refusal(query_string(signed(path="/apps/app-id/channels/presence-x")), path=path).status == 401
+    assert refusal(query_string(signed(path="/apps/1/channels/presence-x")), path=path).status == 401
 
 
 def test_a_path_may_be_signed_with_the_prefix_or_without_it() -> None:

@@ -14,16 +14,16 @@ from tests.support.signing import query_string, signed_params
 
 EVENT = {"name": "e", "channel": "news", "data": "d"}
 SIGNED = [
-    ("POST", "/apps/app-id/events"),
-    ("POST", "/apps/app-id/batch_events"),
-    ("GET", "/apps/app-id/channels"),
-    ("GET", "/apps/app-id/channels/news"),
-    ("GET", "/apps/app-id/channels/presence-x/users"),
-    ("GET", "/apps/app-id/channels/news/stats"),
-    ("POST", "/apps/app-id/channels/news/events"),
-    ("POST", "/apps/app-id/users/7/terminate_connections"),
+    ("POST", "/apps/1/events"),
+    ("POST", "/apps/1/batch_events"),
+    ("GET", "/apps/1/channels"),
+    ("GET", "/apps/1/channels/news"),
+    ("GET", "/apps/1/channels/presence-x/users"),
+    ("GET", "/apps/1/channels/news/stats"),
+    ("POST", "/apps/1/channels/news/events"),
+    ("POST", "/apps/1/users/7/terminate_connections"),
 ]
-PROBES = ["/up", "/up/app-id", "/usage"]
+PROBES = ["/up", "/up/1", "/usage"]
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_every_route_of_an_app_is_signed(api: Api, method: str, path: str) -> No
 
 @pytest.mark.parametrize(("method", "path"), SIGNED)
 def test_an_unknown_app_is_404_before_the_signature_is_looked_at(api: Api, method: str, path: str) -> None:
-    path = path.replace("app-id", "unknown")
+    path = path.replace("1", "unknown")
     assert error_of(api.raw(method, path)) == (404, "Application not found.")
     assert error_of(api.signed(method, path)) == (404, "Application not found.")
 
@@ -48,7 +48,7 @@ def test_an_unknown_app_is_404_before_the_signature_is_looked_at(api: Api, metho
 def test_the_key_of_one_app_opens_nothing_of_another(method: str, path: str) -> None:
     api = Api(make_app(), make_app(id="other", key="other-key", secret="other-secret"))
     assert error_of(api.signed(method, path, key="other-key", secret="other-secret"))[0] == 401
-    assert error_of(api.signed(method, path.replace("app-id", "other")))[0] == 401
+    assert error_of(api.signed(method, path.replace("1", "other")))[0] == 401
 
 
 @pytest.mark.parametrize(("method", "path"), SIGNED)
@@ -64,18 +64,18 @@ def test_a_disabled_app_is_403(method: str, path: str) -> None:
         "/",
         "",
         "/apps",
-        "/apps/app-id",
-        "/apps/app-id/",
-        "/apps/app-id/unknown",
-        "/apps/app-id/channels/news/unknown",
-        "/apps/app-id/channels/news/users/more",
-        "/apps/app-id/users/7",
-        "/apps/app-id/events//",
-        "//apps/app-id/events",
-        "/APPS/app-id/events",
+        "/apps/1",
+        "/apps/1/",
+        "/apps/1/unknown",
+        "/apps/1/channels/news/unknown",
+        "/apps/1/channels/news/users/more",
+        "/apps/1/users/7",
+        "/apps/1/events//",
+        "//apps/1/events",
+        "/APPS/1/events",
         "/stats",
         "/metrics",
-        "/up/app-id/more",
+        "/up/1/more",
         "/usage/more",
         "/app",
         "/app/key/more",
@@ -107,8 +107,8 @@ def test_probes_need_no_signature_and_answer_head(api: Api, path: str) -> None:
 
 def test_one_slash_at_the_end_is_dropped_before_the_signature_is_looked_at(api: Api) -> None:
     now = int(api.world.clock.now())
-    query = query_string(signed_params("GET", "/apps/app-id/channels", {}, key=KEY, secret=SECRET, timestamp=now))
-    for path in ("/apps/app-id/channels", "/apps/app-id/channels/"):
+    query = query_string(signed_params("GET", "/apps/1/channels", {}, key=KEY, secret=SECRET, timestamp=now))
+    for path in ("/apps/1/channels", "/apps/1/channels/"):
         assert api.raw("GET", path, query).status == 200
     assert api.raw("GET", "/up/").status == 200
     assert api.raw("GET", "/usage/").status == 200
@@ -152,7 +152,7 @@ def test_everything_is_under_the_prefix() -> None:
 def test_outside_the_prefix_there_are_only_probes() -> None:
     api = Api(prefix="/realtime")
     for path in (
-        "/apps/app-id/channels",
+        "/apps/1/channels",
         "/users/7/terminate_connections",
         "/app/app-key",
         "/realtimeapps",
@@ -165,7 +165,7 @@ def test_outside_the_prefix_there_are_only_probes() -> None:
     assert error_of(api.signed("GET", "/upload"))[0] == 404
 
 
-@pytest.mark.parametrize("path", ["/apps/app-id/events", "/unknown", "/up", "/app/app-key"])
+@pytest.mark.parametrize("path", ["/apps/1/events", "/unknown", "/up", "/app/app-key"])
 def test_any_options_request_is_a_preflight(api: Api, path: str) -> None:
     response = api.raw("OPTIONS", path, headers={"Origin": "https://a.io"})
     assert (response.status, response.body) == (200, b"")
@@ -182,7 +182,7 @@ def test_every_answer_to_a_listed_origin_names_it_whatever_it_is() -> None:
         ("OPTIONS", "/x"),
         ("GET", "/up"),
         ("GET", "/unknown"),
-        ("GET", "/apps/app-id/channels"),
+        ("GET", "/apps/1/channels"),
         ("POST", "/up"),
     ):
         response = api.raw(method, path, headers=origin)
@@ -205,16 +205,16 @@ def test_requests_over_the_limit_of_an_address_are_429() -> None:
     status, text = error_of(response)
     assert (status, "The limit is 2 in 60 s (rate_limiter.api_rate_limit)" in text) == (429, True)
     assert header(response, "Retry-After") == "60"
-    assert api.raw("GET", "/apps/app-id/channels", peer="192.0.2.2").status == 401
+    assert api.raw("GET", "/apps/1/channels", peer="192.0.2.2").status == 401
     api.world.clock.advance(60)
     assert api.get("/channels").status == 200
 
 
 def test_refused_and_unknown_requests_are_counted_and_tell_what_is_left() -> None:
     api = Api(requests_per_minute=3)
-    assert header(api.raw("GET", "/apps/app-id/channels"), "X-RateLimit-Remaining") == "2"
+    assert header(api.raw("GET", "/apps/1/channels"), "X-RateLimit-Remaining") == "2"
     assert header(api.raw("GET", "/unknown"), "X-RateLimit-Remaining") == "1"
-    assert header(api.raw("PUT", "/apps/app-id/events"), "X-RateLimit-Remaining") == "0"
+    assert header(api.raw("PUT", "/apps/1/events"), "X-RateLimit-Remaining") == "0"
     assert error_of(api.raw("GET", "/unknown"))[0] == 429
 
 
@@ -226,7 +226,7 @@ def test_probes_and_preflights_are_never_limited() -> None:
             response = api.raw("GET", path)
             assert response.status == 200
             assert header(response, "X-RateLimit-Limit") is None
-        assert api.raw("OPTIONS", "/apps/app-id/events").status == 200
+        assert api.raw("OPTIONS", "/apps/1/events").status == 200
     assert error_of(api.get("/channels"))[0] == 429
 
 
@@ -261,17 +261,15 @@ def test_a_parameter_that_is_not_utf_8_is_400_and_not_500(api: Api) -> None:
     # A raw byte in the request line, as the server reads it.
     raw = {"name": "e", "data": b"\xff".decode("utf-8", "surrogateescape"), "channel": "news"}
     now = int(api.world.clock.now())
-    params = signed_params("POST", "/apps/app-id/events", raw, key=KEY, secret=SECRET, timestamp=now)
+    params = signed_params("POST", "/apps/1/events", raw, key=KEY, secret=SECRET, timestamp=now)
     query = "&".join(f"{name}={value}" for name, value in params.items())
-    assert error_of(api.raw("POST", "/apps/app-id/events", query)) == (
+    assert error_of(api.raw("POST", "/apps/1/events", query)) == (
         400,
         "Invalid request: query parameter 'data' is not valid UTF-8",
     )
 
 
-parts = st.sampled_from(
-    ["", "apps", "app-id", "channels", "events", "users", "up", "usage", "7", "news", "%", "%FF", "app"]
-)
+parts = st.sampled_from(["", "apps", "1", "channels", "events", "users", "up", "usage", "7", "news", "%", "%FF", "app"])
 
 
 @THOROUGH

@@ -24,8 +24,25 @@ def text_of(
     processes: tuple[int, ...] = (),
 ) -> str:
     values = {"app_manager": {"array": {"apps": [APP] if apps is None else apps}}, **(document or {})}
-    return banner(
+    return text_for(
         Settings.model_validate(values),
+        listening=listening,
+        open_files=open_files,
+        warnings=warnings,
+        processes=processes,
+    )
+
+
+def text_for(
+    settings: Settings,
+    *,
+    listening: Listening | None = None,
+    open_files: OpenFiles | None = None,
+    warnings: list[str] | None = None,
+    processes: tuple[int, ...] = (),
+) -> str:
+    return banner(
+        settings,
         listening or Listening("127.0.0.1", 6001),
         open_files or OpenFiles(1024, 4096),
         warnings or [],
@@ -84,10 +101,18 @@ def test_many_apps_are_cut_short() -> None:
 
 
 def test_the_demo_app_is_marked_and_its_secret_may_be_shown() -> None:
+    text = text_for(Settings().with_demo_app())
+
+    assert "1               key app-key, client events, DEMO" in text
+    assert 'pusher.Pusher(app_id="1", key="app-key", secret="app-secret"' in text
+
+
+def test_it_says_that_there_is_no_app() -> None:
     text = text_of(apps=[])
 
-    assert "DEMO" in text
-    assert 'secret: "app-secret"' in text
+    assert "Apps\n  none            no client can connect\n" in text
+    assert "DEMO" not in text
+    assert "app-secret" not in text
 
 
 def test_it_says_which_limits_apply() -> None:

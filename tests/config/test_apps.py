@@ -113,16 +113,15 @@ def test_apps_that_share_an_id_or_a_key_are_a_problem_that_names_both(problems_o
     ]
 
 
-def test_without_any_app_the_demo_app_stands_in(load_document: Load) -> None:
-    loaded = load_document({})
+def test_without_any_configuration_there_is_the_demo_app(load_document: Load) -> None:
+    loaded = load_document(flags={"port": "0"})
 
     (app,) = loaded.settings.apps
-    assert (app.id, app.key, app.secret) == ("app-id", "app-key", "app-secret")
+    assert (app.id, app.key, app.secret) == ("1", "app-key", "app-secret")
     assert app.enable_client_messages
     assert app.allowed_origins == ()
     assert loaded.settings.uses_demo_app
     assert any("demo app" in warning for warning in loaded.warnings)
-    assert Settings().apps == (app,)
 
 
 def test_with_an_app_there_is_no_demo_app(load_document: Load) -> None:
@@ -169,21 +168,9 @@ def test_a_wrong_variable_of_the_default_app_is_a_problem_even_if_there_is_no_su
 ) -> None:
     prefix = "SOCKUDO_" if name == "enable_client_messages" else "SOCKUDO_DEFAULT_APP_"
 
-    (problem,) = problems_of(environ={prefix + name.upper(): "**"})
+    (problem,) = problems_of(with_apps(APP), environ={prefix + name.upper(): "**"})
 
     assert problem.startswith(prefix + name.upper())
-
-
-def test_a_disabled_default_app_is_not_added(load_document: Load) -> None:
-    loaded = load_document(environ={**IDENTITY, "SOCKUDO_DEFAULT_APP_ENABLED": "no"})
-
-    assert loaded.settings.uses_demo_app
-
-
-def test_half_of_a_default_app_is_warned_about(load_document: Load) -> None:
-    warnings = load_document(with_apps(APP), {"SOCKUDO_DEFAULT_APP_ID": "d", "SOCKUDO_DEFAULT_APP_KEY": "k"}).warnings
-
-    assert warnings == ["no app is added from the environment, because SOCKUDO_DEFAULT_APP_SECRET is not set"]
 
 
 def test_a_default_app_beside_a_broken_list_leaves_one_problem(problems_of: Problems) -> None:

@@ -237,5 +237,5 @@ def test_the_shipped_file_loads_without_a_warning() -> None:
     loaded = load(Path("config/config.json"), {}, {}, Path(__file__).parents[2])
 
     assert loaded.warnings == []
-    assert [app.id for app in loaded.settings.apps] == ["app-id"]
+    assert [app.id for app in loaded.settings.apps] == ["1"]
     assert not loaded.settings.uses_demo_app

@@ -45,7 +45,8 @@ def test_representations_do_not_show_secrets(load_document: Load) -> None:
     hook = {"url": f"http://u:{SECRET}@x", "headers": {"X-A": SECRET}, "event_types": ["cache_miss"]}
     document = {"app_manager": {"array": {"apps": [{"id": "a", "key": "k", "secret": SECRET, "webhooks": [hook]}]}}}
 
-    loaded = load_document(document, {"SOCKUDO_DEFAULT_APP_SECRET": SECRET})
+    identity = {"SOCKUDO_DEFAULT_APP_ID": "e", "SOCKUDO_DEFAULT_APP_KEY": "ek", "SOCKUDO_DEFAULT_APP_SECRET": SECRET}
+    loaded = load_document(document, identity)
 
     assert loaded.settings.apps[0].secret == SECRET
     assert SECRET not in repr(loaded)

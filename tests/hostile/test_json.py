@@ -180,7 +180,7 @@ async def test_a_body_with_a_bomb_is_taken_or_4xx_and_what_is_delivered_is_json(
                     told: Any = answer.json()
                     assert ("error" in told) == (answer.status != 200)
                     taken += answer.status == 200
-        answer = await api.request("POST", "/apps/app-id/channels/json/events", BOMBS[bomb] or b"1", {"name": "raw"})
+        answer = await api.request("POST", "/apps/1/channels/json/events", BOMBS[bomb] or b"1", {"name": "raw"})
         assert answer.status in (202, 400, 413)
         await subscriber.send({"event": "pusher:ping", "data": {}})
         while (await subscriber.receive())["event"] != "pusher:pong":
@@ -213,7 +213,7 @@ async def test_fifty_thousand_brackets_in_every_frame_of_a_burst(target: Target,
 
 async def test_a_body_that_never_ends_holds_nobody_up(target: Target, witness: Bystander) -> None:
     attackers = [Attacker(target.port) for _ in range(20)]
-    head = b"POST /apps/app-id/events HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n"
+    head = b"POST /apps/1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n"
     for attacker in attackers:
         await attacker.send(head + b"[" * 50_000)
     await witness.expect_events(20)

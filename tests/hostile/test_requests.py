@@ -16,8 +16,8 @@ from tests.support.raw import upgrade_bytes
 from tests.support.server import SECRET
 
 GET = b"GET /up HTTP/1.1\r\nHost: x\r\n"
-POST = b"POST /apps/app-id/events HTTP/1.1\r\nHost: x\r\n"
-LIST = b"GET /apps/app-id/channels?auth_key=app-key&%b HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = b"POST /apps/1/events HTTP/1.1\r\nHost: x\r\n"
+LIST = b"GET /apps/1/channels?auth_key=app-key&%b HTTP/1.1\r\nHost: x\r\n\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
@@ -134,25 +134,25 @@ async def test_what_is_refused_is_4xx_and_smuggles_nothing(name: str, target: Ta
 WHOLE = {
     "absolute form": b"GET http://elsewhere/up HTTP/1.1\r\nHost: x\r\n\r\n",
     "TRACE": b"TRACE /up HTTP/1.1\r\nHost: x\r\n\r\n",
-    "DELETE with a body": b"DELETE /apps/app-id/events HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
+    "DELETE with a body": b"DELETE /apps/1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
     "SOURCE": b"SOURCE /up HTTP/1.1\r\nHost: x\r\n\r\n",
     "%00": b"GET /apps/%00/channels HTTP/1.1\r\nHost: x\r\n\r\n",
     "broken percent": b"GET /apps/%/channels/%zz/%f HTTP/1.1\r\nHost: x\r\n\r\n",
-    "percent not UTF-8": b"GET /apps/app-id/channels/%ff%fe?auth_key=%ff HTTP/1.1\r\nHost: x\r\n\r\n",
+    "percent not UTF-8": b"GET /apps/1/channels/%ff%fe?auth_key=%ff HTTP/1.1\r\nHost: x\r\n\r\n",
     "dots": b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
-    "encoded slash": b"GET /apps%2fapp-id%2fchannels HTTP/1.1\r\nHost: x\r\n\r\n",
+    "encoded slash": b"GET /apps%2f1%2fchannels HTTP/1.1\r\nHost: x\r\n\r\n",
     "many slashes": b"GET " + b"/" * 8000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-    "many parameters": b"GET /apps/app-id/channels?" + b"a&" * 7000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "many parameters": b"GET /apps/1/channels?" + b"a&" * 7000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
     "timestamp of 400 digits": LIST % (b"auth_timestamp=" + b"9" * 400),
     "timestamp in other digits": LIST % b"auth_timestamp=%D9%A1",
     "signature not ASCII": LIST % b"auth_timestamp=1&auth_signature=%E9",
-    "auth twice": b"GET /apps/app-id/channels?auth_key=app-key&auth_key=app-key HTTP/1.1\r\nHost: x\r\n\r\n",
+    "auth twice": b"GET /apps/1/channels?auth_key=app-key&auth_key=app-key HTTP/1.1\r\nHost: x\r\n\r\n",
     "chunk extensions": CHUNKED + b"2;a=b;c\r\n{}\r\n0;d\r\n\r\n",
     "long chunk extension": CHUNKED + b"2;" + b"a" * 10_000 + b"\r\n{}\r\n0\r\n\r\n",
     "trailers": CHUNKED + b"0\r\nHost: y\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n",
     "upgrade to h2c with a body": POST
-    + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 58\r\n\r\n"
-    + b"POST /apps/app-id/events HTTP/1.1\r\nHost: x\r\nContent-Len: 0\r\n",
+    + b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 53\r\n\r\n"
+    + b"POST /apps/1/events HTTP/1.1\r\nHost: x\r\nContent-Len: 0\r\n",
     "blanks after the URL": b"GET /none     HTTP/1.1\r\nHost: x\r\n\r\n",
     "host of nonsense": b"GET /none HTTP/1.1\r\nHost: @@@/?\r\n\r\n",
 }
@@ -185,7 +185,7 @@ async def test_a_body_over_the_limit_in_chunks_is_413(target: Target, witness: B
 
 async def test_log_lines_name_no_secret_and_repeat_no_kilobytes(target: Target) -> None:
     long = "x" * 8000
-    for path in (f"/apps/{long}/events", f"/{long}", f"/apps/app-id/channels/{long}?auth_signature={SECRET}"):
+    for path in (f"/apps/{long}/events", f"/{long}", f"/apps/1/channels/{long}?auth_signature={SECRET}"):
         assert (await http(target.port, "GET", path)).status in (401, 404, 405)
     await exchange(target.port, upgrade_bytes("/app/" + long, {"Origin": long}), half_close=True)
     target.check()

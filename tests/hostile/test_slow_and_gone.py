@@ -29,7 +29,7 @@ from tests.support.server import RunningServer, running_server
 
 SUBSCRIBE = masked_frame(TEXT, b'{"event":"pusher:subscribe","data":{"channel":"%b"}}' % CHANNEL.encode())
 UPGRADE = upgrade_bytes("/app/app-key")
-POST = b"POST /apps/app-id/events HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+POST = b"POST /apps/1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
 
 # What a peer may have sent when it stops, and whether a WebSocket has been opened by then.
 STAGES: dict[str, bytes] = {
@@ -61,7 +61,7 @@ def remains(assembly: Assembly) -> dict[str, int]:
         "HTTP sockets": len(front.http_connections),
         "WebSockets": front.websockets.open_count,
         "connections": len(list(node.hub.connections())),
-        "channels": len(node.hub.channels("app-id")),
+        "channels": len(node.hub.channels("1")),
         "deadlines of sockets": len(front.timeouts._deadlines),
         "deadlines of connections": len(node.keepalive._deadlines),
         "watched users": len(node.watchlist._watchers),
@@ -221,11 +221,11 @@ async def test_one_connection_on_thousands_of_channels_leaves_all_of_them_at_onc
             )
             for _ in range(100):
                 assert (await client.event())["event"] == "pusher_internal:subscription_succeeded"
-        assert len(server.assembly.node.hub.channels("app-id")) == 5001
+        assert len(server.assembly.node.hub.channels("1")) == 5001
         await witness.expect_events()
         await client.write(masked_close(1000))
         await client.expect_close()
-        assert len(server.assembly.node.hub.channels("app-id")) == 1
+        assert len(server.assembly.node.hub.channels("1")) == 1
 
 
 async def test_a_flood_of_frames_delays_the_others_by_one_read_at_most(target: Target, witness: Bystander) -> None:

@@ -139,7 +139,7 @@ async def test_a_subscriber_waits_for_the_shared_cache_and_gets_success_first() 
     second = world.connect()
     world.publish("cache-x", "newer")
     assert [frame.get("data") for frame in second.subscribe("cache-x")] == ["{}", "newer"]
-    assert [key for key, _ in cache.log] == ["app:app-id:channel:cache-x:cache_miss"]
+    assert [key for key, _ in cache.log] == ["app:1:channel:cache-x:cache_miss"]
 
 
 # Several nodes with one cache

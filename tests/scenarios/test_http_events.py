@@ -204,7 +204,7 @@ async def test_parameters_may_be_split_between_body_and_query(serve: Serve) -> N
         await server.settled()
         body = b'{"data":{"from":"body"}}'
         params = {"name": "e", "channel": "a", "socket_id": ann.socket_id, "info": "subscription_count"}
-        answer = await ApiClient(server.port).request("POST", "/apps/app-id/events", body, params)
+        answer = await ApiClient(server.port).request("POST", "/apps/1/events", body, params)
         assert answer.json() == {"channels": {"a": {"subscription_count": 2}}}
         assert (await bob.expect("e"))["data"] == '{"from":"body"}'
         await ann.expect_nothing()

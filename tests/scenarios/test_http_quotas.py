@@ -82,7 +82,7 @@ async def test_the_limits_of_one_app_do_not_concern_another(serve_alone: Serve) 
 async def test_probes_are_no_reads(serve: Serve) -> None:
     async with serve(app(max_read_requests_per_second=1)) as server:
         for _ in range(5):
-            assert (await http(server.port, "GET", "/up/app-id")).status == 200
+            assert (await http(server.port, "GET", "/up/1")).status == 200
 
 
 async def test_the_limits_are_those_of_all_nodes_together(serve: Serve) -> None:

@@ -119,7 +119,7 @@ async def test_up_is_503_while_clients_are_sent_away(tmp_path: Path) -> None:
             HttpConnection(server.port) as probe,
             HttpConnection(server.port) as app_probe,
         ):
-            for connection, target in ((probe, "/up"), (app_probe, "/up/app-id")):
+            for connection, target in ((probe, "/up"), (app_probe, "/up/1")):
                 await connection.write(request_bytes("GET", target)[:-2])
             await client.open()
             server.send_signal()

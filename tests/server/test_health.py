@@ -64,9 +64,9 @@ async def test_an_app_is_looked_up_in_its_store() -> None:
     manager = AskedAppManager()
     one = Health(manager, lambda: True)
     for app, expected in ((make_app(), "OK"), (make_app(enabled=False), "ERROR"), (None, "NOT_FOUND")):
-        asked = one.app("app-id")
+        asked = one.app("1")
         await manager.questions.answer(app)
         assert await answer(asked) == expected
-    asked = one.app("app-id")
+    asked = one.app("1")
     await manager.questions.fail()
     assert await answer(asked) == "ERROR"

@@ -26,7 +26,7 @@ SUBSCRIBE = masked_frame(TEXT, b'{"event":"pusher:subscribe","data":{"channel":"
 
 def publish(stack: Stack, channel: str, payload: bytes = b"{}") -> None:
     """Let an event reach everybody on a channel."""
-    stack.node.hub.deliver("app-id", channel, text_frame(payload))
+    stack.node.hub.deliver("1", channel, text_frame(payload))
     stack.clock.run_soon()
 
 
@@ -111,7 +111,7 @@ def test_what_was_queued_leaves_before_the_echo_of_a_close_frame() -> None:
     stack = Stack()
     client = stack.connect()
     client.subscribe("news")
-    stack.node.hub.deliver("app-id", "news", text_frame(b"{}"))
+    stack.node.hub.deliver("1", "news", text_frame(b"{}"))
     client.transport.feed(masked_frame(PING, b"1") + masked_close(1000))
     assert [opcode for opcode, _ in client.frames()] == [PONG, TEXT, CLOSE]
 
@@ -121,7 +121,7 @@ def test_nothing_is_carried_out_behind_a_close_frame() -> None:
     client = stack.connect()
     client.feed(masked_close(1000) + SUBSCRIBE)
     client.feed(SUBSCRIBE)
-    assert stack.node.hub.channel("app-id", "news") is None
+    assert stack.node.hub.channel("1", "news") is None
     assert [opcode for opcode, _ in client.frames()] == [CLOSE]
 
 
@@ -159,7 +159,7 @@ def test_a_closed_client_that_answers_is_closed_and_one_that_does_not_is_dropped
 
 def the_app(stack: Stack) -> Any:
     """Return the app of the stack."""
-    app_ = stack.node.apps.by_id("app-id")
+    app_ = stack.node.apps.by_id("1")
     assert app_ is not None
     return app_
 
@@ -205,7 +205,7 @@ def test_a_violation_ends_the_connection_with_its_code_and_one_leave(name: str) 
     stack = Stack()
     client, witness = presence_pair(stack)
     publish(stack, "presence-room")
-    stack.node.hub.deliver("app-id", "presence-room", text_frame(b'{"event":"queued"}'))
+    stack.node.hub.deliver("1", "presence-room", text_frame(b'{"event":"queued"}'))
     client.transport.feed(frame)
     stack.clock.run_soon()
     *others, close = client.events()
@@ -405,7 +405,7 @@ def test_a_client_far_above_the_limit_is_dropped_at_once_and_its_bytes_with_it()
     slow.transport.stall()
     # What arises in one tick is written at once, and may be any number of frames.
     for _ in range(10):
-        stack.node.hub.deliver("app-id", "presence-room", text_frame(b'{"event":"n","data":"%b"}' % (b"x" * 9000)))
+        stack.node.hub.deliver("1", "presence-room", text_frame(b'{"event":"n","data":"%b"}' % (b"x" * 9000)))
     stack.clock.advance(0)
     assert slow.transport.was_aborted
     assert len(slow.transport.unsent) == 0
@@ -419,7 +419,7 @@ def test_a_slow_client_gets_one_close_frame_whatever_else_ends_it_in_the_same_mo
     slow, witness = presence_pair(stack)
     slow.transport.stall()
     # Queued, and too much as soon as it is written.
-    stack.node.hub.deliver("app-id", "presence-room", text_frame(b'{"event":"n","data":"%b"}' % (b"x" * 2000)))
+    stack.node.hub.deliver("1", "presence-room", text_frame(b'{"event":"n","data":"%b"}' % (b"x" * 2000)))
     slow.transport.feed(last)
     stack.clock.run_soon()
     slow.transport.take()
@@ -434,7 +434,7 @@ def test_a_slow_client_that_is_being_closed_gets_one_close_frame() -> None:
     stack = slow_stack()
     slow, _ = presence_pair(stack)
     slow.transport.stall()
-    stack.node.hub.deliver("app-id", "presence-room", text_frame(b'{"event":"n","data":"%b"}' % (b"x" * 2000)))
+    stack.node.hub.deliver("1", "presence-room", text_frame(b'{"event":"n","data":"%b"}' % (b"x" * 2000)))
     stack.node.terminate_user(the_app(stack), "leaver")
     slow.transport.take()
     assert [opcode for opcode, _ in slow.frames()].count(CLOSE) == 1

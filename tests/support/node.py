@@ -32,7 +32,7 @@ from tests.support.clock import FakeClock
 from tests.support.signing import sign
 from tests.support.wire import Frame, RecordingWire
 
-APP_ID, KEY, SECRET = "app-id", "app-key", "app-secret"
+APP_ID, KEY, SECRET = "1", "app-key", "app-secret"
 PUBLISHING: Final = TriggerLimits(
     max_channels=10, max_name_length=50, max_payload_bytes=200, max_batch_size=5, max_channel_name_length=100
 )

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ def quick_times(speed: float = 1) -> ClusterTimes:
     )
 
 
-APP_ID, KEY, SECRET = "app-id", "app-key", "app-secret"
+APP_ID, KEY, SECRET = "1", "app-key", "app-secret"
 
 
 def app(**changes: Any) -> dict[str, Any]:
@@ -110,13 +110,20 @@ def server_process(
     """Run `sockudo serve` with a configuration file in `folder`, and with more variables; ready when this returns."""
     config = folder / "config.json"
     config.write_text(json.dumps(document(*apps, **changes)))
+    with serving(folder, ["--config", str(config)], environ or {}) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def serving(folder: Path, arguments: Sequence[str], environ: Mapping[str, str]) -> Iterator[ServerProcess]:
+    """Run `sockudo serve` with these options and variables, on a port of 127.0.0.1; ready when this returns."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "sockudo", "serve", "--config", str(config)],
+        [sys.executable, "-m", "sockudo", "serve", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         cwd=folder,
-        env=clean_environ() | {"PYTHONUNBUFFERED": "1", "LOG_OUTPUT_FORMAT": "json"} | dict(environ or {}),
+        env=clean_environ() | {"PYTHONUNBUFFERED": "1", "LOG_OUTPUT_FORMAT": "json"} | dict(environ),
     )
     log = folder / "server.log"
     copying: threading.Thread | None = None

@@ -9,7 +9,7 @@ from tests.support.api import Api, error_of, header, json_of
 def test_a_signed_request_is_taken_and_one_that_is_not_is_refused() -> None:
     api = Api()
     assert json_of(api.get("/channels")) == {"channels": {}}
-    assert error_of(api.raw("GET", "/apps/app-id/channels"))[0] == 401
+    assert error_of(api.raw("GET", "/apps/1/channels"))[0] == 401
 
 
 def test_an_answer_of_the_wrong_kind_fails_the_test() -> None:

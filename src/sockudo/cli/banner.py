@@ -115,6 +115,8 @@ def _listening(settings: Settings, listening: Listening, processes: Sequence[int
 def _apps(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.app_manager.driver != "memory":
         yield "database", f"all apps in it ({settings.app_manager.driver}: sockudo apps list)"
+    elif not settings.apps:
+        yield "none", "no client can connect"
     shown = settings.apps[:_MOST_APPS]
     for app in shown:
         notes = [f"key {app.key}"]

@@ -79,7 +79,7 @@ def summary(loaded: Loaded) -> list[str]:
         f"file         {loaded.config_file or 'none, only defaults and the environment'}",
         f"environment  {', '.join(sorted(set(loaded.sources.values()))) or 'sets nothing'}",
         f"listen       {settings.host}:{settings.port}{settings.path_prefix}",
-        f"apps         {', '.join(apps)}",
+        f"apps         {', '.join(apps) or 'none'}",
         f"adapter      {settings.adapter.driver}",
         f"cache        {settings.cache.driver}",
         f"rate limits  {'on' if settings.rate_limiter.enabled else 'off'}",

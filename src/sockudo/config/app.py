@@ -86,4 +86,4 @@ class AppSettings(Section):
     )
 
 
-DEMO_APP: Final = AppSettings(id="app-id", key="app-key", secret="app-secret", enable_client_messages=True)
+DEMO_APP: Final = AppSettings(id="1", key="app-key", secret="app-secret", enable_client_messages=True)

@@ -14,10 +14,15 @@ from sockudo.config.section import Section, env
 from sockudo.config.values import Count, Flag, OptionalWords
 
 _P: Final = "SOCKUDO_DEFAULT_APP_"
+# Without all of these there is no app.
+IDENTITY: Final = (f"{_P}ID", f"{_P}KEY", f"{_P}SECRET")
 
 
 class DefaultAppSettings(Section):
-    """The app is added when id, key and secret are all set and it is enabled."""
+    """The app is added when id, key and secret are all set and it is enabled.
+
+    Where a file has an app with this id, what is set here counts in place of what that app has there.
+    """
 
     id: Annotated[OptionalWords, env(_P + "ID")] = Field(default=None, description="Id of the app.")
     key: Annotated[OptionalWords, env(_P + "KEY")] = Field(default=None, description="Key of the app.")
@@ -70,15 +75,3 @@ class DefaultAppSettings(Section):
     allowed_origins: Annotated[tuple[Annotated[str, OriginPattern()], ...], env(_P + "ALLOWED_ORIGINS")] = Field(
         default=(), description="Origins that may connect; unset allows all."
     )
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Which parts of the identity are not set."""
-        return tuple(name for name in ("id", "key", "secret") if getattr(self, name) is None)
-
-    def advice(self) -> list[str]:
-        """Say so if only a part of the identity is set."""
-        if not self.enabled or len(self.missing) in (0, 3):
-            return []
-        names = " and ".join(_P + name.upper() for name in self.missing)
-        return [f"no app is added from the environment, because {names} is not set"]

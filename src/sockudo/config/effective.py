@@ -54,9 +54,9 @@ class _Walk:
     def _entries(self, entries: tuple[Section, ...], here: Location, *, in_file: bool) -> Iterator[Effective]:
         for index, entry in enumerate(entries):
             place = (*here, index)
-            # The environment adds whole entries; what it leaves open in them is a default.
-            prefix = f"{_dotted(place)}."
-            added = any(setter.startswith(prefix) for setter in self._setters)
+            # The environment adds an app as a whole: what it leaves open there is a default. Where it only lays values
+            # over an app of the file, the id is the file's.
+            added = _dotted((*place, "id")) in self._setters
             yield from self.section(entry, place, in_file=in_file and not added)
 
     def _leaf(self, place: Location, value: Any, *, from_file: bool) -> Effective:

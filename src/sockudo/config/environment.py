@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, get_origin
 
@@ -13,6 +14,7 @@ from sockudo.config.values import Truth
 
 _TRUE: Final = frozenset({"true", "1", "yes", "on"})
 _FALSE: Final = frozenset({"false", "0", "no", "off"})
+_MENTION: Final = re.compile(r"\$\{\s*([A-Za-z_]\w*)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,31 @@ def _read_field(key: str, field: FieldInfo, environ: Mapping[str, str]) -> Readi
         if text:
             return Reading((key,), variable, shape(field, text))
     return None
+
+
+def variables_of(model: type[Section]) -> Iterator[str]:
+    """Yield every variable that may set something in a section; some are there more than once."""
+    for field in model.model_fields.values():
+        inner, mark = section_of(field), env_of(field)
+        if inner is not None:
+            yield from variables_of(inner)
+        elif mark is not None:
+            yield from mark.all_names
+
+
+def mentioned_variables(document: Any) -> frozenset[str]:
+    """Find the variables that the texts of a document name as `${NAME}`."""
+    found: set[str] = set()
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            found.update(_MENTION.findall(value))
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return frozenset(found)
 
 
 def shape(field: FieldInfo, text: str) -> Any:

@@ -6,7 +6,7 @@ For each value that did not come from the file, the variable or option that set 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +14,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from sockudo.config.app_manager import listed_apps
+from sockudo.config.app_variables import AppVariables, app_variables
 from sockudo.config.default_app import DefaultAppSettings
-from sockudo.config.environment import Reading, read_environment
+from sockudo.config.environment import mentioned_variables, read_environment, variables_of
 from sockudo.config.files import find_file, read_file
+from sockudo.config.misplaced_apps import misplaced_apps
 from sockudo.config.model import Settings
 from sockudo.config.problems import Location, describe
 from sockudo.config.unknown import UnknownKeys, rename_keys, without_environment_only
+from sockudo.config.unread_variables import unread_variables
 from sockudo.errors import ConfigError
 
 
@@ -56,20 +60,28 @@ def problems_of(document: dict[str, Any]) -> list[str]:
 def _load_document(
     document: dict[str, Any], path: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]
 ) -> Loaded:
+    mentioned = mentioned_variables(document)
     _move_cluster_health(document)
     rename_keys(document, Settings)
     warnings = UnknownKeys(Settings).warnings(document)
+    merged = _Merged(document, misplaced_apps(document, Settings))
     without_environment_only(document, Settings)
-    merged = _Merged(document)
     for reading in read_environment(Settings, environ):
         merged.put(reading.path, reading.value, reading.variable)
-    warnings += merged.add_default_app(read_environment(DefaultAppSettings, environ))
+    unread = unread_variables(environ, [*variables_of(Settings), *variables_of(DefaultAppSettings)], mentioned)
+    app = app_variables(environ, unread, mentioned)
+    merged.add_app(app)
+    merged.refuse(one.problem for one in unread if one.restricts)
     for name, value in flags.items():
         if value is not None:
             merged.put(tuple(name.split(".")), value, f"--{name.rpartition('.')[2].replace('_', '-')}")
     settings = merged.validate()
-    warnings += settings.advice()
-    return Loaded(settings, warnings, path, merged.sources())
+    warnings += [one.warning for one in unread if one.is_set]
+    if settings.app_manager.driver == "memory" and not settings.apps:
+        if path is None and app.is_silent:
+            settings = settings.with_demo_app()
+        warnings += app.advice()
+    return Loaded(settings, warnings + settings.advice(), path, merged.sources())
 
 
 def _move_cluster_health(document: dict[str, Any]) -> None:
@@ -86,10 +98,14 @@ def _move_cluster_health(document: dict[str, Any]) -> None:
 class _Merged:
     """The document with the values of other sources laid over it."""
 
-    def __init__(self, document: dict[str, Any]) -> None:
+    def __init__(self, document: dict[str, Any], problems: list[str]) -> None:
         self._document = document
         self._setters: dict[Location, str] = {}
-        self._problems: list[str] = []
+        self._problems = problems
+
+    def refuse(self, problems: Iterable[str]) -> None:
+        """Add what is wrong beside the values of settings."""
+        self._problems += problems
 
     def put(self, path: tuple[str, ...], value: Any, setter: str) -> None:
         """Set one value. A section that is not an object is left as it is: validation reports it."""
@@ -100,21 +116,37 @@ class _Merged:
             section[path[-1]] = value
             self._setters[path] = setter
 
-    def add_default_app(self, readings: list[Reading]) -> list[str]:
-        """Append the app that the environment describes; returns what is odd about it."""
-        given: dict[Location, str] = {reading.path: reading.variable for reading in readings}
-        values = {reading.path[0]: reading.value for reading in readings}
+    def add_app(self, variables: AppVariables) -> None:
+        """Add the app that the environment describes, or lay what it says over the app of the file with its id."""
+        values = {reading.path[0]: reading.value for reading in variables.readings}
+        setters: dict[Location, str] = {reading.path: reading.variable for reading in variables.readings}
         try:
             app = DefaultAppSettings.model_validate(values)
         except ValidationError as error:
-            self._problems += describe(error.errors(include_url=False), values, lambda place: given.get(place[:1]))
-            return []
-        apps = self._app_list() if app.enabled and not app.missing else None
-        if apps is not None:
-            place: Location = ("app_manager", "array", "apps", len(apps))
-            apps.append(app.model_dump())
-            self._setters.update({(*place, *path): variable for path, variable in given.items()})
-        return app.advice()
+            self._problems += describe(error.errors(include_url=False), values, lambda place: setters.get(place[:1]))
+            return
+        listed = listed_apps(self._document.get("app_manager"))
+        self.refuse(variables.problems(is_only_source=not listed and self._keeps_apps_in_memory))
+        same = [one for one in listed if app.id and isinstance(one[2], dict) and one[2].get("id") == app.id]
+        if same:
+            path, index, entry = same[0]
+            del values["id"], setters[("id",)]
+            entry.update(values)
+            self._set_by(("app_manager", *path, index), setters)
+        elif app.enabled and not variables.missing:
+            apps = self._app_list()
+            if apps is not None:
+                self._set_by(("app_manager", "array", "apps", len(apps)), setters)
+                apps.append(app.model_dump())
+
+    def _set_by(self, place: Location, setters: Mapping[Location, str]) -> None:
+        self._setters.update({(*place, *path): setter for path, setter in setters.items()})
+
+    @property
+    def _keeps_apps_in_memory(self) -> bool:
+        section = self._document.get("app_manager")
+        driver = section.get("driver") if isinstance(section, dict) else None
+        return driver is None or str(driver).lower() == "memory"
 
     def _app_list(self) -> list[Any] | None:
         section: Any = self._document

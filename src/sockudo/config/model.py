@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 from uuid import uuid4
 
-from pydantic import Field, ModelWrapValidatorHandler, field_validator, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
 
 from sockudo.config.adapter import AdapterSettings
 from sockudo.config.addresses import HostName
@@ -108,6 +108,8 @@ class Settings(Section):
     cleanup: CleanupSettings = Field(default_factory=CleanupSettings, description="Accepted and without effect.")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged, and how.")
     instance: InstanceSettings = Field(default_factory=InstanceSettings, description="This process among others.")
+    # Only what loads settings knows whether anything was configured.
+    _demo_app: bool = PrivateAttr(default=False)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -127,13 +129,19 @@ class Settings(Section):
 
     @property
     def uses_demo_app(self) -> bool:
-        """Whether no app is configured, so that the well-known demo app stands in."""
-        return self.app_manager.driver == "memory" and not self.configured_apps
+        """Whether the well-known demo app is served, because nothing was configured."""
+        return self._demo_app
+
+    def with_demo_app(self) -> Self:
+        """Return these settings with the demo app, for a server without any configuration."""
+        settings = self.model_copy()
+        settings._demo_app = True
+        return settings
 
     @property
     def apps(self) -> tuple[AppSettings, ...]:
-        """The apps to start with: the configured ones, else the demo app."""
-        return (DEMO_APP,) if self.uses_demo_app else self.configured_apps
+        """The apps to start with: the configured ones, or the demo app."""
+        return (DEMO_APP,) if self._demo_app else self.configured_apps
 
     @property
     def log_level(self) -> Level:
@@ -147,5 +155,10 @@ class Settings(Section):
         if self.uses_demo_app:
             found.append(
                 f'no app is configured: the demo app "{DEMO_APP.id}" is active, and its secret is public knowledge'
+            )
+        elif self.app_manager.driver == "memory" and not self.apps:
+            found.append(
+                "no app is configured, so no client can connect: list one in app_manager.array.apps, or set "
+                "SOCKUDO_DEFAULT_APP_ID, SOCKUDO_DEFAULT_APP_KEY and SOCKUDO_DEFAULT_APP_SECRET"
             )
         return found

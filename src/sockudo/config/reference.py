@@ -39,6 +39,10 @@ Settings come from four places; a later one wins over an earlier one, value by v
 Files are JSON or TOML. Numbers may also be written as strings (`"6001"`). A wrong value stops the start, and every
 problem is listed at once; an unknown key is a warning. `sockudo check-config FILE` does the same without starting.
 
+A variable that begins with `SOCKUDO_`, `SOKETI_` or `REVERB_` and that nothing reads is a warning with the nearest
+name, except those that Kubernetes injects for a service. It stops the start if its name looks like a restriction of an
+app (`SOCKUDO_DEFAULT_APP_ALLOWED_ORIGIN`), because the server would be open without it.
+
 Where several environment variables are named, the first that is set wins. Where the key is "-", there is only the
 environment.
 """
@@ -46,16 +50,26 @@ environment.
 _APPS: Final = """
 ## An app
 
-Each entry of `app_manager.array.apps` (or of `app_manager.apps`). Ids and keys must be unique. If no app is configured
-anywhere, the demo app is active: id `{demo.id}`, key `{demo.key}`, secret `{demo.secret}`, client events on. Its secret
-is public knowledge, so it is for a first try only.
+Each entry of `app_manager.array.apps` (or of `app_manager.apps`). Ids and keys must be unique. Apps at another place of
+a file stop the start.
+
+The memory driver serves a demo app if there is no configuration file and no variable of an app at all: id `{demo.id}`,
+key `{demo.key}`, secret `{demo.secret}`, client events on. Its secret is public knowledge, so it is for a first try
+only. A file without an app, an empty list and `SOCKUDO_DEFAULT_APP_ENABLED=false` mean no app: the server starts with a
+warning, and no client can connect. So do `PUSHER_APP_ID`, `PUSHER_APP_KEY` and `PUSHER_APP_SECRET`, which back ends
+read, and variables such as `SOKETI_APP_MANAGER_DRIVER`, where nothing else describes an app.
 """
 
 _DEFAULT_APP: Final = """
 ## An app from the environment
 
 Added to the apps of the file when id, key and secret are all set. Its limits are {limit} unless set, unlike those of an
-app in a file.
+app in a file. If the file has an app with the same id, the variables that are set replace those properties of it, and
+all others stay as they are in the file.
+
+Any of these variables without id, key and secret stops the start, with or without a file. Where nothing else describes
+an app, so do empty ones, and those of others: `SOCKUDO_APP_ID`, `SOKETI_DEFAULT_APP_ID`, `REVERB_APP_ID` and their
+neighbours. A variable that a file names as `${{NAME}}` is part of that file instead.
 """
 
 _EXAMPLE: Final = {
