@@ -15,7 +15,7 @@ from sockudo.cluster.times import ClusterTimes
 from sockudo.config.adapter import RedisConnectionOptions
 from sockudo.config.database import RedisDatabaseSettings
 from sockudo.config.model import Settings
-from sockudo.database_redis import cluster_nodes, database_sentinels, host_and_port, server_url
+from sockudo.database_redis import cluster_login, cluster_nodes, database_sentinels, host_and_port, server_url
 from sockudo.errors import ConfigError
 from sockudo.redis.options import RedisTarget, RedisTiming, Sentinels
 from sockudo.registry import adapter_class
@@ -78,7 +78,7 @@ def redis_cluster_options(settings: Settings) -> RedisClusterOptions:
     if not nodes:
         raise ConfigError([f"{_NODES}: adapter.driver redis-cluster needs the address of at least one node"])
     timing = _redis_timing(settings, section.request_timeout_ms)
-    return RedisClusterOptions(nodes, _NODES, database.username, database.password, section.prefix, timing)
+    return RedisClusterOptions(nodes, _NODES, *cluster_login(database), section.prefix, timing)
 
 
 def nats_options(settings: Settings) -> NatsOptions:

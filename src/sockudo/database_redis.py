@@ -24,7 +24,16 @@ def database_sentinels(database: RedisDatabaseSettings) -> Sentinels | None:
 def cluster_nodes(database: RedisDatabaseSettings, own: Iterable[str] = ()) -> tuple[str, ...]:
     """Return URLs of some nodes of a Redis Cluster: the part's own, else those of `database.redis`."""
     urls = tuple(address if "://" in address else f"redis://{address}" for address in own)
-    return urls or tuple(_url(node) for node in database.cluster_nodes)
+    urls = urls or tuple(_url(node) for node in database.cluster_nodes)
+    if not database.cluster.use_tls:
+        return urls
+    return tuple(f"rediss://{url.removeprefix('redis://').removeprefix('rediss://')}" for url in urls)
+
+
+def cluster_login(database: RedisDatabaseSettings) -> tuple[str | None, str | None]:
+    """Return user and password for a Redis Cluster: both its own, or both those of `database.redis`."""
+    own = database.cluster
+    return (own.username, own.password) if own.password is not None else (database.username, database.password)
 
 
 def host_and_port(text: str, default: int) -> tuple[str, int]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from sockudo.clock import Clock
 from sockudo.config.model import Settings
-from sockudo.database_redis import cluster_nodes
+from sockudo.database_redis import cluster_login, cluster_nodes
 from sockudo.errors import ConfigError
 from sockudo.queues.base import Queue
 from sockudo.queues.memory import MemoryQueue
@@ -47,7 +47,7 @@ def _redis_cluster_options(settings: Settings) -> RedisQueueOptions:
     nodes = cluster_nodes(database, section.nodes)
     if not nodes:
         raise ConfigError([f"{_NODES}: queue.driver redis-cluster needs the address of at least one node"])
-    place = RedisNodes(nodes, _NODES, database.username, database.password)
+    place = RedisNodes(nodes, _NODES, *cluster_login(database))
     timing = RedisTiming(answer_timeout=section.request_timeout_ms / 1000)
     return RedisQueueOptions(place, _prefix(settings, section.prefix), section.concurrency, timing=timing)
 

@@ -7,7 +7,7 @@ from typing import Final
 from sockudo.config.cache import RedisCacheSettings
 from sockudo.config.model import Settings
 from sockudo.config.rate_limiter import RedisRateLimiterSettings
-from sockudo.database_redis import cluster_nodes, database_sentinels, server_url
+from sockudo.database_redis import cluster_login, cluster_nodes, database_sentinels, server_url
 from sockudo.errors import ConfigError
 from sockudo.redis.options import RedisNodes, RedisPlace, RedisStoreOptions, RedisTarget
 
@@ -63,7 +63,7 @@ def _place(
     if not nodes:
         why = f"{part}.driver redis-cluster" if driver == "redis-cluster" else f"{part}.redis.cluster_mode"
         raise ConfigError([f"{_NODES}: {why} needs the address of at least one node"])
-    return RedisNodes(nodes, _NODES, database.username, database.password)
+    return RedisNodes(nodes, _NODES, *cluster_login(database))
 
 
 def _prefix(settings: Settings, own: str | None, name: str) -> str:

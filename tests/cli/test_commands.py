@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -351,3 +352,13 @@ def test_the_real_process_checks_a_file_with_its_environment(tmp_path: Path) -> 
     assert "0.0.0.0:7009" in fine.stdout
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "PORT (port): expected an integer between 0 and 65535" in wrong.stderr
+
+
+@pytest.mark.parametrize("text", ["text", "pretty", "plain"])
+def test_the_log_format_of_the_originals_example_is_taken(text: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "sockudo", "check-config", "--show"]
+    environ = {**os.environ, "LOG_FORMAT": text}
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, cwd=tmp_path, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r'logging\.output_format +"human" +environment LOG_FORMAT\n', done.stdout)

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Final, Self
 
-from pydantic import Field
+from pydantic import Field, ModelWrapValidatorHandler, model_validator
 
 from sockudo.config.addresses import HostName, RedisHost
 from sockudo.config.dynamodb import DynamoDbSettings
+from sockudo.config.rules import check_with_rules, rule_broken
 from sockudo.config.scylladb import ScyllaDbSettings
 from sockudo.config.section import Section, env
 from sockudo.config.sql_databases import MysqlSettings, PostgresSettings, SqliteSettings
-from sockudo.config.values import Count, NullAsEmpty, OptionalWords, Port, Words
+from sockudo.config.values import Count, Flag, NullAsEmpty, OptionalWords, Port, Words
+
+_R: Final = "DATABASE_REDIS_"
 
 
 class SentinelAddress(Section):
-    """One sentinel."""
+    """One sentinel; as text it is `host:port`, `[address]:port` or a host alone."""
 
     host: HostName = Field(default="localhost", description="Host of a sentinel.")
     port: Port = Field(default=26379, description="Port of a sentinel.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _may_be_text(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        host, colon, port = value.rpartition(":")
+        if not colon or value.endswith("]") or (":" in host and not host.startswith("[")):
+            return {"host": value.strip("[]")}
+        return {"host": host.strip("[]"), "port": port}
+
 
 class ClusterNodeAddress(Section):
-    """One node of a Redis Cluster."""
+    """One node of a Redis Cluster; as text it is what `host` may be."""
 
     # It may hold a login, as a node of adapter.cluster may.
     host: Annotated[str, RedisHost()] = Field(
@@ -30,30 +43,63 @@ class ClusterNodeAddress(Section):
     )
     port: Port = Field(default=7000, description="Port, where the host names none.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _may_be_text(cls, value: Any) -> Any:
+        return {"host": value} if isinstance(value, str) else value
+
+
+class RedisClusterLogin(Section):
+    """How to log in to a Redis Cluster, where that differs from a single Redis."""
+
+    username: Annotated[OptionalWords, env(_R + "CLUSTER_USERNAME", _R + "CLUSTER_USER")] = Field(
+        default=None, description="ACL user, with password."
+    )
+    password: Annotated[OptionalWords, env(_R + "CLUSTER_PASSWORD")] = Field(
+        default=None, repr=False, description="Password; null takes username and password of database.redis."
+    )
+    use_tls: Annotated[Flag, env(_R + "CLUSTER_USE_TLS")] = Field(
+        default=False, description="Whether all nodes are reached with TLS, as with `rediss://`."
+    )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _is_whole(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        # The user of one place does not go with the password of another.
+        broken = []
+        if isinstance(data, dict) and data.get("username") and not data.get("password"):
+            broken = [rule_broken(("password",), "is required beside database.redis.cluster.username")]
+        return check_with_rules(cls.__name__, data, handler, broken)
+
 
 class RedisDatabaseSettings(Section):
     """The Redis that is used where a part of Sockudo has no address of its own."""
 
     # It may hold a login, as that of a node may.
-    host: Annotated[str, RedisHost(), env("DATABASE_REDIS_HOST")] = Field(
+    host: Annotated[str, RedisHost(), env(_R + "HOST")] = Field(
         default="127.0.0.1", repr=False, description="Host, perhaps with `redis://` or `rediss://` and a port."
     )
-    port: Annotated[Port, env("DATABASE_REDIS_PORT")] = Field(default=6379, description="Port.")
-    db: Annotated[Count, env("DATABASE_REDIS_DB")] = Field(default=0, description="Number of the database.")
-    username: OptionalWords = Field(default=None, description="ACL user.")
-    password: Annotated[OptionalWords, env("DATABASE_REDIS_PASSWORD")] = Field(
-        default=None, repr=False, description="Password."
-    )
-    key_prefix: Annotated[Words, env("DATABASE_REDIS_KEY_PREFIX")] = Field(
+    port: Annotated[Port, env(_R + "PORT")] = Field(default=6379, description="Port.")
+    db: Annotated[Count, env(_R + "DB")] = Field(default=0, description="Number of the database.")
+    username: Annotated[OptionalWords, env(_R + "USERNAME", _R + "USER")] = Field(default=None, description="ACL user.")
+    password: Annotated[OptionalWords, env(_R + "PASSWORD")] = Field(default=None, repr=False, description="Password.")
+    key_prefix: Annotated[Words, env(_R + "KEY_PREFIX")] = Field(
         default="sockudo:", description="What keys begin with where a part has no prefix of its own."
     )
-    sentinels: Annotated[tuple[SentinelAddress, ...], NullAsEmpty()] = Field(
+    sentinels: Annotated[tuple[SentinelAddress, ...], NullAsEmpty(), env(_R + "SENTINELS")] = Field(
         default=(), description="Sentinels that know the master; with them, host and port are not used."
     )
-    sentinel_password: OptionalWords = Field(default=None, repr=False, description="Password of the sentinels.")
-    name: Words = Field(default="mymaster", description="Name of the master that the sentinels watch.")
-    cluster_nodes: Annotated[tuple[ClusterNodeAddress, ...], NullAsEmpty()] = Field(
+    sentinel_password: Annotated[OptionalWords, env(_R + "SENTINEL_PASSWORD")] = Field(
+        default=None, repr=False, description="Password of the sentinels."
+    )
+    name: Annotated[Words, env(_R + "SENTINEL_MASTER", _R + "NAME")] = Field(
+        default="mymaster", description="Name of the master that the sentinels watch."
+    )
+    cluster_nodes: Annotated[tuple[ClusterNodeAddress, ...], NullAsEmpty(), env(_R + "CLUSTER_NODES")] = Field(
         default=(), description="Some nodes of a Redis Cluster."
+    )
+    cluster: RedisClusterLogin = Field(
+        default_factory=RedisClusterLogin, description="How to log in to a Redis Cluster."
     )
 
 

@@ -27,13 +27,13 @@ class DynamoDbSettings(Section):
     endpoint_url: Annotated[str | None, WebUrl(), also("endpoint"), env("DATABASE_DYNAMODB_ENDPOINT_URL")] = Field(
         default=None, repr=False, description="Another endpoint than that of AWS. Also `endpoint`."
     )
-    aws_access_key_id: Annotated[OptionalWords, also("access_key"), env("AWS_ACCESS_KEY_ID")] = Field(
-        default=None, description="Id of an access key, with its secret. Also `access_key`."
-    )
-    aws_secret_access_key: Annotated[OptionalWords, also("secret_key"), env("AWS_SECRET_ACCESS_KEY")] = Field(
-        default=None, repr=False, description="The secret of the access key. Also `secret_key`."
-    )
-    aws_session_token: Annotated[OptionalWords, env("AWS_SESSION_TOKEN")] = Field(
+    aws_access_key_id: Annotated[
+        OptionalWords, also("access_key"), env("DATABASE_DYNAMODB_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID")
+    ] = Field(default=None, description="Id of an access key, with its secret. Also `access_key`.")
+    aws_secret_access_key: Annotated[
+        OptionalWords, also("secret_key"), env("DATABASE_DYNAMODB_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY")
+    ] = Field(default=None, repr=False, description="The secret of the access key. Also `secret_key`.")
+    aws_session_token: Annotated[OptionalWords, env("DATABASE_DYNAMODB_SESSION_TOKEN", "AWS_SESSION_TOKEN")] = Field(
         default=None, repr=False, description="Token of a temporary access key. Not a setting of the original."
     )
     aws_profile_name: Annotated[OptionalWords, also("profile_name")] = Field(

@@ -60,7 +60,9 @@ class _Walk:
             yield from self.section(entry, place, in_file=in_file and not added)
 
     def _leaf(self, place: Location, value: Any, *, from_file: bool) -> Effective:
-        setter = self._setters.get(_dotted(place))
+        # A variable may set a whole list, with everything in it.
+        setters = (self._setters.get(_dotted(place[:length])) for length in range(len(place), 0, -1))
+        setter = next((one for one in setters if one is not None), None)
         if setter is not None:
             return Effective(path_text(place), value, "flag" if setter.startswith("--") else "environment", setter)
         if from_file:

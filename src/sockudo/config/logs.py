@@ -16,6 +16,7 @@ from sockudo.config.values import Check, Flag, OneOf
 
 Level = Literal["off", "error", "warn", "info", "debug", "trace"]
 LEVELS: Final[tuple[Level, ...]] = ("off", "error", "warn", "info", "debug", "trace")
+_FOR_PEOPLE: Final = (("text", "human"), ("pretty", "human"), ("plain", "human"))
 _DIRECTIVE: Final = re.compile(r"[^=\s]*=(\w+)|[^=\s]+|")
 
 
@@ -70,8 +71,13 @@ class LoggingSettings(Section):
         default=True, description="Whether log lines name the part of the server they come from."
     )
     output_format: Annotated[
-        Literal["human", "json"], OneOf(("human", "json")), env("LOG_OUTPUT_FORMAT", "LOG_FORMAT", file=False)
-    ] = Field(default="human", description="Lines for people, or one JSON object a line.")
+        Literal["human", "json"],
+        OneOf(("human", "json"), spellings=_FOR_PEOPLE),
+        env("LOG_OUTPUT_FORMAT", "LOG_FORMAT", file=False),
+    ] = Field(
+        default="human",
+        description="Lines for people, or one JSON object a line. Also text, pretty or plain for human.",
+    )
     rust_log: Annotated[str | None, LogFilter(), env("RUST_LOG", file=False)] = Field(
         default=None, description="Filter for log lines; wins over the three settings below."
     )

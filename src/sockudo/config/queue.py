@@ -72,29 +72,35 @@ class SqsQueueSettings(Section):
     region: Annotated[Words, env("QUEUE_SQS_REGION", "SQS_REGION", "AWS_REGION")] = Field(
         default="us-east-1", description="AWS region."
     )
-    queue_url_prefix: Annotated[str | None, WebUrl(), env("SQS_QUEUE_URL_PREFIX")] = Field(
-        default=None, repr=False, description="What the URLs of the queues begin with; null asks SQS for the URLs."
+    queue_url_prefix: Annotated[str | None, WebUrl(), env("QUEUE_SQS_QUEUE_URL_PREFIX", "SQS_QUEUE_URL_PREFIX")] = (
+        Field(
+            default=None, repr=False, description="What the URLs of the queues begin with; null asks SQS for the URLs."
+        )
     )
-    visibility_timeout: Annotated[int, Whole(1, 43200), env("QUEUE_SQS_VISIBILITY_TIMEOUT")] = Field(
+    visibility_timeout: Annotated[
+        int, Whole(1, 43200), env("QUEUE_SQS_VISIBILITY_TIMEOUT", "SQS_VISIBILITY_TIMEOUT")
+    ] = Field(
         default=30,
         description="How long what a node is delivering stays hidden from others if the node dies (seconds).",
     )
     endpoint_url: Annotated[str | None, WebUrl(), env("QUEUE_SQS_ENDPOINT_URL", "SQS_ENDPOINT_URL")] = Field(
         default=None, repr=False, description="Another endpoint than that of AWS."
     )
-    max_messages: Annotated[int, Whole(1, 10), env("QUEUE_SQS_MAX_MESSAGES")] = Field(
+    max_messages: Annotated[int, Whole(1, 10), env("QUEUE_SQS_MAX_MESSAGES", "SQS_MAX_MESSAGES")] = Field(
         default=10, description="Messages that are fetched at once."
     )
-    wait_time_seconds: Annotated[int, Whole(0, 20), env("QUEUE_SQS_WAIT_TIME_SECONDS")] = Field(
-        default=5, description="How long a fetch waits for messages (seconds)."
+    wait_time_seconds: Annotated[int, Whole(0, 20), env("QUEUE_SQS_WAIT_TIME_SECONDS", "SQS_WAIT_TIME_SECONDS")] = (
+        Field(default=5, description="How long a fetch waits for messages (seconds).")
     )
-    concurrency: Annotated[Positive, env("QUEUE_SQS_CONCURRENCY")] = Field(
+    concurrency: Annotated[Positive, env("QUEUE_SQS_CONCURRENCY", "SQS_CONCURRENCY")] = Field(
         default=5, description="Fetches that wait at once."
     )
-    fifo: Annotated[Flag, env("QUEUE_SQS_FIFO")] = Field(
+    fifo: Annotated[Flag, env("QUEUE_SQS_FIFO", "SQS_FIFO")] = Field(
         default=False, description="Whether the queue is a FIFO queue; its name then ends in `.fifo`."
     )
-    message_group_id: Annotated[str | None, GroupPrefix()] = Field(
+    message_group_id: Annotated[
+        str | None, GroupPrefix(), env("QUEUE_SQS_MESSAGE_GROUP_ID", "SQS_MESSAGE_GROUP_ID")
+    ] = Field(
         default="default", description="What the message groups of a FIFO queue begin with; each endpoint has its own."
     )
 

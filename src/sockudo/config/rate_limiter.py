@@ -39,7 +39,9 @@ class WebSocketRateLimit(Section):
         Positive, env("RATE_LIMITER_WS_WINDOW_SECONDS", "RATE_LIMITER_WEBSOCKET_WINDOW_SECONDS")
     ] = Field(default=60, description="Length of the window (seconds).")
     identifier: OptionalWords = Field(default="websocket_connect", description=_IDENTIFIER)
-    trust_hops: Annotated[Hops, env("RATE_LIMITER_WEBSOCKET_TRUST_HOPS")] = Field(default=0, description=_TRUST_HOPS)
+    trust_hops: Annotated[Hops, env("RATE_LIMITER_WS_TRUST_HOPS", "RATE_LIMITER_WEBSOCKET_TRUST_HOPS")] = Field(
+        default=0, description=_TRUST_HOPS
+    )
 
 
 class RedisRateLimiterSettings(Section):
@@ -50,7 +52,7 @@ class RedisRateLimiterSettings(Section):
         description="What keys begin with; null takes database.redis.key_prefix and `rl_http:`.",
     )
     # An address may hold a password.
-    url_override: Annotated[OptionalRedisUrl, env("REDIS_URL")] = Field(
+    url_override: Annotated[OptionalRedisUrl, env("REDIS_URL", "RATE_LIMITER_REDIS_URL")] = Field(
         default=None, repr=False, description="`redis://` or `rediss://` (TLS); null takes database.redis."
     )
     cluster_mode: Flag = Field(

@@ -51,19 +51,21 @@ class SqliteSettings(Section):
     path: Annotated[Words, env("DATABASE_SQLITE_PATH")] = Field(
         default="sockudo.db", description="The file; it is made if it does not exist."
     )
-    table_name: SqlName = Field(default="applications", description=_TABLE)
+    table_name: Annotated[SqlName, env("DATABASE_SQLITE_TABLE_NAME")] = Field(
+        default="applications", description=_TABLE
+    )
 
 
 class PoolingSettings(Section):
     """How many connections to a SQL database are kept."""
 
-    enabled: Annotated[Flag, env("DATABASE_POOLING_ENABLED")] = Field(
+    enabled: Annotated[Flag, env("DATABASE_POOLING_ENABLED", "DATABASE_POOL_ENABLED")] = Field(
         default=True, description="Whether the limits here hold, and not connection_pool_size of the database."
     )
-    min: Annotated[Count, env("DATABASE_POOL_MIN")] = Field(
+    min: Annotated[Count, env("DATABASE_POOL_MIN", "DATABASE_POOLING_MIN")] = Field(
         default=2, description="Connections that are kept open, but never more than max."
     )
-    max: Annotated[Positive, env("DATABASE_POOL_MAX", "DATABASE_CONNECTION_POOL_SIZE")] = Field(
+    max: Annotated[Positive, env("DATABASE_POOL_MAX", "DATABASE_POOLING_MAX", "DATABASE_CONNECTION_POOL_SIZE")] = Field(
         default=10, description="Connections at most."
     )
 
@@ -110,7 +112,9 @@ class PostgresSettings(Section):
     database: Annotated[Words, env("DATABASE_POSTGRES_DATABASE")] = Field(
         default="sockudo", description="Name of the database."
     )
-    table_name: SqlName = Field(default="applications", description=_TABLE)
+    table_name: Annotated[SqlName, env("DATABASE_POSTGRES_TABLE_NAME")] = Field(
+        default="applications", description=_TABLE
+    )
     connection_pool_size: Annotated[Positive, env("DATABASE_CONNECTION_POOL_SIZE")] = Field(
         default=10, description=_POOL_SIZE
     )

@@ -62,7 +62,7 @@ class UnreadVariable:
         name = self.name.upper()
         if not name.startswith(OWN) or name in _NOT_YET or not self.is_set:
             return False
-        is_about_apps = self.is_of_an_app or "ORIGIN" in name
+        is_about_apps = self.is_of_an_app or "ORIGIN" in name or "AUTHENTICATION" in name
         return is_about_apps and (self.meant in _RESTRICTIONS or _RESTRICTIVE_WORDS.search(name) is not None)
 
     @property
