@@ -8,10 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
 from sockudo.config.load import load
 from tests.config.original_names import DEFAULT_APP_VARIABLES, KEYS
 from tests.support.client import ApiClient, PusherClient
-from tests.support.server import clean_environ, server_process
+from tests.support.server import KEY, clean_environ, server_process
 
 ORIGINAL = Path(__file__).parents[1] / "config/original"
 OF_THE_FILE = ("app-id", "app-key", "app-secret")
@@ -93,3 +97,15 @@ def test_the_file_is_found_where_the_original_has_it(tmp_path: Path) -> None:
 
     assert done.returncode == 0
     assert str(tmp_path / "config/config.json") in done.stdout
+
+
+@pytest.mark.parametrize("name", ["RATE_LIMITER_WS_TRUST_HOPS", "RATE_LIMITER_WEBSOCKET_TRUST_HOPS"])
+async def test_clients_behind_a_trusted_proxy_have_limits_of_their_own(name: str, tmp_path: Path) -> None:
+    environ = {"RATE_LIMITER_ENABLED": "true", "RATE_LIMITER_WS_MAX_REQUESTS": "1", name: "1"}
+    with server_process(tmp_path, environ=environ) as server:
+        url = f"ws://127.0.0.1:{server.port}/app/{KEY}"
+        for address in ("192.0.2.1", "192.0.2.2"):
+            async with connect(url, additional_headers={"X-Forwarded-For": address}, proxy=None) as socket:
+                assert "connection_established" in str(await socket.recv())
+        with pytest.raises(InvalidStatus, match="429"):
+            await connect(url, additional_headers={"X-Forwarded-For": "192.0.2.1"}, proxy=None)
