@@ -17,7 +17,6 @@ from sockudo.queues.base import Queue
 from sockudo.registry import lambda_class
 from sockudo.webhooks.functions import Functions
 from sockudo.webhooks.policy import RetryPolicy
-from sockudo.webhooks.posting import HttpPoster
 from sockudo.webhooks.sender import Sender
 from sockudo.webhooks.service import WebhookService
 from sockudo.webhooks.settling import SettlingTimes
@@ -74,6 +73,9 @@ def service_from_settings(
     timeout, allow_private = section.request_timeout_ms / 1000, section.allow_private
 
     def make_sender() -> Sender:
+        # The HTTP client is 9 MB of memory: a server without webhooks does without it.
+        from sockudo.webhooks.posting import HttpPoster
+
         sender = Sender(
             apps,
             HttpPoster(timeout, allow_private=allow_private),

@@ -80,7 +80,6 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "click": ("cli",),
     "concurrent": (),
     "httptools": ("server",),
-    "limits": ("ratelimit",),
     "logging": ("log",),
     "multiprocessing": (),
     "pydantic": ("config",),

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from sockudo.apps.webhook import Function
 from sockudo.webhooks.lambda_sender import LambdaInvoker
-from sockudo.webhooks.posting import PostError
+from sockudo.webhooks.post_error import PostError
 
 BODY = b'{"time_ms":1,"events":[]}'
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sockudo.webhooks.posting import USER_AGENT, HttpPoster, PostError
+from sockudo.webhooks.post_error import PostError
+from sockudo.webhooks.posting import USER_AGENT, HttpPoster
 from tests.support.ports import free_port
 from tests.support.redis_server import make_certificate
 from tests.support.webhook_receiver import WebhookReceiver, never, webhook_receiver

@@ -14,7 +14,7 @@ from sockudo.queues.base import Delivery, Done, Failed, Outcome, Retry
 from sockudo.webhooks.functions import Functions
 from sockudo.webhooks.job import encode_job
 from sockudo.webhooks.policy import RetryPolicy
-from sockudo.webhooks.posting import PostError
+from sockudo.webhooks.post_error import PostError
 from sockudo.webhooks.sender import Invoker, Sender
 from tests.support.clock import FakeClock
 from tests.support.node import APP_ID, KEY, make_app

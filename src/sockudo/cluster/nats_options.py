@@ -6,10 +6,13 @@ import base64
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from sockudo.errors import DriverError, MissingExtraError
+
+if TYPE_CHECKING:
+    from sockudo.cluster.nats_keys import UserKey
 
 DEFAULT_PORT: Final = 4222
 _SECTION: Final = re.compile(r"-{3,}[^\n]*-{3,}\s*(\S+)\s*-{3,}[^\n]*-{3,}")
@@ -118,7 +121,7 @@ class Identity:
         """
         self._options = options
         self._jwt, seed = _read_credentials(options)
-        self._key = None if seed is None else _key_pair(seed, options.credentials_setting)
+        self._key = None if seed is None else _key_of(seed, options.credentials_setting)
 
     def fields(self, server: NatsServer, nonce: str) -> dict[str, str]:
         """Return the part of CONNECT that proves who we are."""
@@ -127,7 +130,7 @@ class Identity:
             signature = base64.urlsafe_b64encode(self._key.sign(nonce.encode())).rstrip(b"=").decode()
             if self._jwt is not None:
                 return {"jwt": self._jwt, "sig": signature}
-            return {"nkey": self._key.public_key.decode(), "sig": signature}
+            return {"nkey": self._key.public_key, "sig": signature}
         if options.token is not None:
             return {"auth_token": options.token}
         if options.username is not None:
@@ -150,13 +153,13 @@ def _read_credentials(options: NatsOptions) -> tuple[str | None, str | None]:
     return found[0], found[1]
 
 
-def _key_pair(seed: str, setting: str) -> Any:
+def _key_of(seed: str, setting: str) -> UserKey:
     try:
-        import nkeys
+        # Only those who log in with a key need its library.
+        from sockudo.cluster.nats_keys import UserKey
     except ImportError:
-        raise MissingExtraError(f"{setting} needs an optional dependency: pip install sockudo[nats]") from None
+        raise MissingExtraError(f"{setting} needs an optional dependency: pip install 'sockudo[nats]'") from None
     try:
-        return nkeys.from_seed(bytearray(seed.strip().encode()))
-    # The library's errors have no base of their own, and their text could repeat what it was given.
-    except Exception:
-        raise DriverError(f"{setting}: expected the seed of a user key (SU...)") from None
+        return UserKey(seed)
+    except ValueError as problem:
+        raise DriverError(f"{setting}: expected the seed of a user key (SU...), and this is {problem}") from None

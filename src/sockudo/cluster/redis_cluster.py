@@ -16,8 +16,6 @@ import contextlib
 from functools import partial
 from typing import Final
 
-from redis.crc import key_slot
-
 from sockudo.backoff import delays
 from sockudo.cluster.base import Inbox
 from sockudo.cluster.redis_counts import Counts
@@ -30,9 +28,10 @@ from sockudo.cluster.redis_verbs import SHARDED
 from sockudo.cluster.waiters import Waiters
 from sockudo.errors import DriverError
 from sockudo.log import get_logger
+from sockudo.redis.key_slot import SLOTS, key_slot
 from sockudo.redis.options import RedisNodes
 from sockudo.redis.server import RedisServer
-from sockudo.redis.slots import SLOTS, Address, SlotMap, fetch_map, seeds_of, server_at
+from sockudo.redis.slots import Address, SlotMap, fetch_map, seeds_of, server_at
 
 _log = get_logger("sockudo.redis")
 

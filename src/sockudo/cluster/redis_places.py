@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from redis.crc import key_slot
-
 from sockudo.cluster.redis_shard import Shard
 from sockudo.cluster.waiters import Waiters
+from sockudo.redis.key_slot import key_slot
 
 
 class Places:

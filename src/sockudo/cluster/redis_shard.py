@@ -7,11 +7,10 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from redis.crc import key_slot
-
 from sockudo.backoff import delays
 from sockudo.cluster.redis_link import Events, Identity, RedisLink, Terms, open_link
 from sockudo.errors import DriverError
+from sockudo.redis.key_slot import key_slot
 from sockudo.redis.server import RedisServer
 
 _ATTEMPTS: Final = 2000

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from redis.crc import key_slot
+from sockudo.redis.key_slot import key_slot
 
 _LONGEST_BATCH: Final = 512
 

@@ -14,8 +14,8 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 import hiredis
-from redis.crc import key_slot
 
+from sockudo.redis.key_slot import key_slot
 from sockudo.redis.line import Line
 from sockudo.redis.options import RedisTiming
 from sockudo.redis.request import Request, as_it_is

@@ -18,12 +18,13 @@ from sockudo.backoff import delays
 from sockudo.errors import DriverError
 from sockudo.log import get_logger
 from sockudo.redis.base import RedisClient
+from sockudo.redis.key_slot import SLOTS
 from sockudo.redis.line import Line
 from sockudo.redis.options import RedisNodes, RedisTiming
 from sockudo.redis.request import RedisLost, Request
 from sockudo.redis.resp import Reply, encode
 from sockudo.redis.server import RedisServer
-from sockudo.redis.slots import SLOTS, Address, SlotMap, fetch_map, seeds_of, server_at
+from sockudo.redis.slots import Address, SlotMap, fetch_map, seeds_of, server_at
 
 _log = get_logger("sockudo.redis")
 

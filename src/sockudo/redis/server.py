@@ -7,16 +7,17 @@ import errno
 import os
 import ssl
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import hiredis
-from redis.asyncio.connection import parse_url
 
 from sockudo.errors import DriverError
 from sockudo.redis.options import RedisTarget, RedisTiming
 from sockudo.redis.resp import Reply, RespConnection
+from sockudo.redis.url import RedisUrl, parse_redis_url
 
 _DEFAULT_PORT: Final = 6379
+_FALSE: Final = frozenset({"0", "f", "false", "n", "no"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +52,24 @@ def server_of(target: RedisTarget) -> RedisServer:
         DriverError: the URL or a file that it names cannot be used.
     """
     try:
-        parts: dict[str, Any] = dict(parse_url(target.url))
-        tls = _tls_context(parts) if target.url.lower().startswith("rediss:") else None
-        # urlsplit reads a port only when it is asked for.
-        port = int(parts.get("port") or _DEFAULT_PORT)
+        url = parse_redis_url(target.url)
+        tls = _tls_context(url) if url.scheme == "rediss" else None
     except (ValueError, OSError) as error:
         # The text of a ValueError may quote the URL, and with it the password.
         what = str(error) if isinstance(error, OSError) else "it is no URL such as redis://user:password@host:6379/0"
         raise DriverError(f"Redis cannot be used ({target.setting}): {what}") from None
     # A login is taken as a whole: the user of one place does not go with the password of another.
-    username, password = parts.get("username"), parts.get("password")
+    username, password = url.username, url.password
     if password is None:
         username, password = username or target.username, target.password
     return RedisServer(
-        host=parts.get("host") or "127.0.0.1",
-        port=port,
+        host=url.host or "127.0.0.1",
+        port=url.port or _DEFAULT_PORT,
         setting=target.setting,
-        path=parts.get("path"),
+        path=url.path,
         username=username,
         password=password,
-        db=int(parts.get("db") or target.db),
+        db=url.db or target.db,
         tls=tls,
     )
 
@@ -150,17 +149,17 @@ def check_role(reply: Reply, server: RedisServer) -> None:
         raise server.refusal("it is not a master")
 
 
-def _tls_context(parts: dict[str, Any]) -> ssl.SSLContext:
+def _tls_context(url: RedisUrl) -> ssl.SSLContext:
     """Make the TLS context that the parameters of a `rediss://` URL ask for; certificates are checked by default."""
-    context = ssl.create_default_context(cafile=parts.get("ssl_ca_certs"), capath=parts.get("ssl_ca_path"))
-    requirement = str(parts.get("ssl_cert_reqs", "required"))
-    if requirement == "none":
+    said = url.query
+    context = ssl.create_default_context(cafile=said.get("ssl_ca_certs"), capath=said.get("ssl_ca_path"))
+    if said.get("ssl_cert_reqs") == "none":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    elif str(parts.get("ssl_check_hostname", True)).lower() in ("false", "0", "no"):
+    elif said.get("ssl_check_hostname", "true").lower() in _FALSE:
         context.check_hostname = False
-    if parts.get("ssl_certfile"):
-        context.load_cert_chain(parts["ssl_certfile"], parts.get("ssl_keyfile"), parts.get("ssl_password"))
+    if certificate := said.get("ssl_certfile"):
+        context.load_cert_chain(certificate, said.get("ssl_keyfile"), said.get("ssl_password"))
     return context
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from sockudo.errors import DriverError
+from sockudo.redis.key_slot import SLOTS
 from sockudo.redis.options import RedisNodes, RedisTarget, RedisTiming
 from sockudo.redis.resp import Reply
 from sockudo.redis.server import RedisServer, ask, connect, server_of
 
-SLOTS: Final = 16384
 # So many servers are asked at once; more voices would cost more and decide nothing.
 _VOTERS: Final = 5
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sockudo.apps.webhook import Function
 from sockudo.errors import MissingExtraError
-from sockudo.webhooks.posting import PostError
+from sockudo.webhooks.post_error import PostError
 from sockudo.webhooks.sender import Invoker
 
 

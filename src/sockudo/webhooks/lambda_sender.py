@@ -11,7 +11,7 @@ from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sockudo.apps.webhook import Function
-from sockudo.webhooks.posting import PostError
+from sockudo.webhooks.post_error import PostError
 
 # One for each region and endpoint.
 _MOST_CLIENTS: Final = 20

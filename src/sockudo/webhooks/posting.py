@@ -18,6 +18,7 @@ from yarl import URL
 
 from sockudo import __version__
 from sockudo.webhooks.address_guard import AddressRefusedError, public_socket
+from sockudo.webhooks.post_error import PostError
 from sockudo.webhooks.resolver import ThreadsResolver
 
 USER_AGENT: Final = f"sockudo/{__version__}"
@@ -26,10 +27,6 @@ _MOST_READ: Final = 64 * 1024
 _MOST_SECONDS: Final = 1.0
 _KEPT_SECONDS: Final = 30
 _NAME_SECONDS: Final = 30
-
-
-class PostError(Exception):
-    """A body was not taken. The text says why, in words that may be shown."""
 
 
 class HttpPoster:

@@ -17,7 +17,7 @@ from sockudo.queues.base import Delivery, Done, Failed, Outcome, Retry
 from sockudo.webhooks.deliveries import DeliveryCounters, Listener
 from sockudo.webhooks.job import Job, decode_job, event_names
 from sockudo.webhooks.policy import RetryPolicy, body_time_ms, is_too_late
-from sockudo.webhooks.posting import PostError
+from sockudo.webhooks.post_error import PostError
 from sockudo.webhooks.slots import NoRequestError, Slots
 
 _DONE: Final[Outcome] = Done()
