@@ -105,7 +105,7 @@ def test_a_limit_that_cannot_be_read_is_the_strictest(limit: object) -> None:
     assert "strictest" in remarks[0]
 
 
-@pytest.mark.parametrize("value", ["many", -1, True, [5], {}])
+@pytest.mark.parametrize("value", ["many", -1, 0, "0", True, [5], {}])
 def test_an_app_whose_connections_cannot_be_read_is_disabled(value: object) -> None:
     app, (remark,) = one(max_connections=value)
 

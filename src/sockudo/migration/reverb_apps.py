@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sockudo.migration.conversions import entries, flag, kibibytes, listed, members, number, positive, text, whole
+from sockudo.migration.conversions import entries, flag, kibibytes, listed, members, number, positive, text
 from sockudo.migration.draft import NO_ORIGIN, Draft, NoEqual
 
 # What Reverb installs, for a value that cannot be read.
@@ -87,7 +87,8 @@ def _identity(app: Mapping[str, Any], key: str, own: Draft) -> None:
 def _connections(app: Mapping[str, Any], key: str, own: Draft) -> None:
     try:
         if app.get("max_connections") not in (None, ""):
-            own.put("max_connections", whole(app["max_connections"]))
+            # No connection at all in Reverb, where it would be no limit here.
+            own.put("max_connections", positive(app["max_connections"]))
     except NoEqual as reason:
         own.put("enabled", False)
         own.remark(f"{key}.max_connections", f"{reason}; the app is disabled: set its max_connections, then enable it")

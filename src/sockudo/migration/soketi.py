@@ -71,7 +71,7 @@ def from_document(document: Mapping[str, Any]) -> Draft:
 
 
 def _is_set(key: str, value: Any) -> bool:
-    """Whether a setting has a value: an empty object asks for TLS, an empty list allows no origin, else both are none."""
+    """Whether a setting has a value: an empty one has a meaning only as an object for TLS and as a list of origins."""
     return value not in (None, "", [], {}) or (key, value) in (("database.redis.tls", {}), ("cors.origin", []))
 
 
