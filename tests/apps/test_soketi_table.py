@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Boolean, Integer, SmallInteger, String
+from sqlalchemy.types import TypeEngine
 
 from sockudo.apps.database_options import SqlOptions
 from sockudo.apps.soketi_table import COLUMNS, statements
 from sockudo.apps.sql import SqlAppStore
 from sockudo.errors import DriverError
 
-THEIRS = {
+THEIRS: dict[str, TypeEngine[Any]] = {
     **{name: String(255) for name in ("id", "key", "secret")},
     **{name: Integer() for name in ("max_connections", *COLUMNS)},
     **{name: SmallInteger() for name in ("enable_client_messages", "enabled")},

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
-
-_Default = TypeVar("_Default")
+from typing import Any, Final
 
 # Nobody is here: names below it do not exist (RFC 2606).
 NO_ORIGIN: Final = "https://origin.invalid"
@@ -51,7 +49,7 @@ class Draft:
         except NoEqual as reason:
             self.remark(key, str(reason))
 
-    def read(self, key: str, value: Any, conversion: Callable[[Any], Any], default: _Default) -> Any | _Default:
+    def read(self, key: str, value: Any, conversion: Callable[[Any], Any], default: Any) -> Any:
         """Return the converted value of a key, or remark why that cannot be and return the default."""
         try:
             return conversion(value)

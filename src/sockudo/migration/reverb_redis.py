@@ -83,7 +83,8 @@ def _as_url(server: Mapping[str, Any]) -> str | None:
 
 def _checked(name: str, value: Any) -> Any:
     try:
-        return _PARTS.get(name, text)(value)
+        conversion: Conversion = _PARTS.get(name, text)
+        return conversion(value)
     except NoEqual as reason:
         raise _Unreadable(name, reason) from None
 
