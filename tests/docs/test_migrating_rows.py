@@ -252,7 +252,7 @@ def test_an_entry_that_cannot_be_read_is_left_out(run: Run) -> None:
         assert "the entry is left out" in result.stderr
 
 
-@IMPORTS.proves("An app without an id, a key or a secret of its own")
+@IMPORTS.proves("An app whose id, key or secret cannot be read")
 def test_an_app_without_a_secret_is_left_out(run: Run) -> None:
     hooks = [{"url": "http://h.io", "event_types": ["cache_miss"], "filter": {"channel_prefix": "a-"}}]
     apps = [{"id": "2", "key": "l"}, APP | {"webhooks": hooks}]
