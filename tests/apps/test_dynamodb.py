@@ -69,6 +69,21 @@ class TestATableOfOthers:
         assert answer["Item"]["note"] == {"S": "ours"}
         assert "webhooks" not in answer["Item"]
 
+    async def test_a_table_with_the_key_of_soketi_is_refused(self, dynamodb: DynamoDbProcess) -> None:
+        store = DynamoDbAppStore(replace(dynamodb.options, table=f"soketi-{next(_numbers)}"))
+        await store.start()
+        await store._call(
+            "create_table",
+            KeySchema=[{"AttributeName": "AppId", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "AppId", "AttributeType": "S"}],
+            ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+        )
+        with pytest.raises(DriverError, match=r"has the key AppId and not id \(database\.dynamodb\.table_name\)"):
+            await store.migrate()
+        with pytest.raises(DriverError, match="copy the apps into a new table"):
+            await store.start()
+        await store.aclose()
+
     async def test_the_index_of_keys_is_added_to_a_table_without_one(self, store: DynamoDbAppStore) -> None:
         await store._call(
             "create_table",

@@ -47,7 +47,8 @@ def test_flags_may_be_numbers_and_text(stored: object, read: object) -> None:
 @pytest.mark.parametrize(
     ("stored", "read"),
     [
-        (7, 7), ("7", 7), (b"7", 7), (None, None), ("-7", "-7"), ("7.5", "7.5"), (7.0, 7), (7.5, 7.5),
+        (7, 7), ("7", 7), (b"7", 7), (None, None), (-1, 0), ("-1", 0), (-7.0, 0), (Decimal(-1), 0),
+        ("7.5", "7.5"), (7.0, 7), (7.5, 7.5),
         (Decimal(7), 7), (Decimal("7E3"), 7000), (Decimal("7.5"), "7.5"), (inf, inf),
         (Decimal("Infinity"), "Infinity"), (date(2000, 1, 1), "2000-01-01"),
     ],

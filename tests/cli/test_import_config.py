@@ -157,6 +157,73 @@ def test_names_from_the_file_cannot_disturb_a_terminal(run: Callable[..., Result
     assert "\\u001b[31m\\u000aport: is no setting of soketi 1.6" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("server", "document"),
+    [
+        ("reverb", {"apps": {"apps": []}}),
+        ("reverb", {"apps": {"apps": "x"}}),
+        ("reverb", {"apps": {"apps": [{"app_id": 1, "key": "k", "secret": ""}]}}),
+        ("soketi", {"port": 6005}),
+        ("soketi", {"appManager.array.apps": [{"id": "1", "key": "k", "secret": {"a": 1}}]}),
+        ("soketi", {"appManager": {"driver": "sqlite"}}),
+    ],
+)
+def test_without_an_app_the_status_is_1(server: str, document: object, run: Callable[..., Result]) -> None:
+    Path("theirs.json").write_text(json.dumps(document), encoding="utf-8")
+    result = run("import-config", server, "theirs.json")
+
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["app_manager"]["array"]["apps"] == []
+    assert "No app is in it:\n  app_manager.array.apps is empty" in result.stderr
+    assert "app-secret" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("app", "ours", "key"),
+    [
+        ({"allowed_origins": [""]}, {"allowed_origins": ["https://origin.invalid"]}, "allowed_origins.0"),
+        ({"allowed_origins": ["a.io", ""]}, {"allowed_origins": ["a.io"]}, "allowed_origins.1"),
+        ({"allowed_origins": [None]}, {"allowed_origins": ["https://origin.invalid"]}, "allowed_origins.0"),
+        ({"rate_limiting": True}, {"max_client_events_per_second": 1}, "rate_limiting"),
+        ({"options": "x"}, {}, "options"),
+        ({"max_connections": "many"}, {"enabled": False}, "max_connections"),
+    ],
+)
+def test_what_cannot_be_read_of_an_app_of_reverb_opens_nothing(
+    app: dict[str, object], ours: dict[str, object], key: str, run: Callable[..., Result]
+) -> None:
+    apps = [{"app_id": "1", "key": "k", "secret": "s"} | app, {"app_id": "2", "key": "l", "secret": "s"}]
+    Path("reverb.json").write_text(json.dumps({"apps": {"apps": apps}}), encoding="utf-8")
+    result = run("import-config", "reverb", "reverb.json", "-o", "ours.json")
+    first, second = json.loads(Path("ours.json").read_text(encoding="utf-8"))["app_manager"]["array"]["apps"]
+
+    assert result.exit_code == 0
+    assert {name: first[name] for name in ours} == ours
+    assert second == {"id": "2", "key": "l", "secret": "s", "enable_client_messages": True}
+    assert f"  apps.apps.0.{key}: " in result.stderr
+    assert run("check-config", "ours.json").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "url"),
+    [
+        ("REDIS_URL=tls://:TOPSECRET@r.io:7/1", "rediss://:***@r.io:7/1"),
+        ("REDIS_URL=tcp://r.io?database=2", "redis://r.io:6379/2"),
+        ("REDIS_SCHEME=tls", "rediss://127.0.0.1:6379/0"),
+    ],
+)
+def test_an_address_of_redis_in_an_env_file_of_laravel_is_one_of_ours(
+    line: str, url: str, run: Callable[..., Result]
+) -> None:
+    Path(".env").write_text(f"{REVERB_ENV}REVERB_SCALING_ENABLED=true\n{line}\n", encoding="utf-8")
+    result = run("import-config", "reverb", ".env", "-o", "ours.json")
+    shown = run("check-config", "ours.json", "--show")
+
+    assert (result.exit_code, shown.exit_code) == (0, 0)
+    assert url in shown.stdout
+    assert "TOPSECRET" not in result.stderr
+
+
 def test_another_server_is_a_wrong_command_line(run: Callable[..., Result]) -> None:
     assert run("import-config", "ably", "soketi.json").exit_code == 2
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final
 
+import pytest
+from sqlalchemy import Integer, SmallInteger
+
+from sockudo.apps.soketi_table import COLUMNS, statements
 from sockudo.migration import reverb_variables
 from sockudo.migration.soketi_apps import FIELDS
 from sockudo.migration.soketi_names import EQUAL, NO_EQUAL, SPECIAL
@@ -60,18 +63,10 @@ def test_every_variable_of_reverb_is_on_the_page() -> None:
     assert {name for name in names if f"`{name}`" not in text} == set()
 
 
-def test_the_statements_turn_a_table_of_soketi_into_one_of_ours() -> None:
-    database = sqlite3.connect(":memory:")
-    database.executescript(
-        """
-        CREATE TABLE apps (id TEXT, max_connections INTEGER, max_backend_events_per_sec INTEGER,
-                           max_client_events_per_sec INTEGER, max_read_req_per_sec INTEGER);
-        INSERT INTO apps VALUES ('none', -1, -1, -1, -1), ('some', 1, 2, 3, 4);
-        """
-    )
-    database.executescript(the_block(PAGE, "sql", "RENAME COLUMN"))
-    columns = "id, max_connections, max_backend_events_per_second, max_client_events_per_second"
-    found = database.execute(f"SELECT {columns}, max_read_requests_per_second FROM apps ORDER BY id").fetchall()
-    database.close()
+@pytest.mark.parametrize(("driver", "having"), [("mysql", "CHANGE"), ("pgsql", "RENAME COLUMN")])
+def test_the_statements_for_a_table_of_soketi_are_those_that_the_server_names(driver: str, having: str) -> None:
+    columns = dict.fromkeys(("max_connections", *COLUMNS), Integer())
+    flags = dict.fromkeys(("enable_client_messages", "enabled"), SmallInteger())
 
-    assert found == [("none", 0, None, 0, None), ("some", 1, 2, 3, 4)]
+    shown = the_block(PAGE, "sql", having).splitlines()
+    assert shown == [f"{one};" for one in statements("apps", driver, {**columns, **flags})]

@@ -11,7 +11,7 @@ from redis.asyncio.connection import parse_url
 
 from sockudo.config.addresses import RedisUrl
 from sockudo.migration.draft import NoEqual
-from sockudo.migration.ioredis import needs_url, redis_url, sentinel_of, unknown_options, uses_tls
+from sockudo.migration.ioredis import needs_url, redis_url, sentinel_of, tls_problem, unknown_options, uses_tls
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,7 @@ def test_a_login_reaches_the_driver_as_it_is(username: str, password: str) -> No
     assert (parts["username"], parts["password"]) == (username, password)
 
 
-@pytest.mark.parametrize(
-    "options", [{"port": "x"}, {"db": -1}, {"host": ["r"]}, {"username": []}, {"tls": {"ca": "PEM"}}, {"tls": "maybe"}]
-)
+@pytest.mark.parametrize("options", [{"port": "x"}, {"db": -1}, {"host": ["r"]}, {"username": []}])
 def test_malformed_options_have_no_equal(options: dict[str, Any]) -> None:
     with pytest.raises(NoEqual):
         redis_url(options)
@@ -81,3 +79,16 @@ def test_any_object_asks_for_tls() -> None:
     assert uses_tls({"tls": "true"})
     assert not uses_tls({})
     assert not uses_tls({"tls": None})
+
+
+@pytest.mark.parametrize(
+    ("tls", "words"), [({"ca": "PEM"}, "has certificates"), ("maybe", "is neither true nor false")]
+)
+def test_tls_that_cannot_be_read_is_tls(tls: object, words: str) -> None:
+    assert redis_url({"host": "r", "tls": tls}) == "rediss://r:6379/0"
+    assert words in str(tls_problem({"tls": tls}))
+
+
+@pytest.mark.parametrize("tls", [None, {}, {"servername": "r"}, True, False, "true"])
+def test_tls_that_can_be_read_is_no_problem(tls: object) -> None:
+    assert tls_problem({"tls": tls}) is None

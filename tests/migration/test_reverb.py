@@ -133,8 +133,8 @@ def test_what_is_for_laravel_is_named_and_what_is_not_reverbs_is_not() -> None:
 def test_a_missing_identity_is_named_by_its_variable() -> None:
     draft = from_variables({"REVERB_APP_ID": "1", "REVERB_APP_KEY": "k"})
 
-    assert remarks(draft) == ["REVERB_APP_SECRET: is not given; write it as secret"]
-    assert any("secret" in problem for problem in problems_of(draft.document))
+    assert remarks(draft) == ["REVERB_APP_SECRET: is not given; the app is left out"]
+    assert at(draft, "app_manager.array.apps") == []
 
 
 def test_the_resolved_configuration_may_stand_below_its_name() -> None:
@@ -179,11 +179,40 @@ def test_a_key_may_be_in_the_file_of_the_certificate() -> None:
         ({"scaling": {"enabled": "maybe"}}, "servers.reverb.scaling.enabled"),
         ({"scaling": {"enabled": True, "server": {"options": {}}}}, "servers.reverb.scaling.server.options"),
         ({"max_connections": 1}, "servers.reverb.max_connections"),
-        ({"options": 5}, "reverb"),
+        ({"options": 5}, "servers.reverb.options"),
+        ({"options": {"tls": "yes"}}, "servers.reverb.options"),
+        ({"scaling": "on"}, "servers.reverb.scaling"),
+        ({"max_request_size": "x"}, "servers.reverb.max_request_size"),
     ],
 )
 def test_what_cannot_be_taken_over_is_remarked(changes: dict[str, Any], key: str) -> None:
     assert [remark.key for remark in from_document(server(**changes)).remarks] == [key]
+
+
+@pytest.mark.parametrize("value", ["x", 5, [1], True])
+@pytest.mark.parametrize("key", ["servers", "apps", "apps.apps", "servers.reverb"])
+def test_a_section_that_is_none_takes_nothing_else_with_it(key: str, value: object) -> None:
+    document: dict[str, Any] = json.loads(json.dumps(server(port=9)))
+    *parents, name = key.split(".")
+    section = document[parents[0]] if parents else document
+    section[name] = value
+    draft = from_document(document)
+
+    named = f"{key}.0" if value == [1] and key == "apps.apps" else key
+    assert named in [remark.key for remark in draft.remarks]
+    assert (at(draft, "port") == 9) is not key.startswith("servers")
+    assert bool(at(draft, "app_manager.array.apps")) is not key.startswith("apps")
+
+
+@pytest.mark.parametrize("options", ["x", 5, {"tls": "yes"}])
+def test_options_that_cannot_be_read_open_no_plain_port(options: object) -> None:
+    problems = problems_of(from_document(server(options=options)).document)
+
+    assert any("ssl" in problem for problem in problems)
+
+
+def test_a_limit_of_bodies_that_cannot_be_read_is_the_smallest() -> None:
+    assert at(from_document(server(max_request_size="x")), "http_api.request_limit_in_mb") == 1
 
 
 def test_a_key_beside_servers_and_apps_is_remarked() -> None:

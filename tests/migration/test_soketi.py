@@ -97,6 +97,8 @@ def test_a_setting_without_an_equal_is_named_with_the_reason(key: str) -> None:
 @pytest.mark.parametrize("value", [None, "", [], {}])
 @pytest.mark.parametrize("key", [*EQUAL, *NO_EQUAL, *sorted(SPECIAL - {"appManager.array.apps"})])
 def test_an_empty_setting_was_not_set(key: str, value: object) -> None:
+    if (key, value) == ("cors.origin", []):
+        pytest.skip("no origin at all is a restriction")
     draft, plain = from_document({**APPS, key: value}), from_document(APPS)
 
     assert (draft.document, draft.remarks) == (plain.document, plain.remarks)
@@ -163,11 +165,36 @@ def test_a_database_has_the_defaults_of_soketi_and_a_remark_about_its_columns(dr
     assert at(draft, "app_manager.array") is None
 
 
-def test_without_apps_there_is_soketis_default_app() -> None:
+def test_without_apps_the_secret_that_everybody_knows_is_not_written() -> None:
     draft = from_document({})
 
-    assert at(draft, "app_manager.array.apps") == [{"id": "app-id", "key": "app-key", "secret": "app-secret"}]
+    assert at(draft, "app_manager.array.apps") == []
     assert [remark.key for remark in draft.remarks] == ["appManager.array.apps"]
+
+
+@pytest.mark.parametrize("driver", ["redis", 5, [], {"a": 1}])
+def test_apps_of_an_unknown_driver_are_those_of_the_file(driver: object) -> None:
+    assert at(from_document({"appManager.driver": driver, **APPS}), "app_manager.array.apps") == [APP]
+
+
+@pytest.mark.parametrize("entry", [None, 5, "x", [], {"secret": ""}, {"secret": {"a": 1}}, {"key": {}, "secret": "s"}])
+def test_an_entry_that_is_no_app_is_left_out_alone(entry: object) -> None:
+    draft = from_document({"appManager.array.apps": [entry, APP]})
+
+    assert at(draft, "app_manager.array.apps") == [APP]
+    assert any(remark.key.startswith("appManager.array.apps.0") for remark in draft.remarks)
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [(["https://a.io", None, ""], ["https://a.io"]), ([None], []), ([], []), ({"a": 1}, []), ("[x", [])],
+)
+def test_web_origins_are_read_one_by_one(value: object, kept: list[str]) -> None:
+    draft = from_document({"cors.origin": value, **APPS})
+
+    assert at(draft, "cors.origin") == kept
+    assert problems_of(draft.document) == []
+    assert [remark.key.startswith("cors.origin") for remark in draft.remarks] == [True] * len(draft.remarks)
 
 
 def test_the_defaults_of_soketi_are_kept_where_they_differ() -> None:

@@ -9,6 +9,7 @@ import pytest
 from sockudo.config.app import AppSettings
 from sockudo.migration.draft import Draft
 from sockudo.migration.soketi_apps import FIELDS, convert_app
+from sockudo.migration.soketi_apps import IDENTITY as NAMES
 
 IDENTITY = {"id": "1", "key": "k", "secret": "s"}
 
@@ -16,6 +17,7 @@ IDENTITY = {"id": "1", "key": "k", "secret": "s"}
 def convert(**app: Any) -> tuple[dict[str, Any], list[str]]:
     draft = Draft()
     found = convert_app(IDENTITY | app, "apps.0", draft)
+    assert found is not None
     AppSettings.model_validate(found)
     return found, [str(remark) for remark in draft.remarks]
 
@@ -75,22 +77,65 @@ def test_a_part_of_a_kilobyte_is_a_whole_one() -> None:
     assert convert(maxPresenceMemberSizeInKb=0.5)[0]["max_presence_member_size_in_kb"] == 1
 
 
-def test_an_identity_that_is_not_given_is_soketis_default() -> None:
+def test_an_id_and_a_key_that_are_not_given_are_soketis_defaults() -> None:
     draft = Draft()
-    found = convert_app({"AppKey": "k", "id": 5}, "apps.0", draft)
+    found = convert_app({"AppSecret": "s"}, "apps.0", draft)
 
-    assert found == {"id": "5", "key": "k", "secret": "app-secret"}
+    assert found == {"id": "app-id", "key": "app-key", "secret": "s"}
+    assert [remark.key for remark in draft.remarks] == ["apps.0.id", "apps.0.key"]
+
+
+@pytest.mark.parametrize("secret", [None, "", "  ", {}, ["s"], True, "\ud800"])
+def test_an_app_without_a_secret_of_its_own_is_left_out(secret: object) -> None:
+    draft = Draft()
+
+    assert convert_app({"id": "1", "key": "k", "secret": secret}, "apps.0", draft) is None
     assert [remark.key for remark in draft.remarks] == ["apps.0.secret"]
+
+
+@pytest.mark.parametrize("name", [name for name in FIELDS if name not in (*NAMES, "enable_client_messages")])
+@pytest.mark.parametrize("value", ["many", {}, ["x"], float("nan")])
+def test_an_app_with_a_property_that_cannot_be_read_is_disabled(name: str, value: object) -> None:
+    found, (remark,) = convert(**{FIELDS[name][0][0]: value})
+
+    assert found == IDENTITY | {"enabled": False}
+    assert remark.startswith(f"apps.0.{FIELDS[name][0][0]}: is ")
+
+
+def test_client_events_that_cannot_be_read_are_refused() -> None:
+    found, (remark,) = convert(enableClientMessages="maybe")
+
+    assert found == IDENTITY | {"enable_client_messages": False}
+    assert remark == "apps.0.enableClientMessages: is neither true nor false; client events are refused"
+
+
+@pytest.mark.parametrize(
+    ("webhook", "words"),
+    [
+        ({"filter": {"channel_name_starts_with": "a-", "channelPrefix": "b-"}}, "has a filter channelPrefix"),
+        ({"filter": {"channel_prefix": "b-"}}, "has a filter channel_prefix"),
+        ({"filter": {"channel_name_starts_with": ["a-"]}}, "is no text"),
+        ({"filter": ["a-"]}, "is no object"),
+        ({"channel_name_starts_with": "a-"}, "has channel_name_starts_with beside the URL"),
+        ({"channel_prefix": "a-"}, "has channel_prefix beside the URL"),
+        ({"filters": {}}, "has filters beside the URL"),
+        ({"headers": [1]}, "is no object"),
+    ],
+)
+def test_a_webhook_whose_conditions_are_not_understood_is_left_out(webhook: dict[str, Any], words: str) -> None:
+    found, (remark,) = with_webhook(url="http://h", **webhook)
+
+    assert found == {}
+    assert words in remark
+    assert remark.endswith("; it is left out")
 
 
 @pytest.mark.parametrize(
     ("name", "value", "remark"),
     [
-        ("maxConnections", "many", "apps.0.maxConnections: is no number"),
-        ("enabled", "maybe", "apps.0.enabled: is neither true nor false"),
         ("hasClientEventWebhooks", True, "apps.0.hasClientEventWebhooks: is no setting of an app"),
         ("webhooks", "{}x", "apps.0.webhooks: is no JSON"),
-        ("webhooks", [1], "apps.0.webhooks: is no list of objects"),
+        ("webhooks", [1], "apps.0.webhooks.0: is no object; it is left out"),
     ],
 )
 def test_what_cannot_be_taken_over_is_remarked(name: str, value: object, remark: str) -> None:

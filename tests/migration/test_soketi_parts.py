@@ -9,11 +9,12 @@ import pytest
 from sockudo.config.load import problems_of
 from sockudo.migration.soketi import from_document
 
+APP = {"id": "1", "key": "k", "secret": "s"}
 REDIS = {"host": "r", "port": 7000, "username": "ann", "password": "p", "db": 2}
 
 
 def convert(**document: Any) -> tuple[dict[str, Any], list[str]]:
-    draft = from_document({"appManager.array.apps": [{"id": "1", "key": "k", "secret": "s"}], **document})
+    draft = from_document({"appManager.array.apps": [APP], **document})
     problems = [problem for problem in problems_of(draft.document) if "not supported by this version" not in problem]
     assert problems == []
     return draft.document, [str(remark) for remark in draft.remarks]
@@ -93,7 +94,6 @@ def test_tls_of_a_cluster_is_said_by_the_addresses_of_its_nodes() -> None:
     [
         ("cache.redis.redisOptions", {"port": "x"}, "is no number"),
         ("queue.redis.redisOptions", [1], "is no object"),
-        ("adapter.redis.redisPubOptions", {"tls": {"ca": "PEM"}}, "has certificates in it"),
         ("queue.sqs.queueUrl", [1], "is no text"),
         ("queue.sqs.consumerOptions", {"visibilityTimeout": "x"}, "is no number"),
     ],
@@ -102,6 +102,40 @@ def test_malformed_options_are_remarked_upon(key: str, value: object, remark: st
     _, remarks = convert(**{key: value})
 
     assert [one.startswith(f"{key}: {remark}") for one in remarks] == [True]
+
+
+@pytest.mark.parametrize("options", ["x", [1], {"port": "x"}, {"host": ["r"]}, {"db": "x", "tls": {}}])
+@pytest.mark.parametrize(
+    ("key", "url"),
+    [
+        ("adapter.redis.redisPubOptions", "adapter.redis.redis_pub_options.url"),
+        ("adapter.redis.redisSubOptions", "adapter.redis.redis_sub_options.url"),
+        ("cache.redis.redisOptions", "cache.redis.url_override"),
+        ("queue.redis.redisOptions", "queue.redis.url_override"),
+    ],
+)
+def test_a_connection_in_use_that_cannot_be_read_becomes_no_other(key: str, url: str, options: object) -> None:
+    driver = f"{key.partition('.')[0]}.driver"
+    draft = from_document({"appManager.array.apps": [APP], driver: "redis", key: options})
+
+    assert [remark.key for remark in draft.remarks] == [key]
+    assert [problem.partition(": ")[0] for problem in problems_of(draft.document)] == [url]
+
+
+@pytest.mark.parametrize("tls", [{"ca": "PEM"}, "maybe", [1]])
+def test_tls_of_the_database_that_cannot_be_read_is_tls(tls: object) -> None:
+    document, remarks = convert(**{"database.redis": {"host": "r", "tls": tls}, "adapter.driver": "redis"})
+
+    assert document["adapter"]["redis"]["redis_pub_options"]["url"] == "rediss://r:6379/0"
+    assert [remark.partition(": ")[0] for remark in remarks] == ["database.redis.tls"]
+
+
+def test_tls_of_a_connection_that_cannot_be_read_is_tls() -> None:
+    options = {"host": "r", "tls": {"ca": "PEM"}}
+    document, (remark,) = convert(**{"adapter.driver": "redis", "adapter.redis.redisPubOptions": options})
+
+    assert document["adapter"]["redis"]["redis_pub_options"]["url"] == "rediss://r:6379/0"
+    assert remark.startswith("adapter.redis.redisPubOptions.tls: has certificates in it")
 
 
 @pytest.mark.parametrize(

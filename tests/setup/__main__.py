@@ -29,6 +29,7 @@ NEEDS: Final[Sequence[Need]] = (
     maven.KAFKA,
     maven.CASSANDRA,
     maven.PUSHER_JAVA,
+    maven.PUSHER_JAVA_CLIENT,
     golang.PUSHER_GO,
 )
 

@@ -84,3 +84,6 @@ CASSANDRA: Final = Jars(
 PUSHER_JAVA: Final = Jars(
     "pusher-http-java 1.3.4", "the tests of webhooks with it", ("com.pusher:pusher-http-java:1.3.4",)
 )
+PUSHER_JAVA_CLIENT: Final = Jars(
+    "pusher-java-client 2.4.4", "the tests of what is shown of it", ("com.pusher:pusher-java-client:2.4.4",)
+)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from tests.support.source import ROOT
+
+_Test = TypeVar("_Test", bound=Callable[..., Any])
 
 _FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK: Final = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
@@ -60,3 +62,43 @@ def section(page: Path, heading: str) -> str:
     start = text.index(f"\n{heading}\n") + len(heading) + 2
     following = re.compile(rf"^#{{1,{len(level)}}} ", re.MULTILINE).search(text, start)
     return text[start : following.start() if following else None]
+
+
+def bullets(text: str) -> list[str]:
+    """Return the points of every list in a text, each as one line."""
+    found: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("* "):
+            found.append(line[2:])
+        elif line.startswith("  ") and found:
+            found[-1] += f" {line.strip()}"
+    return found
+
+
+def table_rows(text: str) -> list[list[str]]:
+    """Return the cells of the rows of every table in a text, without heads and rules."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    heads = {number for number, line in enumerate(lines[1:]) if line.startswith("| ---")}
+    kept = [line for number, line in enumerate(lines) if number not in heads and number - 1 not in heads]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in kept]
+
+
+class Claims:
+    """The points of the lists below a heading, each of which a test proves, or more than one."""
+
+    def __init__(self, page: Path, heading: str) -> None:
+        self._points = bullets(section(page, heading))
+        self._proved: set[str] = set()
+
+    def proves(self, *starts: str) -> Callable[[_Test], _Test]:
+        """Mark a test as the proof of the points that begin with these texts."""
+        self._proved.update(starts)
+        return lambda test: test
+
+    def unproved(self) -> list[str]:
+        """Return the points that no test proves."""
+        return [point for point in self._points if not point.startswith(tuple(self._proved))]
+
+    def vanished(self) -> list[str]:
+        """Return the beginnings of points that are no longer there."""
+        return [start for start in self._proved if not any(point.startswith(start) for point in self._points)]

@@ -107,6 +107,12 @@ class DynamoDbAppStore:
                 return None
             raise
         table: Mapping[str, Any] = answer["Table"]
+        names = [one["AttributeName"] for one in table["KeySchema"]]
+        if names != ["id"]:
+            raise DriverError(
+                f"the table {self._table} has the key {' and '.join(names)} and not id (database.dynamodb.table_name): "
+                "copy the apps into a new table"
+            )
         return table
 
     async def _change_schema(self, call: str, **arguments: Any) -> str | None:

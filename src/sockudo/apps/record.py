@@ -2,8 +2,8 @@
 
 A record has the properties under their names, with lists and objects as such; what is absent is None. Tables that other
 programs have made are looser than ours: numbers may be text or decimals, flags numbers or bits, lists JSON text, also
-text that is JSON twice. Reading takes all of it,
-and whether the values make an app is decided by whoever makes one.
+text that is JSON twice; those of soketi have negative numbers for limits that are none. Reading takes all of it, and
+whether the values make an app is decided by whoever makes one.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias
+
+from sockudo.apps.soketi_rows import limit_of, webhooks_of
 
 Record: TypeAlias = dict[str, Any]
 
@@ -72,7 +74,7 @@ PROPERTIES: Final = (
 # The largest number that is kept where numbers have a sign.
 LARGEST_SIGNED: Final = 2**31 - 1
 IDENTITY: Final = ("id", "key", "secret")
-_DIGITS: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
+_DIGITS: Final = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 # Also as a column of one bit has them.
 _FLAGS: Final[Mapping[object, bool]] = {
     "1": True, "0": False, "true": True, "false": False, "\x01": True, "\x00": False,
@@ -81,7 +83,9 @@ _FLAGS: Final[Mapping[object, bool]] = {
 
 def read_record(columns: Mapping[str, Any]) -> Record:
     """Return the record that is in the columns of a row; columns that are no property are left out."""
-    return {name: _read(kind, columns.get(name)) for name, kind, *_ in PROPERTIES}
+    record = {name: limit_of(name, _read(kind, columns.get(name))) for name, kind, *_ in PROPERTIES}
+    record["webhooks"] = webhooks_of(record["webhooks"])
+    return record
 
 
 def json_text(value: Any) -> str | None:

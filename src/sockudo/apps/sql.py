@@ -9,9 +9,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.types import TypeEngine
 
 from sockudo.apps.database_options import SqlOptions
 from sockudo.apps.record import IDENTITY, LARGEST_SIGNED, PROPERTIES, Record, read_record
+from sockudo.apps.soketi_table import statements
 from sockudo.apps.sql_engine import make_engines, make_file
 from sockudo.apps.sql_schema import UPDATED_AT, add_column, app_table
 from sockudo.apps.sql_timeout import InsistingTimeout
@@ -33,13 +35,17 @@ class SqlAppStore:
         self._options = options
         self._table = app_table(options.table, options.driver)
         self._engine: AsyncEngine | None = None
-        # The columns that the table has; empty where there is no table.
-        self._columns: frozenset[str] = frozenset()
+        # The columns that the table has, with their types; empty where there is no table.
+        self._columns: dict[str, TypeEngine[Any]] = {}
 
     # Getting ready
 
     async def start(self) -> None:
-        """Connect, and look at the table."""
+        """Connect, and look at the table.
+
+        Raises:
+            DriverError: the database cannot be used, or the table is soketi's.
+        """
         try:
             if self._options.driver == "sqlite":
                 await make_file(self._options)
@@ -50,11 +56,23 @@ class SqlAppStore:
             self._engine = engine
             try:
                 await self._look()
-                return
+                break
             except DriverError:
                 await self.aclose()
                 if number == len(engines):
                     raise
+        await self._refuse_soketi()
+
+    async def _refuse_soketi(self) -> None:
+        """Refuse a table whose limits this server would not see, before anything is added to it."""
+        table = self._started.dialect.identifier_preparer.format_table(self._table)
+        needed = statements(table, self._options.driver, self._columns)
+        if needed:
+            await self.aclose()
+            raise DriverError(
+                f"the table {self._table.name} is soketi's ({self._setting}), and its limits would be lost; "
+                f"stop soketi, run these statements, and start again: {'; '.join(needed)};"
+            )
 
     async def migrate(self) -> Migration:
         """Make the table, or add the columns that it lacks."""
@@ -94,11 +112,11 @@ class SqlAppStore:
         return refusal
 
     async def _look(self) -> None:
-        def columns(connection: sa.Connection) -> frozenset[str]:
+        def columns(connection: sa.Connection) -> dict[str, TypeEngine[Any]]:
             inspector = sa.inspect(connection)
             if not inspector.has_table(self._table.name):
-                return frozenset()
-            return frozenset(column["name"] for column in inspector.get_columns(self._table.name))
+                return {}
+            return {column["name"]: column["type"] for column in inspector.get_columns(self._table.name)}
 
         async with self._connected() as connection:
             self._columns = await connection.run_sync(columns)

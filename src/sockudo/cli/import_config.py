@@ -19,6 +19,7 @@ from sockudo.errors import ConfigError
 from sockudo.migration import dotenv, reverb, soketi
 from sockudo.migration.draft import Draft
 
+_NO_APP: Final = 1
 # What is written holds the secrets of apps.
 _FOR_ITS_OWNER: Final = 0o600
 
@@ -39,7 +40,10 @@ SERVERS: Final = {
 
 
 def convert_file(server: str, file: Path, output: Path | None, *, force: bool) -> None:
-    """Write the converted configuration, to stdout or to a file; problems end the process with status 2."""
+    """Write the converted configuration, to stdout or to a file.
+
+    A file that cannot be read or written ends the process with status 2, and one in which no app is left with 1.
+    """
     try:
         draft = _read(SERVERS[server], file)
         text = json.dumps(draft.document, indent=2, ensure_ascii=False) + "\n"
@@ -52,6 +56,15 @@ def convert_file(server: str, file: Path, output: Path | None, *, force: bool) -
         sys.exit(EXIT_CONFIGURATION)
     _tell("Not taken over, or not as it was:", [str(remark) for remark in draft.remarks])
     _tell("This version does not start with it, because of:", problems_of(draft.document))
+    if not _has_apps(draft.document):
+        _tell("No app is in it:", ["app_manager.array.apps is empty, so that every client is refused; add an app"])
+        sys.exit(_NO_APP)
+
+
+def _has_apps(document: Mapping[str, Any]) -> bool:
+    """Whether clients may find an app: one that is listed, or one in a database."""
+    manager = document["app_manager"]
+    return manager.get("driver", "memory") != "memory" or bool(manager["array"]["apps"])
 
 
 def _read(server: _Server, file: Path) -> Draft:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from sockudo.migration.draft import NoEqual
+from sockudo.migration.nesting import as_list
 
 Conversion: TypeAlias = Callable[[Any], Any]
 
@@ -107,8 +108,21 @@ def share(value: Any) -> float:
 
 def texts(value: Any) -> list[str]:
     """A list of texts, or one text."""
-    items = parsed(value) if isinstance(value, str) and value.lstrip().startswith("[") else value
-    return [text(item) for item in (items if isinstance(items, list) else [items])]
+    return [text(item) for item in entries(value)]
+
+
+def entries(value: Any) -> list[Any]:
+    """The entries of a list, whatever they are; any other value is the only entry."""
+    items = parsed(value) if isinstance(value, str) and value.lstrip().startswith("[") else as_list(value)
+    return items if isinstance(items, list) else [items]
+
+
+def listed(value: Any) -> list[Any]:
+    """The entries of a list, also as the text of JSON, or as an object whose keys count them; nothing is none."""
+    items = as_list(parsed(value)) or []
+    if not isinstance(items, list):
+        raise NoEqual("is no list")
+    return items
 
 
 def objects(value: Any) -> list[dict[str, Any]]:

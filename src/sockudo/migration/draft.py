@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+# Nobody is here: names below it do not exist (RFC 2606).
+NO_ORIGIN: Final = "https://origin.invalid"
 
 
 class NoEqual(Exception):
@@ -45,6 +48,24 @@ class Draft:
             self.put(path, conversion(value))
         except NoEqual as reason:
             self.remark(key, str(reason))
+
+    def read(self, key: str, value: Any, conversion: Callable[[Any], Any], default: Any) -> Any:
+        """Return the converted value of a key, or remark why that cannot be and return the default."""
+        try:
+            return conversion(value)
+        except NoEqual as reason:
+            self.remark(key, str(reason))
+            return default
+
+    def read_each(self, key: str, values: Iterable[Any], conversion: Callable[[Any], Any]) -> list[Any]:
+        """Return the converted entries of a list. An entry that cannot be converted is left out, with a remark."""
+        found = []
+        for index, value in enumerate(values):
+            try:
+                found.append(conversion(value))
+            except NoEqual as reason:
+                self.remark(f"{key}.{index}", f"{reason}; the entry is left out")
+        return found
 
     def remark(self, key: str, text: str) -> None:
         """Add a remark about a key of the other server."""

@@ -57,17 +57,31 @@ def unknown_options(options: Mapping[str, Any]) -> Iterator[str]:
 
 
 def uses_tls(options: Mapping[str, Any]) -> bool:
-    """Whether TLS is asked for: any object does, also an empty one."""
+    """Whether TLS is asked for: any object does, also an empty one, and any value that is not clearly a no."""
     tls = options.get("tls")
-    return isinstance(tls, Mapping) or (tls is not None and flag(tls))
+    try:
+        return isinstance(tls, Mapping) or (tls is not None and flag(tls))
+    except NoEqual:
+        return True
+
+
+def tls_problem(options: Mapping[str, Any]) -> str | None:
+    """What cannot be taken over of the options for TLS, or None. The connection is encrypted all the same."""
+    tls = options.get("tls")
+    if not isinstance(tls, Mapping):
+        try:
+            flag(tls)
+        except NoEqual as reason:
+            return f"{reason}; the connection is encrypted here"
+        return None
+    if set(tls) - {"rejectUnauthorized", "servername"}:
+        return "has certificates in it; they are parameters of the URL here, such as ssl_ca_certs=FILE"
+    return None
 
 
 def _tls_parameters(tls: Any) -> str:
-    if not isinstance(tls, Mapping):
-        return ""
-    if set(tls) - {"rejectUnauthorized", "servername"}:
-        raise NoEqual("has certificates in it; they are parameters of the URL here, such as ssl_ca_certs=FILE")
-    return "?" + urlencode({"ssl_cert_reqs": "none"}) if tls.get("rejectUnauthorized") is False else ""
+    is_unchecked = isinstance(tls, Mapping) and tls.get("rejectUnauthorized") is False
+    return "?" + urlencode({"ssl_cert_reqs": "none"}) if is_unchecked else ""
 
 
 def _is_given(value: Any) -> bool:

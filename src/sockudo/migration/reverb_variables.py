@@ -25,6 +25,8 @@ SCALING: Final[dict[str, tuple[str, Any]]] = {
 }
 REDIS: Final[dict[str, tuple[str, Any]]] = {
     "REDIS_URL": ("url", None),
+    # The installed file does not read it. Whoever sets it wants TLS, which must not be lost.
+    "REDIS_SCHEME": ("scheme", None),
     "REDIS_HOST": ("host", "127.0.0.1"),
     "REDIS_PORT": ("port", 6379),
     "REDIS_USERNAME": ("username", None),

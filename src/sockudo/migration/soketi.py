@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sockudo.migration.conversions import objects
-from sockudo.migration.draft import Draft, NoEqual
+from sockudo.migration.conversions import entries, listed, text, texts
+from sockudo.migration.draft import Draft
 from sockudo.migration.nesting import leaves, nested
-from sockudo.migration.soketi_apps import DEFAULT_APP, convert_app
+from sockudo.migration.soketi_apps import convert_app
 from sockudo.migration.soketi_names import DEFAULTS, DRIVER_DEFAULTS, EQUAL, NO_EQUAL, SPECIAL
 from sockudo.migration.soketi_parts import convert_parts
 from sockudo.migration.soketi_variables import DOCUMENTED_ONLY, PREFIX, VARIABLES
@@ -71,8 +71,8 @@ def from_document(document: Mapping[str, Any]) -> Draft:
 
 
 def _is_set(key: str, value: Any) -> bool:
-    """Whether a setting has a value; an empty object asks for TLS, and is nothing elsewhere."""
-    return value not in (None, "", [], {}) or (key == "database.redis.tls" and value == {})
+    """Whether a setting has a value: an empty one has a meaning only as an object for TLS and as a list of origins."""
+    return value not in (None, "", [], {}) or (key, value) in (("database.redis.tls", {}), ("cors.origin", []))
 
 
 def _convert(key: str, value: Any, draft: Draft) -> None:
@@ -84,8 +84,16 @@ def _convert(key: str, value: Any, draft: Draft) -> None:
         draft.remark(key, "is no setting of soketi 1.6")
     elif key == "appManager.cache.ttl" and str(value).startswith("-"):
         draft.remark(key, "apps are not cached for ever here; the default of app_manager.cache.ttl holds")
+    elif EQUAL[key].convert is texts:
+        _convert_list(key, value, draft)
     else:
         draft.convert(key, value, EQUAL[key].path, EQUAL[key].convert)
+
+
+def _convert_list(key: str, value: Any, draft: Draft) -> None:
+    """Convert a list entry by entry. Where none is left, an empty one is written: it allows nothing more."""
+    found = draft.read_each(key, draft.read(key, value, entries, []), text)
+    draft.put(EQUAL[key].path, found)
 
 
 def _with_defaults(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,14 +114,17 @@ def _convert_drivers(given: Mapping[str, Any], draft: Draft) -> None:
 
 def _convert_apps(given: Mapping[str, Any], draft: Draft) -> None:
     key = "appManager.array.apps"
-    if given.get("appManager.driver", "array") != "array":
+    if str(given.get("appManager.driver")) in DRIVER_DEFAULTS:
         return
-    try:
-        apps = objects(given.get(key))
-    except NoEqual as reason:
-        draft.remark(key, str(reason))
-        return
-    if not apps:
-        draft.remark(key, "is not given, so it is soketi's default app, whose secret everybody knows")
-    converted = [convert_app(app, f"{key}.{index}", draft) for index, app in enumerate(apps)]
-    draft.put("app_manager.array.apps", converted or [dict(DEFAULT_APP)])
+    apps = draft.read(key, given.get(key), listed, [])
+    if not apps and key not in given:
+        draft.remark(key, "is not given, and everybody knows the secret of soketi's default app; no app is written")
+    converted = [_app(app, f"{key}.{index}", draft) for index, app in enumerate(apps)]
+    draft.put("app_manager.array.apps", [app for app in converted if app is not None])
+
+
+def _app(app: Any, key: str, draft: Draft) -> dict[str, Any] | None:
+    if not isinstance(app, Mapping):
+        draft.remark(key, "is no object; the app is left out")
+        return None
+    return convert_app(app, key, draft)

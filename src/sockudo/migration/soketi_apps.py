@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from sockudo.migration.conversions import Conversion, flag, members, number, objects, positive, text, texts, whole
+from sockudo.migration.conversions import Conversion, entries, flag, listed, members, number, positive, text, whole
 from sockudo.migration.draft import Draft, NoEqual
 
-# What an app is made of where nothing is given. Everybody knows the secret.
-DEFAULT_APP: Final = {"id": "app-id", "key": "app-key", "secret": "app-secret"}
+# What an app has where nothing is given. The default secret is left out, because everybody knows it.
+DEFAULTS_OF_AN_APP: Final = {"id": "app-id", "key": "app-key"}
+IDENTITY: Final = ("id", "key", "secret")
 
 EVENT_TYPES: Final = frozenset(
     {"client_event", "channel_occupied", "channel_vacated", "member_added", "member_removed", "cache_miss"}
 )
+
+_FILTERS: Final = {"channel_name_starts_with": "channel_prefix", "channel_name_ends_with": "channel_suffix"}
+_OF_A_WEBHOOK: Final = frozenset({"url", "lambda_function", "lambda", "event_types", "filter", "headers"})
 
 # Ours -> the names of soketi for the same, of which the last that is given counts, and how it is converted.
 FIELDS: Final[Mapping[str, tuple[tuple[str, ...], Conversion]]] = {
@@ -75,9 +79,13 @@ _MAY_BE_NEGATIVE: Final = frozenset(
 )
 
 
-def convert_app(app: Mapping[str, Any], key: str, draft: Draft) -> dict[str, Any]:
-    """Return an app of ours; `key` is where the app stands in soketi's configuration."""
+def convert_app(app: Mapping[str, Any], key: str, draft: Draft) -> dict[str, Any] | None:
+    """Return an app of ours, never less restricted than it was, or None where it has no secret.
+
+    `key` is where the app stands in soketi's configuration.
+    """
     found: dict[str, Any] = {}
+    is_whole = True
     for name, (names, convert) in FIELDS.items():
         given = last_given(app, names)
         if given is None or (name in _MAY_BE_NEGATIVE and _is_negative(given[1])):
@@ -85,12 +93,10 @@ def convert_app(app: Mapping[str, Any], key: str, draft: Draft) -> dict[str, Any
         try:
             found[name] = convert(given[1])
         except NoEqual as reason:
-            draft.remark(f"{key}.{given[0]}", str(reason))
+            is_whole = is_whole and name not in IDENTITY
+            draft.remark(f"{key}.{given[0]}", f"{reason}; {_close(found, name)}")
     _refuse_client_events(found, key, draft)
-    for name, value in DEFAULT_APP.items():
-        if name not in found:
-            found[name] = value
-            draft.remark(f"{key}.{name}", f"is not given, so it is soketi's default {value}, which everybody knows")
+    is_whole = _complete(app, found, key, draft) and is_whole
     webhooks = list(_webhooks(app, key, draft))
     if webhooks:
         found["webhooks"] = webhooks
@@ -98,7 +104,30 @@ def convert_app(app: Mapping[str, Any], key: str, draft: Draft) -> dict[str, Any
     for name in app:
         if name not in known:
             draft.remark(f"{key}.{name}", "is no setting of an app")
-    return {name: found[name] for name in (*DEFAULT_APP, *found)}
+    return {name: found[name] for name in (*IDENTITY, *found)} if is_whole else None
+
+
+def _close(app: dict[str, Any], name: str) -> str:
+    """Let an app do less, because one of its properties cannot be read; return what it does not do."""
+    if name in IDENTITY:
+        return "the app is left out"
+    if name == "enable_client_messages":
+        app[name] = False
+        return "client events are refused"
+    app["enabled"] = False
+    return f"the app is disabled: set its {name}, then enable it"
+
+
+def _complete(app: Mapping[str, Any], found: dict[str, Any], key: str, draft: Draft) -> bool:
+    """Give an app the id and key that soketi gives it; return whether it has a secret of its own."""
+    for name, value in DEFAULTS_OF_AN_APP.items():
+        if last_given(app, FIELDS[name][0]) is None:
+            found[name] = value
+            draft.remark(f"{key}.{name}", f"is not given, so it is soketi's default {value}")
+    if last_given(app, FIELDS["secret"][0]) is None:
+        draft.remark(f"{key}.secret", "is not given, and everybody knows soketi's default; the app is left out")
+        return False
+    return True
 
 
 def last_given(values: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, Any] | None:
@@ -122,15 +151,10 @@ def _webhooks(app: Mapping[str, Any], key: str, draft: Draft) -> Iterator[dict[s
     if given is None:
         return
     name, value = given
-    try:
-        listed = objects(value)
-    except NoEqual as reason:
-        draft.remark(f"{key}.{name}", str(reason))
-        return
-    for index, webhook in enumerate(listed):
+    for index, webhook in enumerate(draft.read(f"{key}.{name}", value, listed, [])):
         here = f"{key}.{name}.{index}"
         try:
-            yield _webhook(webhook, here, draft)
+            yield _webhook(members(webhook), here, draft)
         except NoEqual as reason:
             draft.remark(here, f"{reason}; it is left out")
 
@@ -145,27 +169,38 @@ def _webhook(webhook: Mapping[str, Any], key: str, draft: Draft) -> dict[str, An
         found["lambda"] = _function(webhook, key, draft)
     else:
         raise NoEqual("has neither a url nor a lambda_function")
-    wanted = texts(webhook.get("event_types") or [])
+    wanted = draft.read_each(f"{key}.event_types", entries(webhook.get("event_types") or []), text)
     for event in wanted:
         if event not in EVENT_TYPES:
             draft.remark(f"{key}.event_types", "has an event that does not exist; it is left out")
     found["event_types"] = [event for event in wanted if event in EVENT_TYPES]
     if not found["event_types"]:
         raise NoEqual("has no event_types")
-    filters = _filter(members(webhook.get("filter")), key, draft)
+    filters = _filter(webhook)
     if filters:
         found["filter"] = filters
+    for name in webhook:
+        if name not in _OF_A_WEBHOOK:
+            draft.remark(f"{key}.{name}", "is no setting of a webhook")
     if webhook.get("headers"):
         found["headers"] = {name: text(value) for name, value in members(webhook["headers"]).items()}
     return found
 
 
-def _filter(given: Mapping[str, Any], key: str, draft: Draft) -> dict[str, str]:
-    names = {"channel_name_starts_with": "channel_prefix", "channel_name_ends_with": "channel_suffix"}
+def _filter(webhook: Mapping[str, Any]) -> dict[str, str]:
+    """The conditions of a webhook. One that is not understood is not dropped: the webhook would get other channels too.
+
+    Raises:
+        NoEqual: a condition cannot be read, or does not stand in the filter.
+    """
+    for name in webhook:
+        if name in _FILTERS or name in _FILTERS.values() or name == "filters":
+            raise NoEqual(f"has {name} beside the URL, where soketi does not read it")
+    given = members(webhook.get("filter"))
     for name in given:
-        if name not in names:
-            draft.remark(f"{key}.filter.{name}", "is no filter of soketi")
-    return {ours: text(given[theirs]) for theirs, ours in names.items() if given.get(theirs)}
+        if name not in _FILTERS:
+            raise NoEqual(f"has a filter {name}, which soketi does not know")
+    return {ours: text(given[theirs]) for theirs, ours in _FILTERS.items() if given.get(theirs) not in (None, "")}
 
 
 def _function(webhook: Mapping[str, Any], key: str, draft: Draft) -> dict[str, Any]:

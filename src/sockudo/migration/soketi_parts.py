@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sockudo.migration.conversions import members, objects, text, whole
 from sockudo.migration.draft import Draft, NoEqual
-from sockudo.migration.ioredis import needs_url, redis_url, sentinel_of, unknown_options, uses_tls
+from sockudo.migration.ioredis import needs_url, redis_url, sentinel_of, tls_problem, unknown_options, uses_tls
 
 _LIMITS: Final = "the nodes count together what an app uses; `rate_limiter` here is about client addresses"
 
@@ -16,20 +16,38 @@ _LIMITS: Final = "the nodes count together what an app uses; `rate_limiter` here
 def convert_parts(given: Mapping[str, Any], draft: Draft) -> None:
     """Convert them all; `given` has the values by their dotted names."""
     steps: dict[str, Callable[[Mapping[str, Any], Draft], None]] = {
-        "adapter.redis.redisPubOptions": partial(_connection, "adapter.redis.redisPubOptions", "redis_pub_options"),
-        "adapter.redis.redisSubOptions": partial(_connection, "adapter.redis.redisSubOptions", "redis_sub_options"),
-        "cache.redis.redisOptions": partial(_url_override, "cache"),
-        "queue.redis.redisOptions": partial(_url_override, "queue"),
         "database.redis.tls": _cluster_over_tls,
         "queue.sqs.queueUrl": _queue_url,
         "queue.sqs.consumerOptions": _consumer_options,
     }
+    _convert_connections(given, draft)
     for key, step in steps.items():
         try:
             step(given, draft)
         except NoEqual as reason:
             draft.remark(key, str(reason))
     _convert_switches(given, draft)
+
+
+def _convert_connections(given: Mapping[str, Any], draft: Draft) -> None:
+    """Convert the connections to Redis. One that cannot be read becomes a URL that no server starts with."""
+    problem = tls_problem(_database(given))
+    if problem is not None:
+        draft.remark("database.redis.tls", problem)
+    connections: tuple[tuple[str, str, str, Callable[[Mapping[str, Any], Draft], None]], ...] = (
+        ("adapter", "redisPubOptions", "redis_pub_options.url", partial(_connection, "Pub")),
+        ("adapter", "redisSubOptions", "redis_sub_options.url", partial(_connection, "Sub")),
+        ("cache", "redisOptions", "url_override", partial(_url_override, "cache")),
+        ("queue", "redisOptions", "url_override", partial(_url_override, "queue")),
+    )
+    for part, options, ours, step in connections:
+        key = f"{part}.redis.{options}"
+        try:
+            step(given, draft)
+        except NoEqual as reason:
+            draft.remark(key, str(reason))
+            if given.get(f"{part}.driver") == "redis":
+                draft.put(f"{part}.redis.{ours}", "")
 
 
 def _convert_switches(given: Mapping[str, Any], draft: Draft) -> None:
@@ -49,10 +67,11 @@ def _database(given: Mapping[str, Any]) -> dict[str, Any]:
     return {key.removeprefix(start): value for key, value in given.items() if key.startswith(start)}
 
 
-def _connection(key: str, name: str, given: Mapping[str, Any], draft: Draft) -> None:
-    """One of the adapter's connections."""
+def _connection(which: str, given: Mapping[str, Any], draft: Draft) -> None:
+    """One of the adapter's connections: Pub or Sub."""
+    key, path = f"adapter.redis.redis{which}Options", f"adapter.redis.redis_{which.lower()}_options"
     options = members(given.get(key))
-    everything, path = _database(given) | options, f"adapter.redis.{name}"
+    everything = _database(given) | options
     is_chosen = given.get("adapter.driver") == "redis"
     if needs_url(options) or (is_chosen and uses_tls(everything)):
         draft.put(f"{path}.url", redis_url(everything, password=False))
@@ -79,6 +98,9 @@ def _url_override(part: str, given: Mapping[str, Any], draft: Draft) -> None:
 
 
 def _remark_unknown(key: str, options: Mapping[str, Any], draft: Draft) -> None:
+    problem = tls_problem(options)
+    if problem is not None:
+        draft.remark(f"{key}.tls", problem)
     for name in unknown_options(options):
         draft.remark(f"{key}.{name}", "has no equal among the options of a connection here")
 
