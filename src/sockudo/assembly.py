@@ -200,7 +200,7 @@ def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores,
             queries, quotas, unknown_channel_not_found=settings.http_api.unknown_channel_not_found
         ),
         users=UserHandlers(node),
-        health=HealthHandlers(health),
+        health=HealthHandlers(health, is_full=parts.memory.is_over_threshold),
         cors=cors,
         throttle=_throttle(settings.rate_limiter.api_rate_limit, "api", stores.limiter),
         path_prefix=settings.path_prefix,

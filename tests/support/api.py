@@ -54,7 +54,9 @@ class Api:
             events=EventHandlers(world.publisher, world.queries, self.quotas, world.gauge),
             channels=ChannelHandlers(world.queries, self.quotas, unknown_channel_not_found=unknown_channel_not_found),
             users=UserHandlers(world.node),
-            health=HealthHandlers(Health(world.apps, lambda: world.node.is_ready), lambda: world.memory),
+            health=HealthHandlers(
+                Health(world.apps, lambda: world.node.is_ready), lambda: world.memory, world.gauge.is_over_threshold
+            ),
             cors=cors,
             throttle=throttle,
             path_prefix=prefix,

@@ -18,7 +18,8 @@ _PRESENCE_ONLY = "user_count is only available for presence channels"
 
 
 class ChannelHandlers:
-    """`GET /channels`, `/channels/CHANNEL`, `/channels/CHANNEL/users` and the deprecated `/channels/CHANNEL/stats`."""
+    """`GET /channels`, `/channels/CHANNEL`, `/channels/CHANNEL/users`, the deprecated `/channels/CHANNEL/stats`, and
+    `/connections`, which Laravel Reverb has and its monitoring asks for."""
 
     def __init__(self, queries: Queries, quotas: AppQuotas, *, unknown_channel_not_found: bool) -> None:
         self._queries = queries
@@ -53,6 +54,11 @@ class ChannelHandlers:
             raise RequestRejected(400, "Only presence channels support this endpoint")
         self._check_known(call, name)
         return json_response({"users": [{"id": user_id} for user_id in self._queries.users(call.app.id, name)]})
+
+    def connections(self, call: Call) -> Response:
+        """Tell how many connections an app has, on all nodes."""
+        self._quotas.take_read(call.app)
+        return json_response({"connections": self._queries.connection_count(call.app.id)})
 
     def stats(self, call: Call) -> Eventual[Response]:
         """Tell every count of one channel."""

@@ -22,6 +22,10 @@ class Queries:
         """Return the names of the channels with subscribers that start with `prefix`."""
         return [name for name in self._view.channel_names(app_id) if name.startswith(prefix)]
 
+    def connection_count(self, app_id: str) -> int:
+        """Return how many connections an app has."""
+        return self._view.connection_count(app_id)
+
     def is_occupied(self, app_id: str, name: str) -> bool:
         """Tell whether a channel has any subscriber."""
         return self._view.is_occupied(app_id, name)

@@ -96,7 +96,7 @@ def parse_batch(body: bytes, limits: TriggerLimits) -> list[Trigger]:
     if len(events) > limits.max_batch_size:
         raise RequestRejected(
             400,
-            f"Batch of {len(events)} events exceeds the limit of {limits.max_batch_size} "
+            f"Batch too large: {len(events)} events exceed the limit of {limits.max_batch_size} "
             "(max_event_batch_size of the app, or event_limits.max_batch_size)",
         )
     return [_checked(event, limits) for event in events]
@@ -198,8 +198,8 @@ def _data_literal(raw: bytes, limit: int) -> bytes:
     if size > limit:
         raise RequestRejected(
             413,
-            f"Event data of {size} bytes exceeds the limit of {limit} bytes "
-            "(max_event_payload_in_kb of the app, or event_limits.max_payload_in_kb)",
+            f"The data content of this event exceeds the allowed maximum: {size} bytes exceed the limit of {limit} "
+            "bytes (max_event_payload_in_kb of the app, or event_limits.max_payload_in_kb)",
         )
     return json_text(text)
 
