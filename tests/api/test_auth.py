@@ -32,7 +32,7 @@ def check(
 
 def is_taken(query: str, path: str, sent_path: str, prefix: str) -> bool:
     """Tell whether a path passes whose form as sent is another one."""
-    request = Request("GET", path, query, sent_path=sent_path)
+    request = Request("GET", sent_path, query)
     try:
         Authenticator(prefix).authenticate(APP, request, path, parse_query(query), NOW)
     except RequestRejected:

@@ -59,7 +59,7 @@ class Authenticator:
         signature = params.pop("auth_signature", None)
         if signature is None:
             raise RequestRejected(401, "Authentication failed: auth_signature is missing.")
-        method, sent_path = request.method, request.sent_path
+        method, sent_path = request.method, request.path
         if app.signer.is_valid(request_string(method, sent_path, signed_query(params)), signature):
             return
         paths = self._paths(sent_path, path)

@@ -19,14 +19,13 @@ class Request:
 
     Attributes:
         method: upper-case.
-        path: still percent-encoded, without the query.
+        path: as sent, still percent-encoded, without the query.
         query: as sent, without `?`.
         headers: names as sent, values without surrounding blanks.
         peer: the address of the other end, or None where there is none (unix sockets).
-        sent_path: the path as sent, which clients sign; the same as `path` unless the server has normalised that.
     """
 
-    __slots__ = ("body", "headers", "method", "path", "peer", "query", "sent_path")
+    __slots__ = ("body", "headers", "method", "path", "peer", "query")
 
     def __init__(
         self,
@@ -36,7 +35,6 @@ class Request:
         headers: Sequence[tuple[bytes, bytes]] = (),
         body: bytes = b"",
         peer: str | None = None,
-        sent_path: str | None = None,
     ) -> None:
         self.method = method
         self.path = path
@@ -44,7 +42,6 @@ class Request:
         self.headers = headers
         self.body = body
         self.peer = peer
-        self.sent_path = path if sent_path is None else sent_path
 
     def header(self, name: bytes) -> str | None:
         """Return the value of the first header with this (lower-case) name, or None."""
