@@ -8,6 +8,7 @@ from socket import socket
 from typing import Final
 
 from sockudo.api.auth import Authenticator
+from sockudo.api.channel_answers import ChannelAnswers
 from sockudo.api.channels import ChannelHandlers
 from sockudo.api.cors import Cors
 from sockudo.api.events import EventHandlers
@@ -43,6 +44,7 @@ from sockudo.server.housekeeping import Housekeeping
 from sockudo.server.server import Server
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.websocket import WebSocketContext
+from sockudo.slices import Slices
 from sockudo.stores import Stores, stores_from_settings
 from sockudo.webhook_options import needs_webhooks, service_from_settings
 from sockudo.webhooks.base import NoWebhooks, WebhookEvents
@@ -191,16 +193,18 @@ def _front(
 
 def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores, health: Health, cors: Cors) -> Routes:
     node, queries, quotas = parts.node, parts.queries, parts.node.quotas
+    slices = Slices(clock.call_soon)
+    channel_answers = ChannelAnswers(queries, slices, settings.http_api.response_limit_in_mb * _MEGABYTE)
     return Routes(
         apps=stores.apps,
         authenticator=Authenticator(settings.path_prefix),
         clock=clock,
-        events=EventHandlers(parts.publisher, queries, quotas, parts.memory),
+        events=EventHandlers(parts.publisher, channel_answers, quotas, parts.memory, slices),
         channels=ChannelHandlers(
-            queries, quotas, unknown_channel_not_found=settings.http_api.unknown_channel_not_found
+            queries, quotas, channel_answers, unknown_channel_not_found=settings.http_api.unknown_channel_not_found
         ),
         users=UserHandlers(node),
-        health=HealthHandlers(health),
+        health=HealthHandlers(health, is_full=parts.memory.is_over_threshold),
         cors=cors,
         throttle=_throttle(settings.rate_limiter.api_rate_limit, "api", stores.limiter),
         path_prefix=settings.path_prefix,

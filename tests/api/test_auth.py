@@ -30,6 +30,16 @@ def check(
     Authenticator(prefix).authenticate(app, request, path, parse_query(query), NOW)
 
 
+def is_taken(query: str, path: str, sent_path: str, prefix: str) -> bool:
+    """Tell whether a path passes whose form as sent is another one."""
+    request = Request("GET", sent_path, query)
+    try:
+        Authenticator(prefix).authenticate(APP, request, path, parse_query(query), NOW)
+    except RequestRejected:
+        return False
+    return True
+
+
 def refusal(query: str, **request: Any) -> RequestRejected:
     with pytest.raises(RequestRejected) as refused:
         check(query, **request)
@@ -230,6 +240,16 @@ def test_a_path_may_be_signed_with_the_prefix_or_without_it() -> None:
     assert refusal(query_string(signed(path=PATH)), path=path).status == 401
     assert refusal(query_string(signed(path="/other" + PATH)), path=path, prefix="/realtime").status == 401
     assert refusal(query_string(signed(path=PATH[len("/realtime") :])), path=PATH, prefix="/realtime").status == 401
+
+
+@pytest.mark.parametrize("prefix", ["", "/realtime"])
+@pytest.mark.parametrize("sent", ["/realtime/apps/1/events/", "//realtime/apps/1/events", "/realtime/apps/1/events"])
+def test_a_path_may_be_signed_as_sent_or_normalised(sent: str, prefix: str) -> None:
+    path = "/realtime/apps/1/events"
+    taken = {sent, path} | ({"/apps/1/events"} if prefix else set())
+    for signed_path in (sent, path, "/apps/1/events", "/apps/2/events", "/apps/1/events//", ""):
+        query = query_string(signed(path=signed_path))
+        assert is_taken(query, path, sent, prefix) == (signed_path in taken), signed_path
 
 
 def test_a_prefix_and_a_list_may_come_together() -> None:

@@ -37,6 +37,17 @@ def test_a_node_without_apps_is_not_up() -> None:
     assert told(handlers().up()) == (503, "ERROR")
 
 
+def test_a_node_that_leaves_or_cannot_serve_is_not_ready() -> None:
+    assert told(handlers(True).ready()) == (200, "OK")
+    assert told(handlers().ready()) == (503, "ERROR")
+    assert told(handlers(True, draining=True).ready()) == (503, "ERROR")
+
+
+def test_a_node_that_leaves_is_alive() -> None:
+    response = handlers(draining=True).live()
+    assert (response.status, response.body) == (200, b"")
+
+
 def test_a_node_that_leaves_is_not_up() -> None:
     assert told(handlers(True, draining=True).up()) == (503, "ERROR")
     assert told(handlers(True, draining=True).up_app("0")) == (503, "ERROR")

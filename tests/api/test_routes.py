@@ -23,7 +23,7 @@ SIGNED = [
     ("POST", "/apps/1/channels/news/events"),
     ("POST", "/apps/1/users/7/terminate_connections"),
 ]
-PROBES = ["/up", "/up/1", "/usage"]
+PROBES = ["/", "/up", "/up/1", "/usage", "/live", "/ready", "/accept-traffic"]
 
 
 @pytest.fixture
@@ -61,8 +61,10 @@ def test_a_disabled_app_is_403(method: str, path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "",
+        "*",
+        "/live/more",
+        "/accept-traffic/more",
         "/apps",
         "/apps/1",
         "/apps/1/",
@@ -105,7 +107,7 @@ def test_probes_need_no_signature_and_answer_head(api: Api, path: str) -> None:
     assert api.raw("HEAD", path).status == 200
 
 
-def test_one_slash_at_the_end_is_dropped_before_the_signature_is_looked_at(api: Api) -> None:
+def test_one_slash_at_the_end_need_not_be_signed(api: Api) -> None:
     now = int(api.world.clock.now())
     query = query_string(signed_params("GET", "/apps/1/channels", {}, key=KEY, secret=SECRET, timestamp=now))
     for path in ("/apps/1/channels", "/apps/1/channels/"):
@@ -156,12 +158,13 @@ def test_outside_the_prefix_there_are_only_probes() -> None:
         "/users/7/terminate_connections",
         "/app/app-key",
         "/realtimeapps",
-        "/realtime",
     ):
         status, text = error_of(api.signed("GET", path))
         assert (status, "paths begin with /realtime (path_prefix)" in text) == (404, True)
+    assert error_of(api.raw("GET", "*"))[0] == 404
     for path in PROBES:
-        assert api.raw("GET", path).status == 200
+        assert api.raw("GET", path).status == api.raw("GET", "/realtime" + path).status == 200
+    assert api.raw("GET", "/realtime").body == b"OK"
     assert error_of(api.signed("GET", "/upload"))[0] == 404
 
 

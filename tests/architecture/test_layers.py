@@ -11,7 +11,7 @@ from tests.support.source import SRC, Module, own_imports, read_modules, report,
 
 # Parts that import nothing of ours.
 PROTOCOL: Final = ("pusher", "rfc6455")
-GROUND: Final = ("backoff", "clock", "deadlines", "errors", "eventual", "log")
+GROUND: Final = ("backoff", "clock", "deadlines", "errors", "eventual", "log", "slices")
 # Parts that may import those: clients of servers that drivers of several parts use.
 CLIENTS: Final = ("redis",)
 # Parts that may import all of those.
@@ -70,6 +70,7 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
         "ratelimit",
         "redis",
         "server",
+        "slices",
         "webhooks",
     ),
     "aiobotocore": ("apps", "queues", "webhooks"),

@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from sockudo.pusher.signatures import Signer, body_md5, request_string
+from sockudo.pusher.signatures import Signer, body_md5, request_string, signed_query
 from tests.support.pages import code_blocks, section, the_block
 from tests.support.server import app, server_process
 from tests.support.source import ROOT
@@ -39,7 +39,9 @@ def test_the_worked_example_of_a_signed_request_is_right() -> None:
     assert f"auth_key={key}&" in text
     assert hmac_of(text, secret) == signature == Signer(secret).sign(text.encode())
     method, path, query = text.split("\n")
-    assert request_string(method, path, dict(pair.split("=") for pair in query.split("&"))) == text.encode()
+    assert (
+        request_string(method, path, signed_query(dict(pair.split("=") for pair in query.split("&")))) == text.encode()
+    )
 
 
 def test_the_signed_channels_and_the_sign_in_are_right() -> None:

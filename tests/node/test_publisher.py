@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from tests.support.eventual import now
+from sockudo.eventual import Future
+from sockudo.pusher.channels import kind_of
+from sockudo.pusher.triggers import Target, Trigger
+from tests.support.eventual import AskedCache, now
 from tests.support.node import PUBLISHING, Client, World, data_of, make_app
 from tests.support.properties import QUICK, json_values
 from tests.support.wire import Frame
@@ -254,3 +257,47 @@ def test_any_data_arrives_as_it_was_sent(data: object) -> None:
     relayed, published = other.take()
     assert relayed["data"] == data
     assert (published["data"] if isinstance(data, str) else data_of(published)) == data
+
+
+def event_on(*names: str, data: bytes = b'"x"') -> Trigger:
+    return Trigger(b'"e"', data, tuple(Target(name, kind_of(name)) for name in names), None, frozenset())
+
+
+def test_a_long_publish_gives_way_after_each_channel_and_keeps_its_order() -> None:
+    world = World()
+    client = world.connect()
+    for name in ("a", "private-b", "cache-c"):
+        client.subscribe(name)
+    steps = world.publisher.publish_steps(world.app, [event_on("a", "private-b"), event_on("cache-c", "a")])
+    for name in ("a", "private-b", "cache-c", "a"):
+        next(steps)
+        assert [frame["channel"] for frame in client.take()] == [name]
+    with pytest.raises(StopIteration):
+        next(steps)
+
+
+async def test_a_long_publish_ends_when_the_shared_cache_has_its_events() -> None:
+    cache = AskedCache()
+    world = World(cache=cache)
+    steps = world.publisher.publish_steps(world.app, [event_on("cache-a", "cache-b")])
+    assert [next(steps), next(steps)] == [None, None]
+    kept = next(steps)
+    assert isinstance(kept, Future)
+    await cache.writes.answer(None)
+    assert not kept.done()
+    await cache.writes.answer(None)
+    assert kept.done()
+
+
+def test_what_makes_a_publish_long_is_bytes_channels_and_subscribers() -> None:
+    world = World()
+    is_long = world.publisher.is_long
+    many = [f"c{number}" for number in range(100)]
+    assert not is_long(world.app, [event_on(*many)])
+    assert not is_long(world.app, [event_on("a", data=b"x" * 102_400)] * 10)
+    assert is_long(world.app, [event_on(*many, data=b"x" * 102_400)])
+    assert is_long(world.app, [event_on(*many)] * 10)
+    for _ in range(100):
+        world.connect().subscribe("news")
+    assert not is_long(world.app, [event_on("news", "a")] * 50)
+    assert is_long(world.app, [event_on("news", "a")] * 70)

@@ -14,6 +14,7 @@ from sockudo.pusher.signatures import (
     is_authorised,
     is_same,
     request_string,
+    signed_query,
     user_string,
 )
 from tests.support.properties import THOROUGH
@@ -58,7 +59,7 @@ def test_the_request_of_the_documentation() -> None:
         "body_md5": body_md5(BODY),
         "auth_timestamp": "1353088179",
     }
-    message = request_string("POST", "/apps/3/events", params)
+    message = request_string("POST", "/apps/3/events", signed_query(params))
     assert message == (
         b"POST\n/apps/3/events\nauth_key=278d425bdf160c739803&auth_timestamp=1353088179&auth_version=1.0"
         b"&body_md5=ec365a775a4cd0599faeb73354201b6f"
@@ -72,12 +73,14 @@ def test_bodies_of_the_documentation() -> None:
 
 
 def test_values_are_signed_unescaped_and_sorted_by_name() -> None:
-    message = request_string("GET", "/apps/3/channels", {"name": "Something else", "channels[]": "é,b", "a": ""})
+    message = request_string(
+        "GET", "/apps/3/channels", signed_query({"name": "Something else", "channels[]": "é,b", "a": ""})
+    )
     assert message.decode() == "GET\n/apps/3/channels\na=&channels[]=é,b&name=Something else"
 
 
 def test_a_request_without_parameters_signs_an_empty_line() -> None:
-    assert request_string("GET", "/", {}) == b"GET\n/\n"
+    assert request_string("GET", "/", signed_query({})) == b"GET\n/\n"
 
 
 def test_channel_data_is_part_of_what_is_signed_even_where_it_is_empty() -> None:

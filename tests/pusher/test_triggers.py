@@ -125,7 +125,10 @@ def test_the_size_of_text_is_counted_in_the_bytes_that_subscribers_get(character
     assert json.loads(send(fits).data) == fits
     refused = refusal(lambda: send(fits + "x"))
     assert refused.status == 413
-    assert "101 bytes exceeds the limit of 100 bytes (max_event_payload_in_kb of the app" in refused.message
+    assert refused.message.startswith(
+        "The data content of this event exceeds the allowed maximum: 101 bytes exceed the limit of 100 bytes "
+        "(max_event_payload_in_kb of the app"
+    )
 
 
 def test_the_size_of_other_data_is_that_of_its_compact_json() -> None:
@@ -235,7 +238,7 @@ def test_a_batch_may_be_empty_and_as_long_as_the_limit() -> None:
     assert len(parse_batch(json.dumps({"batch": [event] * 4}).encode(), LIMITS)) == 4
     refused = refusal(lambda: parse_batch(json.dumps({"batch": [event] * 5}).encode(), LIMITS))
     assert refused.status == 400
-    assert "5 events exceeds the limit of 4 (max_event_batch_size" in refused.message
+    assert refused.message.startswith("Batch too large: 5 events exceed the limit of 4 (max_event_batch_size")
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"batch":{}}', b'{"batch":[1]}', b'{"batch":[{}]}', b'{"batch":null}'])

@@ -101,9 +101,30 @@ async def test_a_post_without_a_body_needs_no_md5_and_may_have_one(serve: Serve,
         assert (await http(server.port, "POST", target("POST", path, params))).status == 200
 
 
-async def test_a_trailing_slash_is_no_part_of_the_signed_path(serve: Serve) -> None:
+@pytest.mark.parametrize("signed_path", [PATH, PATH + "/"])
+async def test_a_trailing_slash_may_be_signed_or_not(serve: Serve, signed_path: str) -> None:
     async with serve() as server:
-        assert (await http(server.port, "GET", target("GET", PATH + "/", auth(), signed_path=PATH))).status == 200
+        answer = await http(server.port, "GET", target("GET", PATH + "/", auth(), signed_path=signed_path))
+        assert answer.status == 200
+        refused = await http(server.port, "GET", target("GET", PATH, auth(), signed_path=PATH + "/"))
+        assert "Invalid signature" in refused.error(401)
+
+
+@pytest.mark.parametrize("signed_prefix", ["", "/prefix"])
+async def test_a_prefix_and_a_trailing_slash_may_be_signed_together(serve: Serve, signed_prefix: str) -> None:
+    async with serve(path_prefix="/prefix") as server:
+        for signed_path in (PATH, PATH + "/"):
+            sent = target("GET", "/prefix" + PATH + "/", auth(), signed_path=signed_prefix + signed_path)
+            assert (await http(server.port, "GET", sent)).status == 200
+
+
+async def test_an_event_may_be_signed_with_a_trailing_slash(serve: Serve) -> None:
+    body = b'{"name":"e","channel":"news","data":"x"}'
+    async with serve() as server, PusherClient(server.port) as client:
+        await client.subscribe("news")
+        answer = await ApiClient(server.port).request("POST", f"/apps/{APP_ID}/events/", body)
+        assert answer.status == 200
+        assert (await client.expect("e"))["data"] == "x"
 
 
 async def test_names_of_parameters_are_signed_in_lower_case(serve: Serve) -> None:

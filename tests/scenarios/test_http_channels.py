@@ -122,3 +122,15 @@ async def test_a_long_name_is_refused_with_limit_and_setting(serve: Serve) -> No
         assert "4" in text
         assert "3" in text
         assert "max_channel_name_length" in text
+
+
+async def test_the_connections_of_an_app_are_counted_on_all_nodes(serve: Serve) -> None:
+    async with serve(app(), app(id="other", key="other-key")) as server:
+        api = ApiClient(server.port)
+        assert (await api.get("/connections")).json() == {"connections": 0}
+        async with PusherClient(server.port), PusherClient(server.port), PusherClient(server.port, "other-key"):
+            await server.settled()
+            answer = await api.get("/connections")
+            assert (answer.status, answer.json()) == (200, {"connections": 2})
+            (await ApiClient(server.port, secret="wrong").get("/connections")).error(401)
+            (await api.post("/connections")).error(405)

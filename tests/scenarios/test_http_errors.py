@@ -40,7 +40,6 @@ async def test_data_that_is_not_utf8_is_400(serve: Serve) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/nowhere",
         "/apps",
         f"/apps/{APP_ID}",
@@ -50,6 +49,8 @@ async def test_data_that_is_not_utf8_is_400(serve: Serve) -> None:
         "/up/a/b",
         "/app",
         "/app/a/b",
+        "/live/a",
+        "/accept-traffic/a",
         "//up",
         "/metrics",
     ],

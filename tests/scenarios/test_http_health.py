@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.client import http
 from tests.support.nodes import Serve
 from tests.support.server import APP_ID, app
@@ -46,3 +48,40 @@ async def test_a_trailing_slash_does_not_matter(serve: Serve) -> None:
     async with serve() as server:
         for path in ("/up/", f"/up/{APP_ID}/", "/usage/"):
             assert (await http(server.port, "GET", path)).status == 200
+
+
+async def test_the_root_is_ok(serve: Serve) -> None:
+    async with serve() as server:
+        answer = await http(server.port, "GET", "/")
+        assert (answer.status, answer.body) == (200, b"OK")
+        assert answer.headers["content-type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize("path", ["/ready", "/accept-traffic"])
+async def test_ready_is_ok_while_clients_are_welcome(serve: Serve, path: str) -> None:
+    async with serve() as server:
+        answer = await http(server.port, "GET", path)
+        assert (answer.status, answer.body, answer.headers["x-health-check"]) == (200, b"OK", "OK")
+
+
+@pytest.mark.parametrize("path", ["/ready", "/accept-traffic"])
+async def test_ready_is_503_with_the_reason_while_memory_is_full(serve: Serve, path: str) -> None:
+    async with serve(http_api={"accept_traffic": {"memory_threshold": 0.000001}}) as server:
+        answer = await http(server.port, "GET", path)
+        assert (answer.status, b"memory_threshold" in answer.body) == (503, True)
+        assert answer.headers["x-health-check"] == "ERROR"
+        assert (await http(server.port, "GET", "/live")).status == 200
+
+
+async def test_live_is_200_without_a_body(serve: Serve) -> None:
+    async with serve() as server:
+        answer = await http(server.port, "GET", "/live")
+        assert (answer.status, answer.body) == (200, b"")
+
+
+@pytest.mark.parametrize("path", ["/", "/live", "/ready", "/accept-traffic", "/up", "/usage"])
+async def test_probes_answer_head_and_refuse_post(serve: Serve, path: str) -> None:
+    async with serve() as server:
+        answer = await http(server.port, "HEAD", path)
+        assert (answer.status, answer.body) == (200, b"")
+        assert (await http(server.port, "POST", path)).error(405)

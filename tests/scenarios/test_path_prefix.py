@@ -36,10 +36,12 @@ async def test_a_path_signed_with_another_prefix_is_401(serve: Serve) -> None:
 
 async def test_nothing_but_probes_is_served_without_it(serve: Serve) -> None:
     async with serve(path_prefix=PREFIX) as server:
-        for path in (f"/apps/{APP_ID}/channels", f"/app/{KEY}", "/", "/sockudo_apix/up"):
+        for path in (f"/apps/{APP_ID}/channels", f"/app/{KEY}", "/sockudo_apix/up", "/upload"):
             assert "path_prefix" in (await http(server.port, "GET", path)).error(404)
-        for path in ("/up", f"/up/{APP_ID}", "/usage", f"{PREFIX}/up", f"{PREFIX}/up/{APP_ID}", f"{PREFIX}/usage"):
-            assert (await http(server.port, "GET", path)).status == 200
+        for path in ("/", "/live", "/ready", "/accept-traffic", "/up", f"/up/{APP_ID}", "/usage"):
+            for below in (path, PREFIX + path):
+                assert (await http(server.port, "GET", below)).status == 200
+        assert (await http(server.port, "GET", PREFIX)).body == b"OK"
 
 
 async def test_a_websocket_is_below_it_too(serve: Serve) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sockudo.api.auth import Authenticator
+from sockudo.api.channel_answers import ChannelAnswers
 from sockudo.api.channels import ChannelHandlers
 from sockudo.api.cors import Cors
 from sockudo.api.events import EventHandlers
@@ -21,6 +22,7 @@ from sockudo.eventual import Eventual
 from sockudo.ratelimit.base import Limit
 from sockudo.ratelimit.memory import MemoryRateLimiter
 from sockudo.server.health import Health
+from sockudo.slices import Slices
 from tests.support.eventual import now
 from tests.support.node import KEY, SECRET, World
 from tests.support.signing import query_string, signed_params
@@ -39,6 +41,7 @@ class Api:
         requests_per_minute: int | None = None,
         unknown_channel_not_found: bool = False,
         cache: Cache | None = None,
+        max_answer_bytes: int = 10_000,
     ) -> None:
         self.world = world = World(*apps, cache=cache)
         self.prefix = prefix
@@ -47,14 +50,20 @@ class Api:
         if requests_per_minute is not None:
             limit = Limit(requests_per_minute, 60)
             throttle = Throttle(MemoryRateLimiter(world.clock), limit, name="api", trust_hops=0)
+        slices = Slices(world.clock.call_soon)
+        answers = ChannelAnswers(world.queries, slices, max_answer_bytes)
         self.routes = Routes(
             apps=world.apps,
             authenticator=Authenticator(prefix),
             clock=world.clock,
-            events=EventHandlers(world.publisher, world.queries, self.quotas, world.gauge),
-            channels=ChannelHandlers(world.queries, self.quotas, unknown_channel_not_found=unknown_channel_not_found),
+            events=EventHandlers(world.publisher, answers, self.quotas, world.gauge, slices),
+            channels=ChannelHandlers(
+                world.queries, self.quotas, answers, unknown_channel_not_found=unknown_channel_not_found
+            ),
             users=UserHandlers(world.node),
-            health=HealthHandlers(Health(world.apps, lambda: world.node.is_ready), lambda: world.memory),
+            health=HealthHandlers(
+                Health(world.apps, lambda: world.node.is_ready), lambda: world.memory, world.gauge.is_over_threshold
+            ),
             cors=cors,
             throttle=throttle,
             path_prefix=prefix,
@@ -83,7 +92,7 @@ class Api:
         **credentials: Any,
     ) -> Response:
         """Make a signed request to a path."""
-        return self.raw(method, path, self._query(method, path, body, params, **credentials), body)
+        return self.raw(method, path, self.query(method, path, body, params, **credentials), body)
 
     def get(self, path: str, **params: str) -> Response:
         """GET a path below the app."""
@@ -92,16 +101,17 @@ class Api:
     def post_later(self, path: str, body: object, **params: str) -> Eventual[Response]:
         """POST a JSON body to a path below the app; a store may have to be waited for."""
         raw, path = json.dumps(body).encode(), f"{self.prefix}/apps/{self.world.app.id}{path}"
-        return self.routes.handle(Request("POST", path, self._query("POST", path, raw, params), [], raw, "192.0.2.1"))
+        return self.routes.handle(Request("POST", path, self.query("POST", path, raw, params), [], raw, "192.0.2.1"))
 
     def post(self, path: str, body: object = b"", **params: str) -> Response:
         """POST a JSON body to a path below the app."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.signed("POST", f"{self.prefix}/apps/{self.world.app.id}{path}", raw, params)
 
-    def _query(
-        self, method: str, path: str, body: bytes, params: Mapping[str, str] | None = None, **credentials: Any
+    def query(
+        self, method: str, path: str, body: bytes = b"", params: Mapping[str, str] | None = None, **credentials: Any
     ) -> str:
+        """Return the signed query of a request."""
         values: dict[str, Any] = {"key": KEY, "secret": SECRET, "timestamp": int(self.world.clock.now())}
         return query_string(signed_params(method, path, params or {}, body=body, **(values | credentials)))
 

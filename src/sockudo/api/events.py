@@ -5,46 +5,52 @@ Source: Pusher docs, `library_auth_reference/rest-api` ("POST event", "POST batc
 
 from __future__ import annotations
 
+from functools import partial
+
 from sockudo.api.call import Call
-from sockudo.api.messages import EMPTY_OBJECT, Response, json_response
-from sockudo.eventual import Eventual, all_done, gathered, then
+from sockudo.api.channel_answers import ChannelAnswers, Question
+from sockudo.api.messages import EMPTY_OBJECT, Response
+from sockudo.eventual import Eventual, all_done, later, then
 from sockudo.node.memory import MemoryGauge
 from sockudo.node.publisher import Publisher
-from sockudo.node.queries import Queries
 from sockudo.node.quotas import AppQuotas
 from sockudo.pusher.errors import RequestRejected
+from sockudo.pusher.large_bodies import LARGE, batch_steps, trigger_steps
 from sockudo.pusher.triggers import Trigger, parse_batch, parse_raw_trigger, parse_trigger
+from sockudo.slices import Slices
 
 
 class EventHandlers:
     """`POST /events`, `POST /batch_events` and the deprecated `POST /channels/CHANNEL/events`."""
 
-    def __init__(self, publisher: Publisher, queries: Queries, quotas: AppQuotas, memory: MemoryGauge) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        answers: ChannelAnswers,
+        quotas: AppQuotas,
+        memory: MemoryGauge,
+        slices: Slices,
+    ) -> None:
         self._publisher = publisher
-        self._queries = queries
+        self._answers = answers
         self._quotas = quotas
         self._memory = memory
+        self._slices = slices
 
     def trigger(self, call: Call) -> Eventual[Response]:
         """Publish one event to one or more channels."""
-        trigger = parse_trigger(call.request.body, call.app.publishing, call.query)
-        published = self._publish(call, [trigger])
-        if not trigger.info:
-            return then(published, lambda _: EMPTY_OBJECT)
-        names = [target.name for target in trigger.targets]
-        attributes = gathered([self._attributes(call, trigger, index) for index in range(len(names))])
-        told = then(attributes, lambda found: json_response({"channels": dict(zip(names, found, strict=True))}))
-        return then(published, lambda _: told)
+        body, limits = call.request.body, call.app.publishing
+        if len(body) > LARGE:
+            checked = self._slices.run(trigger_steps(body, limits, call.query))
+            return later(checked, partial(self._publish_one, call))
+        return self._publish_one(call, parse_trigger(body, limits, call.query))
 
     def batch(self, call: Call) -> Eventual[Response]:
         """Publish several events, in order, all or none of them."""
-        triggers = parse_batch(call.request.body, call.app.publishing)
-        published = self._publish(call, triggers)
-        if not any(trigger.info for trigger in triggers):
-            return then(published, lambda _: EMPTY_OBJECT)
-        attributes = gathered([self._attributes(call, trigger, 0) for trigger in triggers])
-        told = then(attributes, lambda found: json_response({"batch": found}))
-        return then(published, lambda _: told)
+        body, limits = call.request.body, call.app.publishing
+        if len(body) > LARGE:
+            return later(self._slices.run(batch_steps(body, limits)), partial(self._publish_batch, call))
+        return self._publish_batch(call, parse_batch(body, limits))
 
     def raw_trigger(self, call: Call) -> Eventual[Response]:
         """Publish the body itself as the data of one event; 202 without a body."""
@@ -52,15 +58,27 @@ class EventHandlers:
         trigger = parse_raw_trigger(call.request.body, channel, call.query, call.app.publishing)
         return then(self._publish(call, [trigger]), lambda _: Response(202))
 
+    def _publish_one(self, call: Call, trigger: Trigger) -> Eventual[Response]:
+        published = self._publish(call, [trigger])
+        if not trigger.info:
+            return then(published, lambda _: EMPTY_OBJECT)
+        questions = [Question(name, kind, trigger.info) for name, kind in trigger.targets]
+        return then(published, lambda _: self._answers.named(call.app.id, questions, trigger.info))
+
+    def _publish_batch(self, call: Call, triggers: list[Trigger]) -> Eventual[Response]:
+        published = self._publish(call, triggers)
+        if not any(trigger.info for trigger in triggers):
+            return then(published, lambda _: EMPTY_OBJECT)
+        questions = [Question(*trigger.targets[0], trigger.info) for trigger in triggers]
+        return then(published, lambda _: self._answers.listed(call.app.id, questions))
+
     def _publish(self, call: Call, triggers: list[Trigger]) -> Eventual[None]:
         """Publish; a future is done when the answer may go out: who subscribes after it gets what is kept."""
         if self._memory.is_over_threshold():
             raise RequestRejected(503, "Over capacity (http_api.accept_traffic.memory_threshold)", retry_after=1)
         self._quotas.take_events(call.app, len(triggers))
-        if len(triggers) == 1:
+        if len(triggers) == 1 and len(triggers[0].targets) == 1:
             return self._publisher.publish(call.app, triggers[0])
+        if self._publisher.is_long(call.app, triggers):
+            return self._slices.run(self._publisher.publish_steps(call.app, triggers))
         return all_done([self._publisher.publish(call.app, trigger) for trigger in triggers])
-
-    def _attributes(self, call: Call, trigger: Trigger, index: int) -> Eventual[dict[str, object]]:
-        name, kind = trigger.targets[index]
-        return self._queries.attributes(call.app.id, name, kind, trigger.info)

@@ -25,11 +25,33 @@ class Health(Protocol):
 
 
 class HealthHandlers:
-    """`GET /up`, `GET /up/APP` and `GET /usage`."""
+    """`GET /`, `GET /live`, `GET /ready`, `GET /accept-traffic`, `GET /up`, `GET /up/APP` and `GET /usage`.
 
-    def __init__(self, health: Health, read: Callable[[], Memory] = read_memory) -> None:
+    Args:
+        read: tells how much memory is used.
+        is_full: whether too much of it is used for new clients to be accepted.
+    """
+
+    def __init__(
+        self, health: Health, read: Callable[[], Memory] = read_memory, is_full: Callable[[], bool] = lambda: False
+    ) -> None:
         self._health = health
         self._read = read
+        self._is_full = is_full
+
+    def root(self) -> Response:
+        """Answer OK: load balancers ask for `/` unless they are told otherwise."""
+        return Response(200, b"OK", content_type=TEXT)
+
+    def live(self) -> Response:
+        """Answer 200: the process runs, and nothing else is looked at."""
+        return Response(200)
+
+    def ready(self) -> Eventual[Response]:
+        """Tell whether new clients are welcome: this node can serve, and it has memory to spare."""
+        if self._is_full():
+            return _response("ERROR", ": memory use is above http_api.accept_traffic.memory_threshold")
+        return self.up()
 
     def up(self) -> Eventual[Response]:
         """Tell whether this node can serve; 503 from the moment it begins to leave."""
@@ -54,5 +76,6 @@ class HealthHandlers:
         )
 
 
-def _response(word: str) -> Response:
-    return Response(_STATUSES[word], word.encode(), content_type=TEXT, headers=(("X-Health-Check", word),))
+def _response(word: str, reason: str = "") -> Response:
+    body = (word + reason).encode()
+    return Response(_STATUSES[word], body, content_type=TEXT, headers=(("X-Health-Check", word),))

@@ -33,6 +33,8 @@ Handler: TypeAlias = Callable[[Call], Eventual[Response]]
 _READ: Final = ("GET", "HEAD")
 _WRITE: Final = ("POST",)
 
+_PROBES: Final = frozenset({"", "accept-traffic", "live", "ready", "up", "usage"})
+
 
 class Routes:
     """The HTTP API."""
@@ -63,6 +65,7 @@ class Routes:
             "events": (_WRITE, events.trigger),
             "batch_events": (_WRITE, events.batch),
             "channels": (_READ, channels.channels),
+            "connections": (_READ, channels.connections),
         }
         self._channel: tuple[tuple[str, ...], Handler] = (_READ, channels.channel)
         self._of_channel: dict[str, tuple[tuple[str, ...], Handler]] = {
@@ -120,15 +123,21 @@ class Routes:
         """Return the parts of a path below the configured prefix; probes are found without it too."""
         prefix = self._prefix
         if prefix:
-            if path.startswith(prefix + "/"):
-                path = path[len(prefix) :]
-            elif not path.startswith(("/up", "/usage")):
+            if path == prefix or path.startswith(prefix + "/"):
+                path = path[len(prefix) :] or "/"
+            elif path[1:].partition("/")[0] not in _PROBES:
                 raise RequestRejected(404, f"Not found: paths begin with {prefix} (path_prefix)")
         return path.split("/")[1:]
 
     def _probe(self, request: Request, parts: list[str]) -> Eventual[Response] | None:
         """Answer health probes, which no limit may stop."""
         match parts:
+            case [""]:
+                return _only(request, _READ) or self._health.root()
+            case ["live"]:
+                return _only(request, _READ) or self._health.live()
+            case ["ready" | "accept-traffic"]:
+                return _only(request, _READ) or self._health.ready()
             case ["up"]:
                 return _only(request, _READ) or self._health.up()
             case ["up", app_id]:

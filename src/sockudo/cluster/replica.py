@@ -6,7 +6,7 @@ clients of this node depends on what this node has itself, which is for the call
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from enum import Enum
 from typing import Final, NamedTuple
 
@@ -141,7 +141,7 @@ class Replica:
         app = self._apps.get(app_id)
         return None if app is None else app.channels.get(name)
 
-    def channels(self, app_id: str) -> Iterable[str]:
+    def channels(self, app_id: str) -> Collection[str]:
         """Return the names of the channels that other nodes have."""
         app = self._apps.get(app_id)
         return () if app is None else app.channels

@@ -46,6 +46,9 @@ class HttpApiSettings(Section):
     """The HTTP API."""
 
     request_limit_in_mb: Positive = Field(default=10, description="Size of a request body (MB).")
+    response_limit_in_mb: Positive = Field(
+        default=10, description="Size of an answer about channels (MB). Not a setting of the original."
+    )
     accept_traffic: AcceptTraffic = Field(
         default_factory=AcceptTraffic, description="When the server is too busy to take more."
     )

@@ -5,6 +5,8 @@ Source: Pusher docs, `library_auth_reference/rest-api` ("GET channels" and follo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sockudo.eventual import Eventual, then
 from sockudo.node.cached_events import CachedEvent, CachedEvents
 from sockudo.node.view import View
@@ -18,9 +20,17 @@ class Queries:
         self._view = view
         self._cached_events = cached_events
 
-    def occupied_channels(self, app_id: str, prefix: str) -> list[str]:
-        """Return the names of the channels with subscribers that start with `prefix`."""
-        return [name for name in self._view.channel_names(app_id) if name.startswith(prefix)]
+    def channel_count(self, app_id: str) -> int:
+        """Return about how many channels `channel_names` yields."""
+        return self._view.channel_count(app_id)
+
+    def channel_names(self, app_id: str) -> Iterator[str]:
+        """Yield the names of the channels with subscribers; channels may come and go meanwhile."""
+        return self._view.channel_names(app_id)
+
+    def connection_count(self, app_id: str) -> int:
+        """Return how many connections an app has."""
+        return self._view.connection_count(app_id)
 
     def is_occupied(self, app_id: str, name: str) -> bool:
         """Tell whether a channel has any subscriber."""

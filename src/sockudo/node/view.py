@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from sockudo.cluster.replica import Replica
 from sockudo.hub.hub import Hub
@@ -20,11 +20,22 @@ class View:
         """Return how many connections an app has."""
         return self._hub.connection_count(app_id) + self._replica.connection_count(app_id)
 
-    def channel_names(self, app_id: str) -> Collection[str]:
-        """Return the channels of an app that have subscribers, each once."""
-        names = dict.fromkeys(channel.name for channel in self._hub.channels(app_id))
-        names.update(dict.fromkeys(self._replica.channels(app_id)))
-        return names
+    def channel_count(self, app_id: str) -> int:
+        """Return how many channels of an app have subscribers, those on several nodes counted twice at most."""
+        return len(self._hub.channels(app_id)) + len(self._replica.channels(app_id))
+
+    def channel_names(self, app_id: str) -> Iterator[str]:
+        """Yield the channels of an app that have subscribers, each once; the table may change meanwhile."""
+        here, there = list(self._hub.channels(app_id)), list(self._replica.channels(app_id))
+        # Only where there are others can a name come twice.
+        seen: set[str] = set()
+        for channel in here:
+            if there:
+                seen.add(channel.name)
+            yield channel.name
+        for name in there:
+            if name not in seen:
+                yield name
 
     def is_occupied(self, app_id: str, name: str) -> bool:
         """Tell whether a channel has any subscriber."""

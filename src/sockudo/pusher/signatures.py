@@ -73,15 +73,23 @@ def is_authorised(signer: Signer, key: str, auth: str, message: bytes) -> bool:
     return is_same(f"{key}:{signer.sign(message)}", auth)
 
 
-def request_string(method: str, path: str, params: dict[str, str]) -> bytes:
+def signed_query(params: dict[str, str]) -> str:
+    """Return the query as `auth_signature` signs it: `name=value`, sorted by name.
+
+    Args:
+        params: every query parameter by its lower-cased name, decoded, the signature itself left out.
+    """
+    return "&".join([f"{name}={params[name]}" for name in sorted(params)])
+
+
+def request_string(method: str, path: str, query: str) -> bytes:
     """Return what `auth_signature` signs.
 
     Args:
         method: upper-case HTTP method.
         path: path as sent, still percent-encoded, without the query.
-        params: every query parameter by its lower-cased name, decoded, the signature itself left out.
+        query: the parameters, from `signed_query`.
     """
-    query = "&".join([f"{name}={params[name]}" for name in sorted(params)])
     return f"{method}\n{path}\n{query}".encode("utf-8", "surrogateescape")
 
 

@@ -18,6 +18,8 @@ from sockudo.pusher.query import Query
 
 INFO_ATTRIBUTES: Final = frozenset({"user_count", "subscription_count", "occupied", "cache"})
 
+_MAX_INFO: Final = 1000
+
 
 class TriggerLimits(msgspec.Struct, frozen=True, gc=False):
     """What one app may publish: counts, lengths in characters, sizes in bytes."""
@@ -54,7 +56,9 @@ class Trigger(msgspec.Struct, frozen=True, gc=False):
     info: frozenset[str]
 
 
-class _Event(msgspec.Struct, gc=False):
+class EventBody(msgspec.Struct, gc=False):
+    """An event as it comes, before it is checked."""
+
     name: str | None = None
     data: msgspec.Raw = msgspec.Raw(b"")
     channels: list[str] | None = None
@@ -64,13 +68,14 @@ class _Event(msgspec.Struct, gc=False):
 
 
 class _Batch(msgspec.Struct, gc=False):
-    batch: list[_Event]
+    batch: list[EventBody]
 
 
 _T = TypeVar("_T")
 
-_decode_event: Final = msgspec.json.Decoder(_Event)
-_decode_batch: Final = msgspec.json.Decoder(_Batch)
+_event_decoder: Final = msgspec.json.Decoder(EventBody)
+_batch_decoder: Final = msgspec.json.Decoder(_Batch)
+_raw_decoder: Final = msgspec.json.Decoder(msgspec.Raw)
 _decode_text: Final = msgspec.json.Decoder(str).decode
 
 
@@ -80,10 +85,10 @@ def parse_trigger(body: bytes, limits: TriggerLimits, query: Query | None = None
     Raises:
         RequestRejected: 400, 403 (too many channels) or 413 (data too large).
     """
-    event = _decode(_decode_event, body) if body or query is None else _Event()
+    event = decode_event(body) if body or query is None else EventBody()
     if query is not None and query.last:
-        _fill(event, query)
-    return _checked(event, limits)
+        fill_event(event, query)
+    return check_event(event, limits)
 
 
 def parse_batch(body: bytes, limits: TriggerLimits) -> list[Trigger]:
@@ -92,14 +97,10 @@ def parse_batch(body: bytes, limits: TriggerLimits) -> list[Trigger]:
     Raises:
         RequestRejected: as for `parse_trigger`, for the first event at fault.
     """
-    events = _decode(_decode_batch, body).batch
+    events = _decode(_batch_decoder, body).batch
     if len(events) > limits.max_batch_size:
-        raise RequestRejected(
-            400,
-            f"Batch of {len(events)} events exceeds the limit of {limits.max_batch_size} "
-            "(max_event_batch_size of the app, or event_limits.max_batch_size)",
-        )
-    return [_checked(event, limits) for event in events]
+        raise batch_too_large(str(len(events)), limits)
+    return [check_event(event, limits) for event in events]
 
 
 def parse_raw_trigger(body: bytes, channel: str, query: Query, limits: TriggerLimits) -> Trigger:
@@ -108,24 +109,52 @@ def parse_raw_trigger(body: bytes, channel: str, query: Query, limits: TriggerLi
     Raises:
         RequestRejected: as for `parse_trigger`, and 400 for a body that is not UTF-8.
     """
+    if len(body) > limits.max_payload_bytes:
+        raise data_too_large(str(len(body)), limits)
     try:
         data = body.decode()
     except UnicodeDecodeError:
         raise RequestRejected(400, "Invalid request: the body is not valid UTF-8") from None
-    event = _Event(
+    event = EventBody(
         name=_text(query, "name"),
         data=msgspec.Raw(json_text(data)),
         channel=channel,
         socket_id=query.last.get("socket_id"),
     )
-    return _checked(event, limits)
+    return check_event(event, limits)
 
 
 def parse_info(text: str | None) -> frozenset[str]:
-    """Return the known attributes of a comma-separated `info`; unknown ones are ignored."""
+    """Return the known attributes of a comma-separated `info`; unknown ones are ignored.
+
+    Raises:
+        RequestRejected: 400, the text is too long.
+    """
     if not text:
         return frozenset()
+    if len(text) > _MAX_INFO:
+        raise RequestRejected(
+            400, f"Invalid request: 'info' of {len(text)} characters exceeds the limit of {_MAX_INFO}"
+        )
     return frozenset(part.strip() for part in text.split(",")) & INFO_ATTRIBUTES
+
+
+def decode_event(body: bytes) -> EventBody:
+    """Return an event as it comes.
+
+    Raises:
+        RequestRejected: 400, the body is no such JSON.
+    """
+    return _decode(_event_decoder, body)
+
+
+def check_json(text: bytes) -> None:
+    """Refuse a text that is no JSON.
+
+    Raises:
+        RequestRejected: 400.
+    """
+    _decode(_raw_decoder, text)
 
 
 def _decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
@@ -140,7 +169,7 @@ def _decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
         raise RequestRejected(400, f"Invalid request: {str(problem)[:200]}") from None
 
 
-def _fill(event: _Event, query: Query) -> None:
+def fill_event(event: EventBody, query: Query) -> None:
     """Take from the query what the body does not have: `name=`, `data=`, `channel=`, `channels[]=` ..."""
     params = query.last
     if event.name is None:
@@ -165,22 +194,23 @@ def _text(query: Query, name: str) -> str | None:
     return value
 
 
-def _checked(event: _Event, limits: TriggerLimits) -> Trigger:
+def check_event(event: EventBody, limits: TriggerLimits) -> Trigger:
+    """Return an event that may be published.
+
+    Raises:
+        RequestRejected: 400, 403 (too many channels) or 413 (data too large).
+    """
     name = event.name
     if not name:
         raise RequestRejected(400, "Invalid request: 'name' field is required.")
     if len(name) > limits.max_name_length:
-        raise RequestRejected(
-            400,
-            f"Event name of {len(name)} characters exceeds the limit of {limits.max_name_length} "
-            "(max_event_name_length of the app, or event_limits.max_name_length)",
-        )
-    data = _data_literal(bytes(event.data), limits.max_payload_bytes)
+        raise name_too_long(str(len(name)), limits)
+    data = _data_literal(bytes(event.data), limits)
     targets = _targets(event, limits)
     return Trigger(json_text(name), data, targets, event.socket_id, parse_info(event.info))
 
 
-def _data_literal(raw: bytes, limit: int) -> bytes:
+def _data_literal(raw: bytes, limits: TriggerLimits) -> bytes:
     if not raw:
         raise RequestRejected(400, "Invalid request: 'data' field is required.")
     try:
@@ -195,27 +225,19 @@ def _data_literal(raw: bytes, limit: int) -> bytes:
         raise RequestRejected(400, "Invalid request: 'data' is nested too deeply") from None
     except msgspec.MsgspecError as problem:
         raise RequestRejected(400, f"Invalid request: 'data': {str(problem)[:200]}") from None
-    if size > limit:
-        raise RequestRejected(
-            413,
-            f"Event data of {size} bytes exceeds the limit of {limit} bytes "
-            "(max_event_payload_in_kb of the app, or event_limits.max_payload_in_kb)",
-        )
+    if size > limits.max_payload_bytes:
+        raise data_too_large(str(size), limits)
     return json_text(text)
 
 
-def _targets(event: _Event, limits: TriggerLimits) -> tuple[Target, ...]:
+def _targets(event: EventBody, limits: TriggerLimits) -> tuple[Target, ...]:
     names = event.channels
     if not names:
         if event.channel is None:
             raise RequestRejected(400, "Request must contain 'channels' (list) or 'channel' (string)")
         names = [event.channel]
     if len(names) > limits.max_channels:
-        raise RequestRejected(
-            403,
-            f"Publishing to {len(names)} channels at once exceeds the limit of {limits.max_channels} "
-            "(max_event_channels_at_once of the app, or event_limits.max_channels_at_once)",
-        )
+        raise too_many_channels(str(len(names)), limits)
     longest = limits.max_channel_name_length
     try:
         if len(names) == 1:
@@ -223,3 +245,42 @@ def _targets(event: _Event, limits: TriggerLimits) -> tuple[Target, ...]:
         return tuple([Target(name, parse_channel(name, longest)) for name in dict.fromkeys(names)])
     except InvalidChannelName as problem:
         raise RequestRejected(400, str(problem)) from None
+
+
+# `how_many` and `size` are texts, because what is certainly too much is not counted to its end.
+
+
+def batch_too_large(how_many: str, limits: TriggerLimits) -> RequestRejected:
+    """Return the refusal of too many events in one batch; it begins as Pusher's does."""
+    return RequestRejected(
+        400,
+        f"Batch too large: {how_many} events exceed the limit of {limits.max_batch_size} "
+        "(max_event_batch_size of the app, or event_limits.max_batch_size)",
+    )
+
+
+def data_too_large(size: str, limits: TriggerLimits) -> RequestRejected:
+    """Return the refusal of data of too many bytes; it begins as Pusher's does."""
+    return RequestRejected(
+        413,
+        f"The data content of this event exceeds the allowed maximum: {size} bytes exceed the limit of "
+        f"{limits.max_payload_bytes} bytes (max_event_payload_in_kb of the app, or event_limits.max_payload_in_kb)",
+    )
+
+
+def name_too_long(size: str, limits: TriggerLimits) -> RequestRejected:
+    """Return the refusal of an event name of too many characters."""
+    return RequestRejected(
+        400,
+        f"Event name of {size} characters exceeds the limit of {limits.max_name_length} "
+        "(max_event_name_length of the app, or event_limits.max_name_length)",
+    )
+
+
+def too_many_channels(how_many: str, limits: TriggerLimits) -> RequestRejected:
+    """Return the refusal of too many channels in one call."""
+    return RequestRejected(
+        403,
+        f"Publishing to {how_many} channels at once exceeds the limit of {limits.max_channels} "
+        "(max_event_channels_at_once of the app, or event_limits.max_channels_at_once)",
+    )
