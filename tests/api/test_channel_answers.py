@@ -22,7 +22,7 @@ def api_with(count: int, prefix: str = "news", cache: AskedCache | None = None, 
 
 async def got(api: Api, path: str, **params: str) -> Response:
     """GET a path, and let the loop turn until the answer is there."""
-    path = f"/apps/app-id{path}"
+    path = f"/apps/1{path}"
     answered = api.routes.handle(Request("GET", path, api.query("GET", path, params=params)))
     while isinstance(answered, Future) and not answered.done():
         api.world.clock.run_soon()
@@ -41,7 +41,7 @@ async def test_many_channels_are_told_of_whole() -> None:
 
 async def test_a_channel_that_is_left_meanwhile_is_left_out() -> None:
     api = api_with(400)
-    path = "/apps/app-id/channels"
+    path = "/apps/1/channels"
     answered = api.routes.handle(Request("GET", path, api.query("GET", path)))
     assert isinstance(answered, Future)
     for client in list(api.world.hub.connections()):
@@ -70,7 +70,7 @@ async def test_a_shared_cache_is_asked_for_a_few_channels_at_once() -> None:
     for name in names:
         client.say("pusher:subscribe", {"channel": name})
         await cache.questions.answer(None)
-    path = "/apps/app-id/channels"
+    path = "/apps/1/channels"
     answered = api.routes.handle(Request("GET", path, api.query("GET", path, params={"info": "cache"})))
     assert isinstance(answered, Future)
     asked: list[int] = []
