@@ -80,6 +80,7 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "click": ("cli",),
     "concurrent": (),
     "httptools": ("server",),
+    "idna": ("apps",),
     "limits": ("ratelimit",),
     "logging": ("log",),
     "multiprocessing": (),

@@ -437,10 +437,33 @@ def test_the_words_for_every_origin_are_the_same(word: str, load_document: Load)
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://a.io/", "a.io", "https://a.io/path", "https://", "https://a b", "https://u@a.io"]
+    "origin",
+    [
+        "a.io",
+        "https://a.io/path",
+        "https://",
+        "https://a b",
+        "https://u@a.io",
+        "wss://a.io",
+        "https://*.a.io",
+        "",
+        "null",
+    ],
 )
 def test_a_cors_origin_that_browsers_never_send_is_a_problem(origin: str, problems_of: Problems) -> None:
-    assert problems_of({"cors": {"origin": [origin]}})[0].startswith("cors.origin[0]: expected ")
+    (problem,) = problems_of({"cors": {"origin": [origin]}})
+
+    assert problem.startswith(
+        f'cors.origin[0]: expected "*" or an origin such as "https://example.com", got "{origin}": it '
+    )
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://a.io", "HTTPS://A.io", "https://a.io:443", " https://a.io ", "https://a.io/", "https://a.io:443/"],
+)
+def test_a_cors_origin_is_kept_as_browsers_send_it(origin: str, load_document: Load) -> None:
+    assert load_document({"cors": {"origin": [origin]}}).settings.cors.origin == ("https://a.io",)
 
 
 def test_credentials_are_allowed_for_single_origins_only(load_document: Load) -> None:

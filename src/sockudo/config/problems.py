@@ -77,10 +77,12 @@ def _sentence(error: ErrorDetails) -> str:
         return str(error["msg"])
     if kind == "missing":
         return "is required"
+    why = error.get("ctx", {}).get("why", "")
+    reason = f": it {why}" if why else ""
     if kind == "expected":
-        return f"{error['msg']}, got {quote(found)}"
+        return f"{error['msg']}, got {quote(found)}{reason}"
     expected = f"expected {_EXPECTED[kind]}" if kind in _EXPECTED else error["msg"]
-    return f"{expected}, got {kind_of(found)}"
+    return f"{expected}, got {kind_of(found)}{reason}"
 
 
 def _place(location: Location, document: Any, origin: Callable[[Location], str | None]) -> str:
