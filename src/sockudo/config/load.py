@@ -58,9 +58,10 @@ def _load_document(
 ) -> Loaded:
     _move_cluster_health(document)
     rename_keys(document, Settings)
-    warnings = UnknownKeys(Settings).warnings(document)
+    unknown = UnknownKeys(Settings, document)
+    warnings = unknown.warnings
     without_environment_only(document, Settings)
-    merged = _Merged(document)
+    merged = _Merged(document, unknown.problems)
     for reading in read_environment(Settings, environ):
         merged.put(reading.path, reading.value, reading.variable)
     warnings += merged.add_default_app(read_environment(DefaultAppSettings, environ))
@@ -86,10 +87,10 @@ def _move_cluster_health(document: dict[str, Any]) -> None:
 class _Merged:
     """The document with the values of other sources laid over it."""
 
-    def __init__(self, document: dict[str, Any]) -> None:
+    def __init__(self, document: dict[str, Any], problems: list[str]) -> None:
         self._document = document
         self._setters: dict[Location, str] = {}
-        self._problems: list[str] = []
+        self._problems = problems
 
     def put(self, path: tuple[str, ...], value: Any, setter: str) -> None:
         """Set one value. A section that is not an object is left as it is: validation reports it."""

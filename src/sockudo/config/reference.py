@@ -37,7 +37,11 @@ Settings come from four places; a later one wins over an earlier one, value by v
 `--format json` is the same for programs.
 
 Files are JSON or TOML. Numbers may also be written as strings (`"6001"`). A wrong value stops the start, and every
-problem is listed at once; an unknown key is a warning. `sockudo check-config FILE` does the same without starting.
+problem is listed at once. `sockudo check-config FILE` does the same without starting.
+
+An unknown key is a warning, unless it may restrict something: a key of an app or a webhook that speaks of limits,
+origins, channels, switches and the like, any unknown condition of a filter, and elsewhere a key that is near to a
+setting that restricts. Such a key stops the start, because without it something would stay open.
 
 Where several environment variables are named, the first that is set wins. Where the key is "-", there is only the
 environment.
@@ -49,6 +53,15 @@ _APPS: Final = """
 Each entry of `app_manager.array.apps` (or of `app_manager.apps`). Ids and keys must be unique. If no app is configured
 anywhere, the demo app is active: id `{demo.id}`, key `{demo.key}`, secret `{demo.secret}`, client events on. Its secret
 is public knowledge, so it is for a first try only.
+
+An app may have its properties in a `policy`, as newer files of Sockudo have them: the `max_...` limits in
+`policy.limits`, the `enable_...` switches in `policy.features`, `allowed_origins` in `policy.channels`, and
+`policy.webhooks`. A property that the policy and the app give differently is refused, and so is what else a policy may
+restrict, such as `channel_namespaces`. Features that this version does not have (history, idempotency, connection
+recovery, delta compression, annotations) are warnings.
+
+Origins are kept as browsers write them: in lower case, without a default port and without a slash at the end. An origin
+that no browser sends (`wss://...`, one with a path, `localhost:*` without a scheme) is refused.
 """
 
 _DEFAULT_APP: Final = """
