@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import warnings
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, model_validator
 from pydantic_core import InitErrorDetails
 
+from sockudo.apps.patterns import Pattern, PatternError
 from sockudo.config.restrictions import dropped, refusal, refusal_of_condition
 from sockudo.config.rules import check_with_rules, rule_broken
 from sockudo.config.section import Section
@@ -32,7 +32,7 @@ INVOCATION_TYPES: Final = ("Event", "RequestResponse")
 CHANNEL_TYPES: Final = ("public", "private", "presence", "encrypted", "cache")
 
 
-class Pattern(Check):
+class ChannelPattern(Check):
     """A regular expression."""
 
     __slots__ = ()
@@ -44,13 +44,12 @@ class Pattern(Check):
     def check(self, value: Any) -> str | None:
         if value is None:
             return None
+        if not isinstance(value, str):
+            raise self.refuse()
         try:
-            # What Python warns about in a pattern is for programmers, not for the operator's terminal.
-            with warnings.catch_warnings(action="ignore"):
-                re.compile(value)
-        except (re.error, TypeError, ValueError, OverflowError, RecursionError):
-            raise self.refuse() from None
-        return str(value)
+            return Pattern(value).text
+        except PatternError as error:
+            raise self.refuse(str(error)) from None
 
 
 class HeaderValue(Check):
@@ -60,11 +59,14 @@ class HeaderValue(Check):
 
     @property
     def expected(self) -> str:
-        return "a string without line breaks"
+        return "a string without line breaks and other control characters"
 
     def check(self, value: Any) -> str:
-        if not isinstance(value, str) or any(character in value for character in "\r\n\0"):
+        if not isinstance(value, str):
             raise self.refuse_unquoted()
+        for place, character in enumerate(value, 1):
+            if character != "\t" and unicodedata.category(character) in ("Cc", "Cs"):
+                raise self.refuse_unquoted(f"has the character U+{ord(character):04X} at place {place}")
         return value
 
 
@@ -90,7 +92,7 @@ class WebhookFilter(Section):
     )
     channel_prefix: OptionalWords = Field(default=None, description="How the channel name starts.")
     channel_suffix: OptionalWords = Field(default=None, description="How the channel name ends.")
-    channel_pattern: Annotated[str | None, Pattern()] = Field(
+    channel_pattern: Annotated[str | None, ChannelPattern()] = Field(
         default=None, description="Regular expression (RE2) for the channel name, matched anywhere in it."
     )
 
