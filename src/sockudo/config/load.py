@@ -17,6 +17,8 @@ from pydantic import ValidationError
 from sockudo.config.default_app import DefaultAppSettings
 from sockudo.config.environment import Reading, read_environment
 from sockudo.config.files import find_file, read_file
+from sockudo.config.interpolated import shape_interpolated
+from sockudo.config.interpolation import interpolate
 from sockudo.config.model import Settings
 from sockudo.config.problems import Location, describe
 from sockudo.config.unknown import UnknownKeys, rename_keys, without_environment_only
@@ -32,6 +34,8 @@ class Loaded:
     config_file: Path | None = None
     # Path of a setting -> the variable or option that set it; what is not here came from the file or is a default.
     sources: dict[str, str] = field(default_factory=dict)
+    # Path of a setting of the file -> the variables that the file puts into it.
+    variables: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def load(config_file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object], cwd: Path) -> Loaded:
@@ -41,6 +45,7 @@ def load(config_file: Path | None, environ: Mapping[str, str], flags: Mapping[st
     """
     path = find_file(config_file, environ, cwd)
     document = read_file(path) if path is not None else {}
+    interpolate(document, environ)
     return _load_document(document, path, environ, flags)
 
 
@@ -58,6 +63,7 @@ def _load_document(
 ) -> Loaded:
     _move_cluster_health(document)
     rename_keys(document, Settings)
+    variables = shape_interpolated(document, Settings)
     unknown = UnknownKeys(Settings, document)
     warnings = unknown.warnings
     without_environment_only(document, Settings)
@@ -70,7 +76,7 @@ def _load_document(
             merged.put(tuple(name.split(".")), value, f"--{name.rpartition('.')[2].replace('_', '-')}")
     settings = merged.validate()
     warnings += settings.advice()
-    return Loaded(settings, warnings, path, merged.sources())
+    return Loaded(settings, warnings, path, merged.sources(), variables)
 
 
 def _move_cluster_health(document: dict[str, Any]) -> None:

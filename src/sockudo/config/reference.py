@@ -43,6 +43,12 @@ An unknown key is a warning, unless it may restrict something: a key of an app o
 origins, channels, switches and the like, any unknown condition of a filter, and elsewhere a key that is near to a
 setting that restricts. Such a key stops the start, because without it something would stay open.
 
+In the texts of a file `${{NAME}}` stands for the variable of that name, and `${{NAME:-default}}` for it or, where it is
+unset or empty, for the default; `$${{` is a plain `${{`. Variables are put in once, after the file is parsed, and never
+into keys, other variables or rows of a database. A switch, a number or a list may be a variable too: `"${{PORT}}"`. A
+missing variable stops the start, and so does an empty one where a credential or a list stands. No error shows the value
+of a variable that a file names.
+
 Where several environment variables are named, the first that is set wins. Where the key is "-", there is only the
 environment.
 """
