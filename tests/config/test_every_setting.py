@@ -10,7 +10,7 @@ from sockudo.config.model import Settings
 from sockudo.config.section import env_of
 from sockudo.config.unknown import setting_paths
 
-from .conftest import Load, Problems, document_with
+from .conftest import Load, Problems, choosing, document_with
 
 
 class Row(NamedTuple):
@@ -390,7 +390,7 @@ def takes_any_text(row: Row) -> bool:
 )
 def test_a_wrong_value_in_a_variable_is_a_problem_with_its_name(row: Row, variable: str, problems_of: Problems) -> None:
     text = ",".join(row.wrong) if isinstance(row.wrong, list) else str(row.wrong)
-    problems = problems_of(environ={variable: text})
+    problems = problems_of(choosing(row.path), {variable: text})
 
     assert problems
     assert all(problem.startswith(f"{variable} (") for problem in problems)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Load, Problems
+from .conftest import Load, Problems, document_with, merged
 
 APP: dict[str, Any] = {"id": "a", "key": "k", "secret": "s"}
 
@@ -61,15 +61,15 @@ def test_an_unknown_key_is_warned_about_with_the_nearest_name(
             "max_name_length",
             "it is a key of channel_limits.max_name_length or event_limits.max_name_length",
         ),
-        ({"database": {"postgres": {"sslmode": "require"}}}, "database.postgres.sslmode", ""),
-        ({"database": {"redis": {"tls": {}, "verify_tls": True}}}, "database.redis.verify_tls", ""),
+        (document_with("database.postgres.sslmode", "require"), "database.postgres.sslmode", ""),
+        (document_with("database.redis.verify_tls", True), "database.redis.verify_tls", ""),
         ({"eventLimits": {"max_batch_size": 1}}, "eventLimits", "did you mean event_limits?"),
     ],
 )
 def test_an_unknown_key_near_a_restricting_setting_is_refused(
     document: dict[str, Any], place: str, meant: str, problems_of: Problems
 ) -> None:
-    (problem,) = problems_of({**document, **with_app()})
+    (problem,) = problems_of(merged(document, with_app()))
 
     assert problem.startswith(f"{place}: is unknown, and may restrict something that would stay open; ")
     assert meant in problem

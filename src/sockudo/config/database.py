@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sockudo.config.addresses import HostName, RedisHost
+from sockudo.config.addresses import RedisHost
 from sockudo.config.dynamodb import DynamoDbSettings
+from sockudo.config.hosts import HostName
 from sockudo.config.scylladb import ScyllaDbSettings
 from sockudo.config.section import Section, env
 from sockudo.config.sql_databases import MysqlSettings, PostgresSettings, SqliteSettings

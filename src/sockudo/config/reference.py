@@ -37,7 +37,8 @@ Settings come from four places; a later one wins over an earlier one, value by v
 `--format json` is the same for programs.
 
 Files are JSON or TOML. Numbers may also be written as strings (`"6001"`). A wrong value stops the start, and every
-problem is listed at once. `sockudo check-config FILE` does the same without starting.
+problem is listed at once; in a section of a driver that is not chosen it is a warning. `sockudo check-config FILE` does
+the same without starting.
 
 An unknown key is a warning, unless it may restrict something: a key of an app or a webhook that speaks of limits,
 origins, channels, switches and the like, any unknown condition of a filter, and elsewhere a key that is near to a
