@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from sockudo.config.default_app import DefaultAppSettings
 from sockudo.config.environment import Reading, read_environment
@@ -22,6 +23,7 @@ from sockudo.config.interpolation import interpolate
 from sockudo.config.model import Settings
 from sockudo.config.problems import Location, describe
 from sockudo.config.unknown import UnknownKeys, rename_keys, without_environment_only
+from sockudo.config.unused import drop, is_unused, unused_sections
 from sockudo.errors import ConfigError
 
 
@@ -75,7 +77,7 @@ def _load_document(
         if value is not None:
             merged.put(tuple(name.split(".")), value, f"--{name.rpartition('.')[2].replace('_', '-')}")
     settings = merged.validate()
-    warnings += settings.advice()
+    warnings += merged.warnings + settings.advice()
     return Loaded(settings, warnings, path, merged.sources(), variables)
 
 
@@ -93,10 +95,12 @@ def _move_cluster_health(document: dict[str, Any]) -> None:
 class _Merged:
     """The document with the values of other sources laid over it."""
 
-    def __init__(self, document: dict[str, Any], problems: list[str]) -> None:
+    def __init__(self, document: dict[str, Any], unknown: list[tuple[Location, str]]) -> None:
+        self.warnings: list[str] = []
         self._document = document
         self._setters: dict[Location, str] = {}
-        self._problems = problems
+        self._problems: list[str] = []
+        self._unknown = unknown
 
     def put(self, path: tuple[str, ...], value: Any, setter: str) -> None:
         """Set one value. A section that is not an object is left as it is: validation reports it."""
@@ -135,16 +139,33 @@ class _Merged:
         return apps if isinstance(apps, list) else None
 
     def validate(self) -> Settings:
-        """Check everything, or raise ConfigError with every problem."""
-        try:
-            settings = Settings.model_validate(self._document)
-        except ValidationError as error:
-            found = describe(error.errors(include_url=False), self._document, self._setter)
-            # The cause is left out: it holds the values, and one of them may be a secret.
-            raise ConfigError(found + self._problems) from None
+        """Check everything, or raise ConfigError with every problem. What nothing uses is a warning."""
+        unused = unused_sections(self._document)
+        for place, sentence in self._unknown:
+            (self.warnings if is_unused(place, unused) else self._problems).append(sentence)
+        while True:
+            try:
+                settings = Settings.model_validate(self._document)
+                break
+            except ValidationError as error:
+                # The cause is left out: it holds the values, and one of them may be a secret.
+                self._handle(error.errors(include_url=False), unused)
         if self._problems:
             raise ConfigError(self._problems)
         return settings
+
+    def _handle(self, errors: list[ErrorDetails], unused: tuple[Location, ...]) -> None:
+        """Take what nothing uses out of the document, or raise ConfigError where something else is wrong."""
+        used = [error for error in errors if not is_unused(error["loc"], unused)]
+        # One variable may set several places, and is told about once.
+        told = {self._setter(error["loc"]) or error["loc"]: error for error in reversed(errors)}
+        lines = describe(list(reversed(told.values())), self._document, self._setter)
+        dropped = [] if used else [drop(self._document, error["loc"]) for error in errors]
+        if not any(dropped):
+            raise ConfigError(describe(used or errors, self._document, self._setter) + self._problems) from None
+        self.warnings += [f"{line}; nothing uses it" for line in lines]
+        for error in errors:
+            self._setters.pop(error["loc"], None)
 
     def _setter(self, location: Location) -> str | None:
         """What set the value at a place, or the list around it."""

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from sockudo.config.app import AppSettings
 from sockudo.config.app_policy import Unfolded, unfold, unread_warnings
-from sockudo.config.problems import path_text
+from sockudo.config.problems import Location, path_text
 from sockudo.config.restrictions import nearest, refusal, restricts, secures
 from sockudo.config.section import Section, env_of, key_of, other_key_of, section_of
 
@@ -26,11 +26,12 @@ class UnknownKeys:
 
     Attributes:
         warnings: in the order of the document.
-        problems: keys that would have restricted something. Those of apps are found where apps are checked.
+        problems: keys that would have restricted something, with their places. Those of apps are found where apps are
+            checked.
     """
 
     def __init__(self, model: type[Section], document: dict[str, Any]) -> None:
-        self.problems: list[str] = []
+        self.problems: list[tuple[Location, str]] = []
         self._everywhere: dict[str, list[str]] = {}
         for path in setting_paths(model):
             self._everywhere.setdefault(path.rpartition(".")[2], []).append(path)
@@ -50,7 +51,7 @@ class UnknownKeys:
             here = (*path, *app.places.get(key, (key,)))
             field = fields.get(key)
             if field is None and self._restricts(key, value, fields, path):
-                self.problems.append(f"{path_text(here)}: {refusal(key, fields)}{self._misplaced(key)}")
+                self.problems.append((here, f"{path_text(here)}: {refusal(key, fields)}{self._misplaced(key)}"))
             elif field is None:
                 yield f"unknown key {path_text(here)} has no effect{self._hint(key, fields, path)}"
             elif is_environment_only(field):
