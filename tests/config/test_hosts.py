@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 import pytest
 
@@ -32,11 +33,11 @@ DATABASES = ["database.mysql.host", "database.postgres.host"]
 )
 @pytest.mark.parametrize("path", LISTENING + DATABASES)
 def test_a_host_is_kept_without_blanks_and_brackets(path: str, written: str, kept: str, load_document: Load) -> None:
-    settings = load_document(document_with(path, written)).settings
+    value: Any = load_document(document_with(path, written)).settings
     for name in path.split("."):
-        settings = getattr(settings, name)
+        value = getattr(value, name)
 
-    assert settings == kept
+    assert value == kept
 
 
 @pytest.mark.parametrize(

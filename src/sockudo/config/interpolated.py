@@ -57,9 +57,9 @@ class _Walk:
     def _value(self, value: Any, field: FieldInfo, path: Location, setting: Location) -> Any:
         inner = section_of(field) or item_section_of(field)
         if inner is not None:
-            for place, item in enumerate(value) if isinstance(value, list) else ():
+            for index, item in enumerate(value) if isinstance(value, list) else ():
                 if isinstance(item, dict):
-                    self.section(item, inner, (*path, place), (*setting, place))
+                    self.section(item, inner, (*path, index), (*setting, index))
             if isinstance(value, dict):
                 self.section(value, inner, path, setting)
             return value

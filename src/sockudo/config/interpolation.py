@@ -25,7 +25,8 @@ def interpolate(document: dict[str, Any], environ: Mapping[str, str]) -> None:
         ConfigError: variables are missing, or marks are malformed; has all of them, and no text of the file.
     """
     problems: list[str] = []
-    waiting: list[tuple[Location, dict[str, Any] | list[Any]]] = [((), document)]
+    # Objects and lists, which are both written to by key or index.
+    waiting: list[tuple[Location, Any]] = [((), document)]
     while waiting:
         path, container = waiting.pop()
         places = container.items() if isinstance(container, dict) else enumerate(container)
@@ -36,7 +37,7 @@ def interpolate(document: dict[str, Any], environ: Mapping[str, str]) -> None:
             elif isinstance(value, str) and "${" in value:
                 text = _Text(value, environ)
                 problems += [f"{path_text(here)}: {problem}" for problem in text.problems]
-                container[key] = text.result  # type: ignore[index]  # a key of a dict, or an index of a list
+                container[key] = text.result
     if problems:
         raise ConfigError(sorted(problems))
 
