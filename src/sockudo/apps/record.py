@@ -69,6 +69,9 @@ PROPERTIES: Final = (
     Property("enable_subscription_count", Kind.FLAG),
 )
 
+# Newer tables of the original have this beside the properties. It is read where it is there, and never made or changed.
+POLICY: Final = Property("policy", Kind.JSON)
+
 # The largest number that is kept where numbers have a sign.
 LARGEST_SIGNED: Final = 2**31 - 1
 IDENTITY: Final = ("id", "key", "secret")
@@ -81,7 +84,9 @@ _FLAGS: Final[Mapping[object, bool]] = {
 
 def read_record(columns: Mapping[str, Any]) -> Record:
     """Return the record that is in the columns of a row; columns that are no property are left out."""
-    return {name: _read(kind, columns.get(name)) for name, kind, *_ in PROPERTIES}
+    record = {name: _read(kind, columns.get(name)) for name, kind, *_ in PROPERTIES}
+    policy = _read(POLICY.kind, columns.get(POLICY.name))
+    return record if policy is None else record | {POLICY.name: policy}
 
 
 def json_text(value: Any) -> str | None:
