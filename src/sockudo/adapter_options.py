@@ -15,6 +15,7 @@ from sockudo.cluster.times import ClusterTimes
 from sockudo.config.adapter import RedisConnectionOptions
 from sockudo.config.database import RedisDatabaseSettings
 from sockudo.config.model import Settings
+from sockudo.config.rabbit_urls import heartbeat
 from sockudo.database_redis import cluster_login, cluster_nodes, database_sentinels, host_and_port, server_url
 from sockudo.errors import ConfigError
 from sockudo.redis.options import RedisTarget, RedisTiming, Sentinels
@@ -103,6 +104,8 @@ def nats_options(settings: Settings) -> NatsOptions:
 def rabbitmq_options(settings: Settings) -> RabbitOptions:
     """Return the options of the driver `rabbitmq`."""
     section = settings.adapter.rabbitmq
+    # A server that is asked for a heartbeat may be silent for as long.
+    silence = heartbeat(section.url) or section.request_timeout_ms / 1000
     return RabbitOptions(
         url=section.url,
         prefix=section.prefix,
@@ -110,7 +113,7 @@ def rabbitmq_options(settings: Settings) -> RabbitOptions:
         tls_cert=_path(section.tls_cert),
         tls_key=_path(section.tls_key),
         connect_timeout=section.connection_timeout_ms / 1000,
-        silence_timeout=max(section.request_timeout_ms / 1000, 1.0),
+        silence_timeout=max(silence, 1.0),
         most_queued=section.max_queue_mb * 1024 * 1024,
     )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from sockudo.apps.base import AppManager
+from sockudo.apps.patterns import Pattern
 from sockudo.apps.webhook import ChannelFilter, Function, Webhook
 from sockudo.clock import Clock
 from sockudo.cluster.peers import Peers
@@ -110,5 +110,5 @@ def _filter(conditions: WebhookFilter) -> ChannelFilter:
         channel_type=conditions.channel_type,
         prefix=conditions.channel_prefix or "",
         suffix=conditions.channel_suffix or "",
-        pattern=None if pattern is None else re.compile(pattern),
+        pattern=None if pattern is None else Pattern(pattern),
     )

@@ -87,3 +87,9 @@ def test_names_that_databases_refuse_are_names_of_no_app() -> None:
         assert is_possible_name(name), name
     for name in ("", "x" * 256, "a\0", "\ud800"):
         assert not is_possible_name(name), name
+
+
+def test_a_policy_is_read_where_there_is_one() -> None:
+    assert read_record({"policy": '{"limits": {}}'})["policy"] == {"limits": {}}
+    assert "policy" not in read_record({"policy": None})
+    assert "policy" not in read_record({})

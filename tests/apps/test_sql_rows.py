@@ -13,6 +13,7 @@ import pytest
 
 from sockudo.apps.database_options import SqlOptions
 from sockudo.apps.sql import SqlAppStore
+from sockudo.config.app_record import app_from_record
 from sockudo.errors import DriverError
 from tests.contracts.app_store import full_record
 from tests.support.mariadb_server import PASSWORD, MariaDbProcess
@@ -256,3 +257,17 @@ class TestAUserWhoMayOnlyReadAndWrite:
             await store.migrate()
         assert limited.options.setting in str(error.value)
         await store.aclose()
+
+
+async def test_the_policy_of_a_row_is_read(store: SqlAppStore, place: Place) -> None:
+    key, kind = ('"key"', "JSONB") if place.options.driver == "pgsql" else ("`key`", "JSON")
+    policy = {"limits": {"max_event_batch_size": 10}, "channels": {"allowed_origins": ["https://a.io"]}}
+    place.run(f"ALTER TABLE {place.table} ADD COLUMN policy {kind}")
+    place.run(f"INSERT INTO {place.table} (id, {key}, secret, policy) VALUES ('1', 'k', 's', '{json.dumps(policy)}')")
+    await store.migrate()
+
+    record = await store.find_by_key("k")
+
+    assert record is not None
+    assert record["policy"] == policy
+    assert app_from_record(record).allowed_origins == ("https://a.io",)

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from sockudo.apps.patterns import Pattern
 from sockudo.apps.webhook import ChannelFilter, Function, Webhook, endpoints, is_of_type, is_wanted
 from sockudo.pusher.channels import kind_of
 
@@ -29,7 +30,7 @@ def test_each_channel_is_of_these_types(channel: str, types: set[str]) -> None:
 
 
 def test_every_condition_of_a_filter_must_hold() -> None:
-    every = ChannelFilter("private", "private-a", "z", re.compile("[0-9]"))
+    every = ChannelFilter("private", "private-a", "z", Pattern("[0-9]"))
     assert every.matches("private-a1z")
     for name in ("private-b1z", "private-a1", "private-az", "presence-a1z"):
         assert not every.matches(name)

@@ -38,7 +38,7 @@ SPINE: Final = (
     "__main__",
 )
 # The settings are read by what puts the server together, and know next to nothing of it.
-CONFIG_MAY_IMPORT: Final = ("errors", "pusher", "apps.origins")
+CONFIG_MAY_IMPORT: Final = ("errors", "pusher", "apps.origins", "apps.patterns")
 CONFIG_IS_FOR: Final = (
     "adapter_options",
     "assembly",
@@ -81,10 +81,12 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "click": ("cli",),
     "concurrent": (),
     "httptools": ("server",),
+    "idna": ("apps",),
     "logging": ("log",),
     "multiprocessing": (),
     "pydantic": ("config",),
     "pydantic_core": ("config",),
+    "re2": ("apps",),
     "rich": ("cli",),
     "selectors": (),
     "socket": ("assembly", "cluster", "server", "webhooks"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +12,26 @@ import pytest
 
 from sockudo.config.load import Loaded, load
 from sockudo.errors import ConfigError
+
+CHOICES: dict[str, dict[str, Any]] = {
+    "adapter.redis.": {"adapter": {"driver": "redis"}},
+    "adapter.cluster.": {"adapter": {"driver": "redis-cluster"}},
+    "adapter.nats.": {"adapter": {"driver": "nats"}},
+    "adapter.rabbitmq.": {"adapter": {"driver": "rabbitmq"}},
+    "adapter.kafka.": {"adapter": {"driver": "kafka"}},
+    "cache.redis.": {"cache": {"driver": "redis"}},
+    "queue.redis.": {"queue": {"driver": "redis"}},
+    "queue.redis_cluster.": {"queue": {"driver": "redis-cluster"}},
+    "queue.sqs.": {"queue": {"driver": "sqs"}},
+    "rate_limiter.redis.": {"rate_limiter": {"enabled": True, "driver": "redis"}},
+    "database.redis.": {"cache": {"driver": "redis"}},
+    "database.sqlite.": {"app_manager": {"driver": "sqlite"}},
+    "database.mysql.": {"app_manager": {"driver": "mysql"}},
+    "database.postgres.": {"app_manager": {"driver": "pgsql"}},
+    "database.dynamodb.": {"app_manager": {"driver": "dynamodb"}},
+    "database.scylladb.": {"app_manager": {"driver": "scylladb"}},
+    "database_pooling.": {"app_manager": {"driver": "mysql"}},
+}
 
 
 class Load(Protocol):
@@ -28,11 +49,26 @@ class Problems(Protocol):
 
 
 def document_with(path: str, value: Any) -> dict[str, Any]:
-    """A document with one value at a dotted path."""
+    """A document with one value at a dotted path, and with the driver that reads it."""
     for name in reversed(path.split(".")):
         value = {name: value}
     assert isinstance(value, dict)
-    return value
+    return merged(choosing(path), value)
+
+
+def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Two documents as one; the second wins."""
+    both = {
+        key: merged(one[key], value) if isinstance(one.get(key), dict) and isinstance(value, dict) else value
+        for key, value in other.items()
+    }
+    return one | both
+
+
+def choosing(path: str) -> dict[str, Any]:
+    """A document with the drivers that read a setting."""
+    found = next((choice for prefix, choice in CHOICES.items() if f"{path}.".startswith(prefix)), None)
+    return {} if found is None else deepcopy(found)
 
 
 @pytest.fixture

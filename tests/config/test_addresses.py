@@ -12,9 +12,10 @@ from redis.asyncio.connection import parse_url
 from sockudo.app_options import store_options
 from sockudo.cluster.kafka_options import KafkaOptions, parse_brokers
 from sockudo.cluster.rabbitmq_options import RabbitOptions, parse_servers
-from sockudo.config.addresses import NatsServer, RabbitUrl, RedisUrl, without_login
+from sockudo.config.addresses import NatsServer, RedisUrl, without_login
+from sockudo.config.rabbit_urls import RabbitUrl
 
-from .conftest import Load, Problems, document_with
+from .conftest import Load, Problems, choosing, document_with, merged
 
 REDIS_URLS = [
     "adapter.redis.redis_pub_options.url",
@@ -82,9 +83,9 @@ def test_a_malformed_redis_url_is_a_problem_that_does_not_quote_it(path: str, ur
 
 
 def test_a_malformed_redis_url_in_the_environment_is_a_problem_of_everything_it_sets(problems_of: Problems) -> None:
-    problems = problems_of(environ={"REDIS_URL": "localhost:6379"})
+    problems = problems_of(merged(*map(choosing, ["adapter.redis.", "cache.redis."])), {"REDIS_URL": "localhost:6379"})
 
-    assert {problem.partition(":")[0] for problem in problems} == {f"REDIS_URL ({path})" for path in REDIS_URLS}
+    assert {problem.partition(":")[0] for problem in problems} == {f"REDIS_URL ({path})" for path in REDIS_URLS[:3]}
 
 
 @pytest.mark.parametrize("node", ["h:1", "h", "10.0.0.1:6379", "[::1]:1", "redis://h:1", "rediss://u:p@h"])
@@ -103,30 +104,31 @@ def test_a_malformed_node_is_a_problem_with_its_place(path: str, node: Any, prob
 
 @pytest.mark.parametrize("server", ["h", "h:4222", "nats://h", "tls://u:p@h:4222/", "nats://token@h"])
 def test_a_nats_server_may_do_without_a_scheme(server: str, load_document: Load) -> None:
-    load_document({"adapter": {"nats": {"servers": [server]}}})
+    load_document(document_with("adapter.nats.servers", [server]))
 
 
 @pytest.mark.parametrize("server", ["", "http://h", "nats://", "h:x", "nats://h/x", "nats://h?x", None])
 def test_a_malformed_nats_server_is_a_problem(server: Any, problems_of: Problems) -> None:
-    (problem,) = problems_of({"adapter": {"nats": {"servers": [server]}}})
+    (problem,) = problems_of(document_with("adapter.nats.servers", [server]))
 
     assert problem.startswith("adapter.nats.servers[0]: expected the address of a server")
 
 
 @pytest.mark.parametrize(
-    "url", ["amqp://h", "h:1", "amqps://u:p%2F@[::1]:5671/a%2fb", "amqp://a/, amqp://u:p@b:1/v", "amqp://h/%2F"]
+    "url",
+    ["amqp://h", "h:1", "amqps://u:p%2F@[::1]:5671/a%2fb", "amqp://a/, amqp://u:p@b:1/v", "amqp://h/%2F", "amqp://h//"],
 )
 def test_rabbitmq_urls_are_read(url: str, load_document: Load) -> None:
-    load_document({"adapter": {"rabbitmq": {"url": url}}})
+    load_document(document_with("adapter.rabbitmq.url", url))
     assert parse_servers(RabbitOptions(url=url))  # the driver takes them too
 
 
 @pytest.mark.parametrize(
     "url",
-    ["", "amqp://", "http://h", "amqp://h:x", "amqp://h/a/b", "amqp://h?heartbeat=1", "amqp://h,", "amqp://:SECRET/@h"],
+    ["", "amqp://", "http://h", "amqp://h:x", "amqp://h/a/b", "amqp://h?heartbeat=x", "amqp://h,", "amqp://:SECRET/@h"],
 )
 def test_a_malformed_rabbitmq_url_is_a_problem(url: str, problems_of: Problems) -> None:
-    (problem,) = problems_of({"adapter": {"rabbitmq": {"url": url}}})
+    (problem,) = problems_of(document_with("adapter.rabbitmq.url", url))
 
     assert problem.startswith("adapter.rabbitmq.url: expected a URL such as amqp://user:password@host:5672/vhost")
     assert "SECRET" not in problem
@@ -138,13 +140,13 @@ def test_the_logins_of_all_rabbitmq_urls_are_hidden() -> None:
 
 @pytest.mark.parametrize("broker", ["h", "h:9092", "10.0.0.1:1", "[::1]:9092"])
 def test_a_broker_of_kafka_is_a_host_with_or_without_a_port(broker: str, load_document: Load) -> None:
-    load_document({"adapter": {"kafka": {"brokers": [broker]}}})
+    load_document(document_with("adapter.kafka.brokers", [broker]))
     assert parse_brokers(KafkaOptions(brokers=(broker,)))  # the driver takes it too
 
 
 @pytest.mark.parametrize("broker", ["", "kafka://h", "h:x", "h/x", "u:SECRET@h:1", "h:0", None])
 def test_a_malformed_broker_of_kafka_is_a_problem(broker: Any, problems_of: Problems) -> None:
-    (problem,) = problems_of({"adapter": {"kafka": {"brokers": [broker]}}})
+    (problem,) = problems_of(document_with("adapter.kafka.brokers", [broker]))
 
     assert problem.startswith("adapter.kafka.brokers[0]: expected the address of a broker such as host:9092")
     assert "SECRET" not in problem
@@ -158,7 +160,7 @@ def test_a_node_of_scylladb_is_a_host_with_or_without_a_port(node: str, load_doc
 
 @pytest.mark.parametrize("node", ["", "cql://h", "h:x", "h/x", "u:SECRET@h:1", "h:0", "h:65536", "h ", 5])
 def test_a_malformed_node_of_scylladb_is_a_problem_that_does_not_quote_it(node: Any, problems_of: Problems) -> None:
-    (problem,) = problems_of({"database": {"scylladb": {"nodes": [node]}}})
+    (problem,) = problems_of(document_with("database.scylladb.nodes", [node]))
 
     assert problem.startswith("database.scylladb.nodes[0]: expected the address of a node such as host:9042")
     assert "SECRET" not in problem
@@ -177,13 +179,13 @@ def test_a_sentinel_with_a_login_is_a_problem_that_does_not_quote_it(path: str, 
 HOSTS = ["host", "metrics.host", "database.mysql.host", "database.postgres.host"]
 
 
-@pytest.mark.parametrize("host", ["h", "db.example", "10.0.0.1", "::1", "/run/postgresql"])
+@pytest.mark.parametrize("host", ["h", "db.example", "10.0.0.1", "::1"])
 @pytest.mark.parametrize("path", HOSTS)
 def test_a_host_is_a_name_or_an_address(path: str, host: str, load_document: Load) -> None:
     load_document(document_with(path, host))
 
 
-@pytest.mark.parametrize("host", ["", " ", "mysql://u:SECRET@h", "u:SECRET@h", "http://h", "h\n", 5, "a..b"])
+@pytest.mark.parametrize("host", ["", " ", "mysql://u:SECRET@h", "u:SECRET@h", "http://h", 5])
 @pytest.mark.parametrize("path", HOSTS)
 def test_a_host_with_a_login_is_a_problem_that_does_not_quote_it(path: str, host: Any, problems_of: Problems) -> None:
     (problem,) = problems_of(document_with(path, host))

@@ -89,3 +89,24 @@ def test_what_is_no_property_or_no_json_is_told() -> None:
     first, second = error.value.problems
     assert first.startswith("colour: is no property of an app; they are id, key, secret")
     assert second == "webhooks: expected JSON"
+
+
+@pytest.mark.parametrize(
+    ("properties", "problem"),
+    [
+        ({"allowed_origins": ["wss://a.io"]}, "allowed_origins[0]: expected an origin"),
+        ({"webhooks": [{"url": "http://x/", "headers": {"X": "a\x01HIDDEN"}}]}, "webhooks[0].headers.X: expected"),
+        ({"webhooks": [{"url": "http://x/", "filter": {"channel_pattern": "(?=a)"}}]}, "it has a look-ahead"),
+        ({"webhooks": [{"url": "http://x/", "channel_prefix": "a"}]}, "belongs into filter"),
+        ({"webhooks": [{"url": "http://x/", "enabled": False}]}, "webhooks[0].enabled: is unknown"),
+    ],
+)
+def test_a_row_that_restricts_in_vain_makes_no_app(properties: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        app_from_record(IDENTITY | properties)
+    assert any(problem in one for one in error.value.problems)
+    assert "HIDDEN" not in str(error.value)
+
+
+def test_the_origins_of_a_row_are_kept_as_browsers_write_them() -> None:
+    assert app_from_record(IDENTITY | {"allowed_origins": ["HTTPS://A.io:443/"]}).allowed_origins == ("https://a.io",)

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
 from sockudo.cli.show_config import as_json, as_table
-from sockudo.config.addresses import NatsServer, RabbitUrl, RedisHost, RedisNode, RedisUrl
+from sockudo.config.addresses import NatsServer, RedisHost, RedisNode, RedisUrl
 from sockudo.config.effective import Effective, effective, shown
 from sockudo.config.load import Loaded, load
 from sockudo.config.model import Settings
+from sockudo.config.rabbit_urls import RabbitUrl
 from sockudo.config.section import Section, key_of, section_of
 from sockudo.config.unknown import is_environment_only, item_section_of, setting_paths
 from sockudo.config.values import Check

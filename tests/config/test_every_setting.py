@@ -10,7 +10,7 @@ from sockudo.config.model import Settings
 from sockudo.config.section import env_of
 from sockudo.config.unknown import setting_paths
 
-from .conftest import Load, Problems, document_with
+from .conftest import Load, Problems, choosing, document_with
 
 
 class Row(NamedTuple):
@@ -445,7 +445,7 @@ def takes_any_text(row: Row) -> bool:
 )
 def test_a_wrong_value_in_a_variable_is_a_problem_with_its_name(row: Row, variable: str, problems_of: Problems) -> None:
     text = ",".join(row.wrong) if isinstance(row.wrong, list) else str(row.wrong)
-    problems = problems_of(environ={variable: text})
+    problems = problems_of(choosing(row.path), {variable: text})
 
     assert problems
     assert all(problem.startswith(f"{variable} (") for problem in problems)
@@ -492,10 +492,33 @@ def test_the_words_for_every_origin_are_the_same(word: str, load_document: Load)
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://a.io/", "a.io", "https://a.io/path", "https://", "https://a b", "https://u@a.io"]
+    "origin",
+    [
+        "a.io",
+        "https://a.io/path",
+        "https://",
+        "https://a b",
+        "https://u@a.io",
+        "wss://a.io",
+        "https://*.a.io",
+        "",
+        "null",
+    ],
 )
 def test_a_cors_origin_that_browsers_never_send_is_a_problem(origin: str, problems_of: Problems) -> None:
-    assert problems_of({"cors": {"origin": [origin]}})[0].startswith("cors.origin[0]: expected ")
+    (problem,) = problems_of({"cors": {"origin": [origin]}})
+
+    assert problem.startswith(
+        f'cors.origin[0]: expected "*" or an origin such as "https://example.com", got "{origin}": it '
+    )
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://a.io", "HTTPS://A.io", "https://a.io:443", " https://a.io ", "https://a.io/", "https://a.io:443/"],
+)
+def test_a_cors_origin_is_kept_as_browsers_send_it(origin: str, load_document: Load) -> None:
+    assert load_document({"cors": {"origin": [origin]}}).settings.cors.origin == ("https://a.io",)
 
 
 def test_credentials_are_allowed_for_single_origins_only(load_document: Load) -> None:

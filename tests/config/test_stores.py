@@ -14,7 +14,7 @@ from sockudo.redis.options import RedisNodes, RedisStoreOptions, RedisTarget, Se
 from sockudo.registry import CACHES, RATE_LIMITERS, cache_class, rate_limiter_class
 from sockudo.store_options import cache_options, rate_limiter_options
 
-from .conftest import Load, Problems
+from .conftest import Load, Problems, document_with
 
 Options = Callable[[Settings], RedisStoreOptions]
 PARTS = pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_host_may_have_a_scheme_a_login_and_a_port(host: str, url: str, load_d
 
 @pytest.mark.parametrize("host", ["", "http://a", "a/1", "redis://a/1", "a?db=1", "a:SECRET:", "a b", 5])
 def test_a_host_that_is_none_is_a_problem_that_does_not_quote_it(host: Any, problems_of: Problems) -> None:
-    problems = problems_of({"database": {"redis": {"host": host, "cluster_nodes": [{"host": host}]}}})
+    problems = problems_of(document_with("database.redis", {"host": host, "cluster_nodes": [{"host": host}]}))
     places = [problem.partition(": expected a host, perhaps with redis:// or rediss://")[0] for problem in problems]
     assert places == ["database.redis.host", "database.redis.cluster_nodes[0].host"]
     assert "SECRET" not in "".join(problems)

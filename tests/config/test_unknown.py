@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Load
+from .conftest import Load, Problems, document_with, merged
 
 APP: dict[str, Any] = {"id": "a", "key": "k", "secret": "s"}
 
@@ -20,42 +20,97 @@ def with_app(**more: Any) -> dict[str, Any]:
     [
         ({"prot": 1}, "unknown key prot has no effect (did you mean port?)"),
         ({"rate_limiting": {}}, "unknown key rate_limiting has no effect (did you mean rate_limiter?)"),
-        ({"cors": {"origins": []}}, "unknown key cors.origins has no effect (did you mean cors.origin?)"),
         (
-            {"http_api": {"accept_traffic": {"memory_treshold": 1}}},
-            "unknown key http_api.accept_traffic.memory_treshold has no effect "
-            "(did you mean http_api.accept_traffic.memory_threshold?)",
+            {"cleanup": {"batch_sise": 1}},
+            "unknown key cleanup.batch_sise has no effect (did you mean cleanup.batch_size?)",
         ),
-        ({"trust_hop": 1}, "unknown key trust_hop has no effect"),
-        (
-            {"max_channels_at_once": 5},
-            "unknown key max_channels_at_once has no effect (did you mean event_limits.max_channels_at_once?)",
-        ),
-        (
-            {"max_name_length": 5},
-            "unknown key max_name_length has no effect "
-            "(did you mean channel_limits.max_name_length or event_limits.max_name_length?)",
-        ),
+        ({"concurrency": 5}, "unknown key concurrency has no effect"),
+        ({"history": {"max_page_size": 5}}, "unknown key history has no effect (did you mean host?)"),
+        ({"websocket": {"max_messages": 5}}, "unknown key websocket.max_messages has no effect"),
         ({"zzz\n": 5}, 'unknown key "zzz\\n" has no effect'),
     ],
 )
 def test_an_unknown_key_is_warned_about_with_the_nearest_name(
     document: dict[str, Any], warning: str, load_document: Load
 ) -> None:
-    assert warning in load_document({**document, **with_app()}).warnings
+    assert any(one.startswith(warning) for one in load_document({**document, **with_app()}).warnings)
 
 
-def test_an_unknown_key_of_an_app_is_warned_about_with_its_place(load_document: Load) -> None:
-    document = with_app(
-        max_conections=1,
-        webhooks=[{"url": "http://x", "event_types": ["cache_miss"], "filter": {"channel_tpe": "public"}}],
-    )
+@pytest.mark.parametrize(
+    ("document", "place", "meant"),
+    [
+        ({"cors": {"origins": ["https://a.io"]}}, "cors.origins", "did you mean origin?"),
+        ({"cors": {"origins": []}}, "cors.origins", "did you mean origin?"),
+        ({"rate_limiting": {"enabled": True}}, "rate_limiting", "did you mean rate_limiter?"),
+        ({"rate_limiter": {"enable": True}}, "rate_limiter.enable", "did you mean enabled?"),
+        (
+            {"rate_limiter": {"api_rate_limit": {"trust_hop": 1}}},
+            "rate_limiter.api_rate_limit.trust_hop",
+            "did you mean trust_hops?",
+        ),
+        (
+            {"http_api": {"accept_traffic": {"memory_treshold": 1}}},
+            "http_api.accept_traffic.memory_treshold",
+            "did you mean memory_threshold?",
+        ),
+        ({"trust_hop": 1}, "trust_hop", ""),
+        ({"allowed_origins": ["https://a.io"]}, "allowed_origins", ""),
+        ({"max_channels_at_once": 5}, "max_channels_at_once", "it is a key of event_limits.max_channels_at_once"),
+        (
+            {"max_name_length": 5},
+            "max_name_length",
+            "it is a key of channel_limits.max_name_length or event_limits.max_name_length",
+        ),
+        (document_with("database.postgres.sslmode", "require"), "database.postgres.sslmode", ""),
+        (document_with("database.redis.verify_tls", True), "database.redis.verify_tls", ""),
+        ({"eventLimits": {"max_batch_size": 1}}, "eventLimits", "did you mean event_limits?"),
+    ],
+)
+def test_an_unknown_key_near_a_restricting_setting_is_refused(
+    document: dict[str, Any], place: str, meant: str, problems_of: Problems
+) -> None:
+    (problem,) = problems_of(merged(document, with_app()))
 
-    warnings = load_document(document).warnings
+    assert problem.startswith(f"{place}: is unknown, and may restrict something that would stay open; ")
+    assert meant in problem
 
-    here = "app_manager.array.apps[0]"
-    assert f"unknown key {here}.max_conections has no effect (did you mean {here}.max_connections?)" in warnings
-    assert any(f"unknown key {here}.webhooks[0].filter.channel_tpe" in warning for warning in warnings)
+
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [
+        ({"max_conections": 1}, "max_conections"),
+        ({"maxConnections": 1}, "maxConnections"),
+        ({"allowed_orgins": ["https://a.io"]}, "allowed_orgins"),
+        ({"enableClientMessages": False}, "enableClientMessages"),
+        ({"is_enabled": False}, "is_enabled"),
+        ({"require_tls": True}, "require_tls"),
+        ({"channel_namespaces": [{"name": "a"}]}, "channel_namespaces"),
+        ({"message_rate_limit": {"enabled": True}}, "message_rate_limit"),
+        ({"accept_client_events_from": "members"}, "accept_client_events_from"),
+    ],
+)
+def test_an_app_with_a_restriction_that_is_unknown_is_refused(
+    more: dict[str, Any], place: str, problems_of: Problems
+) -> None:
+    (problem,) = problems_of(with_app(**more))
+
+    assert problem.startswith(f'app_manager.array.apps[0].{place} (app "a"): is unknown, and may restrict something')
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"name": "Chat", "created_at": "2024", "_comment": "x"},
+        {"channel_namespaces": None, "decay_seconds": None, "terminate_on_limit": False},
+        {"channel_namespaces": [], "message_rate_limit": {"enabled": False}},
+        {"channel_delta_compression": {"a:*": "fossil"}, "idempotency": {"enabled": True}, "annotations_enabled": True},
+    ],
+)
+def test_unknown_keys_of_an_app_that_restrict_nothing_are_warnings(more: dict[str, Any], load_document: Load) -> None:
+    warnings = load_document(with_app(**more)).warnings
+
+    assert len(warnings) == len(more)
+    assert all(warning.startswith("unknown key app_manager.array.apps[0].") for warning in warnings)
 
 
 @pytest.mark.parametrize(

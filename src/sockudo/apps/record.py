@@ -71,6 +71,9 @@ PROPERTIES: Final = (
     Property("enable_subscription_count", Kind.FLAG),
 )
 
+# Newer tables of the original have this beside the properties. It is read where it is there, and never made or changed.
+POLICY: Final = Property("policy", Kind.JSON)
+
 # The largest number that is kept where numbers have a sign.
 LARGEST_SIGNED: Final = 2**31 - 1
 IDENTITY: Final = ("id", "key", "secret")
@@ -85,7 +88,8 @@ def read_record(columns: Mapping[str, Any]) -> Record:
     """Return the record that is in the columns of a row; columns that are no property are left out."""
     record = {name: limit_of(name, _read(kind, columns.get(name))) for name, kind, *_ in PROPERTIES}
     record["webhooks"] = webhooks_of(record["webhooks"])
-    return record
+    policy = _read(POLICY.kind, columns.get(POLICY.name))
+    return record if policy is None else record | {POLICY.name: policy}
 
 
 def json_text(value: Any) -> str | None:

@@ -18,7 +18,7 @@ from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionP
 from cassandra.query import PreparedStatement, dict_factory
 
 from sockudo.apps.database_options import ScyllaDbOptions
-from sockudo.apps.record import IDENTITY, LARGEST_SIGNED, PROPERTIES, Kind, Record, json_text, read_record
+from sockudo.apps.record import IDENTITY, LARGEST_SIGNED, POLICY, PROPERTIES, Kind, Record, json_text, read_record
 from sockudo.apps.store import AppExistsError, Migration
 from sockudo.errors import DriverError
 
@@ -188,7 +188,7 @@ class ScyllaDbAppStore:
     def _select(self, *names: str) -> str:
         if not self._columns:
             raise DriverError(f"there is no table {self._table} ({_SETTING}): `sockudo apps migrate` makes it")
-        there = names or tuple(name for name in _NAMES if name in self._columns)
+        there = names or tuple(name for name in (*_NAMES, POLICY.name) if name in self._columns)
         return f"SELECT {', '.join(map(_quoted, there))} FROM {self._table}"
 
     # Changes

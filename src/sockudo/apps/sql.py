@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.types import TypeEngine
 
 from sockudo.apps.database_options import SqlOptions
-from sockudo.apps.record import IDENTITY, LARGEST_SIGNED, PROPERTIES, Record, read_record
+from sockudo.apps.record import IDENTITY, LARGEST_SIGNED, POLICY, PROPERTIES, Record, read_record
 from sockudo.apps.soketi_table import statements
 from sockudo.apps.sql_engine import make_engines, make_file
 from sockudo.apps.sql_schema import UPDATED_AT, add_column, app_table
@@ -150,7 +150,7 @@ class SqlAppStore:
             raise DriverError(
                 f"there is no table {self._table.name} ({self._setting}): `sockudo apps migrate` makes it"
             )
-        there = names or tuple(one.name for one in PROPERTIES if one.name in self._columns)
+        there = names or tuple(one.name for one in (*PROPERTIES, POLICY) if one.name in self._columns)
         return sa.select(*(sa.column(name) for name in there)).select_from(self._table)
 
     # Changes

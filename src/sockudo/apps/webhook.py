@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from sockudo.apps.patterns import Pattern
 from sockudo.pusher.channels import ChannelKind, kind_of
 
 
@@ -34,7 +34,7 @@ class ChannelFilter:
     channel_type: str | None = None
     prefix: str = ""
     suffix: str = ""
-    pattern: re.Pattern[str] | None = None
+    pattern: Pattern | None = None
 
     def matches(self, channel: str) -> bool:
         """Tell whether a channel meets every condition; the pattern may match anywhere in its name."""
@@ -42,7 +42,7 @@ class ChannelFilter:
             channel.startswith(self.prefix)
             and channel.endswith(self.suffix)
             and (self.channel_type is None or is_of_type(kind_of(channel), self.channel_type))
-            and (self.pattern is None or self.pattern.search(channel) is not None)
+            and (self.pattern is None or self.pattern.is_in(channel))
         )
 
 

@@ -209,7 +209,7 @@ def _shown(record: Mapping[str, Any]) -> dict[str, Any]:
         problems = []
     except ConfigError as error:
         problems = error.problems
-    shown = {name: value for name, value in record.items() if name not in ("secret", "webhooks")}
+    shown = {name: value for name, value in record.items() if name not in ("secret", "webhooks", "policy")}
     webhooks = record["webhooks"]
     return shown | {"webhooks": len(webhooks) if isinstance(webhooks, list) else 0, "problems": problems}
 

@@ -75,9 +75,10 @@ def summary(loaded: Loaded) -> list[str]:
     apps = [f"{app.id} (key {app.key})" for app in settings.apps]
     if settings.app_manager.driver != "memory":
         apps.insert(0, f"those in {store_options(settings).place}")
+    variables = set(loaded.sources.values()).union(*loaded.variables.values())
     return [
         f"file         {loaded.config_file or 'none, only defaults and the environment'}",
-        f"environment  {', '.join(sorted(set(loaded.sources.values()))) or 'sets nothing'}",
+        f"environment  {', '.join(sorted(variables)) or 'sets nothing'}",
         f"listen       {settings.host}:{settings.port}{settings.path_prefix}",
         f"apps         {', '.join(apps) or 'none'}",
         f"adapter      {settings.adapter.driver}",

@@ -14,6 +14,7 @@ import click
 
 from sockudo.cli.loading import EXIT_CONFIGURATION, report_problems
 from sockudo.config.files import read_file
+from sockudo.config.interpolation import escaped
 from sockudo.config.load import problems_of
 from sockudo.errors import ConfigError
 from sockudo.migration import dotenv, reverb, soketi
@@ -46,7 +47,7 @@ def convert_file(server: str, file: Path, output: Path | None, *, force: bool) -
     """
     try:
         draft = _read(SERVERS[server], file)
-        text = json.dumps(draft.document, indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(escaped(draft.document), indent=2, ensure_ascii=False) + "\n"
         if output is None:
             click.echo(text, nl=False)
         else:

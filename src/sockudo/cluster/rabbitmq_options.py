@@ -22,7 +22,7 @@ class RabbitOptions:
 
     Attributes:
         url: addresses, `amqp://user:password@host:port/vhost` or `amqps://`, separated by commas; tried in order, again
-            and again.
+            and again. Parameters in them are for whoever makes these options.
         prefix: the name of the exchange, and what the names of all queues begin with.
         tls_ca: certificates to trust instead of the system's.
         connect_timeout: seconds for one server, from the first packet to a message that has gone there and back.
@@ -88,7 +88,7 @@ def _parse_server(text: str) -> RabbitServer:
     vhost = url.path.removeprefix("/")
     if url.scheme not in _PORTS or not url.hostname or "," in url.hostname:
         raise problem
-    if "/" in vhost or url.query or url.fragment:
+    if ("/" in vhost and vhost != "/") or url.fragment:
         raise problem
     return RabbitServer(
         url.hostname,

@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from sockudo.config.addresses import HostName, NatsServers, OptionalRedisUrl, RedisNodes
+from sockudo.config.addresses import NatsServers, OptionalRedisUrl, RedisNodes
+from sockudo.config.hosts import HostAndPort
 from sockudo.config.kafka import KafkaAdapterSettings
 from sockudo.config.rabbitmq import RabbitAdapterSettings
 from sockudo.config.section import Section, env
@@ -20,7 +21,7 @@ class SentinelOptions(Section):
     """Sentinels that know the master, inside of the options of a connection."""
 
     master_name: Words = Field(default="mymaster", description="Name of the master that the sentinels watch.")
-    hosts: Annotated[tuple[HostName, ...], NullAsEmpty()] = Field(
+    hosts: Annotated[tuple[HostAndPort, ...], NullAsEmpty()] = Field(
         default=(), description="Addresses of the sentinels, `host:port`."
     )
     password: OptionalWords = Field(default=None, repr=False, description="Password of the sentinels.")

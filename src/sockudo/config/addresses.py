@@ -12,8 +12,6 @@ from sockudo.config.values import Check
 _HIDDEN: Final = "***"
 # Scheme, login with host and port, path, and what comes after it.
 _PARTS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)?([^/?#]*)(/[^?#]*)?(.*)", re.DOTALL)
-# Where no scheme follows, a comma is part of a password.
-_SEPARATOR: Final = re.compile(r"\s*,\s*(?=amqps?://)")
 _DATABASE: Final = re.compile(r"(/[0-9]{0,9})?", re.ASCII)
 
 
@@ -43,7 +41,7 @@ class RedisUrl(Address):
         if value is None:
             return None
         if not isinstance(value, str) or not _is_redis_url(value):
-            raise self.refuse_unquoted()
+            raise self.refuse_unquoted(wrong_part(value, ("redis", "rediss", "unix")))
         return value
 
 
@@ -62,10 +60,10 @@ class RedisNode(Address):
     def check(self, value: Any) -> str:
         if isinstance(value, str):
             url = value if "://" in value else f"redis://{value}"
-            parts = _split(url)
+            parts = split_address(url)
             if parts is not None and parts.scheme != "unix" and parts.hostname and _is_redis_url(url):
                 return value
-        raise self.refuse_unquoted()
+        raise self.refuse_unquoted(wrong_part(value, ("redis", "rediss"), default="redis"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,31 +103,10 @@ class NatsServer(Address):
 
     def check(self, value: Any) -> str:
         if isinstance(value, str):
-            parts = _split(value if "://" in value else f"nats://{value}")
+            parts = split_address(value if "://" in value else f"nats://{value}")
             if parts is not None and parts.scheme in ("nats", "tls") and _is_place(parts):
                 return value
-        raise self.refuse_unquoted()
-
-
-@dataclass(frozen=True, slots=True)
-class RabbitUrl(Address):
-    """URLs of RabbitMQ servers, with commas between them; only one alone may do without a scheme."""
-
-    @property
-    def expected(self) -> str:
-        return "a URL such as amqp://user:password@host:5672/vhost, or several with commas between them"
-
-    @property
-    def type_name(self) -> str:
-        return "RabbitMQ URL"
-
-    def check(self, value: Any) -> str:
-        if not isinstance(value, str) or not all(map(_is_rabbit_url, _SEPARATOR.split(value))):
-            raise self.refuse_unquoted()
-        return value
-
-    def shown(self, text: str) -> str:
-        return ", ".join(map(without_login, _SEPARATOR.split(text)))
+        raise self.refuse_unquoted(wrong_part(value, ("nats", "tls"), default="nats"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +123,11 @@ class KafkaBroker(Address):
 
     def check(self, value: Any) -> str:
         if isinstance(value, str):
-            parts = _split(f"kafka://{value}")
+            parts = split_address(f"kafka://{value}")
             # A login is nothing that its addresses have.
             if parts is not None and parts.hostname and parts.netloc == value and "@" not in value:
                 return value
-        raise self.refuse_unquoted()
+        raise self.refuse_unquoted(wrong_part(value, ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,45 +145,18 @@ class CqlNode(Address):
     def check(self, value: Any) -> str:
         if isinstance(value, str):
             place = f"[{value}]" if _is_bare_ipv6(value) else value
-            parts = _split(f"cql://{place}")
+            parts = split_address(f"cql://{place}")
             # The login is in settings of its own.
             if parts is not None and parts.hostname and parts.netloc == place and "@" not in place:
                 return value
-        raise self.refuse_unquoted()
-
-
-@dataclass(frozen=True, slots=True)
-class Host(Address):
-    """A host, or a path of a socket, whose port and login are in settings of their own."""
-
-    @property
-    def expected(self) -> str:
-        return "the name or address of a host, without a scheme and a login"
-
-    @property
-    def type_name(self) -> str:
-        return "host"
-
-    def check(self, value: Any) -> str:
-        if (
-            not isinstance(value, str)
-            or not value.isprintable()
-            or not value
-            or set(value) & set("@ ")
-            or "://" in value
-            or not (value.startswith("/") or _is_encodable(value))
-        ):
-            raise self.refuse_unquoted()
-        return value
+        raise self.refuse_unquoted(wrong_part(value, ()))
 
 
 OptionalRedisUrl = Annotated[str | None, RedisUrl()]
 RedisNodes = tuple[Annotated[str, RedisNode()], ...]
 NatsServers = tuple[Annotated[str, NatsServer()], ...]
-RabbitUrls = Annotated[str, RabbitUrl()]
 KafkaBrokers = tuple[Annotated[str, KafkaBroker()], ...]
 CqlNodes = tuple[Annotated[str, CqlNode()], ...]
-HostName = Annotated[str, Host()]
 
 
 def without_login(text: str, *, path: bool = True) -> str:
@@ -228,7 +178,7 @@ def without_login(text: str, *, path: bool = True) -> str:
 
 def _is_redis_url(text: str) -> bool:
     # Drivers look at the scheme as it is written, and a database that is no number would silently be the first one.
-    parts = _split(text)
+    parts = split_address(text)
     if parts is None or not text.startswith(("redis://", "rediss://", "unix://")):
         return False
     databases = parse_qs(parts.query).get("db", ["0"])
@@ -237,13 +187,50 @@ def _is_redis_url(text: str) -> bool:
     return bool(parts.path) if parts.scheme == "unix" else bool(_DATABASE.fullmatch(parts.path))
 
 
-def _is_rabbit_url(text: str) -> bool:
-    text = text.strip()
-    parts = _split(text if "://" in text else f"amqp://{text}")
-    if parts is None or parts.scheme not in ("amqp", "amqps") or not parts.hostname or "," in parts.hostname:
-        return False
-    # A slash in the name of a virtual host is written %2f.
-    return "/" not in parts.path.removeprefix("/") and not parts.query
+def wrong_part(value: Any, schemes: tuple[str, ...], default: str = "") -> str:
+    """Say which part of an address is wrong, after the word "it" and without quoting any; nothing where it is unclear.
+
+    Args:
+        value: the address.
+        schemes: those that it may have; where there are none, it has no scheme at all.
+        default: the one that it has where it has none.
+    """
+    if not isinstance(value, str) or not value:
+        return ""
+    scheme, separator, rest = value.partition("://")
+    if separator and scheme not in schemes:
+        return _wrong_scheme(schemes)
+    if not separator and schemes and not default:
+        return f"has no scheme: begin with {schemes[0]}://"
+    place = re.split("[/?#]", rest if separator else value, maxsplit=1)[0]
+    if not schemes and "@" in place:
+        return "has a login: that is in settings of its own"
+    return _wrong_place(place) or "has a path, a database or parameters that are not expected"
+
+
+def _wrong_scheme(schemes: tuple[str, ...]) -> str:
+    if not schemes:
+        return "has a scheme: write host and port alone"
+    others = " or ".join(f"{scheme}://" for scheme in schemes)
+    tls = " (TLS is rediss://)" if "rediss" in schemes else ""
+    return f"has another scheme than {others}{tls}"
+
+
+def _wrong_place(place: str) -> str:
+    """Say what is wrong with the part between the scheme and the path."""
+    host = place.rpartition("@")[2]
+    if not place.isprintable() or " " in place:
+        return "has a blank or a control character: write it as %20 and the like"
+    if host.startswith("[") != ("]" in host):
+        return "has a bracket without its pair"
+    name, colon, port = ("", "", "") if host.endswith("]") else host.rpartition(":")
+    if colon and name.count(":") and not name.endswith("]"):
+        return "has an address of IPv6 without brackets"
+    if colon and not (port.isascii() and port.isdecimal() and 0 < int(port) <= 65535):
+        return "has a port that is not a number from 1 to 65535"
+    if not (name if colon else host):
+        return "has no host"
+    return "" if is_encodable(name if colon else host) else "has a host that no name can be"
 
 
 def _is_bare_ipv6(value: Any) -> bool:
@@ -251,7 +238,7 @@ def _is_bare_ipv6(value: Any) -> bool:
     return isinstance(value, str) and value.count(":") > 1 and not set(value) & set("/@[")
 
 
-def _is_encodable(host: str) -> bool:
+def is_encodable(host: str) -> bool:
     """Whether a name can be asked for: what cannot be is an error of a codec later, which no driver expects."""
     try:
         host.encode("idna")
@@ -265,13 +252,13 @@ def _is_place(parts: SplitResult) -> bool:
     return bool(parts.hostname) and parts.path in ("", "/") and not parts.query
 
 
-def _split(text: str) -> SplitResult | None:
+def split_address(text: str) -> SplitResult | None:
     """The parts of a URL with a port and a host that can be one, or None."""
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
         return None
-    if not _is_encodable(parts.hostname or ""):
+    if not is_encodable(parts.hostname or ""):
         return None
     return parts if text.isprintable() and " " not in parts.netloc and port != 0 and not parts.fragment else None

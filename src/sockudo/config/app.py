@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Self
 
-from pydantic import Field
+from pydantic import Field, ModelWrapValidatorHandler, model_validator
 
-from sockudo.apps.origins import validate_pattern
+from sockudo.apps.origins import OriginError, normalise_pattern
+from sockudo.config.app_policy import HARMLESS, unfold
+from sockudo.config.restrictions import dropped, refusal
+from sockudo.config.rules import check_with_rules, rule_broken
 from sockudo.config.section import Section
 from sockudo.config.values import Check, Count, Flag, NullAsEmpty, OptionalCount, OptionalFlag, Words
 from sockudo.config.webhook import WebhookSettings
@@ -26,9 +30,12 @@ class OriginPattern(Check):
         return "origin pattern"
 
     def check(self, value: Any) -> str:
-        if not isinstance(value, str) or validate_pattern(value) is not None:
+        if not isinstance(value, str):
             raise self.refuse()
-        return value
+        try:
+            return normalise_pattern(value)
+        except OriginError as error:
+            raise self.refuse(str(error)) from None
 
 
 class AppSettings(Section):
@@ -84,6 +91,16 @@ class AppSettings(Section):
     allowed_origins: Annotated[tuple[Annotated[str, OriginPattern()], ...], NullAsEmpty()] = Field(
         default=(), description="Origins that may connect, with wildcards; an empty list or null allows all."
     )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _restricts_as_it_says(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(data, Mapping):
+            return handler(data)
+        app, known = unfold(data), tuple(cls.model_fields)
+        broken = [rule_broken(place, sentence) for place, sentence in app.broken]
+        broken += [rule_broken((key,), refusal(key, known)) for key in dropped(app.values, known, HARMLESS)]
+        return check_with_rules(cls.__name__, app.values, handler, broken, app.places)
 
 
 DEMO_APP: Final = AppSettings(id="1", key="app-key", secret="app-secret", enable_client_messages=True)

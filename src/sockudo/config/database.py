@@ -6,8 +6,9 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, model_validator
 
-from sockudo.config.addresses import HostName, RedisHost
+from sockudo.config.addresses import RedisHost
 from sockudo.config.dynamodb import DynamoDbSettings
+from sockudo.config.hosts import HostName
 from sockudo.config.rules import check_with_rules, rule_broken
 from sockudo.config.scylladb import ScyllaDbSettings
 from sockudo.config.section import Section, env

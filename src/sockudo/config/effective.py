@@ -37,6 +37,7 @@ def effective(loaded: Loaded) -> list[Effective]:
 class _Walk:
     def __init__(self, loaded: Loaded) -> None:
         self._setters = loaded.sources
+        self._variables = loaded.variables
         self._file = None if loaded.config_file is None else str(loaded.config_file)
 
     def section(self, section: Section, here: Location, *, in_file: bool = True) -> Iterator[Effective]:
@@ -66,7 +67,8 @@ class _Walk:
         if setter is not None:
             return Effective(path_text(place), value, "flag" if setter.startswith("--") else "environment", setter)
         if from_file:
-            return Effective(path_text(place), value, "file", self._file)
+            names = ", ".join(f"${{{name}}}" for name in self._variables.get(_dotted(place), ()))
+            return Effective(path_text(place), value, "file", f"{self._file} ({names})" if names else self._file)
         return Effective(path_text(place), value, "default")
 
 

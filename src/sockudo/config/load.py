@@ -6,24 +6,29 @@ For each value that did not come from the file, the variable or option that set 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from sockudo.config.app_manager import listed_apps
+from sockudo.config.app_policy import override
 from sockudo.config.app_variables import AppVariables, app_variables
 from sockudo.config.default_app import DefaultAppSettings
 from sockudo.config.environment import mentioned_variables, read_environment, variables_of
 from sockudo.config.files import find_file, read_file
+from sockudo.config.interpolated import shape_interpolated
+from sockudo.config.interpolation import interpolate
 from sockudo.config.misplaced_apps import misplaced_apps
 from sockudo.config.model import Settings
 from sockudo.config.problems import Location, describe
 from sockudo.config.unknown import UnknownKeys, rename_keys, without_environment_only
 from sockudo.config.unread_variables import unread_variables
+from sockudo.config.unused import drop, is_unused, unused_sections
 from sockudo.errors import ConfigError
 
 
@@ -36,6 +41,8 @@ class Loaded:
     config_file: Path | None = None
     # Path of a setting -> the variable or option that set it; what is not here came from the file or is a default.
     sources: dict[str, str] = field(default_factory=dict)
+    # Path of a setting of the file -> the variables that the file puts into it.
+    variables: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def load(config_file: Path | None, environ: Mapping[str, str], flags: Mapping[str, object], cwd: Path) -> Loaded:
@@ -45,7 +52,9 @@ def load(config_file: Path | None, environ: Mapping[str, str], flags: Mapping[st
     """
     path = find_file(config_file, environ, cwd)
     document = read_file(path) if path is not None else {}
-    return _load_document(document, path, environ, flags)
+    mentioned = mentioned_variables(document)
+    interpolate(document, environ)
+    return _load_document(document, path, environ, flags, mentioned)
 
 
 def problems_of(document: dict[str, Any]) -> list[str]:
@@ -58,13 +67,18 @@ def problems_of(document: dict[str, Any]) -> list[str]:
 
 
 def _load_document(
-    document: dict[str, Any], path: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]
+    document: dict[str, Any],
+    path: Path | None,
+    environ: Mapping[str, str],
+    flags: Mapping[str, object],
+    mentioned: Collection[str] = (),
 ) -> Loaded:
-    mentioned = mentioned_variables(document)
     _move_cluster_health(document)
     rename_keys(document, Settings)
-    warnings = UnknownKeys(Settings).warnings(document)
-    merged = _Merged(document, misplaced_apps(document, Settings))
+    variables = shape_interpolated(document, Settings)
+    unknown = UnknownKeys(Settings, document)
+    warnings = unknown.warnings
+    merged = _Merged(document, unknown.problems, misplaced_apps(document, Settings))
     without_environment_only(document, Settings)
     for reading in read_environment(Settings, environ):
         merged.put(reading.path, reading.value, reading.variable)
@@ -76,12 +90,12 @@ def _load_document(
         if value is not None:
             merged.put(tuple(name.split(".")), value, f"--{name.rpartition('.')[2].replace('_', '-')}")
     settings = merged.validate()
-    warnings += [one.warning for one in unread if one.is_set]
+    warnings += merged.warnings + [one.warning for one in unread if one.is_set]
     if settings.app_manager.driver == "memory" and not settings.apps:
         if path is None and app.is_silent:
             settings = settings.with_demo_app()
         warnings += app.advice()
-    return Loaded(settings, warnings + settings.advice(), path, merged.sources())
+    return Loaded(settings, warnings + settings.advice(), path, merged.sources(), variables)
 
 
 def _move_cluster_health(document: dict[str, Any]) -> None:
@@ -98,10 +112,12 @@ def _move_cluster_health(document: dict[str, Any]) -> None:
 class _Merged:
     """The document with the values of other sources laid over it."""
 
-    def __init__(self, document: dict[str, Any], problems: list[str]) -> None:
+    def __init__(self, document: dict[str, Any], unknown: list[tuple[Location, str]], problems: list[str]) -> None:
+        self.warnings: list[str] = []
         self._document = document
         self._setters: dict[Location, str] = {}
         self._problems = problems
+        self._unknown = unknown
 
     def refuse(self, problems: Iterable[str]) -> None:
         """Add what is wrong beside the values of settings."""
@@ -131,7 +147,7 @@ class _Merged:
         if same:
             path, index, entry = same[0]
             del values["id"], setters[("id",)]
-            entry.update(values)
+            override(entry, values)
             self._set_by(("app_manager", *path, index), setters)
         elif app.enabled and not variables.missing:
             apps = self._app_list()
@@ -160,16 +176,33 @@ class _Merged:
         return apps if isinstance(apps, list) else None
 
     def validate(self) -> Settings:
-        """Check everything, or raise ConfigError with every problem."""
-        try:
-            settings = Settings.model_validate(self._document)
-        except ValidationError as error:
-            found = describe(error.errors(include_url=False), self._document, self._setter)
-            # The cause is left out: it holds the values, and one of them may be a secret.
-            raise ConfigError(found + self._problems) from None
+        """Check everything, or raise ConfigError with every problem. What nothing uses is a warning."""
+        unused = unused_sections(self._document)
+        for place, sentence in self._unknown:
+            (self.warnings if is_unused(place, unused) else self._problems).append(sentence)
+        while True:
+            try:
+                settings = Settings.model_validate(self._document)
+                break
+            except ValidationError as error:
+                # The cause is left out: it holds the values, and one of them may be a secret.
+                self._handle(error.errors(include_url=False), unused)
         if self._problems:
             raise ConfigError(self._problems)
         return settings
+
+    def _handle(self, errors: list[ErrorDetails], unused: tuple[Location, ...]) -> None:
+        """Take what nothing uses out of the document, or raise ConfigError where something else is wrong."""
+        used = [error for error in errors if not is_unused(error["loc"], unused)]
+        # One variable may set several places, and is told about once.
+        told = {self._setter(error["loc"]) or error["loc"]: error for error in reversed(errors)}
+        lines = describe(list(reversed(told.values())), self._document, self._setter)
+        dropped = [] if used else [drop(self._document, error["loc"]) for error in errors]
+        if not any(dropped):
+            raise ConfigError(describe(used or errors, self._document, self._setter) + self._problems) from None
+        self.warnings += [f"{line}; nothing uses it" for line in lines]
+        for error in errors:
+            self._setters.pop(error["loc"], None)
 
     def _setter(self, location: Location) -> str | None:
         """What set the value at a place, or the list around it."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sockudo.config.addresses import HostName
+from sockudo.config.hosts import HostName
 from sockudo.config.section import Section, env
 from sockudo.config.values import Flag, OneOf, Whole, Words
 

@@ -8,13 +8,13 @@ from uuid import uuid4
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
 
 from sockudo.config.adapter import AdapterSettings
-from sockudo.config.addresses import HostName
 from sockudo.config.app import DEMO_APP, AppSettings
 from sockudo.config.app_manager import AppManagerSettings
 from sockudo.config.cache import CacheSettings
 from sockudo.config.cleanup import CleanupSettings
 from sockudo.config.cors import CorsSettings
 from sockudo.config.database import DatabaseSettings
+from sockudo.config.hosts import HostName
 from sockudo.config.limits import ChannelLimits, EventLimits, HttpApiSettings, PresenceLimits, WebSocketSettings
 from sockudo.config.logs import Level, LoggingSettings
 from sockudo.config.metrics import MetricsSettings
@@ -151,6 +151,8 @@ class Settings(Section):
     def advice(self) -> list[str]:
         """What an operator should know about these settings although they are valid."""
         found = self.cors.advice() + self.metrics.advice()
+        if self.adapter.driver == "rabbitmq":
+            found += self.adapter.rabbitmq.advice()
         found += self.unix_socket.advice(self.mode, tls=self.ssl.enabled)
         if self.uses_demo_app:
             found.append(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from pydantic_core import ErrorDetails
 
@@ -30,6 +30,29 @@ _KINDS: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     ((list, tuple), "a list"),
     (dict, "an object"),
 )
+
+
+class Interpolated(str):
+    """A text of a file with variables in it. No error quotes it, because a variable may hold a secret.
+
+    Attributes:
+        variables: their names.
+        empty: those of them that are set and empty, where the file has no default.
+    """
+
+    variables: tuple[str, ...]
+    empty: tuple[str, ...]
+
+    def __new__(cls, text: str, variables: tuple[str, ...], empty: tuple[str, ...] = ()) -> Self:
+        """Make one of the text as it is with the variables put in."""
+        made = super().__new__(cls, text)
+        made.variables, made.empty = variables, empty
+        return made
+
+    @property
+    def names(self) -> str:
+        """The variables as the file has them."""
+        return ", ".join(f"${{{name}}}" for name in self.variables)
 
 
 def describe(errors: Sequence[ErrorDetails], document: Any, origin: Callable[[Location], str | None]) -> list[str]:
@@ -77,10 +100,14 @@ def _sentence(error: ErrorDetails) -> str:
         return str(error["msg"])
     if kind == "missing":
         return "is required"
+    if isinstance(found, Interpolated) and kind in ("expected", "unquoted"):
+        return f"{error['msg']}, got {kind_of(found)} from {found.names}"
+    why = error.get("ctx", {}).get("why", "")
+    reason = f": it {why}" if why else ""
     if kind == "expected":
-        return f"{error['msg']}, got {quote(found)}"
+        return f"{error['msg']}, got {quote(found)}{reason}"
     expected = f"expected {_EXPECTED[kind]}" if kind in _EXPECTED else error["msg"]
-    return f"{expected}, got {kind_of(found)}"
+    return f"{expected}, got {kind_of(found)}{reason}"
 
 
 def _place(location: Location, document: Any, origin: Callable[[Location], str | None]) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sockudo.config.addresses import RabbitUrls
+from sockudo.config.rabbit_urls import RabbitUrls, unused_parameters
 from sockudo.config.section import Section, env
 from sockudo.config.values import OptionalCount, OptionalWords, Positive, Words
 
@@ -20,7 +20,8 @@ class RabbitAdapterSettings(Section):
     url: Annotated[RabbitUrls, env("RABBITMQ_URL")] = Field(
         default="amqp://guest:guest@127.0.0.1:5672/%2f",
         repr=False,
-        description="`amqp://` or `amqps://` (TLS); several servers of one cluster with commas between them.",
+        description="`amqp://` or `amqps://` (TLS); several servers of one cluster with commas between them. "
+        "`?heartbeat=30` is how long the server may be silent (seconds), instead of request_timeout_ms.",
     )
     prefix: Annotated[Words, env("RABBITMQ_PREFIX")] = Field(
         default="sockudo_adapter", description="Name of the exchange, and what the names of all queues begin with."
@@ -40,3 +41,8 @@ class RabbitAdapterSettings(Section):
     nodes_number: Annotated[OptionalCount, env("RABBITMQ_NODES_NUMBER")] = Field(
         default=None, description="Accepted as the original does, and without effect."
     )
+
+    def advice(self) -> list[str]:
+        """What in the address has no effect."""
+        names = ", ".join(unused_parameters(self.url))
+        return [f"adapter.rabbitmq.url: {names} has no effect; see the settings of adapter.rabbitmq"] if names else []

@@ -37,7 +37,18 @@ Settings come from four places; a later one wins over an earlier one, value by v
 `--format json` is the same for programs.
 
 Files are JSON or TOML. Numbers may also be written as strings (`"6001"`). A wrong value stops the start, and every
-problem is listed at once; an unknown key is a warning. `sockudo check-config FILE` does the same without starting.
+problem is listed at once; in a section of a driver that is not chosen it is a warning. `sockudo check-config FILE` does
+the same without starting.
+
+An unknown key is a warning, unless it may restrict something: a key of an app or a webhook that speaks of limits,
+origins, channels, switches and the like, any unknown condition of a filter, and elsewhere a key that is near to a
+setting that restricts. Such a key stops the start, because without it something would stay open.
+
+In the texts of a file `${{NAME}}` stands for the variable of that name, and `${{NAME:-default}}` for it or, where it is
+unset or empty, for the default; `$${{` is a plain `${{`. Variables are put in once, after the file is parsed, and never
+into keys, other variables or rows of a database. A switch, a number or a list may be a variable too: `"${{PORT}}"`. A
+missing variable stops the start, and so does an empty one where a credential or a list stands. No error shows the value
+of a variable that a file names.
 
 A variable that begins with `SOCKUDO_`, `SOKETI_` or `REVERB_` and that nothing reads is a warning with the nearest
 name, except those that Kubernetes injects for a service. It stops the start if its name looks like a restriction of an
@@ -58,6 +69,15 @@ key `{demo.key}`, secret `{demo.secret}`, client events on. Its secret is public
 only. A file without an app, an empty list and `SOCKUDO_DEFAULT_APP_ENABLED=false` mean no app: the server starts with a
 warning, and no client can connect. So do `PUSHER_APP_ID`, `PUSHER_APP_KEY` and `PUSHER_APP_SECRET`, which back ends
 read, and variables such as `SOKETI_APP_MANAGER_DRIVER`, where nothing else describes an app.
+
+An app may have its properties in a `policy`, as newer files of Sockudo have them: the `max_...` limits in
+`policy.limits`, the `enable_...` switches in `policy.features`, `allowed_origins` in `policy.channels`, and
+`policy.webhooks`. A property that the policy and the app give differently is refused, and so is what else a policy may
+restrict, such as `channel_namespaces`. Features that this version does not have (history, idempotency, connection
+recovery, delta compression, annotations) are warnings.
+
+Origins are kept as browsers write them: in lower case, without a default port and without a slash at the end. An origin
+that no browser sends (`wss://...`, one with a path, `localhost:*` without a scheme) is refused.
 """
 
 _DEFAULT_APP: Final = """

@@ -6,8 +6,8 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import Field
 
-from sockudo.config.addresses import HostName
 from sockudo.config.database_names import SqlName
+from sockudo.config.hosts import DatabaseHost
 from sockudo.config.section import Section, env
 from sockudo.config.values import (
     AnyText,
@@ -73,7 +73,7 @@ class PoolingSettings(Section):
 class MysqlSettings(Section):
     """Apps in MySQL or MariaDB (driver `mysql`)."""
 
-    host: Annotated[HostName, env("DATABASE_MYSQL_HOST")] = Field(default="localhost", description="Host.")
+    host: Annotated[DatabaseHost, env("DATABASE_MYSQL_HOST")] = Field(default="localhost", description="Host.")
     port: Annotated[Port, env("DATABASE_MYSQL_PORT")] = Field(default=3306, description="Port.")
     username: Annotated[Words, env("DATABASE_MYSQL_USERNAME", "DATABASE_MYSQL_USER")] = Field(
         default="root", description="User."
@@ -100,7 +100,7 @@ class MysqlSettings(Section):
 class PostgresSettings(Section):
     """Apps in PostgreSQL (driver `pgsql`)."""
 
-    host: Annotated[HostName, env("DATABASE_POSTGRES_HOST")] = Field(default="localhost", description="Host.")
+    host: Annotated[DatabaseHost, env("DATABASE_POSTGRES_HOST")] = Field(default="localhost", description="Host.")
     # The original has MySQL's port here by mistake.
     port: Annotated[Port, env("DATABASE_POSTGRES_PORT")] = Field(default=5432, description="Port.")
     username: Annotated[Words, env("DATABASE_POSTGRES_USERNAME", "DATABASE_POSTGRES_USER")] = Field(

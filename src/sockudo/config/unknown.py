@@ -4,33 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from pydantic.fields import FieldInfo
 
-from sockudo.config.problems import path_text
+from sockudo.config.app import AppSettings
+from sockudo.config.app_policy import Unfolded, unfold, unread_warnings
+from sockudo.config.problems import Location, path_text
+from sockudo.config.restrictions import nearest, refusal, restricts, secures
 from sockudo.config.section import Section, env_of, key_of, other_key_of, section_of
+
+# A name in more places than this says nothing about what was meant.
+_FEW: Final = 3
+# How near a key must be to a setting of another place to be taken for it.
+_SAME: Final = 0.9
+_DRIVERS: Final = ("adapter.", "cache.", "database.", "queue.")
 
 
 class UnknownKeys:
-    """Compares a document with the model and words a warning for each key that has no effect."""
+    """Compares a document with the model, and words a warning or a problem for each key that has no effect.
 
-    def __init__(self, model: type[Section]) -> None:
-        self._model = model
+    Attributes:
+        warnings: in the order of the document.
+        problems: keys that would have restricted something, with their places. Those of apps are found where apps are
+            checked.
+    """
+
+    def __init__(self, model: type[Section], document: dict[str, Any]) -> None:
+        self.problems: list[tuple[Location, str]] = []
         self._everywhere: dict[str, list[str]] = {}
         for path in setting_paths(model):
             self._everywhere.setdefault(path.rpartition(".")[2], []).append(path)
-
-    def warnings(self, document: dict[str, Any]) -> list[str]:
-        """Word the warnings, in the order of the document."""
-        return list(self._compare(document, self._model, ()))
+        # What one driver calls its own says nothing about other sections.
+        self._meant = {
+            name
+            for name, places in self._everywhere.items()
+            if restricts(name) and len(places) <= _FEW and not all(place.startswith(_DRIVERS) for place in places)
+        } | {name for name in AppSettings.model_fields if restricts(name)}
+        self.warnings: list[str] = list(self._compare(document, model, ()))
 
     def _compare(self, section: dict[str, Any], model: type[Section], path: tuple[str | int, ...]) -> Iterator[str]:
         fields = {key_of(name, field): field for name, field in model.model_fields.items()}
-        for key, value in section.items():
-            here = (*path, key)
+        app = unfold(section) if issubclass(model, AppSettings) else Unfolded(section)
+        yield from unread_warnings(app, path)
+        for key, value in app.values.items():
+            here = (*path, *app.places.get(key, (key,)))
             field = fields.get(key)
-            if field is None:
+            if field is None and self._restricts(key, value, fields, path):
+                self.problems.append((here, f"{path_text(here)}: {refusal(key, fields)}{self._misplaced(key)}"))
+            elif field is None:
                 yield f"unknown key {path_text(here)} has no effect{self._hint(key, fields, path)}"
             elif is_environment_only(field):
                 yield f"{path_text(here)} has no effect in a file: set {_variables(field)} in the environment"
@@ -48,12 +70,35 @@ class UnknownKeys:
             if isinstance(item, dict):
                 yield from self._compare(item, inner, place)
 
+    def _restricts(self, key: str, value: Any, fields: dict[str, FieldInfo], path: tuple[str | int, ...]) -> bool:
+        """Whether an unknown key outside of apps is a slip of a setting that restricts, or stands in a wrong place."""
+        if value is None or value == {} or any(isinstance(part, int) for part in path):
+            return False
+        if secures(key) and value is not False:
+            return True
+        near = nearest(key, fields)
+        if near is not None and _has_restrictions(near, fields[near]):
+            return True
+        return nearest(key, self._meant, _SAME) is not None
+
+    def _misplaced(self, key: str) -> str:
+        places = self._everywhere.get(key, [])
+        return f" (it is a key of {' or '.join(places)})" if 0 < len(places) <= _FEW else ""
+
     def _hint(self, key: str, fields: dict[str, FieldInfo], path: tuple[str | int, ...]) -> str:
         elsewhere = self._everywhere.get(key, [])
         near = get_close_matches(key.lower(), fields, n=1, cutoff=0.5)
         # A name that exists in one other place is misplaced rather than misspelt.
         meant = [path_text((*path, near[0]))] if near and len(elsewhere) != 1 else elsewhere
-        return f" (did you mean {' or '.join(meant)}?)" if 0 < len(meant) <= 3 else ""
+        return f" (did you mean {' or '.join(meant)}?)" if 0 < len(meant) <= _FEW else ""
+
+
+def _has_restrictions(name: str, field: FieldInfo) -> bool:
+    """Whether a setting restricts something, or a section has one that does."""
+    inner = section_of(field) or item_section_of(field)
+    if inner is None:
+        return restricts(name)
+    return any(_has_restrictions(key, one) for key, one in inner.model_fields.items())
 
 
 def is_environment_only(field: FieldInfo) -> bool:

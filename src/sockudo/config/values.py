@@ -38,13 +38,13 @@ class Check:
         """Return the value to keep, or raise `refuse()`."""
         raise NotImplementedError
 
-    def refuse(self) -> PydanticCustomError:
-        """Make the error whose text may quote the value."""
-        return PydanticCustomError("expected", "expected {what}", {"what": self.expected})
+    def refuse(self, why: str = "") -> PydanticCustomError:
+        """Make the error whose text may quote the value; `why` completes a sentence that begins with "it"."""
+        return PydanticCustomError("expected", "expected {what}", {"what": self.expected, "why": why})
 
-    def refuse_unquoted(self) -> PydanticCustomError:
-        """Make the error whose text must not quote the value."""
-        return PydanticCustomError("unquoted", "expected {what}", {"what": self.expected})
+    def refuse_unquoted(self, why: str = "") -> PydanticCustomError:
+        """Make the error whose text must not quote the value, nor may `why`."""
+        return PydanticCustomError("unquoted", "expected {what}", {"what": self.expected, "why": why})
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(self.check, handler(source))

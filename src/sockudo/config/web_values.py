@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from sockudo.apps.origins import OriginError, normalise_origin
 from sockudo.config.addresses import Address, without_login
 from sockudo.config.values import Check
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)  # RFC 9110, 5.6.2
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*", re.ASCII)  # RFC 3986 path segments
-_ORIGIN: Final = re.compile(
-    r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.ASCII | re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +37,21 @@ class WebOrigin(Check):
 
     @property
     def expected(self) -> str:
-        return '"*" or an origin such as "https://example.com" (no path, no trailing slash)'
+        return '"*" or an origin such as "https://example.com"'
 
     @property
     def type_name(self) -> str:
         return "origin"
 
     def check(self, value: Any) -> str:
-        if isinstance(value, str):
-            if value.lower() in ("*", "any"):
-                return "*"
-            if _ORIGIN.fullmatch(value):
-                return value
-        raise self.refuse()
+        if not isinstance(value, str):
+            raise self.refuse()
+        if value.strip().lower() in ("*", "any"):
+            return "*"
+        try:
+            return normalise_origin(value)
+        except OriginError as error:
+            raise self.refuse(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)

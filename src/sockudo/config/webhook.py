@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import warnings
+import unicodedata
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, model_validator
+from pydantic_core import InitErrorDetails
 
+from sockudo.apps.patterns import Pattern, PatternError
+from sockudo.config.restrictions import dropped, refusal, refusal_of_condition
 from sockudo.config.rules import check_with_rules, rule_broken
 from sockudo.config.section import Section
 from sockudo.config.values import Check, NotEmpty, NullAsEmpty, OneOf, OptionalWords, Words
@@ -29,7 +32,7 @@ INVOCATION_TYPES: Final = ("Event", "RequestResponse")
 CHANNEL_TYPES: Final = ("public", "private", "presence", "encrypted", "cache")
 
 
-class Pattern(Check):
+class ChannelPattern(Check):
     """A regular expression."""
 
     __slots__ = ()
@@ -41,13 +44,12 @@ class Pattern(Check):
     def check(self, value: Any) -> str | None:
         if value is None:
             return None
+        if not isinstance(value, str):
+            raise self.refuse()
         try:
-            # What Python warns about in a pattern is for programmers, not for the operator's terminal.
-            with warnings.catch_warnings(action="ignore"):
-                re.compile(value)
-        except (re.error, TypeError, ValueError, OverflowError, RecursionError):
-            raise self.refuse() from None
-        return str(value)
+            return Pattern(value).text
+        except PatternError as error:
+            raise self.refuse(str(error)) from None
 
 
 class HeaderValue(Check):
@@ -57,11 +59,14 @@ class HeaderValue(Check):
 
     @property
     def expected(self) -> str:
-        return "a string without line breaks"
+        return "a string without line breaks and other control characters"
 
     def check(self, value: Any) -> str:
-        if not isinstance(value, str) or any(character in value for character in "\r\n\0"):
+        if not isinstance(value, str):
             raise self.refuse_unquoted()
+        for place, character in enumerate(value, 1):
+            if character != "\t" and unicodedata.category(character) in ("Cc", "Cs"):
+                raise self.refuse_unquoted(f"has the character U+{ord(character):04X} at place {place}")
         return value
 
 
@@ -87,9 +92,19 @@ class WebhookFilter(Section):
     )
     channel_prefix: OptionalWords = Field(default=None, description="How the channel name starts.")
     channel_suffix: OptionalWords = Field(default=None, description="How the channel name ends.")
-    channel_pattern: Annotated[str | None, Pattern()] = Field(
-        default=None, description="Regular expression for the channel name."
+    channel_pattern: Annotated[str | None, ChannelPattern()] = Field(
+        default=None, description="Regular expression (RE2) for the channel name, matched anywhere in it."
     )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _has_known_conditions(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(data, Mapping):
+            return handler(data)
+        known = tuple(cls.model_fields)
+        unknown = [key for key, value in data.items() if key not in known and value is not None]
+        broken = [rule_broken((key,), refusal_of_condition(key, known)) for key in unknown]
+        return check_with_rules(cls.__name__, data, handler, broken)
 
 
 class WebhookSettings(Section):
@@ -116,9 +131,22 @@ class WebhookSettings(Section):
     @model_validator(mode="wrap")
     @classmethod
     def _has_one_target(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        extra = []
-        if isinstance(data, dict):
-            has_function = any(data.get(key) is not None for key in ("lambda", "lambda_", "lambda_function"))
-            if has_function == (data.get("url") is not None):
-                extra = [rule_broken((), "needs either url or lambda (or lambda_function)")]
-        return check_with_rules(cls.__name__, data, handler, extra)
+        return check_with_rules(cls.__name__, data, handler, list(_broken_rules(data)))
+
+
+# What a webhook may have; the conditions of its filter are not among it.
+_KEYS: Final = (*WebhookSettings.model_fields, "lambda")
+_CONDITIONS: Final = tuple(WebhookFilter.model_fields)
+
+
+def _broken_rules(data: Any) -> Iterator[InitErrorDetails]:
+    if not isinstance(data, Mapping):
+        return
+    has_function = any(data.get(key) is not None for key in ("lambda", "lambda_", "lambda_function"))
+    if has_function == (data.get("url") is not None):
+        yield rule_broken((), "needs either url or lambda (or lambda_function)")
+    for key in dropped(data, _KEYS):
+        if key in _CONDITIONS:
+            yield rule_broken((key,), "is a condition and belongs into filter; here every channel would pass")
+        else:
+            yield rule_broken((key,), refusal(key, (*_KEYS, *_CONDITIONS)))
