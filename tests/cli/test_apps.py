@@ -162,6 +162,20 @@ def test_properties_are_changed_and_all_others_stay(run: Run) -> None:
         ("webhooks=[nonsense", "webhooks: expected JSON"),
         ('webhooks=[{"url": "https://a.example"}]', "webhooks[0].event_types: is required"),
         ("allowed_origins=http://", "allowed_origins[0]: expected an origin"),
+        ("allowed_origins=wss://a.example", "it has the scheme of the connection"),
+        ("allowed_origins=localhost:*", "it needs a scheme"),
+        (
+            'webhooks=[{"url": "http://a", "event_types": ["cache_miss"], "filter": {"channel_tpe": "private"}}]',
+            "webhooks[0].filter.channel_tpe: is an unknown condition",
+        ),
+        (
+            'webhooks=[{"url": "http://a", "event_types": ["cache_miss"], "headers": {"X": "a\\u0001"}}]',
+            "webhooks[0].headers.X: expected a string without line breaks",
+        ),
+        (
+            'webhooks=[{"url": "http://a", "event_types": ["cache_miss"], "filter": {"channel_pattern": "(?!a)"}}]',
+            "it has a look-ahead",
+        ),
         ("secret= ", None),
     ],
 )
