@@ -138,3 +138,13 @@ async def test_the_origins_of_a_policy_refuse_other_pages(tmp_path: Path) -> Non
         async with PusherClient(server.port, origin="https://a.io"):
             assert (await PusherClient(server.port, origin="https://b.io").expect_refusal())[0] == 4009
             assert (await PusherClient(server.port, origin="https://a.io").expect_refusal())[0] == 4004
+
+
+def test_a_variable_overrides_what_a_policy_says(load_document: Load) -> None:
+    policy = {"limits": {"max_connections": 7, "max_event_batch_size": 3}, "channels": {"allowed_origins": ["a.io"]}}
+    environ = {f"SOCKUDO_DEFAULT_APP_{name.upper()}": value for name, value in APP.items() if name != "id"}
+    environ |= {"SOCKUDO_DEFAULT_APP_ID": "a", "SOCKUDO_DEFAULT_APP_MAX_CONNECTIONS": "9"}
+
+    (app,) = load_document(with_policy(policy), environ).settings.apps
+
+    assert (app.max_connections, app.max_event_batch_size, app.allowed_origins) == (9, 3, ("a.io",))

@@ -92,7 +92,6 @@ def test_a_list_of_apps_that_is_none_stops_the_start(value: object, problems_of:
         {"app": ""},
         {"appearance": {"dark": True}},
         {"aws": {"key": "k", "secret": "s"}},
-        {"appManager": {"driver": "mysql"}},
         document_with("app_manager.array.apps", [{**APP, "owner": {"id": 1, "key": 2, "secret": 3}}]),
     ],
 )

@@ -106,7 +106,7 @@ def test_sentinels_are_read_from_a_variable(load_document: Load) -> None:
 
 @pytest.mark.parametrize("text", ["a:x", "a:0", "a:70000", "redis://a:1", "u:p@a:1"])
 def test_a_sentinel_that_is_no_address_is_a_problem_with_the_variable(text: str, problems_of: Problems) -> None:
-    (problem,) = problems_of(environ={"DATABASE_REDIS_SENTINELS": f"a:1,{text}"})
+    (problem,) = problems_of(environ={"ADAPTER_DRIVER": "redis", "DATABASE_REDIS_SENTINELS": f"a:1,{text}"})
 
     assert problem.startswith("DATABASE_REDIS_SENTINELS (database.redis.sentinels[1].")
 

@@ -14,8 +14,6 @@ from collections.abc import Iterable
 from ipaddress import IPv6Address
 from typing import Final
 
-import idna
-
 _SCHEME: Final = re.compile(r"[a-z*][a-z0-9+.*-]*", re.ASCII)
 _HOST: Final = re.compile(r"[a-z0-9._*-]+", re.ASCII)
 _PORT: Final = re.compile(r"[0-9]{1,5}", re.ASCII)
@@ -157,6 +155,9 @@ def _ascii(domain: str) -> str:
     """Return a domain as browsers send it: names of other scripts in their ASCII form."""
     if domain.isascii():
         return domain
+    # Its tables are only for names that are not ASCII.
+    import idna
+
     try:
         return ".".join(
             label if label.isascii() else idna.encode(label, uts46=True).decode() for label in domain.split(".")

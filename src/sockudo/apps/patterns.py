@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import re2
-
 # Bytes for a compiled pattern: with more, one look at a long name could take longer than the event loop may be held.
 _MOST_MEMORY: Final = 256 * 1024
 _LONGEST: Final = 1000
@@ -31,6 +29,9 @@ class Pattern:
         """
         if len(text) > _LONGEST:
             raise PatternError(f"is longer than {_LONGEST} characters")
+        # Most servers have no pattern, and do without the memory of the engine.
+        import re2
+
         options = re2.Options()
         options.log_errors = False
         options.max_mem = _MOST_MEMORY

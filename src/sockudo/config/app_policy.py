@@ -101,7 +101,9 @@ def override(app: dict[str, Any], values: Mapping[str, Any]) -> None:
     """Set properties of an app, in place of those that it and its policy have."""
     app.update(values)
     policy = app.get(POLICY)
-    for group in GROUPS if isinstance(policy, dict) else ():
+    if not isinstance(policy, dict):
+        return
+    for group in GROUPS:
         section = policy.get(group)
         if isinstance(section, dict):
             policy[group] = {key: value for key, value in section.items() if key not in values}

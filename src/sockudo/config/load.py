@@ -23,7 +23,7 @@ from sockudo.config.environment import mentioned_variables, read_environment, va
 from sockudo.config.files import find_file, read_file
 from sockudo.config.interpolated import shape_interpolated
 from sockudo.config.interpolation import interpolate
-from sockudo.config.misplaced_apps import misplaced_apps
+from sockudo.config.misplaced_apps import misplaced_apps, not_about
 from sockudo.config.model import Settings
 from sockudo.config.problems import Location, describe
 from sockudo.config.unknown import UnknownKeys, rename_keys, without_environment_only
@@ -78,7 +78,8 @@ def _load_document(
     variables = shape_interpolated(document, Settings)
     unknown = UnknownKeys(Settings, document)
     warnings = unknown.warnings
-    merged = _Merged(document, unknown.problems, misplaced_apps(document, Settings))
+    misplaced = misplaced_apps(document, Settings)
+    merged = _Merged(document, not_about(unknown.problems, misplaced), list(misplaced.values()))
     without_environment_only(document, Settings)
     for reading in read_environment(Settings, environ):
         merged.put(reading.path, reading.value, reading.variable)

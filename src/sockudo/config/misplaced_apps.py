@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sockudo.config.problems import Location, path_text
@@ -12,10 +12,20 @@ _NAMES: Final = frozenset({"app", "apps", "application", "applications", "defaul
 _IDENTITY: Final = ({"id", "appid"}, {"key", "appkey"}, {"secret", "appsecret"})
 
 
-def misplaced_apps(document: Mapping[str, Any], model: type[Section]) -> list[str]:
+def misplaced_apps(document: Mapping[str, Any], model: type[Section]) -> dict[Location, str]:
     """Word a problem for each place below an unknown key where the document describes apps."""
     places = dict.fromkeys(place for path, value in _unknown(document, model, ()) for place in _apps_in(path, value))
-    return [f"{path_text(place)}: nothing reads apps here; {_advice(document)}" for place in places]
+    return {place: f"{path_text(place)}: nothing reads apps here; {_advice(document)}" for place in places}
+
+
+def not_about(problems: Sequence[tuple[Location, str]], misplaced: Collection[Location]) -> list[tuple[Location, str]]:
+    """Return the problems with keys that hold no misplaced apps and stand in none: one problem is told once."""
+    return [one for one in problems if not any(_is_within(place, one[0]) for place in misplaced)]
+
+
+def _is_within(place: Location, other: Location) -> bool:
+    """Whether one of two places holds the other."""
+    return place[: len(other)] == other or other[: len(place)] == place
 
 
 def _advice(document: Mapping[str, Any]) -> str:
