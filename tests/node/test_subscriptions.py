@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sockudo.node.limits import NodeLimits
 from tests.support.node import KEY, SECRET, Client, World, data_of, make_app
 from tests.support.properties import THOROUGH
 from tests.support.signing import sign
@@ -278,6 +279,29 @@ def test_a_full_presence_channel_takes_no_new_user_but_every_connection_of_those
     assert presence(clients[3].subscribe("presence-x", "2"))["count"] == 2
     clients[0].leave()
     assert presence(clients[2].subscribe("presence-x", "3"))["count"] == 2
+
+
+def test_a_connection_may_join_as_many_channels_as_the_limit() -> None:
+    world = World(limits=NodeLimits(max_channels_per_connection=2))
+    client = world.connect()
+    client.subscribe("a")
+    client.subscribe("private-b")
+    for name in ("c", "private-c", "presence-c", "cache-c"):
+        error = rejected(client, client.subscribe(name, "1" if name.startswith("presence-") else None))
+        assert (error["type"], error["status"]) == ("LimitReached", 4004)
+        assert "the limit is 2 at a time on one connection (channel_limits.max_channels_per" in error["error"]
+    assert client.subscribe("a")[0]["event"] == SUCCEEDED
+    assert world.connect().subscribe("c")[0]["event"] == SUCCEEDED
+    client.unsubscribe("a")
+    assert client.subscribe("c")[0]["event"] == SUCCEEDED
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(1000, 1000), (0, 1200)])
+def test_a_limit_of_zero_channels_is_no_limit(limit: int, expected: int) -> None:
+    client = World(limits=NodeLimits(max_channels_per_connection=limit)).connect()
+    for number in range(1200):
+        client.ask_for(f"c{number}")
+    assert client.events().count(SUCCEEDED) == expected
 
 
 def test_subscribing_again_succeeds_again_and_changes_nothing(world: World) -> None:

@@ -84,6 +84,7 @@ class Subscriptions:
         if kind.user:
             self._join_own_user_channel(connection, name)
             return None
+        self._check_channel_count(connection, name)
         if kind.private:
             _verify(connection, command, kind)
         identity = self._identity(connection, command) if kind.presence else None
@@ -184,6 +185,17 @@ class Subscriptions:
             )
         self._check_capacity(app, name, identity.user_id)
         return identity
+
+    def _check_channel_count(self, connection: Connection, name: str) -> None:
+        limit, joined = self._node.limits.max_channels_per_connection, connection.subscriptions
+        if limit and joined is not None and len(joined) >= limit and name not in joined:
+            raise SubscriptionRejected(
+                name,
+                "LimitReached",
+                f"Too many channels: the limit is {limit} at a time on one connection "
+                "(channel_limits.max_channels_per_connection)",
+                4004,
+            )
 
     def _check_capacity(self, app: App, name: str, user_id: str) -> None:
         view = self._node.view
