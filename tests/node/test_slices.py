@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from sockudo.node.slices import BUDGET, Slices
+from tests.support.clock import FakeClock
+from tests.support.node import World, make_app
+
+
+class BusyClock(FakeClock):
+    """A clock on which time passes while it is looked at, as if every step took a share of the budget."""
+
+    share = 0.25
+
+    def monotonic(self) -> float:
+        self._monotonic += BUDGET * self.share
+        return self._monotonic
+
+
+def steps(name: str, count: int, done: list[str]) -> Iterator[None]:
+    for number in range(count):
+        done.append(f"{name}{number}")
+        yield
+
+
+def test_what_fits_into_a_turn_is_done_at_once() -> None:
+    clock, done = FakeClock(), list[str]()
+    slices = Slices(clock)
+    slices.run(steps("a", 1000, done))
+    assert (len(done), slices.is_idle) == (1000, True)
+
+
+def test_what_does_not_fit_goes_on_in_the_next_turns_in_order() -> None:
+    clock, done = BusyClock(), list[str]()
+    slices = Slices(clock)
+    slices.run(steps("a", 10, done))
+    slices.run(steps("b", 2, done))
+    seen = [len(done)]
+    while not slices.is_idle:
+        clock.run_soon()
+        seen.append(len(done))
+    assert done == [f"a{number}" for number in range(10)] + ["b0", "b1"]
+    assert all(later - earlier <= 5 for earlier, later in zip([0, *seen], seen, strict=False))
+
+
+def test_work_of_one_turn_shares_its_time() -> None:
+    clock, done = BusyClock(), list[str]()
+    slices = Slices(clock)
+    for number in range(20):
+        slices.run(steps(f"{number}:", 1, done))
+    assert len(done) <= 5
+    while not slices.is_idle:
+        clock.run_soon()
+    assert done == [f"{number}:0" for number in range(20)]
+
+
+def test_work_that_adds_work_is_carried_out_before_it() -> None:
+    done: list[str] = []
+    slices = Slices(FakeClock())
+
+    def parent() -> Iterator[None]:
+        for number in range(2):
+            slices.run(steps(f"child{number}:", 1, done))
+            done.append(f"parent{number}")
+            yield
+
+    slices.run(parent())
+    assert done == ["parent0", "parent1", "child0:0", "child1:0"]
+
+
+def test_work_that_fails_stops_no_other() -> None:
+    clock, done = BusyClock(), list[str]()
+    slices = Slices(clock)
+
+    def broken() -> Iterator[None]:
+        yield
+        raise ValueError("broken")
+
+    slices.run(steps("a", 5, done))
+    slices.run(broken())
+    slices.run(steps("b", 5, done))
+    failures = 0
+    while not slices.is_idle:
+        try:
+            clock.run_soon()
+        except ValueError:
+            failures += 1
+    assert (failures, done[-1]) == (1, "b4")
+    with pytest.raises(ValueError, match="broken"):
+        Slices(FakeClock()).run(broken())
+
+
+def test_the_next_slice_may_be_asked_for() -> None:
+    clock, done = BusyClock(), list[str]()
+    slices = Slices(clock)
+    slices.run(steps("a", 50, done))
+    while not slices.is_idle:
+        slices.next_turn()
+    assert (len(done), slices.is_idle) == (50, True)
+    # A turn that was asked for before finds nothing left to do.
+    clock.run_soon()
+    slices.run(steps("b", 1, done))
+    assert done[-1] == "b0"
+
+
+def busy_world() -> World:
+    return World(make_app(enable_user_authentication=True, enable_watchlist_events=True), clock=BusyClock())
+
+
+def test_a_connection_that_leaves_in_slices_gets_nothing_any_more() -> None:
+    world = busy_world()
+    client = world.connect()
+    for number in range(50):
+        client.subscribe(f"c{number}")
+    writes = len(client.wire.log)
+    client.leave()
+    assert not world.node.slices.is_idle
+    assert world.node.view.connection_count(world.app.id) == 0
+    for number in range(50):
+        world.publish(f"c{number}")
+    while not world.node.slices.is_idle:
+        world.clock.run_soon()
+    assert len(client.wire.log) == writes
+    assert world.queries.occupied_channels(world.app.id, "") == []
+
+
+def test_a_user_who_reconnects_while_leaving_is_neither_removed_nor_added() -> None:
+    world = busy_world()
+    names = [f"presence-{number}" for number in range(40)]
+    old, new, witness = (world.connect() for _ in range(3))
+    old.sign_in("7")
+    witness.sign_in("1", watchlist=["7"])
+    for name in names:
+        old.subscribe(name, "7")
+        witness.subscribe(name, "1")
+    witness.take()
+    old.leave()
+    new.ask_to_be("7")
+    for name in reversed(names):
+        new.ask_for(name, "7")
+    while not world.node.slices.is_idle:
+        world.clock.run_soon()
+    told: dict[str, list[str]] = {}
+    for frame in witness.take():
+        told.setdefault(frame.get("channel", ""), []).append(frame["event"].removeprefix("pusher_internal:"))
+    # Where the user had left already both are told, in order; elsewhere nothing is.
+    assert all(events == ["member_removed", "member_added"] for events in told.values()), told
+    assert "" not in told
+    assert 0 < len(told) < len(names)
+    assert all(set(world.queries.users(world.app.id, name)) == {"1", "7"} for name in names)
+
+
+def test_terminating_and_looking_at_many_connections_go_in_slices() -> None:
+    world = busy_world()
+    clients = [world.connect() for _ in range(30)]
+    for client in clients[:20]:
+        client.sign_in("7")
+    world.node.terminate_user(world.app, "7")
+    assert 0 < sum(len(client.wire.closed) for client in clients) < 20
+    while not world.node.slices.is_idle:
+        world.clock.run_soon()
+    assert [len(client.wire.closed) for client in clients] == [1] * 20 + [0] * 10
+    world.node.disconnect_all()
+    while not world.node.slices.is_idle:
+        world.clock.run_soon()
+    assert world.node.counters.disconnections == 30
