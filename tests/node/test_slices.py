@@ -1,12 +1,23 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import gc
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from sockudo.node.node import shutting_down
 from sockudo.node.slices import BUDGET, Slices
+from sockudo.pusher.members import Identity
+from tests.support.client import PusherClient
 from tests.support.clock import FakeClock
 from tests.support.node import World, make_app
+from tests.support.raw import RawWebSocket
+from tests.support.server import APP_ID, app
+from tests.support.turns import TOLERATED_TURN, WatchedServer, watched_server
+from tests.support.waiting import eventually
+
+SUCCEEDED = "pusher_internal:subscription_succeeded"
 
 
 class BusyClock(FakeClock):
@@ -166,3 +177,89 @@ def test_terminating_and_looking_at_many_connections_go_in_slices() -> None:
     while not world.node.slices.is_idle:
         world.clock.run_soon()
     assert world.node.counters.disconnections == 30
+
+
+HOOK = {"url": "http://127.0.0.1:9/hook", "event_types": ["channel_vacated", "member_removed", "subscription_count"]}
+
+
+async def crowd_of(count: int, port: int, stack: contextlib.AsyncExitStack, *channels: str) -> None:
+    """Open connections that are on the same channels, and stay until the stack is closed."""
+    crowd = [await stack.enter_async_context(RawWebSocket(port)) for _ in range(count)]
+    for one in crowd:
+        await one.open()
+        for name in channels:
+            await one.send_event("pusher:subscribe", {"channel": name})
+    for one in crowd:
+        for _ in channels:
+            assert (await one.event())["event"] == SUCCEEDED
+
+
+async def longest_turn_until(server: WatchedServer, is_over: Callable[[], bool]) -> float:
+    """Return the longest turn from the last call on until something holds, which is looked at in the server's loop."""
+
+    async def look() -> bool:
+        return is_over()
+
+    await eventually(lambda: server.do(look), within=60)
+    return server.meter.take()
+
+
+@pytest.fixture
+def resting_collector() -> Iterator[None]:
+    """As in production, where collections do not walk over what is there for long."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("resting_collector")
+@pytest.mark.parametrize("prefix", ["", "presence-"])
+async def test_leaving_many_channels_holds_no_turn(prefix: str) -> None:
+    async with watched_server(app(webhooks=[HOOK]), channel_limits={"max_channels_per_connection": 0}) as server:
+        async with PusherClient(server.port) as client:
+            for number in range(5000):
+                member = {"user_id": "1"} if prefix else None
+                await client.ask_for(f"{prefix}{number}", member)
+            for _ in range(5000):
+                await client.expect(SUCCEEDED)
+            server.meter.take()
+            client.drop()
+        hub = server.running.assembly.node.hub
+        assert await longest_turn_until(server, lambda: not hub.channels(APP_ID)) < TOLERATED_TURN
+
+
+@pytest.mark.usefixtures("resting_collector")
+@pytest.mark.parametrize("end", ["drop", "terminate", "shutdown"])
+async def test_a_crowd_that_ends_at_once_holds_no_turn(end: str) -> None:
+    async with watched_server(app(webhooks=[HOOK])) as server, contextlib.AsyncExitStack() as stack:
+        node = server.running.assembly.node
+        await crowd_of(1500, server.port, stack, *"abcdefgh")
+
+        async def sign_in() -> None:
+            for connection in tuple(node.hub.connections()):
+                node.hub.sign_in(connection, Identity("7"))
+
+        async def terminate() -> None:
+            node.terminate_here(APP_ID, "7")
+
+        async def send_away() -> None:
+            node.fail_all(tuple(node.hub.connections()), shutting_down())
+
+        await server.do(sign_in)
+        server.meter.take()
+        if end == "drop":
+            await stack.aclose()
+        else:
+            await server.do(terminate if end == "terminate" else send_away)
+        assert await longest_turn_until(server, lambda: not node.hub.channels(APP_ID)) < TOLERATED_TURN
+        assert node.view.connection_count(APP_ID) == 0
+
+
+@pytest.mark.usefixtures("resting_collector")
+async def test_asking_a_crowd_for_a_sign_of_life_holds_no_turn() -> None:
+    async with watched_server(activity_timeout=1) as server, contextlib.AsyncExitStack() as stack:
+        await crowd_of(2000, server.port, stack)
+        connections = list(server.running.assembly.node.hub.connections())
+        longest = await longest_turn_until(server, lambda: all(one.pinged_at for one in connections))
+        assert longest < TOLERATED_TURN
