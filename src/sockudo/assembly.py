@@ -226,6 +226,7 @@ def _node_limits(settings: Settings) -> NodeLimits:
         activity_timeout=settings.activity_timeout,
         user_authentication_timeout=settings.user_authentication_timeout,
         cache_ttl=settings.channel_limits.cache_ttl,
+        max_channels_per_connection=settings.channel_limits.max_channels_per_connection,
     )
 
 

@@ -7,6 +7,7 @@ SockudoError
 pusher.errors.PusherError      what a peer asked for is refused; the protocol says how it is told
 ├── CloseConnection            40xx, 41xx, 42xx: pusher:error, then a close frame with the same code
 ├── CommandRejected            43xx or no code: pusher:error, the connection stays
+│   └── MessageUnreadable      the message is no command; a connection that sends many of them is closed
 ├── SubscriptionRejected       pusher:subscription_error for one channel, the connection stays
 └── RequestRejected            an HTTP answer with a 4xx status
 

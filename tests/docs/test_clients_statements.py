@@ -73,6 +73,51 @@ async def test_a_sign_in_signed_without_the_key_is_refused() -> None:
         assert (await client.expect_end())[0] == 4009
 
 
+@CHANNELS.proves("On a channel that is not a presence channel, `channel_data`")
+async def test_the_signature_of_a_longer_name_opens_no_other_channel() -> None:
+    async with running_server() as server, PusherClient(server.port) as client:
+        auth = client.auth("private-a:b")
+        await client.send(
+            {"event": "pusher:subscribe", "data": {"channel": "private-a", "channel_data": "b", "auth": auth}}
+        )
+        assert (await client.expect("pusher:subscription_error"))["channel"] == "private-a"
+
+
+@CHANNELS.proves("User ids are texts.")
+async def test_a_numeric_id_signs_in_as_its_text() -> None:
+    async with running_server(USERS) as server, PusherClient(server.port) as client:
+        user_data = '{"id":7.0}'
+        auth = client.user_auth(user_data)
+        await client.send({"event": "pusher:signin", "data": {"auth": auth, "user_data": user_data}})
+        data = (await client.expect("pusher:signin_success"))["data"]
+        assert json.loads(data["user_data"])["id"] == "7"
+
+
+@CHANNELS.proves("Names that begin with `pusher:`")
+async def test_names_of_the_server_are_not_relayed() -> None:
+    async with running_server() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
+        for client in (ann, bob):
+            await client.subscribe("private-a")
+        for name in ("pusher:x", "pusher_internal:x"):
+            await ann.trigger("private-a", name, {})
+            assert (await ann.expect("pusher:error"))["data"]["code"] is None
+        await bob.expect_nothing()
+
+
+@CHANNELS.proves("**Half a character.**")
+async def test_half_a_character_is_relayed_as_it_came() -> None:
+    async with running_server() as server, PusherClient(server.port) as ann, RawWebSocket(server.port) as bob:
+        await ann.subscribe("private-a")
+        await bob.subscribe("private-a")
+        text = r'{"event":"client-x","channel":"private-a","data":"\ud83d"}'
+        await ann.send_text(text)
+        assert (await bob.frame())[1].decode() == text
+        body = rb'{"name":"e","channel":"private-a","data":{"a":"\ud83d"}}'
+        api = ApiClient(server.port)
+        assert (await http(server.port, "POST", api.target("POST", "/events", body), body)).status == 200
+        assert (await ann.expect("e"))["data"] == '{"a":"\ufffd"}'
+
+
 @CHANNELS.proves("A connection that is signed in may join a presence channel without")
 async def test_a_user_joins_a_presence_channel_as_that_user() -> None:
     async with running_server(USERS) as server, PusherClient(server.port) as client:
@@ -177,6 +222,22 @@ async def test_a_strange_frame_keeps_the_connection() -> None:
             await client.send_text(text)
             await client.expect_error(None)
         await client.expect_nothing()
+        for _ in range(46):
+            await client.send_text("{")
+            await client.expect_error(None)
+        await client.send_text("{")
+        assert (await client.expect_end())[0] == 4100
+
+
+@DIFFERENCES.proves("A connection may be on 1000 channels at a time")
+async def test_one_channel_more_than_the_limit_is_refused() -> None:
+    async with running_server(channel_limits={"max_channels_per_connection": 2}) as server:
+        assert settings().channel_limits.max_channels_per_connection == 1000
+        async with PusherClient(server.port) as client:
+            for channel in ("a", "b"):
+                await client.subscribe(channel)
+            await client.ask_for("c")
+            await client.expect_rejection("c", "LimitReached", 4004)
 
 
 @DIFFERENCES.proves("The server pings with WebSocket PING frames")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sockudo.apps.app import App
-from sockudo.hub.changes import Departure
+from sockudo.hub.changes import Left, Offline
 from sockudo.hub.connection import Connection
 from sockudo.hub.hub import Hub
 from sockudo.hub.outbox import Flusher
@@ -51,6 +51,9 @@ class Setting:
         left = self.hub.unsubscribe(connection, name)
         return None if left is None else (left.last_here, left.member_removed)
 
+    def left(self, connection: Connection) -> list[Left]:
+        return [one for one in self.hub.remove(connection) if isinstance(one, Left)]
+
     def received(self, *connections: Connection) -> list[int]:
         self.clock.advance(0)
         return [len(self.wires[connection].frames) for connection in connections]
@@ -67,8 +70,8 @@ def test_connections_are_counted_for_each_app(setting: Setting) -> None:
     assert (setting.hub.connection_count("1"), setting.hub.connection_count("2")) == (2, 1)
     assert setting.hub.connection_count("3") == 0
     assert len(list(setting.hub.connections())) == 3
-    setting.hub.remove(first)
-    setting.hub.remove(second)
+    setting.left(first)
+    setting.left(second)
     assert setting.hub.connection_count("1") == 0
 
 
@@ -134,19 +137,45 @@ def test_removing_a_connection_leaves_every_channel_once(setting: Setting) -> No
     setting.join(connection, "news")
     setting.join(other, "news")
     setting.join(connection, "presence-x", "1")
-    left, user_gone = setting.hub.remove(connection)
-    told = [(one.channel.name, one.last_here, one.member_removed) for one in left]
+    told = [(one.channel.name, one.last_here, one.member_removed) for one in setting.left(connection)]
     assert told == [("news", False, None), ("presence-x", True, "1")]
-    assert user_gone is None
     assert connection.subscriptions is None
-    assert setting.hub.remove(connection) == Departure([], None)
+    assert list(setting.hub.remove(connection)) == []
+
+
+def test_a_user_who_comes_back_while_an_old_connection_leaves_was_never_gone(setting: Setting) -> None:
+    old, new = setting.connect("1.1"), setting.connect("1.2")
+    for name in ("presence-x", "presence-y"):
+        setting.join(old, name, "7")
+    setting.hub.sign_in(old, Identity("7"))
+    leaving = setting.hub.remove(old)
+    assert setting.hub.connection_count("1") == 1
+    assert next(leaving).member_removed == "7"  # type: ignore[union-attr]  # the first of two channels
+    assert setting.join(new, "presence-x", "7") == (True, "7")
+    assert setting.join(new, "presence-y", "7") == (False, None)
+    assert not setting.hub.sign_in(new, Identity("7"))
+    assert [one.member_removed for one in leaving if isinstance(one, Left)] == [None]
+    assert setting.hub.is_online("1", "7")
+    assert [one.channel.name for one in setting.left(new)] == ["presence-x", "presence-y"]
+
+
+def test_a_connection_that_comes_while_the_last_one_leaves_is_kept(setting: Setting) -> None:
+    first, second = setting.connect("1.1"), setting.connect("1.2")
+    setting.join(first, "news")
+    leaving, nothing = setting.hub.remove(first), setting.hub.remove(second)
+    list(leaving)
+    third = setting.connect("1.3")
+    setting.join(third, "news")
+    assert list(nothing) == []
+    assert setting.hub.connection_count("1") == 1
+    assert setting.hub.channel("1", "news") is not None
 
 
 def test_removing_a_connection_that_was_never_added_does_nothing(setting: Setting) -> None:
     stranger = Connection("9.9", APP, RecordingWire(), setting.hub.flusher, now=0, version=7)
-    assert setting.hub.remove(stranger) == Departure([], None)
+    assert list(setting.hub.remove(stranger)) == []
     setting.connect("1.1")
-    assert setting.hub.remove(stranger) == Departure([], None)
+    assert list(setting.hub.remove(stranger)) == []
 
 
 def test_the_last_signed_in_connection_takes_the_user_along(setting: Setting) -> None:
@@ -154,9 +183,9 @@ def test_the_last_signed_in_connection_takes_the_user_along(setting: Setting) ->
     assert setting.hub.sign_in(first, Identity("7"))
     assert not setting.hub.sign_in(second, Identity("7"))
     assert list(setting.hub.user_connections("1", "7")) == [first, second]
-    assert setting.hub.remove(first).user_gone is None
+    assert list(setting.hub.remove(first)) == []
     assert setting.hub.is_online("1", "7")
-    assert setting.hub.remove(second).user_gone == "7"
+    assert list(setting.hub.remove(second)) == [Offline("7")]
     assert not setting.hub.is_online("1", "7")
 
 
@@ -214,7 +243,7 @@ def test_nothing_is_kept_of_a_connection_that_is_gone(setting: Setting) -> None:
     setting.join(connection, "presence-x", "7")
     setting.join(connection, "news")
     assert len(holders(connection)) > 1
-    setting.hub.remove(connection)
+    setting.left(connection)
     assert holders(connection) == [setting.wires]
     assert list(setting.hub.connections()) == []
 
@@ -262,9 +291,7 @@ class HubAgainstSets(RuleBasedStateMachine):
         connection = self.connections.pop(index, None)
         if connection is None:
             return
-        left = {
-            one.channel.name: (one.last_here, one.member_removed) for one in self.setting.hub.remove(connection).left
-        }
+        left = {one.channel.name: (one.last_here, one.member_removed) for one in self.setting.left(connection)}
         assert left == {name: self._expected_leave(index, name) for known, name in tuple(self.model) if known == index}
 
     def _expected_leave(self, index: int, name: str) -> tuple[bool, str | None] | None:

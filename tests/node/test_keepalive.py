@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sockudo.hub.connection import Connection
 from sockudo.node.limits import NodeLimits
+from tests.support.clock import FakeClock
 from tests.support.node import KEY, SECRET, Client, World, make_app
 from tests.support.properties import QUICK
 from tests.support.references import holders
@@ -77,6 +79,24 @@ def test_a_busy_client_is_never_pinged() -> None:
         world.clock.advance(100)
         client.send("pusher:ping")
     assert client.wire.pings == 0
+
+
+@pytest.mark.parametrize("timeout", [1, 2, 7, 120])
+@pytest.mark.parametrize("phase", [0.0, 0.4, 0.999])
+@pytest.mark.parametrize("late", [0.0, 0.04, 0.3, 5.0])
+def test_no_ping_comes_within_the_timeout_of_a_byte(timeout: int, phase: float, late: float) -> None:
+    """`late` is by how much the tick after the byte is late, and the byte comes just before it."""
+    world = World(limits=NodeLimits(activity_timeout=timeout), clock=FakeClock(monotonic=1000.0 + phase))
+    client = world.connect()
+    world.clock.advance(0.5)
+    client.connection.last_activity = world.node.keepalive.heard_by
+    heard = world.clock.monotonic() + 0.499 + late
+    world.clock.set_monotonic(heard)
+    pinged = 0.0
+    while not client.wire.pings:
+        world.clock.advance(0.01)
+        pinged = world.clock.monotonic()
+    assert timeout <= pinged - heard <= timeout + 2.1
 
 
 def test_the_times_are_settings() -> None:

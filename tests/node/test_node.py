@@ -162,7 +162,7 @@ def lose_patience(world: World, client: Client) -> None:
         world.clock.advance(50)
         for other in world.hub.connections():
             if other is not client.connection:
-                other.last_activity = world.node.keepalive.now
+                other.last_activity = world.clock.monotonic()
 
 
 @pytest.mark.parametrize("end", [disconnect, fail, drop_slow, terminate, lose_patience])

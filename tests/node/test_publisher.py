@@ -146,19 +146,53 @@ def test_data_is_relayed_byte_for_byte(world: World) -> None:
     assert other.wire.payloads == ['{"event":"client-x","channel":"private-x","data":{ "b":1.50, "a":"\\u00e9" }}']
 
 
-def test_a_client_event_without_data_arrives_with_null(world: World) -> None:
+@pytest.mark.parametrize("member", ["", ',"data":null', ',"data":""'])
+@pytest.mark.parametrize("channel", ["private-x", "presence-x"])
+def test_a_client_event_without_data_arrives_as_it_came(world: World, channel: str, member: str) -> None:
+    sender, other = pair(world, channel)
+    other.take()
+    sender.send_bytes(f'{{"event":"client-x","channel":"{channel}"{member}}}'.encode())
+    world.clock.advance(0)
+    user = ',"user_id":"sender"' if channel == "presence-x" else ""
+    assert other.wire.payloads == [f'{{"event":"client-x","channel":"{channel}"{member}{user}}}']
+
+
+def test_half_a_character_in_a_client_event_is_relayed_as_it_came(world: World) -> None:
     sender, other = pair(world)
     other.take()
-    sender.send_bytes(b'{"event":"client-x","channel":"private-x"}')
-    assert other.take() == [{"event": "client-x", "channel": "private-x", "data": None}]
+    text = r'{"event":"client-x","channel":"private-x","data":{"a":"\ud83d","\ude00":["\ud83d\ude00"]}}'
+    sender.send_bytes(text.encode())
+    world.clock.advance(0)
+    assert other.wire.payloads == [text]
 
 
 def test_apps_that_have_not_switched_them_on_take_no_client_events() -> None:
     world = World(make_app(enable_client_messages=False))
     sender, other = pair(world)
     other.take()
-    message = refused(sender, other, sender.send("client-x", 1, "private-x"))["data"]["message"]
-    assert "not enabled for this app (enable_client_messages of the app)" in message
+    frame = refused(sender, other, sender.send("client-x", 1, "private-x"))
+    assert "not enabled for this app (enable_client_messages of the app)" in frame["data"]["message"]
+
+
+def test_every_refusal_of_a_client_event_names_its_channel() -> None:
+    off, slow = make_app(enable_client_messages=False), make_app(max_client_events_per_second=1)
+    for app, name, channel, data in (
+        (off, "client-x", "private-x", 1),
+        (slow, "client-x", "private-x", 1),
+        (make_app(), "client-x", "private-unknown", 1),
+        (make_app(), "client-x", "news", 1),
+        (make_app(), "client-x", "private-encrypted-x", 1),
+        (make_app(), "client-" + "x" * 50, "private-x", 1),
+        (make_app(), "client-x", "private-x", "x" * 300),
+        (make_app(), "pusher:x", "private-x", 1),
+    ):
+        client = World(app).connect()
+        for joined in ("private-x", "news", "private-encrypted-x"):
+            client.subscribe(joined)
+        if app is slow:
+            client.send(name, data, channel)
+        (frame,) = client.send(name, data, channel)
+        assert (frame["event"], frame.get("channel")) == ("pusher:error", channel)
 
 
 def test_a_client_event_needs_a_channel(world: World) -> None:

@@ -20,11 +20,52 @@ def test_a_json_ping_is_answered() -> None:
     assert client.send("pusher:ping", {}) == [{"event": "pusher:pong", "data": "{}"}]
 
 
-@pytest.mark.parametrize("event", ["pusher:pong", "pusher:connection_established", "pusher_internal:x", "anything"])
+@pytest.mark.parametrize("event", ["pusher:pong", "pusher:resume", "sockudo:x", "anything"])
 def test_a_pong_and_events_that_nobody_knows_are_not_answered(event: str) -> None:
     client = World().connect()
     assert client.send(event, {"channel": "news"}, "news") == []
     assert client.connection.is_open
+
+
+@pytest.mark.parametrize("event", ["pusher:connection_established", "pusher:x", "pusher_internal:x"])
+def test_a_reserved_name_is_refused_and_not_relayed(event: str) -> None:
+    world = World()
+    client, other = world.connect(), world.connect()
+    for one in (client, other):
+        one.subscribe("private-x")
+    (frame,) = client.send(event, {"channel": "news"}, "private-x")
+    assert (frame["event"], frame["channel"], frame["data"]["code"]) == ("pusher:error", "private-x", None)
+    assert frame["data"]["message"].startswith("Reserved event name: ")
+    assert other.take() == []
+    assert client.connection.is_open
+
+
+UNREADABLE = [b"", b"{", b"[]", b"{}", b'{"event":1}', b'{"event":"pusher:subscribe"}', b'{"event":"client-x\xff"}']
+
+
+def test_fifty_unreadable_messages_in_ten_seconds_end_a_connection() -> None:
+    world = World()
+    client = world.connect()
+    for number in range(49):
+        client.send_bytes(UNREADABLE[number % len(UNREADABLE)])
+        world.clock.advance(0.2)
+    assert client.events() == ["pusher:error"] * 49
+    client.send_bytes(b"")
+    assert client.wire.closed == [(4100, "Too many unreadable messages: 50 within 10 s")]
+    (frame,) = client.take()
+    assert frame["data"] == {"code": 4100, "message": "Too many unreadable messages: 50 within 10 s"}
+
+
+def test_fewer_unreadable_messages_and_other_refusals_end_nothing() -> None:
+    world = World()
+    slow, refused = world.connect(), world.connect()
+    for _ in range(200):
+        world.clock.advance(0.21)
+        slow.send_bytes(b"{")
+        for event in ("client-x", "pusher:x", "unknown"):
+            refused.send(event, 1, "private-x")
+        refused.subscribe("private-x", auth="wrong")
+    assert (slow.wire.closed, refused.wire.closed) == ([], [])
 
 
 def test_a_frame_that_cannot_be_parsed_is_answered_with_an_error_without_code() -> None:

@@ -4,8 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from sockudo.node.limits import NodeLimits
 from tests.support.node import KEY, SECRET, Client, World, data_of, make_app
+from tests.support.properties import THOROUGH
 from tests.support.signing import sign
 from tests.support.wire import Frame
 
@@ -95,6 +99,61 @@ def test_channel_data_is_signed_on_private_channels_too(client: Client) -> None:
     assert rejected(client, client.subscribe("private-y", auth=unsigned, channel_data="{}"))["type"] == "AuthError"
 
 
+KINDS = ["private-", "private-cache-", "private-encrypted-", "private-encrypted-cache-", "presence-", "presence-cache-"]
+
+
+@pytest.mark.parametrize("prefix", KINDS[:4])
+@pytest.mark.parametrize("data", ["42", "a:b", "[1]", "null", '"{}"', " {}", "{", "{} x", '{"a":1', "x{}"])
+def test_channel_data_that_is_no_object_opens_no_channel(client: Client, prefix: str, data: str) -> None:
+    # What a back end signs for the channel `PREFIXorders:DATA`, where that is a name.
+    auth = f"{KEY}:{sign(f'{client.socket_id}:{prefix}orders:{data}', SECRET)}"
+    error = rejected(client, client.subscribe(prefix + "orders", auth=auth, channel_data=data))
+    assert (error["type"], error["status"]) == ("InvalidMessage", 400)
+    assert "must be a JSON object" in error["error"]
+    assert_on_nothing(client)
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_absent_channel_data_is_not_signed(client: Client, nothing: str | None) -> None:
+    auth = f"{KEY}:{sign(f'{client.socket_id}:private-x', SECRET)}"
+    assert client.subscribe("private-x", auth=auth, channel_data=nothing)[0]["event"] == SUCCEEDED
+
+
+names = st.builds(
+    lambda prefix, rest: prefix + "".join(rest),
+    st.sampled_from(KINDS),
+    st.lists(st.sampled_from([":", "::", "user", "42", "a", "#", ":user:", "private-", "1.1"]), min_size=1, max_size=5),
+)
+objects = st.sampled_from(["{}", '{"user_id":"1"}', '{"user_id":1,"id":":"}', '{"id":"1"}', ' {"user_id":"2"}'])
+signed_texts = st.tuples(names, st.none() | objects) | st.tuples(st.none(), objects)
+
+
+@THOROUGH
+@given(signed_texts)
+def test_no_signature_opens_anything_but_what_was_signed(signed: tuple[str | None, str | None]) -> None:
+    channel, data = signed
+    world = World(make_app(enable_user_authentication=True))
+    rest = f":user::{data}" if channel is None else channel if data is None else f"{channel}:{data}"
+
+    def attacker() -> tuple[Client, str]:
+        client = world.connect()
+        return client, f"{KEY}:{sign(f'{client.socket_id}:{rest}', SECRET)}"
+
+    # The same text, cut elsewhere into a channel and data.
+    for at in [at for at, character in enumerate(rest) if character == ":"] + [len(rest)]:
+        name, other = rest[:at], rest[at + 1 :] or None
+        if (name, other) != signed and name.startswith(tuple(KINDS)):
+            client, auth = attacker()
+            client.subscribe(name, auth=auth, channel_data=other)
+            assert_on_nothing(client)
+    # And taken for the text of a sign-in.
+    for at in range(len(rest)):
+        if signed != (None, rest[at:]):
+            client, auth = attacker()
+            client.send("pusher:signin", {"auth": auth, "user_data": rest[at:]})
+            assert client.connection.user is None
+
+
 @pytest.mark.parametrize("name", ["", "a b", "ümlaut", "x" * 101, "private-" + "x" * 100])
 def test_a_bad_name_is_an_invalid_channel(client: Client, name: str) -> None:
     error = rejected(client, client.subscribe(name))
@@ -118,6 +177,42 @@ def test_a_presence_channel_tells_its_members(world: World, client: Client) -> N
 @pytest.mark.parametrize(("user_id", "text"), [(10, "10"), (-1, "-1"), (10.0, "10"), (2**53 + 1, "9007199254740993")])
 def test_a_numeric_user_id_is_a_member_by_its_decimal_text(client: Client, user_id: object, text: str) -> None:
     assert presence(client.subscribe("presence-x", user_id))["ids"] == [text]
+
+
+@pytest.mark.parametrize(("number", "text"), [("7", "7"), ("7.0", "7"), ("7e2", "700"), ("-7.50", "-7.5")])
+def test_a_numeric_id_signs_in_by_its_decimal_text(world: World, client: Client, number: str, text: str) -> None:
+    watcher = world.connect()
+    user_data = f'{{"id": {number} ,"user_info":{{"name": "A"}}}}'
+    auth = f"{KEY}:{sign(f'{client.socket_id}::user::{user_data}', SECRET)}"
+    (frame,) = client.send("pusher:signin", {"auth": auth, "user_data": user_data})
+    # As text, which client libraries insist on; the rest as it came.
+    told = f'{{"id":"{text}","user_info":{{"name": "A"}}}}'
+    assert frame == {"event": "pusher:signin_success", "data": {"user_data": told}}
+    world.publish(f"#server-to-user-{text}")
+    assert client.events() == ["event"]
+    assert presence(client.subscribe("presence-x"))["hash"] == {text: {"name": "A"}}
+    watcher.subscribe("presence-x", "9")
+    assert world.queries.users(world.app.id, "presence-x") == [text, "9"]
+    world.node.terminate_user(world.app, text)
+    assert not client.connection.is_open
+
+
+def test_a_watchlist_may_name_users_by_number() -> None:
+    world = World(make_app(enable_user_authentication=True, enable_watchlist_events=True))
+    watcher = world.connect()
+    states, _ = watcher.sign_in("1", watchlist=[7, "8", 9.0])
+    assert data_of(states) == {"events": [{"name": "offline", "user_ids": ["7", "8", "9"]}]}
+    world.connect().sign_in("7")
+    assert data_of(watcher.take()[0]) == {"events": [{"name": "online", "user_ids": ["7"]}]}
+
+
+def test_half_a_character_in_user_info_reaches_the_members_as_it_came(world: World, client: Client) -> None:
+    other = world.connect()
+    other.subscribe("presence-x", "1")
+    data = r'{"user_id":"\ud83d","user_info":{"name":"\ude00"}}'
+    hashed = presence(client.subscribe("presence-x", channel_data=data))["hash"]
+    assert hashed == {"1": {}, "\ufffd": {"name": "\ude00"}}
+    assert data_of(other.take()[0]) == {"user_id": "\ufffd", "user_info": {"name": "\ude00"}}
 
 
 @pytest.mark.parametrize(
@@ -184,6 +279,29 @@ def test_a_full_presence_channel_takes_no_new_user_but_every_connection_of_those
     assert presence(clients[3].subscribe("presence-x", "2"))["count"] == 2
     clients[0].leave()
     assert presence(clients[2].subscribe("presence-x", "3"))["count"] == 2
+
+
+def test_a_connection_may_join_as_many_channels_as_the_limit() -> None:
+    world = World(limits=NodeLimits(max_channels_per_connection=2))
+    client = world.connect()
+    client.subscribe("a")
+    client.subscribe("private-b")
+    for name in ("c", "private-c", "presence-c", "cache-c"):
+        error = rejected(client, client.subscribe(name, "1" if name.startswith("presence-") else None))
+        assert (error["type"], error["status"]) == ("LimitReached", 4004)
+        assert "the limit is 2 at a time on one connection (channel_limits.max_channels_per" in error["error"]
+    assert client.subscribe("a")[0]["event"] == SUCCEEDED
+    assert world.connect().subscribe("c")[0]["event"] == SUCCEEDED
+    client.unsubscribe("a")
+    assert client.subscribe("c")[0]["event"] == SUCCEEDED
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(1000, 1000), (0, 1200)])
+def test_a_limit_of_zero_channels_is_no_limit(limit: int, expected: int) -> None:
+    client = World(limits=NodeLimits(max_channels_per_connection=limit)).connect()
+    for number in range(1200):
+        client.ask_for(f"c{number}")
+    assert client.events().count(SUCCEEDED) == expected
 
 
 def test_subscribing_again_succeeds_again_and_changes_nothing(world: World) -> None:
@@ -273,7 +391,10 @@ def test_a_sign_in_needs_an_app_with_user_authentication() -> None:
     assert not world.hub.is_online(world.app.id, "7")
 
 
-@pytest.mark.parametrize("user_data", ["{", "{}", '{"id":7}', '{"id":""}', '{"id":"7","watchlist":1}', ""])
+@pytest.mark.parametrize(
+    "user_data",
+    ["{", "{}", '{"id":true}', '{"id":1e400}', '{"id":[7]}', '{"id":""}', '{"id":"7","watchlist":1}', ""],
+)
 def test_a_signed_sign_in_that_identifies_nobody_ends_the_connection(client: Client, user_data: str) -> None:
     auth = f"{KEY}:{sign(f'{client.socket_id}::user::{user_data}', SECRET)}"
     (frame,) = client.send("pusher:signin", {"auth": auth, "user_data": user_data})

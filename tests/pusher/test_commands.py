@@ -18,7 +18,7 @@ from sockudo.pusher.commands import (
     Unsubscribe,
     parse_command,
 )
-from sockudo.pusher.errors import CommandRejected
+from sockudo.pusher.errors import CommandRejected, MessageUnreadable
 from tests.support.properties import QUICK, THOROUGH, json_values, refusal_by, texts
 
 
@@ -80,9 +80,63 @@ def test_every_name_that_begins_with_client_is_a_client_event(event: str) -> Non
     assert parse({"event": event, "channel": "private-a", "data": 1}) == ClientEvent(event, "private-a", b"1")
 
 
-@pytest.mark.parametrize("event", ["", "client", "Client-x", "pusher:error", "pusher:subscribe ", "my-event"])
+@pytest.mark.parametrize("event", ["", "client", "Client-x", "pusher", "sockudo:error", "my-event"])
 def test_other_events_are_unknown_and_not_an_error(event: str) -> None:
     assert parse({"event": event, "data": {"channel": 1}}) == Unknown()
+
+
+@pytest.mark.parametrize("name", ["auth", "resume", "channel_history", "presence_update", "enable_delta_compression"])
+def test_commands_of_a_later_protocol_are_ignored(name: str) -> None:
+    assert parse({"event": f"pusher:{name}", "data": {"channel": "a"}}) == Unknown()
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        "pusher:",
+        "pusher:x",
+        "pusher:error",
+        "pusher:subscribe ",
+        "pusher:client-x",
+        "pusher_internal:member_added",
+        "pusher_internal:subscribe",
+        "pusher_internal:auth",
+    ],
+)
+def test_a_reserved_name_that_is_no_command_is_refused(event: str) -> None:
+    refused = refusal(json.dumps({"event": event, "channel": "private-a", "data": 1}).encode())
+    assert refused.message.startswith("Reserved event name: ")
+    assert (refused.code, refused.channel) == (None, "private-a")
+    assert not isinstance(refused, MessageUnreadable)
+
+
+@pytest.mark.parametrize("data", [r'"\ud83d"', r'"\ude00 \ud83d\ude00"', r'{"a":["\ud83d"],"\ud83d":1.50}'])
+def test_half_a_character_in_a_client_event_is_kept_as_it_came(data: str) -> None:
+    payload = f'{{"event":"client-x","data":0,"channel":"private-a","data":{data}}}'.encode()
+    assert parse_command(payload) == ClientEvent("client-x", "private-a", data.encode())
+
+
+def test_half_a_character_that_is_decoded_becomes_the_replacement_character() -> None:
+    assert parse({"event": "client-\ud83d", "channel": "a\ude00"}) == ClientEvent("client-\ufffd", "a\ufffd", b"")
+    data = {"channel": "a\ud83d", "channel_data": '{"user_id":"\ud83d"}'}
+    expected = Subscribe("a\ufffd", "", '{"user_id":"\ufffd"}')
+    assert parse({"event": "pusher:subscribe", "data": data}) == expected
+    assert parse({"event": "pusher:subscribe", "data": json.dumps(data)}) == expected
+    assert parse({"event": "pusher:unsubscribe", "data": "a\ud83d"}) == Unsubscribe("a\ufffd")
+    signin = {"auth": "k:s", "user_data": '{"id":"\ud83d"}'}
+    assert parse({"event": "pusher:signin", "data": signin}) == Signin("k:s", '{"id":"\ufffd"}')
+
+
+@pytest.mark.parametrize("event", ["subscribe", "unsubscribe"])
+def test_a_refusal_of_unreadable_data_names_the_channel(event: str) -> None:
+    data = {"channel": "x" * 300, "auth": 5} if event == "subscribe" else '{"channel":5}'
+    refused = refusal(json.dumps({"event": f"pusher:{event}", "data": data}).encode())
+    assert isinstance(refused, MessageUnreadable)
+    assert refused.channel == ("x" * 200 if event == "subscribe" else None)
+
+
+def test_an_empty_message_is_told_as_such() -> None:
+    assert refusal(b"").message == "Invalid message format: the message is empty"
 
 
 def test_fields_that_nobody_knows_are_ignored() -> None:
@@ -153,7 +207,7 @@ def test_a_binary_message_that_is_not_utf_8_is_refused_and_never_relayed(payload
     assert refusal(payload).message.startswith("Invalid message format: ")
 
 
-@pytest.mark.parametrize("data", [b'"a\nb"', b'"\\q"', b'"\\ud800"', b"01", b"1.e3", b"NaN", b"'x'", b"{a:1}"])
+@pytest.mark.parametrize("data", [b'"a\nb"', b'"\\q"', b"01", b"1.e3", b"NaN", b"'x'", b"{a:1}"])
 def test_the_data_of_a_client_event_must_be_json(data: bytes) -> None:
     refusal(b'{"event":"client-x","channel":"private-a","data":' + data + b"}")
 

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockudo.pusher.members import Identity, InvalidIdentity, parse_channel_data, parse_user_data
+from sockudo.pusher.members import (
+    Identity,
+    InvalidIdentity,
+    is_json_object,
+    parse_channel_data,
+    parse_user_data,
+    with_text_id,
+)
 from tests.support.properties import QUICK, THOROUGH, json_values, texts
 
 
@@ -32,10 +39,45 @@ def test_a_member_without_user_info_has_an_empty_object(text: str) -> None:
         # JavaScript has one kind of number, and its text of this one is "10".
         ("10.0", "10"),
         ("1e3", "1000"),
+        ("-0.0", "0"),
+        ("1e-7", "0.0000001"),
+        ("1e23", "100000000000000000000000"),
+        ("100", "100"),
+        ("100.0", "100"),
     ],
 )
 def test_a_number_as_user_id_is_its_decimal_text(number: str, user_id: str) -> None:
     assert parse_channel_data(f'{{"user_id":{number}}}').user_id == user_id
+    user = parse_user_data(f'{{"id":{number},"watchlist":[{number},"{number}"]}}')
+    assert (user.user_id, user.watchlist) == (user_id, (user_id, number))
+
+
+@pytest.mark.parametrize(
+    ("user_data", "told"),
+    [
+        ('{"id": "7" , "a":1.50}', '{"id": "7" , "a":1.50}'),
+        ('{"a": [ 1.50 ], "id": 7.0}', '{"a":[ 1.50 ],"id":"7"}'),
+        (r'{"id":7,"\ud83d":"\ude00"}', r'{"id":"7","\ud83d":"\ude00"}'),
+        ('{"id":1,"id":2,"é":"é"}', r'{"id":"2","\u00e9":"é"}'),
+    ],
+)
+def test_a_client_is_told_a_numeric_id_as_text(user_data: str, told: str) -> None:
+    assert with_text_id(user_data) == told
+
+
+@pytest.mark.parametrize("text", ["{}", '{"a":1} ', '{"a":{"b":[]}}', r'{"\ud83d":"\ude00"}'])
+def test_an_object_is_told_from_other_text(text: str) -> None:
+    assert is_json_object(text)
+    for other in (f" {text}", f"[{text}]", f"{text}x", text[:-2], json.dumps(text), "", "1", "null", "{" * 100_000):
+        assert not is_json_object(other)
+
+
+@QUICK
+@given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e15, max_value=1e15))
+def test_the_text_of_a_number_is_that_number_without_an_exponent(number: float) -> None:
+    text = parse_channel_data(json.dumps({"user_id": number})).user_id if abs(number) > 1e-100 else "0"
+    assert "e" not in text
+    assert float(text) == (number if abs(number) > 1e-100 else 0)
 
 
 @pytest.mark.parametrize(
@@ -77,9 +119,13 @@ def test_an_id_may_be_as_long_as_the_limit() -> None:
     [
         ("", "Invalid user_data JSON"),
         ("[]", "Invalid user_data JSON"),
-        # pusher-js needs the id as a text.
-        ('{"id":7}', "Invalid user_data JSON"),
-        ('{"id":"7","watchlist":[8]}', "Invalid user_data JSON"),
+        ('{"id":true}', "Invalid user_data JSON: Expected .*, got `bool` - at `.*id`"),
+        ('{"id":[7]}', "Invalid user_data JSON"),
+        ('{"id":1e400}', "Invalid user_data JSON"),
+        ('{"id":' + "7" * 5000 + "}", "Invalid user_data JSON"),
+        ('{"id":' + "7" * 201 + "}", "'id' has 201 characters, the limit is 200"),
+        ('{"id":1e300}', "'id' has 301 characters, the limit is 200"),
+        ('{"id":"7","watchlist":[true]}', "Invalid user_data JSON"),
         ('{"id":"7","watchlist":"8"}', "Invalid user_data JSON"),
         ("{}", "Missing 'id' field in user_data"),
         ('{"id":null}', "Missing 'id' field in user_data"),

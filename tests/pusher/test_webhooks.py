@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sockudo.pusher import webhooks
 from sockudo.pusher.events import json_text
 from sockudo.pusher.signatures import Signer
+from sockudo.webhooks.job import decode_job, encode_job
 from tests.support.properties import QUICK, json_values, texts
 
 
@@ -50,6 +52,31 @@ def test_a_client_event_has_its_data_as_a_string(channel: str, event: str, data:
         assert read["data"] == data
     else:
         assert json.loads(read["data"]) == json.loads(json_text(data))
+
+
+def test_a_client_event_without_data_is_told_without_the_member() -> None:
+    told = webhooks.client_event("private-a", "client-x", b"", "1.2", "7", 9)
+    assert json.loads(told) == {
+        "name": "client_event",
+        "channel": "private-a",
+        "event": "client-x",
+        "socket_id": "1.2",
+        "user_id": "7",
+        "time_ms": 9,
+    }
+    assert b'"data":"null"' in webhooks.client_event("private-a", "client-x", b"null", "1.2", None, 9)
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [(rb'"a\ud83d"', "a\ufffd"), (rb'{"a":"\ud83d"}', r'{"a":"\ud83d"}'), (rb'"\ud83d\ude00"', "\U0001f600")],
+)
+def test_half_a_character_in_a_client_event_spoils_no_webhook(data: bytes, text: str) -> None:
+    told = webhooks.client_event("private-a", "client-x", data, "1.2", None, 9)
+    job = encode_job("app", "hook", 9, [told])
+    decoded = decode_job(job)
+    assert decoded is not None
+    assert json.loads(bytes(decoded.events))[0]["data"] == text
 
 
 def test_a_body_is_signed_as_a_whole() -> None:

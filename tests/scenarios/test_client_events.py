@@ -89,12 +89,36 @@ async def test_numbers_keep_their_spelling(serve: Serve) -> None:
         assert b'"data":{"n":1.10,"big":123456789012345678901}' in payload
 
 
-async def test_an_event_without_data_has_null_for_it(serve: Serve) -> None:
+async def test_an_event_without_data_arrives_without_it(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         for client in (ann, bob):
             await client.subscribe("private-a")
-        await ann.send({"event": "client-x", "channel": "private-a"})
-        assert await bob.receive() == {"event": "client-x", "channel": "private-a", "data": None}
+        event = {"event": "client-x", "channel": "private-a"}
+        await ann.send(event)
+        assert await bob.receive() == event
+        await ann.send(event | {"data": None})
+        assert await bob.receive() == event | {"data": None}
+
+
+async def test_half_an_emoji_arrives_as_it_was_sent(serve: Serve) -> None:
+    async with serve() as server, PusherClient(server.port) as ann, RawWebSocket(server.port) as bob:
+        await ann.subscribe("private-a")
+        await bob.subscribe("private-a")
+        for data in (r'"\ud83d"', r'{"a":["\ude00 \ud83d\ude00"]}'):
+            text = f'{{"event":"client-x","channel":"private-a","data":{data}}}'
+            await ann.send_text(text)
+            _, payload = await bob.frame()
+            assert payload.decode() == text
+
+
+async def test_a_reserved_name_is_refused_and_reaches_nobody(serve: Serve) -> None:
+    async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
+        for client in (ann, bob):
+            await client.subscribe("private-a")
+        for name in ("pusher:x", "pusher:subscription_succeeded", "pusher_internal:member_removed"):
+            await ann.trigger("private-a", name, {})
+            assert "Reserved event name" in await ann.expect_error(None)
+        await bob.expect_nothing()
 
 
 async def test_text_that_is_not_utf8_reaches_nobody(serve: Serve) -> None:
@@ -152,7 +176,7 @@ async def test_it_is_refused_where_the_app_has_not_switched_it_on(serve: Serve) 
         await bob.expect_nothing()
 
 
-@pytest.mark.parametrize("event", ["x", "clientx", "Client-x", "pusher:fake", "pusher_internal:member_added"])
+@pytest.mark.parametrize("event", ["x", "clientx", "Client-x", "pusher:resume"])
 async def test_only_names_that_begin_with_client_are_sent_on(serve: Serve, event: str) -> None:
     async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         for client in (ann, bob):

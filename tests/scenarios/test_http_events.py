@@ -225,3 +225,16 @@ async def test_channels_may_be_of_any_kind(serve: Serve) -> None:
     async with serve() as server:
         answer = await ApiClient(server.port).post("/events", {"name": "e", "channels": channels, "data": "x"})
         assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("data", "sent"),
+    [(r'"half \ud83d"', "half \ufffd"), (r'{"half":"\ud83d"}', '{"half":"\ufffd"}'), (r'"\\ud83d"', r"\ud83d")],
+)
+async def test_half_an_emoji_is_published_as_the_replacement_character(serve: Serve, data: str, sent: str) -> None:
+    async with serve() as server, PusherClient(server.port) as client:
+        await client.subscribe("cache-a")
+        await client.expect("pusher:cache_miss")
+        body = f'{{"name":"e","channel":"cache-a","data":{data}}}'.encode()
+        assert (await ApiClient(server.port).post("/events", body)).status == 200
+        assert (await client.receive())["data"] == sent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from tests.support.client import ApiClient, PusherClient
@@ -18,6 +19,16 @@ async def test_a_silent_client_gets_a_ping_frame_not_before_its_time(serve: Serv
         assert await client.frame() == (PING, b"")
         # Its clock is kept to the second.
         assert (time.monotonic() - began) * SPEED > 4 - 1
+
+
+async def test_a_client_that_speaks_often_enough_gets_no_ping(serve_alone: Serve) -> None:
+    """What is tested needs a clock that is not faster than the machine."""
+    async with serve_alone(activity_timeout=1) as server, RawWebSocket(server.port) as client:
+        await client.open()
+        for _ in range(8):
+            await asyncio.sleep(0.4)
+            await client.send(TEXT, b'{"event":"pusher:ping"}')
+            assert await client.event() == {"event": "pusher:pong", "data": "{}"}
 
 
 async def test_a_client_that_answers_stays_and_is_asked_again(serve: Serve) -> None:

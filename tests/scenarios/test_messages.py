@@ -35,9 +35,19 @@ async def test_a_ping_frame_is_answered_with_its_payload(serve: Serve) -> None:
 async def test_a_json_pong_and_an_unknown_event_are_not_answered(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as client:
         await client.send({"event": "pusher:pong", "data": {}})
-        await client.send({"event": "pusher:from_the_future", "data": {}})
+        await client.send({"event": "pusher:resume", "data": {}})
         await client.send({"event": "anything", "channel": "news"})
         await client.expect_nothing()
+
+
+async def test_fifty_unreadable_messages_end_a_connection_with_4100(serve: Serve) -> None:
+    async with serve() as server, PusherClient(server.port) as noisy, PusherClient(server.port) as other:
+        for text in ("", "{", "{}", '{"event":"pusher:subscribe"}', "[]") * 10:
+            await noisy.send_text(text)
+        for _ in range(49):
+            await noisy.expect_error(None)
+        assert await noisy.expect_end() == (4100, "Too many unreadable messages: 50 within 10 s")
+        await other.expect_nothing()
 
 
 @pytest.mark.parametrize(

@@ -115,3 +115,13 @@ async def test_a_rejection_does_not_repeat_the_secret_or_the_expected_signature(
         text = await client.expect_rejection("private-a", "AuthError", 401)
         assert client.auth("private-a").partition(":")[2] not in text
         assert "app-secret" not in text
+
+
+@pytest.mark.parametrize("prefix", ["private-", "private-cache-", "private-encrypted-", "private-encrypted-cache-"])
+async def test_the_signature_of_a_longer_name_opens_no_shorter_one(serve: Serve, prefix: str) -> None:
+    async with serve() as server, PusherClient(server.port) as client:
+        auth = client.auth(f"{prefix}orders:42")
+        await client.ask_for(f"{prefix}orders", "42", auth=auth)
+        assert "must be a JSON object" in await client.expect_rejection(f"{prefix}orders", "InvalidMessage", 400)
+        await ApiClient(server.port).trigger(f"{prefix}orders", "for others")
+        await client.expect_nothing()

@@ -163,3 +163,15 @@ async def test_excluding_a_socket_that_does_not_exist_spares_nobody(serve: Serve
         await client.subscribe("news")
         await ApiClient(server.port).trigger("news", "x", socket_id="1.1")
         await client.expect("event")
+
+
+async def test_a_connection_joins_no_more_channels_than_the_limit(serve: Serve) -> None:
+    async with serve(channel_limits={"max_channels_per_connection": 2}) as server, PusherClient(server.port) as client:
+        await client.subscribe("a")
+        await client.subscribe("b")
+        await client.ask_for("c")
+        text = await client.expect_rejection("c", "LimitReached", 4004)
+        assert "limit is 2" in text
+        assert "channel_limits.max_channels_per_connection" in text
+        await client.unsubscribe("a")
+        assert (await client.subscribe("c"))["event"] == "pusher_internal:subscription_succeeded"

@@ -54,11 +54,22 @@ async def test_a_signature_made_for_another_key_or_socket_ends_the_connection(se
 
 
 @pytest.mark.parametrize(
-    "user_data", ["not json", "[]", "{}", '{"id":""}', '{"id":null}', '{"id":7}', '{"id":"ann","watchlist":"bob"}']
+    "user_data", ["not json", "[]", "{}", '{"id":""}', '{"id":null}', '{"id":true}', '{"id":"ann","watchlist":"bob"}']
 )
 async def test_signed_user_data_that_names_nobody_ends_the_connection_with_4009(serve: Serve, user_data: str) -> None:
     async with serve(USERS) as server, PusherClient(server.port) as client:
         await client.sign_in_with(user_data)
+        assert (await client.expect_end())[0] == 4009
+
+
+async def test_a_numeric_id_signs_in_as_its_text(serve: Serve) -> None:
+    async with serve(USERS) as server, PusherClient(server.port) as client:
+        await client.sign_in_with('{"id":7,"user_info":{"name":"Ann"}}')
+        success = await client.expect("pusher:signin_success")
+        assert json.loads(success["data"]["user_data"]) == {"id": "7", "user_info": {"name": "Ann"}}
+        await ApiClient(server.port).trigger("#server-to-user-7", "hi")
+        assert (await client.receive())["channel"] == "#server-to-user-7"
+        await ApiClient(server.port).post("/users/7/terminate_connections")
         assert (await client.expect_end())[0] == 4009
 
 

@@ -92,15 +92,19 @@ async def test_a_client_event_is_told_with_its_data_as_a_string(serve: Serve, re
         for data in ({"x": [1, "é"]}, "text", "", 7, None, '{"already":"json"}'):
             await client.trigger("private-a", "client-said", data)
         await client.trigger("presence-b", "client-said", "hi")
-        await receiver.until(lambda: len(receiver.events) == 7)
+        await client.send({"event": "client-said", "channel": "private-a"})
+        await client.send_text(r'{"event":"client-said","channel":"private-a","data":"half \ud83d"}')
+        await receiver.until(lambda: len(receiver.events) == 9)
         for request in receiver.requests:
             request.check()
         plain = {"name": "client_event", "channel": "private-a", "event": "client-said", "socket_id": client.socket_id}
-        told = [event["data"] for event in receiver.events]
+        events = receiver.events
+        assert events.pop(7) == plain
+        told = [event["data"] for event in events]
         assert json.loads(told[0]) == {"x": [1, "é"]}
-        assert told[1:] == ["text", "", "7", "null", '{"already":"json"}', "hi"]
-        assert receiver.events[1] == plain | {"data": "text"}
-        assert receiver.events[6] == plain | {"channel": "presence-b", "data": "hi", "user_id": "ann"}
+        assert told[1:] == ["text", "", "7", "null", '{"already":"json"}', "hi", "half \ufffd"]
+        assert events[1] == plain | {"data": "text"}
+        assert events[6] == plain | {"channel": "presence-b", "data": "hi", "user_id": "ann"}
 
 
 async def test_a_cache_channel_without_an_event_is_told_once_for_all_who_join(

@@ -69,7 +69,7 @@ class Client:
 
     def send_bytes(self, payload: bytes) -> None:
         """Send one message."""
-        self.connection.last_activity = self._world.node.keepalive.now
+        self.connection.last_activity = self._world.clock.monotonic()
         self._world.session.receive(self.connection, payload)
 
     def say(self, event: str, data: object = None, channel: str | None = None) -> None:

@@ -128,7 +128,7 @@ class ReportingMachine(RuleBasedStateMachine):
         while passed < seconds:
             for node, clients in self.clients.items():
                 for client in clients:
-                    client.connection.last_activity = node.node.keepalive.now
+                    client.connection.last_activity = node.clock.monotonic()
             self.bus.deliver_all()
             self.clock.advance(min(STEP, seconds - passed))
             passed += STEP

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sockudo.config.section import Section
-from sockudo.config.values import Flag, Positive, Share
+from sockudo.config.section import Section, env
+from sockudo.config.values import Count, Flag, Positive, Share
 
 
 class ChannelLimits(Section):
@@ -15,6 +15,10 @@ class ChannelLimits(Section):
 
     max_name_length: Positive = Field(default=200, description="Length of a channel name.")
     cache_ttl: Positive = Field(default=3600, description="How long a cache channel keeps its last event (seconds).")
+    max_channels_per_connection: Annotated[Count, env("CHANNEL_LIMITS_MAX_CHANNELS_PER_CONNECTION")] = Field(
+        default=1000,
+        description="Channels a connection may be on at a time; 0 means no limit. Not a setting of the original.",
+    )
 
 
 class EventLimits(Section):

@@ -33,13 +33,7 @@ class Left(NamedTuple):
     member_removed: str | None
 
 
-class Departure(NamedTuple):
-    """A connection is gone.
+class Offline(NamedTuple):
+    """A user has lost the last signed-in connection to this process."""
 
-    Attributes:
-        left: one entry for each channel it was on.
-        user_gone: the user id whose last signed-in connection it was, or None.
-    """
-
-    left: list[Left]
-    user_gone: str | None
+    user_id: str

@@ -6,11 +6,15 @@ How bytes reach the client is behind `Wire`, so that the routing below does not 
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol
+from typing import Final, Protocol
 
 from sockudo.apps.app import App
 from sockudo.hub.outbox import Flusher, Outbox
 from sockudo.pusher.members import Identity
+
+# So many unreadable messages within so many seconds are no mistakes any more, but a flood.
+MAX_UNREADABLE: Final = 50
+UNREADABLE_SECONDS: Final = 10.0
 
 
 class Wire(Protocol):
@@ -43,10 +47,10 @@ class Connection:
             has no members; None as a whole until the first subscription.
         user: who it is signed in as.
         authorised: it has signed in or joined a private or presence channel.
-        last_activity: second (of the monotonic clock) of the last inbound bytes.
+        last_activity: by when (on the monotonic clock) the last inbound bytes had come.
         deadline: second of the timing wheel at which it is looked at next, 0 when it is not on the wheel.
-        pinged_at: second at which a ping was sent that is not answered yet, or 0.
-        opened_at: second at which it was accepted.
+        pinged_at: when a ping was sent that is not answered yet, or 0.
+        opened_at: when it was accepted.
         backlog: messages that came while an earlier one is being carried out, or None while none is.
         is_open: false from the moment the server or the client ends it.
     """
@@ -55,6 +59,7 @@ class Connection:
         "_event_count",
         "_event_second",
         "_flusher",
+        "_unreadable",
         "app",
         "authorised",
         "backlog",
@@ -72,7 +77,7 @@ class Connection:
         "write",
     )
 
-    def __init__(self, socket_id: str, app: App, wire: Wire, flusher: Flusher, *, now: int, version: int) -> None:
+    def __init__(self, socket_id: str, app: App, wire: Wire, flusher: Flusher, *, now: float, version: int) -> None:
         self.socket_id = socket_id
         self.app = app
         self.wire = wire
@@ -86,11 +91,13 @@ class Connection:
         self.last_activity = now
         self.opened_at = now
         self.deadline = 0
-        self.pinged_at = 0
+        self.pinged_at = 0.0
         self.is_open = True
         self.backlog: deque[bytes] | None = None
         self._event_second = 0.0
         self._event_count = 0
+        # When the last unreadable messages came; None until the first.
+        self._unreadable: deque[float] | None = None
 
     def queue(self, frame: bytes) -> None:
         """Add a frame to the outbox. The caller wakes the flusher, once for all connections."""
@@ -128,6 +135,14 @@ class Connection:
             return False
         self._event_count += 1
         return True
+
+    def sends_noise(self, now: float) -> bool:
+        """Note an unreadable message (monotonic `now`); tell whether there have been too many of them of late."""
+        times = self._unreadable
+        if times is None:
+            times = self._unreadable = deque(maxlen=MAX_UNREADABLE)
+        times.append(now)
+        return len(times) == MAX_UNREADABLE and now - times[0] <= UNREADABLE_SECONDS
 
     def end(self) -> None:
         """Stop sending: what is queued is dropped, and so is all that comes later."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from sockudo.hub.changes import Departure, Joined, Left
+from sockudo.hub.changes import Joined, Left, Offline
 from sockudo.hub.channel import Channel
 from sockudo.hub.connection import Connection
 from sockudo.hub.outbox import Flusher
@@ -27,6 +27,11 @@ class AppRoutes:
         self.channels: dict[str, Channel] = {}
         self.users = Users()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is connected, nor is about to be taken off anything."""
+        return not (self.connections or self.channels or self.users)
+
 
 class Hub:
     """What this process knows of its clients."""
@@ -42,21 +47,28 @@ class Hub:
             routes = self._apps[connection.app.id] = AppRoutes()
         routes.connections[connection.socket_id] = connection
 
-    def remove(self, connection: Connection) -> Departure:
-        """Forget a connection and everything it had joined; safe to call again."""
+    def remove(self, connection: Connection) -> Iterator[Left | Offline]:
+        """Forget a connection at once, then take it off what it had joined, one change at a time; safe to call again.
+
+        The table stays consistent between two changes: who has not been taken off yet still counts, so that a user
+        who comes back meanwhile has never been gone.
+        """
         routes = self._apps.get(connection.app.id)
         if routes is None or routes.connections.pop(connection.socket_id, None) is None:
-            return Departure([], None)
+            return iter(())
+        return self._leave_all(routes, connection)
+
+    def _leave_all(self, routes: AppRoutes, connection: Connection) -> Iterator[Left | Offline]:
         subscriptions, connection.subscriptions = connection.subscriptions, None
-        left = [
-            _leave(routes, routes.channels[name], connection, user_id)
-            for name, user_id in (subscriptions or {}).items()
-        ]
+        for name, user_id in (subscriptions or {}).items():
+            yield _leave(routes, routes.channels[name], connection, user_id)
         user = connection.user
-        gone = user.user_id if user is not None and routes.users.remove(user.user_id, connection) else None
-        if not routes.connections:
-            del self._apps[connection.app.id]
-        return Departure(left, gone)
+        if user is not None and routes.users.remove(user.user_id, connection):
+            yield Offline(user.user_id)
+        app_id = connection.app.id
+        # Those who have come back may have a table of their own.
+        if routes.is_empty and self._apps.get(app_id) is routes:
+            del self._apps[app_id]
 
     def subscribe(
         self, connection: Connection, name: str, kind: ChannelKind, identity: Identity | None = None

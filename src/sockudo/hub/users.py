@@ -18,6 +18,9 @@ class Users:
     def __contains__(self, user_id: str) -> bool:
         return user_id in self._connections
 
+    def __len__(self) -> int:
+        return len(self._connections)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._connections)
 

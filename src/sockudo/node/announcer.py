@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sockudo.apps.base import AppManager
 from sockudo.cluster.peers import Peers
-from sockudo.hub.changes import Departure, Joined, Left
+from sockudo.hub.changes import Joined, Left, Offline
 from sockudo.hub.channel import Channel
 from sockudo.hub.connection import Connection
 from sockudo.hub.hub import Hub
@@ -19,7 +21,7 @@ from sockudo.webhooks.base import WebhookEvents
 
 
 class Announcer:
-    """Turns `Joined`, `Left` and `Departure` into what others hear.
+    """Turns `Joined`, `Left` and `Offline` into what others hear.
 
     A member is news only if no other node has it too: each node tells its own clients when the merged view of the
     cluster goes from nobody to somebody and back.
@@ -76,19 +78,21 @@ class Announcer:
             self._hub.flusher.wake()
         self._counts.changed(connection.app, channel)
 
-    def departed(self, connection: Connection, departure: Departure) -> None:
-        """Tell the others that a connection is gone from everywhere it was."""
-        app_id = connection.app.id
-        for left in departure.left:
-            self.left(connection, left)
+    def departing(self, connection: Connection, changes: Iterator[Left | Offline]) -> Iterator[None]:
+        """Tell the others that a connection is gone from everywhere it was, one change a step."""
         self._watchlist.unwatch(connection)
-        user_id = departure.user_gone
-        if user_id is not None:
-            self._peers.user_changed(app_id, user_id, online=False)
-            self._peers.release(app_id, server_to_user(user_id))
-            if not self._peers.replica.is_online(app_id, user_id):
-                self._watchlist.went_offline(app_id, user_id)
-        self._peers.connections_changed(app_id)
+        for change in changes:
+            if isinstance(change, Left):
+                self.left(connection, change)
+            else:
+                self._went_offline(connection.app.id, change.user_id)
+            yield
+
+    def _went_offline(self, app_id: str, user_id: str) -> None:
+        self._peers.user_changed(app_id, user_id, online=False)
+        self._peers.release(app_id, server_to_user(user_id))
+        if not self._peers.replica.is_online(app_id, user_id):
+            self._watchlist.went_offline(app_id, user_id)
 
     def signed_in(self, connection: Connection, user_id: str) -> None:
         """Tell the others that a user has signed in on a first connection here."""

@@ -15,9 +15,11 @@ class NodeLimits:
         user_authentication_timeout: within which a connection must sign in or join a private or presence channel,
             where its app has user authentication; 0 means no limit.
         cache_ttl: how long the last event of a cache channel is kept.
+        max_channels_per_connection: how many channels a connection may be on at a time; 0 means no limit.
     """
 
     activity_timeout: int = 120
     pong_timeout: int = 30
     user_authentication_timeout: int = 3600
     cache_ttl: int = 3600
+    max_channels_per_connection: int = 1000

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
 from sockudo.clock import Clock
 from sockudo.cluster.peers import Peers
+from sockudo.hub.changes import Left, Offline
 from sockudo.hub.connection import Connection, Wire
 from sockudo.hub.hub import Hub
 from sockudo.log import get_logger
@@ -16,6 +18,7 @@ from sockudo.node.keepalive import Keepalive
 from sockudo.node.limits import NodeLimits
 from sockudo.node.memory import MemoryGauge
 from sockudo.node.quotas import AppQuotas
+from sockudo.node.slices import Slices
 from sockudo.node.socket_ids import new_socket_id
 from sockudo.node.subscription_counts import SubscriptionCounts
 from sockudo.node.view import View
@@ -81,7 +84,8 @@ class Node:
         counts = SubscriptionCounts(hub, self.view, clock)
         self.webhooks: WebhookEvents = webhooks or NoWebhooks()
         self.announcer = Announcer(hub, apps, peers, counts, self.watchlist, self.view, self.webhooks)
-        self.keepalive = Keepalive(limits, clock, self.fail)
+        self.slices = Slices(clock)
+        self.keepalive = Keepalive(limits, clock, self.fail, self.slices)
         self.quotas = AppQuotas(clock, peers)
         self._memory = memory
 
@@ -103,8 +107,7 @@ class Node:
             self.counters.refused += 1
             raise
         socket_id = new_socket_id()
-        # Not the second that the timing wheel keeps, which is old by as much as its tick is late on a busy machine.
-        now = int(self.clock.monotonic())
+        now = self.clock.monotonic()
         connection = Connection(socket_id, app, wire, self.hub.flusher, now=now, version=version)
         self.hub.add(connection)
         self.keepalive.add(connection)
@@ -141,15 +144,28 @@ class Node:
         return app
 
     def disconnect(self, connection: Connection) -> None:
-        """Forget a connection, whatever ended it, and tell the others; safe to call again."""
+        """Forget a connection, whatever ended it, and tell the others; safe to call again.
+
+        Nothing is delivered to it any more. It leaves what it had joined in slices, where that is much.
+        """
         if not connection.is_open:
             return
         connection.end()
         self.keepalive.discard(connection)
         self.counters.disconnections += 1
-        self.announcer.departed(connection, self.hub.remove(connection))
+        changes = self.hub.remove(connection)
+        self.peers.connections_changed(connection.app.id)
+        self.slices.run(self._depart(connection, changes))
+
+    def _depart(self, connection: Connection, changes: Iterator[Left | Offline]) -> Iterator[None]:
+        yield from self.announcer.departing(connection, changes)
         if connection.app.webhooks:
             self.webhooks.connection_terminated(connection.app, connection.socket_id)
+        yield
+
+    def disconnect_all(self) -> None:
+        """Forget every connection, in slices."""
+        self.slices.run(_each(tuple(self.hub.connections()), self.disconnect))
 
     def fail(self, connection: Connection, problem: CloseConnection) -> None:
         """End a connection: the error frame, a close frame with the same code and text, then the leave."""
@@ -162,6 +178,10 @@ class Node:
         if connection.is_open:
             connection.wire.close(problem.code, problem.message)
             self.disconnect(connection)
+
+    def fail_all(self, connections: Iterable[Connection], problem: CloseConnection) -> None:
+        """End connections, in slices where they are many."""
+        self.slices.run(_each(connections, lambda connection: self.fail(connection, problem)))
 
     def drop_slow(self, connection: Connection) -> None:
         """End a connection that does not read what it is sent."""
@@ -178,20 +198,31 @@ class Node:
         self.terminate_here(app.id, user_id)
 
     def terminate_here(self, app_id: str, user_id: str) -> None:
-        """End the connections of a user that this node has."""
-        found = dict.fromkeys(self.hub.user_connections(app_id, user_id))
-        for channel in self.hub.channels(app_id):
+        """End the connections of a user that this node has, in slices where they or the channels are many."""
+        self.slices.run(self._terminate(app_id, user_id))
+
+    def _terminate(self, app_id: str, user_id: str) -> Iterator[None]:
+        problem = CloseConnection(Code.UNAUTHORIZED, "User terminated by app.")
+        for connection in tuple(self.hub.user_connections(app_id, user_id)):
+            self.fail(connection, problem)
+            yield
+        for channel in tuple(self.hub.channels(app_id)):
             if channel.members is not None and user_id in channel.members:
-                name = channel.name
-                found |= dict.fromkeys(
-                    one for one in channel.subscribers if one.subscriptions and one.subscriptions.get(name) == user_id
-                )
-        for connection in found:
-            self.fail(connection, CloseConnection(Code.UNAUTHORIZED, "User terminated by app."))
+                for one in tuple(channel.subscribers):
+                    if one.subscriptions and one.subscriptions.get(channel.name) == user_id:
+                        self.fail(one, problem)
+                    yield
+            yield
 
     def is_user_channel_of(self, connection: Connection, name: str) -> bool:
         """Tell whether `name` is the server-to-user channel of who the connection is signed in as."""
         return connection.user is not None and name == server_to_user(connection.user.user_id)
+
+
+def _each(connections: Iterable[Connection], step: Callable[[Connection], None]) -> Iterator[None]:
+    for connection in connections:
+        step(connection)
+        yield
 
 
 def shutting_down() -> CloseConnection:

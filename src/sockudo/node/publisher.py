@@ -115,9 +115,9 @@ class Publisher:
             app = connection.app
         elif app is not connection.app:
             connection.app = app
-        if not app.enable_client_messages:
-            raise _rejected("Client events are not enabled for this app (enable_client_messages of the app)")
         name = event.channel
+        if not app.enable_client_messages:
+            raise _rejected("Client events are not enabled for this app (enable_client_messages of the app)", name)
         if name is None:
             raise _rejected("Channel required for client event")
         if not connection.take_client_event(now):
@@ -135,7 +135,7 @@ class Publisher:
         if not channel.kind.private or channel.kind.encrypted:
             raise _rejected("Client events can only be sent to private or presence channels", name)
         _check_sizes(app, event, name)
-        data, user_id = event.data or b"null", subscriptions[name]
+        data, user_id = event.data, subscriptions[name]
         payload = client_event(event.event, name, data, user_id)
         frame = text_frame(payload)
         channel.broadcast(frame, connection)

@@ -7,16 +7,19 @@ from collections import deque
 from functools import partial
 from typing import Any
 
-from sockudo.hub.connection import Connection
+from sockudo.hub.connection import MAX_UNREADABLE, UNREADABLE_SECONDS, Connection
 from sockudo.node.node import Node
 from sockudo.node.publisher import Publisher
 from sockudo.node.subscriptions import Stage, Subscriptions, Wait
 from sockudo.pusher import events
+from sockudo.pusher.codes import Code
 from sockudo.pusher.commands import ClientEvent, Ping, Signin, Subscribe, Unsubscribe, parse_command
-from sockudo.pusher.errors import CloseConnection, CommandRejected, SubscriptionRejected
+from sockudo.pusher.errors import CloseConnection, CommandRejected, MessageUnreadable, SubscriptionRejected
 from sockudo.rfc6455.frames import text_frame
 
 _PONG = text_frame(events.PONG)
+
+_NOISE = f"Too many unreadable messages: {MAX_UNREADABLE} within {UNREADABLE_SECONDS:g} s"
 
 # Messages that may wait behind another before nothing more is read from their sender.
 _MAX_BACKLOG = 100
@@ -69,6 +72,9 @@ class Session:
                 connection.backlog = deque()
                 waiting.done.add_done_callback(partial(self._resume, connection, payload, waiting.stage))
         except CommandRejected as rejected:
+            if isinstance(rejected, MessageUnreadable) and connection.sends_noise(self._node.clock.monotonic()):
+                self._node.fail(connection, CloseConnection(Code.OVER_CAPACITY, _NOISE))
+                return
             connection.send(text_frame(events.error(rejected.message, rejected.code, rejected.channel)))
         except SubscriptionRejected as rejected:
             # The error event repeats it for libraries that do not know the first; without a 40xx code, on which

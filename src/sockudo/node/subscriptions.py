@@ -24,8 +24,10 @@ from sockudo.pusher.members import (
     MAX_WATCHLIST,
     Identity,
     InvalidIdentity,
+    is_json_object,
     parse_channel_data,
     parse_user_data,
+    with_text_id,
 )
 from sockudo.pusher.signatures import channel_string, is_authorised, user_string
 from sockudo.rfc6455.frames import text_frame
@@ -82,8 +84,9 @@ class Subscriptions:
         if kind.user:
             self._join_own_user_channel(connection, name)
             return None
+        self._check_channel_count(connection, name)
         if kind.private:
-            _verify(connection, command)
+            _verify(connection, command, kind)
         identity = self._identity(connection, command) if kind.presence else None
         waiting = self._arriving(app.id, name, kind, stage)
         if waiting is not None:
@@ -120,7 +123,7 @@ class Subscriptions:
                 "User authentication is disabled for this app (enable_user_authentication of the app)",
                 Code.UNAUTHORIZED,
             )
-        user = _signed_user(connection, command)
+        user, user_data = _signed_user(connection, command)
         previous = connection.user
         if previous is not None and previous.user_id != user.user_id:
             raise CommandRejected("Connection is already signed in as another user", Code.UNAUTHORIZED)
@@ -140,7 +143,7 @@ class Subscriptions:
         if came_online and previous is None:
             self._node.announcer.signed_in(connection, user.user_id)
         watchlist.watch(connection)
-        connection.send(text_frame(events.signin_success(command.user_data)))
+        connection.send(text_frame(events.signin_success(user_data)))
         return None
 
     def _arriving(self, app_id: str, name: str, kind: ChannelKind, stage: Stage) -> Wait | None:
@@ -183,6 +186,17 @@ class Subscriptions:
         self._check_capacity(app, name, identity.user_id)
         return identity
 
+    def _check_channel_count(self, connection: Connection, name: str) -> None:
+        limit, joined = self._node.limits.max_channels_per_connection, connection.subscriptions
+        if limit and joined is not None and len(joined) >= limit and name not in joined:
+            raise SubscriptionRejected(
+                name,
+                "LimitReached",
+                f"Too many channels: the limit is {limit} at a time on one connection "
+                "(channel_limits.max_channels_per_connection)",
+                4004,
+            )
+
     def _check_capacity(self, app: App, name: str, user_id: str) -> None:
         view = self._node.view
         if view.has_member(app.id, name, user_id):
@@ -210,24 +224,29 @@ class Subscriptions:
                 self._node.webhooks.cache_miss(connection.app, name)
 
 
+_DATA_NO_OBJECT = "Invalid channel_data: it must be a JSON object on this channel, beginning with {, or be left out"
 _WATCHLIST_TOO_LONG = f"Watchlist limit exceeded. Only the first {MAX_WATCHLIST} user IDs are accepted."
 
 
-def _verify(connection: Connection, command: Subscribe) -> None:
+def _verify(connection: Connection, command: Subscribe, kind: ChannelKind) -> None:
     name, app = command.channel, connection.app
     if not command.auth:
         raise SubscriptionRejected(name, "AuthError", "Authentication signature required for this channel", 401)
+    # Presence channels check what the data says, after the signature.
+    if command.channel_data is not None and not kind.presence and not is_json_object(command.channel_data):
+        raise SubscriptionRejected(name, "InvalidMessage", _DATA_NO_OBJECT, 400)
     message = channel_string(connection.socket_id, name, command.channel_data)
     if not is_authorised(app.signer, app.key, command.auth, message):
         text = "Invalid signature: auth must be KEY:SIGNATURE, made with this app's key and secret for this socket_id"
         raise SubscriptionRejected(name, "AuthError", text, 401)
 
 
-def _signed_user(connection: Connection, command: Signin) -> Identity:
+def _signed_user(connection: Connection, command: Signin) -> tuple[Identity, str]:
+    """Return who a signed-in connection is, and the user data as the client is told of it."""
     app = connection.app
     if not is_authorised(app.signer, app.key, command.auth, user_string(connection.socket_id, command.user_data)):
         raise CloseConnection(Code.UNAUTHORIZED, "Connection not authorized for signin: invalid signature")
     try:
-        return parse_user_data(command.user_data)
+        return parse_user_data(command.user_data), with_text_id(command.user_data)
     except InvalidIdentity as problem:
         raise CloseConnection(Code.UNAUTHORIZED, str(problem)) from None

@@ -1,6 +1,6 @@
 """What a client asks: one text frame -> one command.
 
-Every name, type and encoding problem of foreign input ends here, as `CommandRejected`. Texts of errors never repeat
+Every name, type and encoding problem of foreign input ends here, as `MessageUnreadable`. Texts of errors never repeat
 the input. `data` may be an object or a string that holds the same JSON: client libraries send both.
 
 Source: Pusher docs, `library_auth_reference/pusher-websockets-protocol` ("Events").
@@ -12,9 +12,23 @@ from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
-from sockudo.pusher.errors import CommandRejected
+from sockudo.pusher.errors import CommandRejected, MessageUnreadable
+from sockudo.pusher.surrogates import decode, raw_members
 
 CLIENT_EVENT_PREFIX: Final = "client-"
+RESERVED_PREFIXES: Final = ("pusher:", "pusher_internal:")
+
+# Commands of a later dialect of the protocol; on the sockets served here they are events like any unknown one.
+_LATER_COMMANDS: Final = frozenset(
+    {
+        "pusher:auth",
+        "pusher:channel_history",
+        "pusher:delta_sync_error",
+        "pusher:enable_delta_compression",
+        "pusher:presence_update",
+        "pusher:resume",
+    }
+)
 
 
 class Subscribe(msgspec.Struct, frozen=True, gc=False):
@@ -39,7 +53,7 @@ class Signin(msgspec.Struct, frozen=True, gc=False):
 
 
 class ClientEvent(msgspec.Struct, frozen=True, gc=False):
-    """`client-*`: an event for the other subscribers of `channel`; `data` is its JSON text as it came."""
+    """`client-*`: an event for the other subscribers of `channel`; `data` is its JSON text as it came, b"" for none."""
 
     event: str
     channel: str | None
@@ -67,6 +81,10 @@ class _Frame(msgspec.Struct, gc=False):
     data: msgspec.Raw = msgspec.Raw(b"")
 
 
+class _Named(msgspec.Struct, gc=False):
+    channel: str | None = None
+
+
 class _SubscribeData(msgspec.Struct, gc=False):
     channel: str
     auth: str | None = None
@@ -75,11 +93,13 @@ class _SubscribeData(msgspec.Struct, gc=False):
 
 _T = TypeVar("_T")
 
-_decode_frame: Final = msgspec.json.Decoder(_Frame).decode
+_frames: Final = msgspec.json.Decoder(_Frame)
+_decode_frame: Final = _frames.decode
 _decode_subscribe: Final = msgspec.json.Decoder(_SubscribeData)
 _decode_unsubscribe: Final = msgspec.json.Decoder(Unsubscribe)
 _decode_signin: Final = msgspec.json.Decoder(Signin)
-_decode_text: Final = msgspec.json.Decoder(str).decode
+_decode_named: Final = msgspec.json.Decoder(_Named)
+_decode_text: Final = msgspec.json.Decoder(str)
 
 _PING: Final = Ping()
 _PONG: Final = Pong()
@@ -90,13 +110,14 @@ def parse_command(payload: bytes) -> Command:
     """Return the command in the `payload` of one message.
 
     Raises:
-        CommandRejected: it is not UTF-8 (a binary message may be anything), not JSON, not an object, or lacks what
+        MessageUnreadable: it is not UTF-8 (a binary message may be anything), not JSON, not an object, or lacks what
             its event needs.
+        CommandRejected: the name of its event is reserved.
     """
     try:
         frame = _decode_frame(payload)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError) as problem:
-        raise CommandRejected(f"Invalid message format: {_reason(problem)}") from None
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        frame = _mended_frame(payload)
     event = frame.event
     if event.startswith(CLIENT_EVENT_PREFIX):
         text = bytes(frame.data)
@@ -117,7 +138,28 @@ def parse_command(payload: bytes) -> Command:
         case "pusher:signin":
             return _data(frame.data, _decode_signin, "signin")
         case _:
+            if event.startswith(RESERVED_PREFIXES) and event not in _LATER_COMMANDS:
+                raise CommandRejected(_RESERVED, channel=None if frame.channel is None else frame.channel[:200])
             return _UNKNOWN
+
+
+_RESERVED: Final = (
+    "Reserved event name: names that begin with pusher: or pusher_internal: belong to the server; "
+    "the name of a client event begins with client-"
+)
+
+
+def _mended_frame(payload: bytes) -> _Frame:
+    """Return the frame of a message that holds half a surrogate pair; refuse every other."""
+    if not payload:
+        raise MessageUnreadable("Invalid message format: the message is empty")
+    try:
+        frame = decode(_frames, payload)
+        if bytes(frame.data):
+            frame.data = msgspec.Raw(raw_members(payload)["data"])
+    except (ValueError, RecursionError) as problem:
+        raise MessageUnreadable(f"Invalid message format: {_reason(problem)}") from None
+    return frame
 
 
 def _check_utf8(data: bytes) -> None:
@@ -125,7 +167,7 @@ def _check_utf8(data: bytes) -> None:
     try:
         data.decode()
     except UnicodeError as problem:
-        raise CommandRejected(f"Invalid message format: data of the event: {_reason(problem)}") from None
+        raise MessageUnreadable(f"Invalid message format: data of the event: {_reason(problem)}") from None
 
 
 def _parse_unsubscribe(raw: msgspec.Raw) -> Unsubscribe:
@@ -140,20 +182,30 @@ def _parse_unsubscribe(raw: msgspec.Raw) -> Unsubscribe:
 def _data(raw: msgspec.Raw, decoder: msgspec.json.Decoder[_T], what: str) -> _T:
     text: bytes | str = bytes(raw)
     if not text:
-        raise CommandRejected(f"Invalid message format: {what} has no data")
+        raise MessageUnreadable(f"Invalid message format: {what} has no data")
     if text[:1] == b'"':
         text = _decode_string(bytes(raw), what)
     try:
-        return decoder.decode(text)
+        return decode(decoder, text)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as problem:
-        raise CommandRejected(f"Invalid message format: data of {what}: {_reason(problem)}") from None
+        reason = f"Invalid message format: data of {what}: {_reason(problem)}"
+        raise MessageUnreadable(reason, channel=_channel_in(text)) from None
+
+
+def _channel_in(text: bytes | str) -> str | None:
+    """Return the channel that unreadable data is about, where it can be told."""
+    try:
+        name = decode(_decode_named, text).channel
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return None
+    return None if name is None else name[:200]
 
 
 def _decode_string(text: bytes, what: str) -> str:
     try:
-        return _decode_text(text)
+        return decode(_decode_text, text)
     except (msgspec.MsgspecError, UnicodeError) as problem:
-        raise CommandRejected(f"Invalid message format: data of {what}: {_reason(problem)}") from None
+        raise MessageUnreadable(f"Invalid message format: data of {what}: {_reason(problem)}") from None
 
 
 def _reason(problem: Exception) -> str:

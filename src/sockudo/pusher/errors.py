@@ -28,6 +28,10 @@ class CommandRejected(PusherError):
         self.channel = channel
 
 
+class MessageUnreadable(CommandRejected):
+    """One message is no command: not UTF-8, not JSON, no event, or members of other types than the event needs."""
+
+
 class SubscriptionRejected(PusherError):
     """One subscription is refused: `pusher:subscription_error` on its channel; the connection stays open.
 

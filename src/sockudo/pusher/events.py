@@ -131,19 +131,20 @@ def channel_event(name: bytes, channel: str, data: bytes) -> bytes:
 
 
 def client_event(name: str, channel: str, data: bytes, user_id: str | None) -> bytes:
-    """Return a client event for the others; `data` is JSON as it came, `user_id` the sender on presence channels."""
+    """Return a client event for the others.
+
+    Args:
+        data: JSON as it came, or b"" for an event without data, which has no such member.
+        user_id: the sender, on presence channels.
+    """
+    member = b',"data":%b' % data if data else b""
     if user_id is None:
-        return b'{"event":%b,"channel":%b,"data":%b}' % (_encode(name), _encode(channel), data)
-    return b'{"event":%b,"channel":%b,"data":%b,"user_id":%b}' % (
-        _encode(name),
-        _encode(channel),
-        data,
-        _encode(user_id),
-    )
+        return b'{"event":%b,"channel":%b%b}' % (_encode(name), _encode(channel), member)
+    return b'{"event":%b,"channel":%b%b,"user_id":%b}' % (_encode(name), _encode(channel), member, _encode(user_id))
 
 
 def signin_success(user_data: str) -> bytes:
-    """Return the success of a sign-in: `user_data` as it came, in an object."""
+    """Return the success of a sign-in, with its `user_data` (JSON text) in an object."""
     return b'{"event":"pusher:signin_success","data":{"user_data":%b}}' % _encode(user_data)
 
 

@@ -14,6 +14,7 @@ import msgspec
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.json_spans import Bound, JsonSpans, Walk
 from sockudo.pusher.query import Query
+from sockudo.pusher.surrogates import decode
 from sockudo.pusher.triggers import (
     Trigger,
     TriggerLimits,
@@ -36,6 +37,8 @@ _MAX_KEY: Final = 100
 _MAX_TEXT: Final = 1000
 # UTF-8 has so many bytes for a character.
 _WIDEST: Final = 4
+
+_key_decoder: Final = msgspec.json.Decoder(str)
 
 T = TypeVar("T")
 _Steps = Generator[None, None, T]
@@ -209,6 +212,6 @@ def _check_end(spans: JsonSpans, position: int) -> Generator[None, None, None]:
 
 def _key(literal: bytes) -> str:
     try:
-        return msgspec.json.decode(literal, type=str)
+        return decode(_key_decoder, literal)
     except msgspec.MsgspecError as problem:
         raise RequestRejected(400, f"Invalid request: {str(problem)[:200]}") from None

@@ -57,7 +57,9 @@ def is_same(expected: str, given: str) -> bool:
 def channel_string(socket_id: str, channel: str, channel_data: str | None) -> bytes:
     """Return what a channel's auth signs: `socket_id:channel`, and `:channel_data` where the client sent it.
 
-    The data is signed on private channels too: some server libraries offer it there.
+    The data is signed on private channels too: some server libraries offer it there. It must be a JSON object then
+    (`members.is_json_object`): a channel name may hold a colon but no brace, so that no other pair of a channel and
+    data makes the same text.
     """
     text = f"{socket_id}:{channel}" if channel_data is None else f"{socket_id}:{channel}:{channel_data}"
     return text.encode("utf-8", "surrogateescape")

@@ -15,6 +15,7 @@ from sockudo.pusher.channels import ChannelKind, InvalidChannelName, parse_chann
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.events import json_text
 from sockudo.pusher.query import Query
+from sockudo.pusher.surrogates import decode
 
 INFO_ATTRIBUTES: Final = frozenset({"user_count", "subscription_count", "occupied", "cache"})
 
@@ -162,7 +163,7 @@ def _decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
         # Raw values are not looked at by the decoder, and must not carry other encodings into frames.
         if not body.isascii():
             body.decode()
-        return decoder.decode(body)
+        return decode(decoder, body)
     except RecursionError:
         raise RequestRejected(400, "Invalid request: the JSON body is nested too deeply") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as problem:

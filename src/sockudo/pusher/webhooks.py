@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from sockudo.pusher.events import json_text
+from sockudo.pusher.surrogates import replace_lone_surrogates
 
 CONTENT_TYPE: Final = "application/json"
 KEY_HEADER: Final = "X-Pusher-Key"
@@ -45,15 +46,18 @@ def client_event(channel: str, event: str, data: bytes, socket_id: str, user_id:
     """Return `client_event`.
 
     Args:
-        data: JSON as the client sent it. A string stays what it is, anything else becomes the string of its JSON.
+        data: JSON as the client sent it. A string stays what it is, but for halves of surrogate pairs, which many
+            receivers cannot read; anything else becomes the string of its JSON. Without data (b"") there is no such
+            member.
         user_id: the sender on presence channels.
     """
-    text = data if data.startswith(b'"') else json_text(data.decode())
+    text = replace_lone_surrogates(data) if data.startswith(b'"') else json_text(data.decode())
+    member = b',"data":%b' % text if data else b""
     user = b"" if user_id is None else b',"user_id":%b' % json_text(user_id)
-    return b'{"name":"client_event","channel":%b,"event":%b,"data":%b,"socket_id":"%b"%b,"time_ms":%d}' % (
+    return b'{"name":"client_event","channel":%b,"event":%b%b,"socket_id":"%b"%b,"time_ms":%d}' % (
         json_text(channel),
         json_text(event),
-        text,
+        member,
         socket_id.encode(),
         user,
         time_ms,

@@ -79,8 +79,10 @@ class Server:
         self._close_listeners()
         for connection in tuple(self._front.http_connections):
             connection.abort()
-        for client in tuple(self._node.hub.connections()):
-            self._node.disconnect(client)
+        self._node.disconnect_all()
+        while not self._node.slices.is_idle:
+            self._node.slices.next_turn()
+            await asyncio.sleep(0)
         for client_socket in tuple(self._front.websockets.sockets):
             client_socket.abort()
         self._front.timeouts.stop()
@@ -109,5 +111,4 @@ class Server:
         for start in range(0, len(clients), share):
             if start:
                 await asyncio.sleep(_STEP_SECONDS)
-            for client in clients[start : start + share]:
-                self._node.fail(client, shutting_down())
+            self._node.fail_all(clients[start : start + share], shutting_down())

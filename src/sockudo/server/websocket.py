@@ -95,7 +95,7 @@ class WebSocketProtocol(asyncio.Protocol):
             self._await_close(data)
             return
         context = self._context
-        connection.last_activity = context.node.keepalive.now
+        connection.last_activity = context.node.keepalive.heard_by
         reader = self._reader
         for opcode, payload in reader.feed(data):
             if opcode in (TEXT, BINARY):

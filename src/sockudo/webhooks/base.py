@@ -41,7 +41,7 @@ class WebhookEvents(Protocol):
     def client_event(
         self, app: App, channel: str, event: str, data: bytes, socket_id: str, user_id: str | None
     ) -> None:
-        """Note that a client has sent an event; `data` is JSON as it came, `user_id` the sender where it has one."""
+        """Note that a client has sent an event; `data` is JSON as it came, or b""; `user_id` the sender, or None."""
 
     def cache_miss(self, app: App, channel: str) -> None:
         """Note that somebody has joined a cache channel that has no event."""

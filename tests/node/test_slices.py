@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from sockudo.node.node import shutting_down
+from sockudo.node.slices import BUDGET, Slices
+from sockudo.pusher.members import Identity
+from tests.support.client import PusherClient
+from tests.support.clock import FakeClock
+from tests.support.node import World, make_app
+from tests.support.raw import RawWebSocket
+from tests.support.server import APP_ID, app
+from tests.support.turns import TOLERATED_TURN, WatchedServer, watched_server
+from tests.support.waiting import eventually
+
+SUCCEEDED = "pusher_internal:subscription_succeeded"
+
+
+class BusyClock(FakeClock):
+    """A clock on which time passes while it is looked at, as if every step took a share of the budget."""
+
+    share = 0.25
+
+    def monotonic(self) -> float:
+        self._monotonic += BUDGET * self.share
+        return self._monotonic
+
+
+def steps(name: str, count: int, done: list[str]) -> Iterator[None]:
+    for number in range(count):
+        done.append(f"{name}{number}")
+        yield
+
+
+def test_what_fits_into_a_turn_is_done_at_once() -> None:
+    clock, done = FakeClock(), list[str]()
+    slices = Slices(clock)
+    slices.run(steps("a", 1000, done))
+    assert (len(done), slices.is_idle) == (1000, True)
+
+
+def test_what_does_not_fit_goes_on_in_the_next_turns_in_order() -> None:
+    clock, done = BusyClock(), list[str]()
+    slices = Slices(clock)
+    slices.run(steps("a", 10, done))
+    slices.run(steps("b", 2, done))
+    seen = [len(done)]
+    while not slices.is_idle:
+        clock.run_soon()
+        seen.append(len(done))
+    assert done == [f"a{number}" for number in range(10)] + ["b0", "b1"]
+    assert all(later - earlier <= 5 for earlier, later in zip([0, *seen], seen, strict=False))
+
+
+def test_work_of_one_turn_shares_its_time() -> None:
+    clock, done = BusyClock(), list[str]()
+    slices = Slices(clock)
+    for number in range(20):
+        slices.run(steps(f"{number}:", 1, done))
+    assert len(done) <= 5
+    while not slices.is_idle:
+        clock.run_soon()
+    assert done == [f"{number}:0" for number in range(20)]
+
+
+def test_work_that_adds_work_is_carried_out_before_it() -> None:
+    done: list[str] = []
+    slices = Slices(FakeClock())
+
+    def parent() -> Iterator[None]:
+        for number in range(2):
+            slices.run(steps(f"child{number}:", 1, done))
+            done.append(f"parent{number}")
+            yield
+
+    slices.run(parent())
+    assert done == ["parent0", "parent1", "child0:0", "child1:0"]
+
+
+def test_work_that_fails_stops_no_other() -> None:
+    clock, done = BusyClock(), list[str]()
+    slices = Slices(clock)
+
+    def broken() -> Iterator[None]:
+        yield
+        raise ValueError("broken")
+
+    slices.run(steps("a", 5, done))
+    slices.run(broken())
+    slices.run(steps("b", 5, done))
+    failures = 0
+    while not slices.is_idle:
+        try:
+            clock.run_soon()
+        except ValueError:
+            failures += 1
+    assert (failures, done[-1]) == (1, "b4")
+    with pytest.raises(ValueError, match="broken"):
+        Slices(FakeClock()).run(broken())
+
+
+def test_the_next_slice_may_be_asked_for() -> None:
+    clock, done = BusyClock(), list[str]()
+    slices = Slices(clock)
+    slices.run(steps("a", 50, done))
+    while not slices.is_idle:
+        slices.next_turn()
+    assert (len(done), slices.is_idle) == (50, True)
+    # A turn that was asked for before finds nothing left to do.
+    clock.run_soon()
+    slices.run(steps("b", 1, done))
+    assert done[-1] == "b0"
+
+
+def busy_world() -> World:
+    return World(make_app(enable_user_authentication=True, enable_watchlist_events=True), clock=BusyClock())
+
+
+def test_a_connection_that_leaves_in_slices_gets_nothing_any_more() -> None:
+    world = busy_world()
+    client = world.connect()
+    for number in range(50):
+        client.subscribe(f"c{number}")
+    writes = len(client.wire.log)
+    client.leave()
+    assert not world.node.slices.is_idle
+    assert world.node.view.connection_count(world.app.id) == 0
+    for number in range(50):
+        world.publish(f"c{number}")
+    while not world.node.slices.is_idle:
+        world.clock.run_soon()
+    assert len(client.wire.log) == writes
+    assert world.queries.occupied_channels(world.app.id, "") == []
+
+
+def test_a_user_who_reconnects_while_leaving_is_neither_removed_nor_added() -> None:
+    world = busy_world()
+    names = [f"presence-{number}" for number in range(40)]
+    old, new, witness = (world.connect() for _ in range(3))
+    old.sign_in("7")
+    witness.sign_in("1", watchlist=["7"])
+    for name in names:
+        old.subscribe(name, "7")
+        witness.subscribe(name, "1")
+    witness.take()
+    old.leave()
+    new.ask_to_be("7")
+    for name in reversed(names):
+        new.ask_for(name, "7")
+    while not world.node.slices.is_idle:
+        world.clock.run_soon()
+    told: dict[str, list[str]] = {}
+    for frame in witness.take():
+        told.setdefault(frame.get("channel", ""), []).append(frame["event"].removeprefix("pusher_internal:"))
+    # Where the user had left already both are told, in order; elsewhere nothing is.
+    assert all(events == ["member_removed", "member_added"] for events in told.values()), told
+    assert "" not in told
+    assert 0 < len(told) < len(names)
+    assert all(set(world.queries.users(world.app.id, name)) == {"1", "7"} for name in names)
+
+
+def test_terminating_and_looking_at_many_connections_go_in_slices() -> None:
+    world = busy_world()
+    clients = [world.connect() for _ in range(30)]
+    for client in clients[:20]:
+        client.sign_in("7")
+    world.node.terminate_user(world.app, "7")
+    assert 0 < sum(len(client.wire.closed) for client in clients) < 20
+    while not world.node.slices.is_idle:
+        world.clock.run_soon()
+    assert [len(client.wire.closed) for client in clients] == [1] * 20 + [0] * 10
+    world.node.disconnect_all()
+    while not world.node.slices.is_idle:
+        world.clock.run_soon()
+    assert world.node.counters.disconnections == 30
+
+
+HOOK = {"url": "http://127.0.0.1:9/hook", "event_types": ["channel_vacated", "member_removed", "subscription_count"]}
+
+
+async def crowd_of(count: int, port: int, stack: contextlib.AsyncExitStack, *channels: str) -> None:
+    """Open connections that are on the same channels, and stay until the stack is closed."""
+    crowd = [await stack.enter_async_context(RawWebSocket(port)) for _ in range(count)]
+    for one in crowd:
+        await one.open()
+        for name in channels:
+            await one.send_event("pusher:subscribe", {"channel": name})
+    for one in crowd:
+        for _ in channels:
+            assert (await one.event())["event"] == SUCCEEDED
+
+
+async def longest_turn_until(server: WatchedServer, is_over: Callable[[], bool]) -> float:
+    """Return the longest turn from the last call on until something holds, which is looked at in the server's loop."""
+
+    async def look() -> bool:
+        return is_over()
+
+    await eventually(lambda: server.do(look), within=60)
+    return server.meter.take()
+
+
+@pytest.fixture
+def resting_collector() -> Iterator[None]:
+    """As in production, where collections do not walk over what is there for long."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("resting_collector")
+@pytest.mark.parametrize("prefix", ["", "presence-"])
+async def test_leaving_many_channels_holds_no_turn(prefix: str) -> None:
+    async with watched_server(app(webhooks=[HOOK]), channel_limits={"max_channels_per_connection": 0}) as server:
+        async with PusherClient(server.port) as client:
+            for number in range(5000):
+                member = {"user_id": "1"} if prefix else None
+                await client.ask_for(f"{prefix}{number}", member)
+            for _ in range(5000):
+                await client.expect(SUCCEEDED)
+            server.meter.take()
+            client.drop()
+        hub = server.running.assembly.node.hub
+        assert await longest_turn_until(server, lambda: not hub.channels(APP_ID)) < TOLERATED_TURN
+
+
+@pytest.mark.usefixtures("resting_collector")
+@pytest.mark.parametrize("end", ["drop", "terminate", "shutdown"])
+async def test_a_crowd_that_ends_at_once_holds_no_turn(end: str) -> None:
+    async with watched_server(app(webhooks=[HOOK])) as server, contextlib.AsyncExitStack() as stack:
+        node = server.running.assembly.node
+        await crowd_of(1500, server.port, stack, *"abcdefgh")
+
+        async def sign_in() -> None:
+            for connection in tuple(node.hub.connections()):
+                node.hub.sign_in(connection, Identity("7"))
+
+        async def terminate() -> None:
+            node.terminate_here(APP_ID, "7")
+
+        async def send_away() -> None:
+            node.fail_all(tuple(node.hub.connections()), shutting_down())
+
+        await server.do(sign_in)
+        server.meter.take()
+        if end == "drop":
+            await stack.aclose()
+        else:
+            await server.do(terminate if end == "terminate" else send_away)
+        assert await longest_turn_until(server, lambda: not node.hub.channels(APP_ID)) < TOLERATED_TURN
+        assert node.view.connection_count(APP_ID) == 0
+
+
+@pytest.mark.usefixtures("resting_collector")
+async def test_asking_a_crowd_for_a_sign_of_life_holds_no_turn() -> None:
+    async with watched_server(activity_timeout=1) as server, contextlib.AsyncExitStack() as stack:
+        await crowd_of(2000, server.port, stack)
+        connections = list(server.running.assembly.node.hub.connections())
+        longest = await longest_turn_until(server, lambda: all(one.pinged_at for one in connections))
+        assert longest < TOLERATED_TURN
