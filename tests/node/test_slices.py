@@ -134,7 +134,7 @@ def test_a_connection_that_leaves_in_slices_gets_nothing_any_more() -> None:
     while not world.node.slices.is_idle:
         world.clock.run_soon()
     assert len(client.wire.log) == writes
-    assert world.queries.occupied_channels(world.app.id, "") == []
+    assert list(world.queries.channel_names(world.app.id)) == []
 
 
 def test_a_user_who_reconnects_while_leaving_is_neither_removed_nor_added() -> None:
