@@ -11,22 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sockudo.clock import Clock
-from sockudo.deadlines import Deadlines
+from sockudo.expiry import Expiry
 from sockudo.hub.connection import Connection
 from sockudo.node.limits import NodeLimits
 from sockudo.pusher.codes import Code
 from sockudo.pusher.errors import CloseConnection
-from sockudo.ticker import Ticker
 
 
-class Keepalive(Ticker):
+class Keepalive(Expiry[Connection]):
     """Looks at each connection when its next deadline has come."""
 
     def __init__(self, limits: NodeLimits, clock: Clock, fail: Callable[[Connection, CloseConnection], None]) -> None:
         super().__init__(clock)
         self._limits = limits
         self._fail = fail
-        self._deadlines: Deadlines[Connection] = Deadlines(self.now)
 
     def add(self, connection: Connection) -> None:
         """Watch over a new connection."""
@@ -36,11 +34,10 @@ class Keepalive(Ticker):
         """Forget a connection."""
         self._deadlines.discard(connection)
 
-    def second_passed(self) -> None:
-        """Look at those whose deadline has come."""
-        for connection in self._deadlines.due(self.now):
-            if connection.is_open:
-                self._look(connection)
+    def came_due(self, item: Connection) -> None:
+        """Look at a connection whose deadline has come."""
+        if item.is_open:
+            self._look(item)
 
     def _look(self, connection: Connection) -> None:
         now, limits = self.now, self._limits
