@@ -71,7 +71,7 @@ def test_a_disabled_app_is_403(method: str, path: str) -> None:
         "/apps/app-id/channels/news/users/more",
         "/apps/app-id/users/7",
         "/apps/app-id/events//",
-        "//apps/app-id/events",
+        "/apps//app-id/events",
         "/APPS/app-id/events",
         "/stats",
         "/metrics",

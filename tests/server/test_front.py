@@ -25,7 +25,18 @@ def opens(transport: FakeTransport) -> bool:
     return transport.read().startswith(b"HTTP/1.1 101 ")
 
 
-@pytest.mark.parametrize("path", ["/app/app-key", "/app/app-key/", "/app/app%2Dkey", "/app/app-key?protocol=7&x=%zz"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/app/app-key",
+        "/app/app-key/",
+        "/app/app%2Dkey",
+        "/app/app-key?protocol=7&x=%zz",
+        "//app/app-key?protocol=7",
+        "http://elsewhere/app/app-key?protocol=7",
+        "ws://elsewhere:6001//app/app-key",
+    ],
+)
 def test_an_upgrade_of_an_app_opens_a_websocket(path: str) -> None:
     stack = Stack()
     transport = stack.socket()

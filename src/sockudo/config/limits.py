@@ -46,6 +46,11 @@ class HttpApiSettings(Section):
     """The HTTP API."""
 
     request_limit_in_mb: Positive = Field(default=10, description="Size of a request body (MB).")
+    max_bodies_in_flight_mb: Positive = Field(
+        default=100,
+        description="Size of all request bodies that are being received at once (MB), at least that of one. "
+        "Not a setting of the original.",
+    )
     accept_traffic: AcceptTraffic = Field(
         default_factory=AcceptTraffic, description="When the server is too busy to take more."
     )
