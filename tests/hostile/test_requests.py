@@ -240,3 +240,22 @@ async def test_many_at_once_change_nothing(target: Target, witness: Bystander) -
     shapes = [data for name, data in REFUSED.items() if name not in SILENT]
     raws = await asyncio.gather(*(exchange(target.port, data) for data in shapes * 3))
     assert {answer.status // 100 for raw in raws for answer in read_answers(raw)} == {4}
+
+
+async def test_bodies_that_nobody_has_signed_take_no_memory(target: Target, witness: Bystander) -> None:
+    heads = [
+        b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n",
+        b"POST /apps/nobody/events HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n",
+        POST + b"Content-Length: 10000000\r\n\r\n",
+        CHUNKED + b"%x\r\n" % 10_000_000,
+    ]
+    before = target.rss
+    attackers = [Attacker(target.port) for _ in range(100)]
+    try:
+        for attacker, head in zip(attackers, heads * 25, strict=True):
+            await attacker.send(head + b"x" * 2_000_000)
+            assert (await attacker.receive()).startswith(b"HTTP/1.1 40")
+        assert target.rss - before < 40 << 20
+    finally:
+        for attacker in attackers:
+            attacker.reset()

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.support.attack import Attacker, exchange
+from tests.support.attack import Attacker, exchange, until
 from tests.support.client import ApiClient
 from tests.support.frames import PING, TEXT, masked_frame
 from tests.support.raw import upgrade_bytes
@@ -130,3 +130,38 @@ async def test_other_clients_are_answered_while_floods_go_on() -> None:
             answered += 1
         await asyncio.gather(*flood)
         assert answered >= 5
+
+
+async def open_many(server: WatchedServer, attackers: list[Attacker], count: int, first: bytes) -> None:
+    """Open sockets that send so much and nothing more."""
+    for number in range(count):
+        attackers.append(Attacker(server.port))
+        await attackers[-1].send(first)
+        if number % 50 == 49:
+            # The listener's backlog is short.
+            await until(lambda: server.running.assembly.front.open_count >= len(attackers))
+
+
+@pytest.mark.parametrize(
+    "first", [b"GET /up HTTP/1.1\r\n", b"", UPGRADE], ids=["half a head", "nothing", "a silent client"]
+)
+async def test_sockets_that_expire_in_the_same_second_end_in_short_turns(first: bytes) -> None:
+    attackers: list[Attacker] = []
+    async with watched_server() as server:
+        front, keepalive = server.running.assembly.front, server.running.assembly.node.keepalive
+
+        async def let_time_pass() -> None:
+            for ticker in (front.timeouts, keepalive):
+                ticker.now += 130
+                ticker.second_passed()
+
+        try:
+            await open_many(server, attackers, 6000, first)
+            server.meter.take()
+            async with asyncio.timeout(60):
+                while front.open_count:
+                    await server.do(let_time_pass)
+            assert server.meter.take() < TOLERATED_TURN
+        finally:
+            for attacker in attackers:
+                attacker.close()

@@ -20,8 +20,8 @@ GRANT: Final = 4096
 READ_COST: Final = 256
 
 # Seconds: all sockets in one turn; those that wait, of this; one socket at a time.
-_TURN: Final = 0.008
-_WAITING: Final = 0.004
+_TURN: Final = 0.010
+_WAITING: Final = 0.005
 _SHARE: Final = 0.0005
 
 
