@@ -15,9 +15,10 @@ GROUND: Final = ("backoff", "clock", "deadlines", "errors", "eventual", "log")
 # Parts that may import those: clients of servers that drivers of several parts use.
 CLIENTS: Final = ("redis",)
 # Parts that may import all of those.
-SIDE: Final = ("apps", "cache", "migration", "queues", "ratelimit", "ticker", "expiry")
+SIDE: Final = ("apps", "cache", "migration", "queues", "ratelimit", "ticker")
 # Each may import what stands before it, and all of the above.
 SPINE: Final = (
+    "expiry",
     "hub",
     "cluster",
     "webhooks",

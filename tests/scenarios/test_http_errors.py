@@ -50,7 +50,7 @@ async def test_data_that_is_not_utf8_is_400(serve: Serve) -> None:
         "/up/a/b",
         "/app",
         "/app/a/b",
-        "//up",
+        "/up//up",
         "/metrics",
     ],
 )

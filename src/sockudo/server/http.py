@@ -15,7 +15,7 @@ import httptools
 
 from sockudo.api.messages import Request, Response
 from sockudo.server import refusals
-from sockudo.server.http_reader import NONE
+from sockudo.server.http_reader import MAX_PART, NONE
 from sockudo.server.http_writer import HttpWriter
 from sockudo.server.service import Service
 from sockudo.server.timeouts import BODY_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT
@@ -56,8 +56,7 @@ class HttpProtocol(HttpWriter):
         # hot path
         turn = self._turn
         turn.left -= len(data) + READ_COST
-        if turn.left < 0 or self._kept:
-            self._receive_in_turn(data)
+        if (turn.left < 0 or self._kept) and not self._may_take(data):
             return
         if self._parser is None or self._is_ended:
             return
@@ -151,12 +150,15 @@ class HttpProtocol(HttpWriter):
             self._await(upgraded, request.method, keep_alive, is_upgrade=True)
         return True
 
-    def _receive_in_turn(self, data: bytes) -> None:
-        """Take bytes that are many, or too many for this turn."""
+    def _may_take(self, data: bytes) -> bool:
+        """Tell whether bytes can be parsed at once; else keep them, and carry out as many as this turn has time for."""
+        if not self._kept and len(data) <= MAX_PART and self._turn.has_time():
+            return True
         if not (self._parser is None or self._is_ended):
             self._kept = memoryview(self._kept.tobytes() + data if self._kept else data)
         if not self._is_waiting:
             self._go_on()
+        return False
 
     def _go_on(self) -> None:
         """Carry out what has waited and what is kept, for a share of this turn, and read on when nothing is left."""

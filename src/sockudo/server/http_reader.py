@@ -25,7 +25,7 @@ MAX_UNCHECKED_BODY: Final = 16 * 1024
 
 # Parsed at once: of a body of declared length, and of anything else, which may be many requests or chunks.
 _MAX_BODY_PART: Final = 64 * 1024
-_MAX_PART: Final = 4096
+MAX_PART: Final = 4096
 
 # What a request line has besides its URL: a method, two blanks, the version, the line end.
 _REQUEST_LINE_BYTES: Final = 16
@@ -219,8 +219,8 @@ class HttpReader(asyncio.Protocol):
     def _part_size(self) -> int:
         """Return how much may be parsed at once of what comes next."""
         if self._stage != _BODY or self._is_chunked:
-            return _MAX_PART
-        return max(_MAX_PART, min(self._declared - self._body_bytes, _MAX_BODY_PART))
+            return MAX_PART
+        return max(MAX_PART, min(self._declared - self._body_bytes, _MAX_BODY_PART))
 
     def _without_upgrade(self, parser: httptools.HttpRequestParser) -> bool:
         """Tell whether a request that asks for an upgrade has a body; if so, it will be read as if it did not ask.

@@ -107,8 +107,7 @@ class WebSocketProtocol(asyncio.Protocol):
         # hot path
         turn = self._turn
         turn.left -= len(data) + READ_COST
-        if turn.left < 0:
-            self._receive_in_turn(data)
+        if turn.left < 0 and not self._may_take(data):
             return
         connection = self._connection
         if connection is None or not connection.is_open:
@@ -191,11 +190,14 @@ class WebSocketProtocol(asyncio.Protocol):
         if not (self._is_held or self._is_waiting or self._transport.is_closing()):
             self._transport.resume_reading()
 
-    def _receive_in_turn(self, data: bytes) -> None:
-        """Take bytes that are many, or too many for this turn."""
+    def _may_take(self, data: bytes) -> bool:
+        """Tell whether bytes can be read at once; else keep them, and carry out as many as this turn has time for."""
+        if not self._kept and len(data) <= _PART and self._turn.has_time():
+            return True
         self._kept = memoryview(self._kept.tobytes() + data if self._kept else data)
         if not self._is_waiting:
             self.proceed()
+        return False
 
     def _work(self, until: float) -> None:
         turn = self._turn
