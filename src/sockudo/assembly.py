@@ -28,7 +28,7 @@ from sockudo.hub.hub import Hub
 from sockudo.hub.outbox import Flusher
 from sockudo.node.cached_events import CachedEvents
 from sockudo.node.limits import NodeLimits
-from sockudo.node.memory import MemoryGauge
+from sockudo.node.memory import MemoryGauge, RecentMemory
 from sockudo.node.node import Node
 from sockudo.node.publisher import Publisher
 from sockudo.node.queries import Queries
@@ -38,11 +38,13 @@ from sockudo.node.subscriptions import Subscriptions
 from sockudo.node.view import View
 from sockudo.ratelimit.base import Limit, RateLimiter
 from sockudo.server.answers import Answers
+from sockudo.server.body_budget import BodyBudget
 from sockudo.server.front import Front
 from sockudo.server.health import Health
 from sockudo.server.housekeeping import Housekeeping
 from sockudo.server.server import Server
 from sockudo.server.timeouts import Timeouts
+from sockudo.server.turn_budget import TurnBudget
 from sockudo.server.websocket import WebSocketContext
 from sockudo.slices import Slices
 from sockudo.stores import Stores, stores_from_settings
@@ -176,6 +178,7 @@ def _front(
         credentials=settings.cors.credentials,
     )
     answers = Answers(cors.common, clock.now())
+    http_api = settings.http_api
     sweep_every = settings.cache.memory.cleanup_interval
     housekeeping = Housekeeping(lambda: answers.renew(clock.now()), stores.sweep, sweep_every)
     return Front(
@@ -185,7 +188,9 @@ def _front(
         answers=answers,
         throttle=_throttle(settings.rate_limiter.websocket_rate_limit, "websocket", stores.limiter),
         path_prefix=settings.path_prefix,
-        max_body_bytes=settings.http_api.request_limit_in_mb * _MEGABYTE,
+        max_body_bytes=http_api.request_limit_in_mb * _MEGABYTE,
+        # A single body of full size always fits.
+        bodies=BodyBudget(max(http_api.max_bodies_in_flight_mb, http_api.request_limit_in_mb) * _MEGABYTE),
         needs_peer=stores.limiter is not None,
         after_bus=clock.call_soon if has_bus else None,
     )
@@ -204,7 +209,7 @@ def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores,
             queries, quotas, channel_answers, unknown_channel_not_found=settings.http_api.unknown_channel_not_found
         ),
         users=UserHandlers(node),
-        health=HealthHandlers(health, is_full=parts.memory.is_over_threshold),
+        health=HealthHandlers(health, RecentMemory(clock).read, is_full=parts.memory.is_over_threshold),
         cors=cors,
         throttle=_throttle(settings.rate_limiter.api_rate_limit, "api", stores.limiter),
         path_prefix=settings.path_prefix,
@@ -216,6 +221,7 @@ def _websockets(settings: Settings, parts: _NodeParts, timeouts: Timeouts) -> We
         node=parts.node,
         session=parts.session,
         timeouts=timeouts,
+        turn=TurnBudget(parts.node.clock),
         max_message_bytes=settings.websocket_max_payload_kb * _KILOBYTE,
         max_buffer_bytes=settings.websocket.max_buffer_kb * _KILOBYTE,
     )

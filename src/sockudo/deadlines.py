@@ -2,7 +2,8 @@
 
 A timing wheel of one-second buckets: the owner calls `due()` about once a second and gets whatever has come due, so a
 hundred thousand connections need one timer. Scheduling, moving and discarding are O(1); a deadline is kept to the
-second, which is enough for everything that is waited for this way.
+second, which is enough for everything that is waited for this way. An owner whose items take long asks for some of them
+at a time; the others stay on the wheel until it asks again.
 
 Rules: an item knows its own bucket (`deadline`), so it belongs to one wheel at a time. The wheel holds an item only
 while it is scheduled.
@@ -10,7 +11,8 @@ while it is scheduled.
 
 from __future__ import annotations
 
-from typing import Generic, Protocol, TypeVar
+import sys
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 
 class Scheduled(Protocol):
@@ -22,15 +24,19 @@ class Scheduled(Protocol):
 
 T = TypeVar("T", bound=Scheduled)
 
+_NOTHING: Final[set[Any]] = set()
+
 
 class Deadlines(Generic[T]):
     """Items, each with the second at which it comes due."""
 
-    __slots__ = ("_buckets", "_now", "_size")
+    __slots__ = ("_asked", "_buckets", "_now", "_size")
 
     def __init__(self, now: int = 0) -> None:
         self._buckets: dict[int, set[T]] = {}
+        # The second up to which the buckets have been emptied, and up to which that was asked for.
         self._now = now
+        self._asked = now
         self._size = 0
 
     def __len__(self) -> int:
@@ -38,8 +44,9 @@ class Deadlines(Generic[T]):
 
     def schedule(self, item: T, at: int) -> None:
         """Let `item` come due at second `at`, or in the next tick when that has passed; moves it when scheduled."""
-        # A bucket that has been emptied is never looked at again, so nothing may be put into it.
-        at = max(at, self._now + 1)
+        # A bucket that has been emptied is never looked at again, so nothing may be put into it; nor into one that is
+        # being emptied, which would never end.
+        at = max(at, self._asked + 1)
         if item.deadline == at:
             return
         self.discard(item)
@@ -61,15 +68,26 @@ class Deadlines(Generic[T]):
         item.deadline = 0
         self._size -= 1
 
-    def due(self, now: int) -> list[T]:
-        """Return every item whose second has come, earliest second first; they are no longer scheduled."""
+    def due(self, now: int, limit: int = sys.maxsize) -> list[T]:
+        """Return every item whose second has come, earliest second first; they are no longer scheduled.
+
+        Where there are more than `limit`, the others come with the next calls.
+        """
+        self._asked = max(self._asked, now)
         items: list[T] = []
         for second in self._passed(now):
-            items.extend(self._buckets.pop(second, ()))
+            bucket = self._buckets.get(second, _NOTHING)
+            while bucket and len(items) < limit:
+                items.append(bucket.pop())
+            if bucket:
+                break
+            self._buckets.pop(second, None)
+            self._now = second
+        else:
+            self._now = max(self._now, now)
         for item in items:
             item.deadline = 0
         self._size -= len(items)
-        self._now = max(self._now, now)
         return items
 
     def _passed(self, now: int) -> range | list[int]:

@@ -18,6 +18,7 @@ CLIENTS: Final = ("redis",)
 SIDE: Final = ("apps", "cache", "migration", "queues", "ratelimit", "ticker")
 # Each may import what stands before it, and all of the above.
 SPINE: Final = (
+    "expiry",
     "hub",
     "cluster",
     "webhooks",

@@ -105,6 +105,9 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.server.places": Elsewhere("tests/server/test_workers.py", _WORKERS),
     "sockudo.server.worker_process": Elsewhere("tests/server/test_workers.py", _WORKERS),
     "sockudo.server.http_reader": Elsewhere("tests/server/test_http.py", "the half that reads of what is tested there"),
+    "sockudo.server.http_writer": Elsewhere(
+        "tests/server/test_http.py", "the half that answers of what is tested there"
+    ),
     "sockudo.server.service": Elsewhere("tests/support/http_socket.py", "an interface; what tests HTTP implements it"),
     "sockudo.redis.base": Elsewhere("tests/redis/test_client.py", _CLIENT),
     "sockudo.redis.line": Elsewhere("tests/redis/test_faults.py", _CLIENT),

@@ -304,6 +304,7 @@ ROWS = [
     Row("presence.max_members_per_channel", 100, "500", 500, []),
     Row("presence.max_member_size_in_kb", 2, "4", 4, 0),
     Row("http_api.request_limit_in_mb", 10, "1", 1, 0.5),
+    Row("http_api.max_bodies_in_flight_mb", 100, "200", 200, 0),
     Row("http_api.accept_traffic.memory_threshold", 0.9, "0.5", 0.5, 1.1),
     Row("http_api.response_limit_in_mb", 10, "1", 1, 0.5),
     Row("http_api.unknown_channel_not_found", False, "true", True, "true"),

@@ -85,6 +85,14 @@ REFUSED = {
     "UTF-8 in the path": b"GET /\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n",
     "not UTF-8 in the path": b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
     "not UTF-8 in the query": b"GET /up?a=\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+    "absolute form without a host": b"GET http:///up HTTP/1.1\r\nHost: x\r\n\r\n",
+    "absolute form with a login": b"GET http://a:b@elsewhere/up HTTP/1.1\r\nHost: x\r\n\r\n",
+    "absolute form without a host header": b"GET http://elsewhere/up HTTP/1.1\r\n\r\n",
+    "trailer without end": CHUNKED + b"1\r\nx\r\n0\r\nA: " + b"a" * 1_000_000,
+    "trailer name without end": CHUNKED + b"0\r\n" + b"a" * 1_000_000,
+    "chunk extension without end": CHUNKED + b"1;" + b"a" * 1_000_000,
+    "chunk size without end": CHUNKED + b"0" * 1_000_000,
+    "large extensions of tiny chunks": CHUNKED + (b"1;" + b"a" * 1000 + b"\r\nx\r\n") * 1000,
     "CONNECT": b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n",
     "CONNECT with a length": b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\nContent-Length: 5\r\n\r\n",
     "identity": POST + b"Transfer-Encoding: identity\r\nContent-Length: 2\r\n\r\n{}",
@@ -132,7 +140,7 @@ async def test_what_is_refused_is_4xx_and_smuggles_nothing(name: str, target: Ta
 
 # These are whole requests: refused where they ask for nothing that there is, and the next one is a request again.
 WHOLE = {
-    "absolute form": b"GET http://elsewhere/up HTTP/1.1\r\nHost: x\r\n\r\n",
+    "absolute form": b"GET http://elsewhere/none HTTP/1.1\r\nHost: x\r\n\r\n",
     "TRACE": b"TRACE /up HTTP/1.1\r\nHost: x\r\n\r\n",
     "DELETE with a body": b"DELETE /apps/1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
     "SOURCE": b"SOURCE /up HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -177,10 +185,17 @@ async def test_the_answer_to_a_large_upload_arrives_though_the_client_never_stop
         assert answer.status == 413
 
 
-async def test_a_body_over_the_limit_in_chunks_is_413(target: Target, witness: Bystander) -> None:
+@pytest.mark.parametrize(("is_signed", "status"), [(True, 413), (False, 401)])
+async def test_a_body_over_the_limit_in_chunks_is_refused(
+    is_signed: bool, status: int, target: Target, witness: Bystander
+) -> None:
     chunk = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
-    (answer,) = read_answers(await exchange(target.port, CHUNKED + chunk * 11 + smuggled_request(target.port)))
-    assert answer.status == 413
+    head = CHUNKED
+    if is_signed:
+        signed = ApiClient(target.port).target("POST", "/events", b"x" * 0x100000 * 11)
+        head = head.replace(b"/apps/1/events", signed.encode())
+    (answer,) = read_answers(await exchange(target.port, head + chunk * 11 + smuggled_request(target.port)))
+    assert answer.status == status
 
 
 async def test_log_lines_name_no_secret_and_repeat_no_kilobytes(target: Target) -> None:
@@ -225,3 +240,22 @@ async def test_many_at_once_change_nothing(target: Target, witness: Bystander) -
     shapes = [data for name, data in REFUSED.items() if name not in SILENT]
     raws = await asyncio.gather(*(exchange(target.port, data) for data in shapes * 3))
     assert {answer.status // 100 for raw in raws for answer in read_answers(raw)} == {4}
+
+
+async def test_bodies_that_nobody_has_signed_take_no_memory(target: Target, witness: Bystander) -> None:
+    heads = [
+        b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n",
+        b"POST /apps/nobody/events HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n",
+        POST + b"Content-Length: 10000000\r\n\r\n",
+        CHUNKED + b"%x\r\n" % 10_000_000,
+    ]
+    before = target.rss
+    attackers = [Attacker(target.port) for _ in range(100)]
+    try:
+        for attacker, head in zip(attackers, heads * 25, strict=True):
+            await attacker.send(head + b"x" * 2_000_000)
+            assert (await attacker.receive()).startswith(b"HTTP/1.1 40")
+        assert target.rss - before < 40 << 20
+    finally:
+        for attacker in attackers:
+            attacker.reset()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sockudo.node import memory
-from sockudo.node.memory import Memory, MemoryGauge, read_memory
+from sockudo.node.memory import Memory, MemoryGauge, RecentMemory, read_memory
 from tests.support.clock import FakeClock
 
 MEMINFO = "MemTotal:       1000 kB\nMemFree:         100 kB\nMemAvailable:    400 kB\nHugePages_Total:       0\n"
@@ -68,4 +68,14 @@ def test_memory_is_looked_at_once_a_second_however_often_it_is_asked_for() -> No
     assert gauge.is_over_threshold()
     clock.advance(0.25)
     assert not gauge.is_over_threshold()
+    assert readings == []
+
+
+def test_recent_memory_is_read_once_a_second_however_often_it_is_asked_for() -> None:
+    clock = FakeClock()
+    readings = [Memory(100, 95), Memory(100, 10)]
+    recent = RecentMemory(clock, lambda: readings.pop(0))
+    assert {recent.read() for _ in range(100)} == {Memory(100, 95)}
+    clock.advance(1)
+    assert {recent.read() for _ in range(100)} == {Memory(100, 10)}
     assert readings == []

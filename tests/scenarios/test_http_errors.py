@@ -51,7 +51,7 @@ async def test_data_that_is_not_utf8_is_400(serve: Serve) -> None:
         "/app/a/b",
         "/live/a",
         "/accept-traffic/a",
-        "//up",
+        "/up//up",
         "/metrics",
     ],
 )

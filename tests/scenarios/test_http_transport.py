@@ -181,7 +181,8 @@ async def test_a_body_in_chunks_is_one_body(serve: Serve) -> None:
 
 async def test_a_body_in_chunks_is_limited_too(serve: Serve) -> None:
     async with serve(http_api={"request_limit_in_mb": 1}) as server, HttpConnection(server.port) as connection:
-        head = request_bytes("POST", f"/apps/{APP_ID}/events", headers={"Transfer-Encoding": "chunked"})
+        target = ApiClient(server.port).target("POST", "/events", b"x" * 0x100001)
+        head = request_bytes("POST", target, headers={"Transfer-Encoding": "chunked"})
         await connection.write(head + b"100001\r\n" + b"x" * 0x100001 + b"\r\n")
         (await connection.answer()).error(413)
 

@@ -6,8 +6,11 @@ import json
 
 import pytest
 
+from tests.support.eventual import AskedAppManager
 from tests.support.http_socket import read_answers
+from tests.support.node import KEY, SECRET, make_app
 from tests.support.server import app
+from tests.support.signing import query_string, signed_params
 from tests.support.stack import Stack, upgrade
 from tests.support.transport import FakeTransport
 
@@ -25,7 +28,18 @@ def opens(transport: FakeTransport) -> bool:
     return transport.read().startswith(b"HTTP/1.1 101 ")
 
 
-@pytest.mark.parametrize("path", ["/app/app-key", "/app/app-key/", "/app/app%2Dkey", "/app/app-key?protocol=7&x=%zz"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/app/app-key",
+        "/app/app-key/",
+        "/app/app%2Dkey",
+        "/app/app-key?protocol=7&x=%zz",
+        "//app/app-key?protocol=7",
+        "http://elsewhere/app/app-key?protocol=7",
+        "ws://elsewhere:6001//app/app-key",
+    ],
+)
 def test_an_upgrade_of_an_app_opens_a_websocket(path: str) -> None:
     stack = Stack()
     transport = stack.socket()
@@ -135,3 +149,36 @@ def test_draining_ends_idle_sockets_and_refuses_new_websockets() -> None:
     stack.clock.run_soon()
     assert told == ["idle"]
     assert stack.connect().frames_before[-1]["close"] == 4200
+
+
+LARGE_HEAD = b"POST /apps/1/events?auth_key=app-key HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n"
+
+
+@pytest.mark.parametrize(("known", "status"), [(False, 404), (True, 401)])
+async def test_a_large_body_is_not_read_while_a_database_is_asked_for_its_app(known: bool, status: int) -> None:
+    apps = AskedAppManager()
+    stack = Stack(stores={"apps": apps})
+    transport = stack.socket()
+    transport.feed(LARGE_HEAD + b"x" * 3000)
+    assert apps.questions.open == ["1"]
+    assert not transport.is_reading()
+    await apps.questions.answer(make_app() if known else None)
+    (answer,) = read_answers(transport.read())
+    assert (answer.status, answer.headers["connection"]) == (status, "close")
+    assert stack.front.bodies.taken == 0
+
+
+async def test_a_large_body_of_an_app_in_a_database_is_published() -> None:
+    apps = AskedAppManager()
+    stack = Stack(stores={"apps": apps})
+    body = json.dumps({"name": "e", "channel": "news", "data": "x"}).encode().ljust(50_000)
+    now = int(stack.clock.now())
+    path = "/apps/1/events"
+    query = query_string(signed_params("POST", path, {}, body=body, key=KEY, secret=SECRET, timestamp=now))
+    transport = stack.socket()
+    transport.feed(f"POST {path}?{query} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+    await apps.questions.answer(make_app())
+    assert stack.front.bodies.taken == len(body)
+    transport.feed(body)
+    assert [answer.status for answer in read_answers(transport.read())] == [200]
+    assert stack.front.bodies.taken == 0

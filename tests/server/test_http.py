@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from tests.support.clock import TickingClock
 from tests.support.http_socket import HttpSocket
 from tests.support.transport import FakeTransport
 
@@ -508,9 +509,9 @@ class Successor(asyncio.Protocol):
         self.received += data
 
 
-def upgradable() -> tuple[HttpSocket, list[Successor]]:
+def upgradable(socket: HttpSocket | None = None) -> tuple[HttpSocket, list[Successor]]:
     """Return a socket whose upgrades are taken, and those who took them."""
-    socket, taken = HttpSocket(), list[Successor]()
+    socket, taken = socket or HttpSocket(), list[Successor]()
 
     def take(transport: asyncio.Transport) -> Successor:
         taken.append(Successor(transport))
@@ -544,16 +545,16 @@ def test_an_upgrade_may_arrive_in_two_parts(cut: int) -> None:
     assert taken[0].received == b"first"
 
 
-def test_an_upgrade_behind_answers_that_wait_is_not_taken() -> None:
-    # The peer does not read, so it cannot be told that the protocol has changed.
+def test_an_upgrade_behind_a_slow_reader_waits_for_the_answers_before_it() -> None:
     socket, taken = upgradable()
     socket.transport.stall()
     socket.feed(get("/" + "a" * 500) * 600 + UPGRADE + get("/smuggled"))
-    socket.transport.take()
-    assert socket.statuses() == [200] * 601
     assert taken == []
-    assert socket.is_finished
-    assert "GET /smuggled? [host] " not in socket.asked
+    socket.transport.take()
+    assert socket.statuses() == [200] * 600 + [101]
+    assert [successor.received for successor in taken] == [get("/smuggled")]
+    assert socket.transport.is_reading()
+    assert len(socket.asked) == 600
 
 
 def test_an_upgrade_whose_predecessors_fill_the_buffer_is_not_taken_on_a_paused_socket() -> None:
@@ -732,3 +733,103 @@ async def test_an_upgrade_behind_an_answer_that_is_waited_for_is_a_request_like_
     await socket.service.questions.answer(None)
     assert socket.statuses() == [200, 200]
     assert socket.is_finished
+
+
+# Targets
+
+
+def test_an_absolute_target_is_answered_as_its_path() -> None:
+    socket = HttpSocket()
+    socket.feed(get("http://elsewhere/a?b=c") + get("https://elsewhere"))
+    assert socket.asked == ["GET /a?b=c [host] ", "GET /? [host] "]
+
+
+def test_an_absolute_target_without_a_host_is_400() -> None:
+    socket = HttpSocket()
+    socket.feed(get("http:///a"))
+    status, text = error_of(socket)
+    assert (status, text) == (400, "Invalid HTTP request: the target must name a host, and no login")
+
+
+# What surrounds chunks
+
+
+@pytest.mark.parametrize(
+    "start", [b"0\r\nA: ", b"0\r\n", b"1;", b"1\r\nx\r\n1;", b"5", b"1\r\nx\r\n0;a="], ids=lambda start: repr(start)
+)
+@pytest.mark.parametrize("size", [1, 100, 5000])
+def test_a_line_around_chunks_that_never_ends_is_431_soon_after_16_kb(start: bytes, size: int) -> None:
+    socket = HttpSocket(max_body_bytes=100_000_000_000)
+    socket.feed(b"POST /c HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n" + start)
+    filler = b"0" if start == b"5" else b"a"
+    if start == b"5":
+        socket = HttpSocket()
+        socket.feed(b"POST /c HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n")
+    taken = 0
+    while not socket.is_finished:
+        socket.feed(filler * size)
+        taken += size
+    assert taken <= 16 * 1024 + 2 * size + 5000
+    status, text = error_of(socket)
+    assert (status, "16384 bytes" in text) == (431, True)
+    assert socket.asked == []
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_chunks_of_a_few_bytes_are_a_body_like_any_other(size: int) -> None:
+    socket = HttpSocket(max_body_bytes=100_000)
+    request = chunked("/c", *[b"x" * size] * 10_000) if size < 8 else chunked("/c", *[b"x" * size] * 900)
+    socket.feed(request, get("/next"))
+    assert socket.statuses() == [200, 200]
+
+
+# Sharing a turn
+
+
+def test_a_peer_that_sends_much_is_read_from_when_its_turn_comes() -> None:
+    socket = HttpSocket(clock=TickingClock(0.001))
+    socket.feed(b"".join(get(f"/{number}") for number in range(2000)))
+    assert not socket.transport.is_reading()
+    answered = len(socket.asked)
+    turns = 0
+    while not socket.transport.is_reading():
+        socket.clock.run_soon()
+        assert len(socket.asked) - answered <= 400
+        answered = len(socket.asked)
+        turns += 1
+    assert turns > 5
+    assert [answer.body for answer in socket.answers()] == [f"GET /{n}? [host] ".encode() for n in range(2000)]
+
+
+def test_a_socket_that_is_lost_while_it_waits_for_its_turn_carries_nothing_out() -> None:
+    socket = HttpSocket(clock=TickingClock(0.001))
+    socket.feed(get("/a") * 2000)
+    answered = len(socket.asked)
+    socket.transport.reset()
+    socket.clock.run_soon()
+    socket.clock.run_soon()
+    socket.clock.advance(1)
+    assert len(socket.asked) <= answered + 400
+    assert socket.service.connections == set()
+    assert len(socket.service.timeouts._deadlines) == 0
+
+
+def test_an_upgrade_that_waits_for_its_turn_hands_over_what_came_with_it() -> None:
+    socket, taken = upgradable(HttpSocket(clock=TickingClock(0.001)))
+    socket.feed(get("/a") * 2000 + UPGRADE + b"first bytes" * 2000)
+    assert taken == []
+    socket.clock.advance(1)
+    assert [successor.received for successor in taken] == [b"first bytes" * 2000]
+    assert socket.transport.is_reading()
+
+
+def test_draining_answers_one_of_the_requests_that_wait_for_their_turn() -> None:
+    socket = HttpSocket(clock=TickingClock(0.001))
+    socket.feed(get("/a") * 2000)
+    answered = len(socket.asked)
+    socket.service.is_draining = True
+    socket.protocol.drain()
+    assert not socket.is_finished
+    socket.clock.advance(1)
+    assert len(socket.asked) == answered + 1
+    assert socket.answers()[-1].headers["connection"] == "close"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sockudo.rfc6455.frames import text_frame
+from tests.support.clock import FakeClock, TickingClock
 from tests.support.frames import (
     BINARY,
     CLOSE,
@@ -291,7 +292,7 @@ PING_COMMAND = masked_frame(TEXT, b'{"event":"pusher:ping"}')
 
 
 def test_a_flood_is_carried_out_in_parts_and_others_get_their_turn_between_them() -> None:
-    stack = Stack()
+    stack = Stack(clock=TickingClock(0.001))
     flooder, other = stack.connect(), stack.connect()
     other.subscribe("news")
     count = 10 * 16 * 1024 // len(PING_COMMAND)
@@ -309,6 +310,19 @@ def test_a_flood_is_carried_out_in_parts_and_others_get_their_turn_between_them(
     assert turns >= 9
 
 
+def test_what_a_later_turn_carries_out_keeps_its_order() -> None:
+    stack = Stack(clock=TickingClock(0.001))
+    sender, witness = stack.connect(), stack.connect()
+    for client in (sender, witness):
+        client.subscribe("private-a")
+    events = [b'{"event":"client-x","channel":"private-a","data":%d}' % number for number in range(300)]
+    sender.transport.feed(b"".join(masked_frame(TEXT, event) for event in events))
+    assert not sender.transport.is_reading()
+    stack.clock.advance(0)
+    assert [event["data"] for event in witness.events()] == list(range(300))
+    assert sender.transport.is_reading()
+
+
 @pytest.mark.parametrize("size", [16 * 1024, 16 * 1024 + 1, 40_000, 65_000])
 def test_a_message_larger_than_a_part_arrives_whole(size: int) -> None:
     stack = Stack()
@@ -323,7 +337,7 @@ def test_a_message_larger_than_a_part_arrives_whole(size: int) -> None:
 
 
 def test_a_node_that_asks_for_a_pause_is_not_overruled_by_the_end_of_a_large_read() -> None:
-    stack = Stack()
+    stack = Stack(clock=TickingClock(0.001))
     client = stack.connect()
     (connection,) = stack.node.hub.connections()
     client.transport.feed(PING_COMMAND * (2 * 16 * 1024 // len(PING_COMMAND)))
@@ -331,11 +345,12 @@ def test_a_node_that_asks_for_a_pause_is_not_overruled_by_the_end_of_a_large_rea
     stack.clock.advance(1)
     assert not client.transport.is_reading()
     connection.wire.resume_reading()
+    stack.clock.advance(1)
     assert client.transport.is_reading()
 
 
 def test_a_large_read_is_not_overtaken_by_the_end_of_a_pause() -> None:
-    stack = Stack()
+    stack = Stack(clock=TickingClock(0.001))
     client = stack.connect()
     (connection,) = stack.node.hub.connections()
     client.transport.feed(PING_COMMAND * (2 * 16 * 1024 // len(PING_COMMAND)))
@@ -348,7 +363,7 @@ def test_a_large_read_is_not_overtaken_by_the_end_of_a_pause() -> None:
 
 @pytest.mark.parametrize("end", ["reset", "violation", "close", "slow"])
 def test_a_connection_that_ends_between_two_parts_is_one_leave(end: str) -> None:
-    stack = slow_stack()
+    stack = slow_stack(TickingClock(0.001))
     client, witness = presence_pair(stack)
     last = {"violation": masked_frame(TEXT, b"\xff"), "close": masked_close(1000)}.get(end, b"")
     if end == "slow":
@@ -365,8 +380,8 @@ def test_a_connection_that_ends_between_two_parts_is_one_leave(end: str) -> None
 # Slow readers
 
 
-def slow_stack() -> Stack:
-    return Stack(app(), websocket={"max_buffer_kb": 1})
+def slow_stack(clock: FakeClock | None = None) -> Stack:
+    return Stack(app(), clock=clock, websocket={"max_buffer_kb": 1})
 
 
 def test_a_client_that_does_not_read_is_dropped_above_the_limit_and_counted_and_others_miss_nothing() -> None:

@@ -93,3 +93,15 @@ class FakeClock:
     def _move_to(self, monotonic: float) -> None:
         self._now += monotonic - self._monotonic
         self._monotonic = monotonic
+
+
+class TickingClock(FakeClock):
+    """A clock on which time passes whenever somebody looks at it: `step` seconds for each look."""
+
+    def __init__(self, step: float) -> None:
+        super().__init__()
+        self._step = step
+
+    def monotonic(self) -> float:
+        self._monotonic += self._step
+        return self._monotonic

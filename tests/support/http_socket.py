@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
-from sockudo.api.messages import TEXT, Request, Response
+from sockudo.api.messages import TEXT, Accepted, Request, Response
 from sockudo.eventual import Eventual, later
 from sockudo.server.answers import Answers
+from sockudo.server.body_budget import BodyBudget
 from sockudo.server.http import HttpProtocol
 from sockudo.server.service import Socket
 from sockudo.server.timeouts import Timeouts
+from sockudo.server.turn_budget import TurnBudget
 from tests.support.clock import FakeClock
 from tests.support.eventual import Questions
 from tests.support.transport import FakeTransport
@@ -30,6 +33,8 @@ class EchoService:
         self.answers = Answers((("X-Common", "yes"),), clock.now())
         self.timeouts = Timeouts(clock, lambda: None)
         self.timeouts.start()
+        self.turn = TurnBudget(clock)
+        self.bodies = BodyBudget(100 * 1024 * 1024)
         self.max_body_bytes = max_body_bytes
         self.is_draining = False
         self.needs_peer = True
@@ -41,6 +46,20 @@ class EchoService:
         self.questions: Questions[None] = Questions()
 
     def handle(self, request: Request) -> Eventual[Response]:
+        if not request.is_whole:
+            return self._check(request)
+        return self._finish(request)
+
+    def _check(self, request: Request) -> Eventual[Response]:
+        """Accept a head, unless its path is below `/refused`; what is below `/asked` waits for a store."""
+        if request.path.startswith("/refused"):
+            return Response(403, b"{}")
+        accepted = Accepted(partial(self._finish, request))
+        if request.path.startswith("/asked"):
+            return later(self.questions.put(request.path), lambda _: accepted)
+        return accepted
+
+    def _finish(self, request: Request) -> Eventual[Response]:
         self.requests.append(request)
         if request.path.startswith("/asks"):
             return later(self.questions.put(request.path), lambda _: self._echo(request))
@@ -71,8 +90,8 @@ def describe(request: Request) -> str:
 class HttpSocket:
     """A socket that has just been accepted."""
 
-    def __init__(self, max_body_bytes: int = 1000) -> None:
-        self.clock = FakeClock()
+    def __init__(self, max_body_bytes: int = 1000, clock: FakeClock | None = None) -> None:
+        self.clock = clock or FakeClock()
         self.service = EchoService(self.clock, max_body_bytes)
         self.protocol = HttpProtocol(self.service)
         self.transport = FakeTransport(self.clock, self.protocol)

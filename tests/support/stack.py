@@ -31,10 +31,17 @@ class Stack:
 
     Args:
         stores: what takes the place of some of the stores that the settings ask for, by name.
+        clock: one that stands still by default.
     """
 
-    def __init__(self, *apps: Mapping[str, Any], stores: Mapping[str, Any] | None = None, **changes: Any) -> None:
-        self.clock = FakeClock()
+    def __init__(
+        self,
+        *apps: Mapping[str, Any],
+        stores: Mapping[str, Any] | None = None,
+        clock: FakeClock | None = None,
+        **changes: Any,
+    ) -> None:
+        self.clock = clock or FakeClock()
         chosen = settings(*apps, **changes)
         made = replace(stores_from_settings(chosen, self.clock), **(stores or {}))
         self.assembly = assemble(chosen, self.clock, stores=made)

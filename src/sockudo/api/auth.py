@@ -13,9 +13,11 @@ from sockudo.api.messages import Request
 from sockudo.apps.app import App
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.query import Query
-from sockudo.pusher.signatures import body_md5, is_same, request_string, signed_query
+from sockudo.pusher.signatures import is_same, request_string, signed_query
 
 TOLERANCE: Final = 600
+
+_BODY_MD5_MISSING: Final = "Authentication failed: body_md5 is required for a request with a body."
 
 _AUTH_PARAMETERS: Final = ("auth_key", "auth_timestamp", "auth_version", "auth_signature", "body_md5")
 
@@ -27,7 +29,7 @@ class Authenticator:
         self._path_prefix = path_prefix
 
     def authenticate(self, app: App, request: Request, path: str, query: Query, now: float) -> None:
-        """Let a request pass that `app` may make.
+        """Let a request pass that `app` may make; of one whose body is not there yet, the body is checked later.
 
         Args:
             app: the app that the path names.
@@ -49,10 +51,27 @@ class Authenticator:
         if not is_same(app.key, params.get("auth_key", "")):
             raise RequestRejected(401, "Authentication failed: auth_key is missing or is not a key of this app.")
         _check_timestamp(params.get("auth_timestamp"), now)
-        _check_body(params.get("body_md5"), request.body)
+        if request.is_whole:
+            self.check_body(request, query)
+        elif not params.get("body_md5"):
+            raise RequestRejected(401, _BODY_MD5_MISSING)
         self._check_signature(app, request, path, query)
         if not app.enabled:
             raise RequestRejected(403, "Forbidden: Application is disabled.")
+
+    def check_body(self, request: Request, query: Query) -> None:
+        """Compare the body with the MD5 in the query, which is part of the signed text.
+
+        Raises:
+            RequestRejected: 401.
+        """
+        given = query.last.get("body_md5")
+        if not given:
+            if request.body:
+                raise RequestRejected(401, _BODY_MD5_MISSING)
+            return
+        if not is_same(request.body_md5(), given.lower()):
+            raise RequestRejected(401, "Authentication failed: body_md5 does not match the body.")
 
     def _check_signature(self, app: App, request: Request, path: str, query: Query) -> None:
         params = query.last.copy()
@@ -102,12 +121,3 @@ def _check_timestamp(text: str | None, now: float) -> None:
             f"Authentication failed: Timestamp expired: {text} is not within {TOLERANCE} s of the server's time, "
             f"{int(now)}.",
         )
-
-
-def _check_body(given: str | None, body: bytes) -> None:
-    if not given:
-        if body:
-            raise RequestRejected(401, "Authentication failed: body_md5 is required for a request with a body.")
-        return
-    if not is_same(body_md5(body), given.lower()):
-        raise RequestRejected(401, "Authentication failed: body_md5 does not match the body.")

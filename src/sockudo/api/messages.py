@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
+from sockudo.eventual import Eventual, then
 from sockudo.pusher.errors import RequestRejected
+from sockudo.pusher.signatures import body_md5
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
@@ -18,6 +20,7 @@ class Request:
     """One request, read whole.
 
     Attributes:
+        is_whole: whether the body is there.
         method: upper-case.
         path: as sent, still percent-encoded, without the query.
         query: as sent, without `?`.
@@ -26,6 +29,8 @@ class Request:
     """
 
     __slots__ = ("body", "headers", "method", "path", "peer", "query")
+
+    is_whole: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -55,6 +60,27 @@ class Request:
         values = [value.decode("latin-1") for key, value in self.headers if key.lower() == name]
         return ",".join(values) if values else None
 
+    def body_md5(self) -> str:
+        """Return the hex MD5 of the body."""
+        return body_md5(self.body)
+
+
+class RequestHead(Request):
+    """A request whose body is not there yet. Who accepts it answers `Accepted`; any other answer refuses it.
+
+    Attributes:
+        md5: the hex MD5 of the body, which whoever reads the body sets with it.
+    """
+
+    __slots__ = ("md5",)
+
+    is_whole = False
+    md5: str
+
+    def body_md5(self) -> str:
+        """Return the hex MD5 of the body, which was computed while it came."""
+        return self.md5
+
 
 class Response:
     """One answer. `headers` come besides Content-Type and Content-Length, which follow from the rest."""
@@ -77,6 +103,28 @@ class Response:
     def with_headers(self, *headers: tuple[str, str]) -> Response:
         """Return this answer with more headers."""
         return Response(self.status, self.body, content_type=self.content_type, headers=self.headers + headers)
+
+
+class Accepted(Response):
+    """The interim answer to a `RequestHead`: its body may come."""
+
+    __slots__ = ("_finish",)
+
+    def __init__(self, finish: Callable[[], Eventual[Response]], headers: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(100, headers=headers)
+        self._finish = finish
+
+    def with_headers(self, *headers: tuple[str, str]) -> Accepted:
+        """Return this answer, whose final answer has more headers."""
+        return Accepted(self._finish, self.headers + headers)
+
+    def finish(self) -> Eventual[Response]:
+        """Return the final answer; the request must have its body."""
+        return then(self._finish(), self.final)
+
+    def final(self, response: Response) -> Response:
+        """Return a final answer with the headers that every answer to this request has."""
+        return response.with_headers(*self.headers) if self.headers else response
 
 
 EMPTY_OBJECT: Final = Response(200, b"{}")

@@ -13,7 +13,7 @@ from sockudo.api.channels import ChannelHandlers
 from sockudo.api.cors import Cors
 from sockudo.api.events import EventHandlers
 from sockudo.api.health import HealthHandlers
-from sockudo.api.messages import Request, Response, error_response, rejection_response
+from sockudo.api.messages import Accepted, Request, Response, error_response, rejection_response
 from sockudo.api.throttle import Throttle, rate_headers
 from sockudo.api.users import UserHandlers
 from sockudo.apps.app import App
@@ -77,7 +77,7 @@ class Routes:
 
     def handle(self, request: Request) -> Eventual[Response]:
         """Answer a request; every refusal is a JSON body with its status, and nothing is raised, nor does a future
-        fail."""
+        fail. The head of a request that may be carried out is answered with `Accepted`."""
         try:
             response = self._limited(request)
         except Exception as error:
@@ -92,6 +92,9 @@ class Routes:
         if request.method == "OPTIONS":
             return self._cors.preflight()
         path = request.path
+        if path.startswith("//"):
+            # A client whose base path is "/" puts another slash before the path.
+            path = "/" + path.lstrip("/")
         if len(path) > 1 and path.endswith("/"):
             path = path[:-1]
         parts = self._parts(path)
@@ -194,7 +197,18 @@ class Routes:
         if app is None:
             raise RequestRejected(404, "Application not found.")
         self._authenticator.authenticate(app, request, path, query, self._clock.now())
-        return handler(Call(app, request, query, tuple([_decoded(name) for name in names])))
+        call = Call(app, request, query, tuple([_decoded(name) for name in names]))
+        return handler(call) if request.is_whole else Accepted(partial(self._finish, handler, call))
+
+    def _finish(self, handler: Handler, call: Call) -> Eventual[Response]:
+        """Carry out a call whose body has come after its head was accepted."""
+        request = call.request
+        try:
+            self._authenticator.check_body(request, call.query)
+            response = handler(call)
+        except Exception as error:
+            return _failure(request, error)
+        return caught(response, partial(_failure, request)) if isinstance(response, Future) else response
 
     def _app(self, app_id: str | None, query: Query) -> Eventual[App | None]:
         if app_id is None:

@@ -53,6 +53,11 @@ class HttpApiSettings(Section):
     response_limit_in_mb: Positive = Field(
         default=10, description="Size of an answer about channels (MB). Not a setting of the original."
     )
+    max_bodies_in_flight_mb: Positive = Field(
+        default=100,
+        description="Size of all request bodies that are being received at once (MB), at least that of one. "
+        "Not a setting of the original.",
+    )
     accept_traffic: AcceptTraffic = Field(
         default_factory=AcceptTraffic, description="When the server is too busy to take more."
     )

@@ -8,7 +8,7 @@ Source: Pusher docs, `library_auth_reference/pusher-websockets-protocol` ("Ping 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from sockudo.clock import Clock
@@ -22,6 +22,8 @@ from sockudo.ticker import TICK, Ticker
 
 # A tick is never quite in time, and only one that comes later than that is an exception.
 _SLACK: Final = 0.05
+# How many are taken off the wheel in one go.
+_PART: Final = 64
 
 
 class Keepalive(Ticker):
@@ -73,13 +75,14 @@ class Keepalive(Ticker):
             self._look_at_due()
 
     def _look_at_due(self) -> None:
-        self._slices.run(self._look_at(self._deadlines.due(self.now)))
+        self._slices.run(self._look_at_all())
 
-    def _look_at(self, due: Iterable[Connection]) -> Iterator[None]:
-        for connection in due:
-            if connection.is_open:
-                self._look(connection)
-            yield
+    def _look_at_all(self) -> Iterator[None]:
+        while due := self._deadlines.due(self.now, _PART):
+            for connection in due:
+                if connection.is_open:
+                    self._look(connection)
+                yield
 
     def _look(self, connection: Connection) -> None:
         now, limits = self._clock.monotonic(), self._limits

@@ -38,6 +38,24 @@ def read_memory() -> Memory:
     return min(limits, key=lambda memory: memory.free, default=Memory(0, 0))
 
 
+class RecentMemory:
+    """Tells how much memory is used, looking at most once a second: the kernel's files take longer than a request."""
+
+    def __init__(self, clock: Clock, read: Callable[[], Memory] = read_memory) -> None:
+        self._clock = clock
+        self._read = read
+        self._sampled_at = float("-inf")
+        self._memory = Memory(0, 0)
+
+    def read(self) -> Memory:
+        """Return the memory as it was at most a second ago."""
+        now = self._clock.monotonic()
+        if now - self._sampled_at >= SAMPLE_INTERVAL:
+            self._sampled_at = now
+            self._memory = self._read()
+        return self._memory
+
+
 class MemoryGauge:
     """Tells whether memory use is above a threshold, looking at most once a second."""
 

@@ -21,10 +21,12 @@ from sockudo.pusher.query import parse_query
 from sockudo.ratelimit.base import Decision
 from sockudo.rfc6455.handshake import HandshakeError, accept, is_upgrade
 from sockudo.server.answers import Answers
+from sockudo.server.body_budget import BodyBudget
 from sockudo.server.http import HttpProtocol
 from sockudo.server.pending_upgrade import PendingUpgrade
 from sockudo.server.service import Socket
 from sockudo.server.timeouts import Timeouts
+from sockudo.server.turn_budget import TurnBudget
 from sockudo.server.websocket import WebSocketContext, WebSocketProtocol
 
 _Admitted: TypeAlias = App | CloseConnection | Response | None
@@ -45,6 +47,7 @@ class Front:
         throttle: Throttle | None,
         path_prefix: str,
         max_body_bytes: int,
+        bodies: BodyBudget,
         needs_peer: bool,
         after_bus: Callable[[Callable[[], None]], object] | None,
     ) -> None:
@@ -55,6 +58,8 @@ class Front:
         self.websockets = websockets
         self.answers = answers
         self.timeouts: Timeouts = websockets.timeouts
+        self.turn: TurnBudget = websockets.turn
+        self.bodies = bodies
         self.max_body_bytes = max_body_bytes
         self.is_draining = False
         self.needs_peer = needs_peer
@@ -154,6 +159,9 @@ class Front:
             self._on_idle()
 
     def _app_key(self, path: str) -> str | None:
+        if path.startswith("//"):
+            # pusher-js puts a slash after its `wsPath`, which may be "/".
+            path = "/" + path.lstrip("/")
         if not path.startswith(self._app_path):
             return None
         key = path[len(self._app_path) :].removesuffix("/")

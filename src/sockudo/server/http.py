@@ -2,63 +2,41 @@
 
 Rules: a request is handed on when it is whole. Answers leave in the order of the requests. After a request that is not
 understood the socket is closed, since where the next one begins is not known. What a peer gets does not depend on how
-the transport cut its bytes into segments. Where there is a bus, an answer leaves behind what its request has put on it:
-who has been told of success may count on the event to be ahead of all that he does next, on whatever node.
+the transport cut its bytes into segments. A socket has its share of each turn of the loop; bytes that it gets beyond
+that are kept, and nothing more is read until they are carried out.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from functools import partial
 from typing import Final, cast
 
 import httptools
 
 from sockudo.api.messages import Request, Response
-from sockudo.eventual import Future
 from sockudo.server import refusals
-from sockudo.server.answers import CONTINUE
-from sockudo.server.http_reader import NONE, HttpReader
+from sockudo.server.http_reader import MAX_PART, NONE
+from sockudo.server.http_writer import HttpWriter
 from sockudo.server.service import Service
 from sockudo.server.timeouts import BODY_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT
+from sockudo.server.turn_budget import READ_COST
+from sockudo.server.upload import Upload
 
-# Answers that are gathered at most, so that a peer that does not read is noticed between two of them.
-_MAX_OUT: Final = 16
+_NOTHING: Final = memoryview(b"")
 
 
-class HttpProtocol(HttpReader):
+class HttpProtocol(HttpWriter):
     """One socket until it is closed or upgraded."""
 
-    __slots__ = (
-        "_expires",
-        "_is_answering",
-        "_is_ended",
-        "_is_paused",
-        "_out",
-        "_peer",
-        "_service",
-        "_successor",
-        "_transport",
-        "_waiting",
-        "deadline",
-    )
+    __slots__ = ("_is_waiting", "_kept", "_successor", "_turn")
 
     def __init__(self, service: Service) -> None:
-        super().__init__(service.max_body_bytes)
-        self._service = service
+        super().__init__(service)
+        self._turn = service.turn
         self._successor: asyncio.Protocol | None = None
-        # Requests, and at most one refusal behind them, each with whether the socket stays open after its answer.
-        self._waiting: deque[tuple[Request | Response, bool]] | None = None
-        # Answers to the requests of one read, which leave in one write.
-        self._out: list[bytes] = []
-        self._is_paused = False
-        # A store is asked for the answer to the last request.
-        self._is_answering = False
-        self._is_ended = False
-        self._peer: str | None = None
-        self.deadline = 0
-        self._expires = 0
+        # Bytes that are not parsed yet, and whether a later turn will come to them: then nothing more is read.
+        self._kept = _NOTHING
+        self._is_waiting = False
 
     # The socket
 
@@ -76,6 +54,10 @@ class HttpProtocol(HttpReader):
 
     def data_received(self, data: bytes) -> None:
         # hot path
+        turn = self._turn
+        turn.left -= len(data) + READ_COST
+        if (turn.left < 0 or self._kept) and not self._may_take(data):
+            return
         if self._parser is None or self._is_ended:
             return
         problem = self._feed(self._parser, data)
@@ -93,9 +75,14 @@ class HttpProtocol(HttpReader):
         self._is_paused = False
         self._go_on()
 
+    def proceed(self) -> None:
+        """Carry out what is kept, in a turn that has come to this socket."""
+        self._is_waiting = False
+        self._go_on()
+
     def drain(self) -> None:
         """Close when the request under way is answered; at once when there is none."""
-        if self._stage == NONE and not self._waiting and not self._is_answering:
+        if self._stage == NONE and not (self._waiting or self._is_answering or self._kept):
             self._end()
 
     def abort(self) -> None:
@@ -110,7 +97,7 @@ class HttpProtocol(HttpReader):
             self._service.timeouts.schedule(self, self._expires - now)
         elif self._is_answering:
             self._service.timeouts.schedule(self, IDLE_TIMEOUT)
-        elif self._stage == NONE or self._waiting:
+        elif self._stage == NONE or self._waiting or self._kept:
             self._end()
         else:
             part, seconds = ("body", BODY_TIMEOUT) if self._head_done else ("head", HEAD_TIMEOUT)
@@ -126,120 +113,114 @@ class HttpProtocol(HttpReader):
         is_upgrade = parser.should_upgrade()
         if is_upgrade and self._without_upgrade(parser):
             return
-        url, _, query = self._url.partition(b"?")
-        request = Request(
-            parser.get_method().decode("ascii"),
-            url.decode("utf-8", "surrogateescape"),
-            query.decode("utf-8", "surrogateescape"),
-            self._fields,
-            bytes(self._body),
-            self._peer,
-        )
         keep_alive = parser.should_keep_alive()
-        if is_upgrade:
-            # What was asked before is answered before.
-            self._send()
-        is_waiting = self._is_paused or self._waiting or self._is_answering
-        if is_upgrade and not is_waiting:
-            upgraded = self._service.upgrade(request, self._version(), self._transport)
-            if isinstance(upgraded, asyncio.Protocol):
-                self._successor = upgraded
+        if self._upload is not None:
+            self._complete(self._upload, keep_alive)
+        elif is_upgrade:
+            if not self._upgrade(self._request(Request), keep_alive):
                 return
-            # What follows a refused one may be of the protocol that was asked for.
-            if isinstance(upgraded, Response):
-                self._write(upgraded, request.method, keep_alive and upgraded.status < 400)
-            else:
-                self._await(upgraded, request.method, keep_alive, is_upgrade=True)
-        elif is_waiting:
-            # An upgrade cannot wait: it is answered as if it were none, and ends the socket.
-            self._put_off(request, keep_alive and not is_upgrade)
+        elif self._must_wait():
+            self._put_off(self._request(Request), keep_alive)
         else:
-            self._answer(request, keep_alive)
+            self._answer(self._request(Request), keep_alive)
         self._reset()
         self._expires = self._service.timeouts.now + IDLE_TIMEOUT
 
     # Parts
 
-    def _answer(self, request: Request | Response, keep_alive: bool) -> None:
-        if isinstance(request, Response):
-            self._refuse(request)
-            return
-        # hot path
-        response = self._service.handle(request)
-        if isinstance(response, Response):
-            self._write(response, request.method, keep_alive)
+    def _upgrade(self, request: Request, keep_alive: bool) -> bool:
+        """Answer a request that asks for an upgrade; return whether the socket still speaks HTTP."""
+        # What was asked before is answered before.
+        self._send()
+        if self._must_wait():
+            # An upgrade cannot wait: it is answered as if it were none, and ends the socket.
+            self._put_off(request, False)
+            return True
+        if not self._transport.is_reading():
+            # What is kept goes to the successor, which decides what is read from now on.
+            self._transport.resume_reading()
+        upgraded = self._service.upgrade(request, self._version(), self._transport)
+        if isinstance(upgraded, asyncio.Protocol):
+            self._successor = upgraded
+            return False
+        # What follows a refused one may be of the protocol that was asked for.
+        if isinstance(upgraded, Response):
+            self._write(upgraded, request.method, keep_alive and upgraded.status < 400)
         else:
-            self._await(response, request.method, keep_alive)
+            self._await(upgraded, request.method, keep_alive, is_upgrade=True)
+        return True
 
-    def _await(self, response: Future[Response], method: str, keep_alive: bool, *, is_upgrade: bool = False) -> None:
-        """Read nothing more until an answer is there; what has been read waits."""
-        self._is_answering = True
-        self._send_behind_bus()
-        self._transport.pause_reading()
-        response.add_done_callback(partial(self._answered, method, keep_alive, is_upgrade))
-
-    def _answered(self, method: str, keep_alive: bool, is_upgrade: bool, done: Future[Response]) -> None:
-        self._is_answering = False
-        if done.cancelled():
-            self._transport.abort()
-        elif not self._transport.is_closing():
-            response = done.result()
-            self._write(response, method, keep_alive and not (is_upgrade and response.status >= 400))
-            self._send_behind_bus()
+    def _may_take(self, data: bytes) -> bool:
+        """Tell whether bytes can be parsed at once; else keep them, and carry out as many as this turn has time for."""
+        if not self._kept and len(data) <= MAX_PART and self._turn.has_time():
+            return True
+        if not (self._parser is None or self._is_ended):
+            self._kept = memoryview(self._kept.tobytes() + data if self._kept else data)
+        if not self._is_waiting:
             self._go_on()
+        return False
 
     def _go_on(self) -> None:
-        """Answer what has waited, and read on when nothing waits any more."""
-        waiting = self._waiting
-        while waiting and not (self._is_paused or self._is_answering or self._is_ended):
-            self._answer(*waiting.popleft())
-            self._send_behind_bus()
-        if not (self._is_paused or self._is_answering) and not self._transport.is_closing():
+        """Carry out what has waited and what is kept, for a share of this turn, and read on when nothing is left."""
+        turn = self._turn
+        if self._has_work():
+            if turn.has_time():
+                self._work(turn.share())
+            if self._has_work():
+                self._wait()
+        elif self._is_ended and not turn.has_time():
+            # What comes after the end is thrown away, but not without a break.
+            self._wait()
+        held = self._is_paused or self._is_answering or self._is_waiting or self._successor is not None
+        if not held and not self._transport.is_closing():
             self._transport.resume_reading()
 
-    def _put_off(self, request: Request | Response, keep_alive: bool) -> None:
-        if self._waiting is None:
-            self._waiting = deque()
-        self._waiting.append((request, keep_alive))
+    def _has_work(self) -> bool:
+        if self._is_paused or self._is_answering or self._is_ended:
+            return False
+        return bool(self._waiting or self._kept) or self._unchecked() is not None
 
-    def _write(self, response: Response, method: str, keep_alive: bool) -> None:
-        if self._is_ended:
+    def _unchecked(self) -> Upload | None:
+        """Return the request that is being read, if its head has to be checked still."""
+        upload = self._upload
+        return upload if upload is not None and not upload.is_checked else None
+
+    def _work(self, until: float) -> None:
+        while self._has_work():
+            if self._waiting:
+                self._answer(*self._waiting.popleft())
+            elif (unchecked := self._unchecked()) is not None:
+                self._check(unchecked)
+            else:
+                self._parse_kept()
+            if self._turn.is_past(until):
+                break
+        self._send_behind_bus()
+
+    def _parse_kept(self) -> None:
+        size = self._part_size()
+        part, self._kept = self._kept[:size], self._kept[size:]
+        if self._parser is None:
+            self._kept = _NOTHING
             return
-        keep_alive = keep_alive and not self._service.is_draining
-        self._out.append(self._service.answers.encode(response, keep_alive=keep_alive, head_only=method == "HEAD"))
-        if not keep_alive:
-            self._end()
-        elif len(self._out) >= _MAX_OUT:
-            self._send()
+        problem = self._feed(self._parser, part)
+        if problem is not None:
+            self._interrupted(part, problem)
 
-    def _send_behind_bus(self) -> None:
-        # hot path
-        after_bus = self._service.after_bus
-        if after_bus is None:
-            self._send()
-        else:
-            after_bus(self._send_if_open)
+    def _wait(self) -> None:
+        if not (self._is_waiting or self._transport.is_closing()):
+            self._is_waiting = True
+            self._transport.pause_reading()
+            self._turn.wait(self)
 
-    def _send_if_open(self) -> None:
-        if not self._transport.is_closing():
-            self._send()
-
-    def _send(self) -> None:
-        out = self._out
-        if out:
-            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
-            out.clear()
-
-    def _interrupted(self, data: bytes, problem: Exception) -> None:
+    def _interrupted(self, data: bytes | memoryview, problem: Exception) -> None:
         """Go on after the parser has stopped within `data`, at an upgrade or an error."""
         position = 0
         while isinstance(problem, httptools.HttpParserUpgrade):
             position += problem.args[0]
             successor = self._successor
             if successor is not None:
-                self._forget()
-                if position < len(data):
-                    successor.data_received(data[position:])
+                self._hand_over(successor, bytes(data[position:]) + self._kept)
                 return
             if self._is_ended:
                 return
@@ -253,54 +234,21 @@ class HttpProtocol(HttpReader):
         if not self._is_refused():
             self._refuse(refusals.malformed(str(problem)))
 
-    def _is_refused(self) -> bool:
-        """Tell whether a callback has stopped the parser on purpose; anything else is a mistake of our own."""
-        return self._is_ended or self._parser is None
+    def _hand_over(self, successor: asyncio.Protocol, rest: bytes) -> None:
+        self._forget()
+        if rest:
+            successor.data_received(rest)
 
-    def _refuse(self, response: Response) -> None:
-        """Answer a request that is not read to its end, after those before it, and close."""
-        if self._is_ended:
-            return
-        if self._waiting or self._is_answering:
-            self._put_off(response, False)
-            self._parser = None
-            return
-        self._out.append(self._service.answers.encode(response, keep_alive=False))
-        self._send()
-        self._is_ended = True
-        self._service.timeouts.schedule(self, HEAD_TIMEOUT)
-        if self._transport.is_closing() or not self._transport.can_write_eof():
-            self._transport.close()
-        else:
-            # The peer may still be sending, and closing on unread bytes would reset the socket before the answer has
-            # been read (RFC 9112, section 9.6). What still comes is thrown away until the peer is done or time is up.
-            self._transport.write_eof()
-
-    def _end(self) -> None:
-        """Close after what was written has gone; a peer that does not take it is dropped."""
-        if self._is_ended:
-            return
-        self._is_ended = True
-        self._service.timeouts.schedule(self, HEAD_TIMEOUT)
-        after_bus = self._service.after_bus
-        if after_bus is None or not self._out:
-            self._finish()
-        else:
-            after_bus(self._finish)
-
-    def _finish(self) -> None:
-        self._send_if_open()
-        self._transport.close()
+    def _drop_unread(self) -> None:
+        """Free what is kept of requests that will not be carried out."""
+        self._kept = _NOTHING
+        self._body = b""
+        if self._upload is not None and not self._upload.is_complete:
+            self._upload.release()
 
     def _forget(self) -> None:
+        self._drop_unread()
         self._service.timeouts.discard(self)
         self._service.closed(self)
         # The parser holds the protocol too.
         self._parser = None
-
-    def _go_ahead(self) -> None:
-        self._out.append(CONTINUE)
-
-    def _expire_in(self, seconds: int) -> None:
-        self._expires = self._service.timeouts.now + seconds
-        self._service.timeouts.schedule(self, seconds)

@@ -25,3 +25,17 @@ def body_too_large(limit: int) -> Response:
 def head_too_large(limit: int) -> Response:
     """Return the answer to a head of more than `limit` bytes."""
     return error_response(431, f"The head of a request is limited to {limit} bytes")
+
+
+def framing_too_large(limit: int) -> Response:
+    """Return the answer to a body in chunks with more than `limit` bytes of trailers and chunk extensions."""
+    return error_response(431, f"The trailers and chunk extensions of a request are limited to {limit} bytes")
+
+
+def too_many_bodies(limit: str) -> Response:
+    """Return the answer to a request for whose body there is no memory now."""
+    return error_response(
+        503,
+        f"Too many request bodies at once. The limit is {limit} for all of them (http_api.max_bodies_in_flight_mb)",
+        ("Retry-After", "1"),
+    )

@@ -9,7 +9,9 @@ from typing import Protocol
 from sockudo.api.messages import Request, Response
 from sockudo.eventual import Eventual
 from sockudo.server.answers import Answers
+from sockudo.server.body_budget import BodyBudget
 from sockudo.server.timeouts import Timeouts
+from sockudo.server.turn_budget import TurnBudget
 
 
 class Socket(Protocol):
@@ -27,6 +29,8 @@ class Service(Protocol):
 
     answers: Answers
     timeouts: Timeouts
+    turn: TurnBudget
+    bodies: BodyBudget
     max_body_bytes: int
     is_draining: bool
     # Whether anybody asks for `Request.peer`, which costs a system call a socket.
@@ -35,7 +39,7 @@ class Service(Protocol):
     after_bus: Callable[[Callable[[], None]], object] | None
 
     def handle(self, request: Request) -> Eventual[Response]:
-        """Answer a request; a future never fails."""
+        """Answer a request, or accept its head where the body is not there; a future never fails."""
         ...
 
     def upgrade(

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from sockudo.clock import Clock
-from sockudo.deadlines import Deadlines
-from sockudo.ticker import Ticker
+from sockudo.expiry import Expiry
 
 HEAD_TIMEOUT: Final = 10
 BODY_TIMEOUT: Final = 30
@@ -25,13 +24,12 @@ class Expiring(Protocol):
         """End, or ask for a later deadline."""
 
 
-class Timeouts(Ticker):
+class Timeouts(Expiry[Expiring]):
     """Expires sockets, to the second."""
 
     def __init__(self, clock: Clock, on_tick: Callable[[], None]) -> None:
         super().__init__(clock)
         self._on_tick = on_tick
-        self._deadlines: Deadlines[Expiring] = Deadlines(self.now)
 
     def schedule(self, socket: Expiring, seconds: int) -> None:
         """Let a socket expire in so many seconds, instead of what was scheduled before."""
@@ -45,5 +43,8 @@ class Timeouts(Ticker):
     def second_passed(self) -> None:
         """Expire what is due."""
         self._on_tick()
-        for socket in self._deadlines.due(self.now):
-            socket.expire(self.now)
+        super().second_passed()
+
+    def came_due(self, item: Expiring) -> None:
+        """Expire a socket."""
+        item.expire(self.now)

@@ -14,6 +14,7 @@ from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.events import error
 from sockudo.rfc6455.frames import BINARY, CLOSE, PING, PONG, TEXT, FrameReader, close_frame, encode_frame, text_frame
 from sockudo.server.timeouts import CLOSE_TIMEOUT, Timeouts
+from sockudo.server.turn_budget import GRANT, READ_COST, TurnBudget
 
 _PING_FRAME: Final = encode_frame(PING)
 _TOO_BIG: Final = 1009
@@ -21,8 +22,10 @@ _TOO_BIG: Final = 1009
 # How far one write may go over the limit of unsent bytes and the client still be told; a frame is rarely larger.
 _MAX_EXCESS: Final = 64 * 1024
 
-# Bytes of one connection that are carried out before others get their turn: at worst 2700 messages, about 5 ms.
-_SLICE: Final = 16 * 1024
+# Bytes of one connection that are carried out between two looks at the clock: at worst 340 messages.
+_PART: Final = 2048
+
+_NOTHING: Final = memoryview(b"")
 
 
 @dataclass(slots=True)
@@ -39,6 +42,7 @@ class WebSocketContext:
     node: Node
     session: Session
     timeouts: Timeouts
+    turn: TurnBudget
     max_message_bytes: int
     max_buffer_bytes: int
     sockets: set[WebSocketProtocol] = field(default_factory=set)
@@ -56,15 +60,29 @@ class WebSocketProtocol(asyncio.Protocol):
     `write` is the transport's own: a frame passes through nothing of ours on its way out.
     """
 
-    __slots__ = ("_connection", "_context", "_is_held", "_reader", "_rest", "_transport", "deadline", "write")
+    __slots__ = (
+        "_connection",
+        "_context",
+        "_is_held",
+        "_is_waiting",
+        "_kept",
+        "_reader",
+        "_transport",
+        "_turn",
+        "deadline",
+        "write",
+    )
 
     def __init__(self, context: WebSocketContext, transport: asyncio.Transport) -> None:
         self._context = context
         self._transport = transport
         self._reader = FrameReader(context.max_message_bytes)
         self._connection: Connection | None = None
-        # Both keep the socket from being read: what is left of a large read, and a node that asked for a pause.
-        self._rest = b""
+        self._turn = context.turn
+        # Bytes that are not carried out yet, and whether a later turn will come to them: then nothing more is read.
+        self._kept = _NOTHING
+        self._is_waiting = False
+        # The node has asked for a pause.
         self._is_held = False
         self.write: Callable[[bytes], None] = transport.write
         self.deadline = 0
@@ -87,8 +105,9 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         # hot path
-        if len(data) > _SLICE:
-            self._receive_in_slices(data)
+        turn = self._turn
+        turn.left -= len(data) + READ_COST
+        if turn.left < 0 and not self._may_take(data):
             return
         connection = self._connection
         if connection is None or not connection.is_open:
@@ -113,7 +132,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         context, connection = self._context, self._connection
         context.timeouts.discard(self)
-        self._rest = b""
+        self._kept = _NOTHING
         if connection is not None:
             self._connection = None
             context.node.disconnect(connection)
@@ -143,7 +162,8 @@ class WebSocketProtocol(asyncio.Protocol):
     def resume_reading(self) -> None:
         """Take from the client again."""
         self._is_held = False
-        self._read_on()
+        if not self._is_waiting:
+            self.proceed()
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake; the socket goes when the peer answers, or a few seconds later."""
@@ -158,25 +178,41 @@ class WebSocketProtocol(asyncio.Protocol):
         """Drop the socket of a peer that has not answered a close frame."""
         self._transport.abort()
 
-    def _receive_in_slices(self, data: bytes) -> None:
-        """Carry out a large read in parts, one a tick; nothing more is read meanwhile."""
-        self._rest = data[_SLICE:]
-        self._transport.pause_reading()
-        self._context.node.clock.call_soon(self._receive_rest)
-        self.data_received(data[:_SLICE])
-
-    def _receive_rest(self) -> None:
-        part, self._rest = self._rest[:_SLICE], self._rest[_SLICE:]
-        if self._rest:
-            self._context.node.clock.call_soon(self._receive_rest)
-        else:
-            self._read_on()
-        if part:
-            self.data_received(part)
-
-    def _read_on(self) -> None:
-        if not (self._is_held or self._rest or self._transport.is_closing()):
+    def proceed(self) -> None:
+        """Carry out what is kept, for a share of this turn, and read on when nothing is left."""
+        self._is_waiting = False
+        turn = self._turn
+        if self._kept and not self._is_held:
+            if turn.has_time():
+                self._work(turn.share())
+            if self._kept and not self._is_held:
+                self._wait()
+        if not (self._is_held or self._is_waiting or self._transport.is_closing()):
             self._transport.resume_reading()
+
+    def _may_take(self, data: bytes) -> bool:
+        """Tell whether bytes can be read at once; else keep them, and carry out as many as this turn has time for."""
+        if not self._kept and len(data) <= _PART and self._turn.has_time():
+            return True
+        self._kept = memoryview(self._kept.tobytes() + data if self._kept else data)
+        if not self._is_waiting:
+            self.proceed()
+        return False
+
+    def _work(self, until: float) -> None:
+        turn = self._turn
+        while self._kept and not self._is_held:
+            part, self._kept = bytes(self._kept[:_PART]), self._kept[_PART:]
+            turn.left = GRANT
+            self.data_received(part)
+            if turn.is_past(until):
+                return
+
+    def _wait(self) -> None:
+        if not self._transport.is_closing():
+            self._is_waiting = True
+            self._transport.pause_reading()
+            self._turn.wait(self)
 
     def _await_close(self, data: bytes) -> None:
         for opcode, _ in self._reader.feed(data):
