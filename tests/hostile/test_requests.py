@@ -149,7 +149,7 @@ WHOLE = {
     "percent not UTF-8": b"GET /apps/1/channels/%ff%fe?auth_key=%ff HTTP/1.1\r\nHost: x\r\n\r\n",
     "dots": b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
     "encoded slash": b"GET /apps%2f1%2fchannels HTTP/1.1\r\nHost: x\r\n\r\n",
-    "many slashes": b"GET " + b"/" * 8000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "many slashes": b"GET " + b"/" * 8000 + b"x HTTP/1.1\r\nHost: x\r\n\r\n",
     "many parameters": b"GET /apps/1/channels?" + b"a&" * 7000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
     "timestamp of 400 digits": LIST % (b"auth_timestamp=" + b"9" * 400),
     "timestamp in other digits": LIST % b"auth_timestamp=%D9%A1",

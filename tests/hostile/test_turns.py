@@ -151,6 +151,9 @@ async def test_sockets_that_expire_in_the_same_second_end_in_short_turns(first: 
         front, keepalive = server.running.assembly.front, server.running.assembly.node.keepalive
 
         async def let_time_pass() -> None:
+            for connection in server.running.assembly.node.hub.connections():
+                connection.last_activity -= 130
+                connection.pinged_at = connection.pinged_at and connection.pinged_at - 130
             for ticker in (front.timeouts, keepalive):
                 ticker.now += 130
                 ticker.second_passed()
