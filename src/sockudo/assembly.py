@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from socket import socket
-from typing import Final
+from typing import Final, Literal
 
 from sockudo.api.auth import Authenticator
 from sockudo.api.channels import ChannelHandlers
@@ -22,7 +22,6 @@ from sockudo.cluster.local import NoPeers
 from sockudo.cluster.peers import Peers
 from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
-from sockudo.config.rate_limiter import ApiRateLimit, WebSocketRateLimit
 from sockudo.hub.hub import Hub
 from sockudo.hub.outbox import Flusher
 from sockudo.node.cached_events import CachedEvents
@@ -70,7 +69,7 @@ class Assembly:
         Raises:
             ConfigError: an app of the settings cannot be put into the database.
             DriverError: a store or the bus cannot be used.
-            OSError: the address cannot be had.
+            ListenError: the address cannot be had.
         """
         changed = await self.stores.start()
         if self.webhooks is not None:
@@ -181,7 +180,7 @@ def _front(
         routes=_routes(settings, clock, parts, stores, health, cors),
         websockets=_websockets(settings, parts, Timeouts(clock, housekeeping.tick)),
         answers=answers,
-        throttle=_throttle(settings.rate_limiter.websocket_rate_limit, "websocket", stores.limiter),
+        throttle=_throttle(settings, "websocket", stores.limiter),
         path_prefix=settings.path_prefix,
         max_body_bytes=settings.http_api.request_limit_in_mb * _MEGABYTE,
         needs_peer=stores.limiter is not None,
@@ -202,7 +201,7 @@ def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores,
         users=UserHandlers(node),
         health=HealthHandlers(health),
         cors=cors,
-        throttle=_throttle(settings.rate_limiter.api_rate_limit, "api", stores.limiter),
+        throttle=_throttle(settings, "api", stores.limiter),
         path_prefix=settings.path_prefix,
     )
 
@@ -225,8 +224,10 @@ def _node_limits(settings: Settings) -> NodeLimits:
     )
 
 
-def _throttle(limit: ApiRateLimit | WebSocketRateLimit, name: str, limiter: RateLimiter | None) -> Throttle | None:
+def _throttle(settings: Settings, name: Literal["api", "websocket"], limiter: RateLimiter | None) -> Throttle | None:
     if limiter is None:
         return None
+    rates = settings.rate_limiter
+    limit = rates.api_rate_limit if name == "api" else rates.websocket_rate_limit
     requests = Limit(limit.max_requests, limit.window_seconds)
-    return Throttle(limiter, requests, name=name, trust_hops=limit.trust_hops)
+    return Throttle(limiter, requests, name=name, trust_hops=limit.trust_hops, ipv6_prefix=rates.ipv6_prefix)

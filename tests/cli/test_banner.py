@@ -49,11 +49,11 @@ def test_it_says_how_many_workers_there_are_and_that_each_has_the_limit() -> Non
     assert "about 960 a worker (open files" in text
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])
-def test_a_server_on_all_interfaces_is_shown_as_localhost(host: str) -> None:
+@pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "0.0.0.0"), ("::", "IPv4 and IPv6"), ("", "")])
+def test_a_server_on_all_interfaces_is_shown_as_localhost(host: str, shown: str) -> None:
     text = text_of(listening=Listening(host, 6001))
 
-    assert f"ws://localhost:6001/app/{{key}}  (all interfaces, {host})" in text
+    assert f"ws://localhost:6001/app/{{key}}  (all interfaces, {shown})" in text
 
 
 def test_an_ipv6_address_stands_in_brackets() -> None:

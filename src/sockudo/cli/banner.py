@@ -64,6 +64,11 @@ class Listening:
         return self.host in ("0.0.0.0", "::", "")
 
     @property
+    def families(self) -> str:
+        """Over what clients reach a server that listens on every interface."""
+        return "IPv4 and IPv6" if self.host == "::" else self.host
+
+    @property
     def reachable_host(self) -> str:
         """A host under which this machine reaches it."""
         return "localhost" if self.is_everywhere else self.host
@@ -105,7 +110,7 @@ def _block(text: Text, title: str, lines: Iterable[tuple[str, str]], *, style: s
 
 
 def _listening(settings: Settings, listening: Listening, processes: Sequence[int]) -> Iterator[tuple[str, str]]:
-    where = f"  (all interfaces, {listening.host})" if listening.is_everywhere else ""
+    where = f"  (all interfaces, {listening.families})" if listening.is_everywhere else ""
     yield "clients", listening.url("ws", f"{settings.path_prefix}/app/{{key}}") + where
     yield "HTTP API", listening.url("http", f"{settings.path_prefix}/apps/{{id}}/events")
     if processes:
