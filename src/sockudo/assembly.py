@@ -139,7 +139,7 @@ def assemble(
     checks = dict(stores.other_checks)
     if webhooks is not None:
         checks["queue"] = webhooks.check
-    health = Health(stores.apps, lambda: parts.node.is_ready, stores.checks, checks)
+    health = Health(stores.apps, lambda: parts.node.is_ready, stores.checks, checks, parts.memory.problem)
     front = _front(settings, clock, parts, stores, health, has_bus=adapter is not None)
     server = Server(front, parts.node, settings.host, settings.port)
     return Assembly(server, parts.node, front, parts.remote_events, stores, webhooks)
@@ -174,7 +174,13 @@ def _front(
     )
     answers = Answers(cors.common, clock.now())
     sweep_every = settings.cache.memory.cleanup_interval
-    housekeeping = Housekeeping(lambda: answers.renew(clock.now()), stores.sweep, sweep_every)
+
+    def every_second() -> None:
+        answers.renew(clock.now())
+        # The log says when the gate opens although nobody comes.
+        parts.memory.is_over_threshold()
+
+    housekeeping = Housekeeping(every_second, stores.sweep, sweep_every)
     return Front(
         apps=stores.apps,
         routes=_routes(settings, clock, parts, stores, health, cors),

@@ -23,6 +23,10 @@ class Health(Protocol):
         """Return OK, ERROR or NOT_FOUND for one app."""
         ...
 
+    def overload(self) -> str:
+        """Return why the server refuses new clients and events for now, or nothing."""
+        ...
+
 
 class HealthHandlers:
     """`GET /up`, `GET /up/APP` and `GET /usage`."""
@@ -33,11 +37,11 @@ class HealthHandlers:
 
     def up(self) -> Eventual[Response]:
         """Tell whether this node can serve; 503 from the moment it begins to leave."""
-        return then(self._health.node(), _response)
+        return then(self._health.node(), self._response)
 
     def up_app(self, app_id: str) -> Eventual[Response]:
         """Tell whether this node can serve one app."""
-        return then(self._health.app(app_id), _response)
+        return then(self._health.app(app_id), self._response)
 
     def usage(self) -> Response:
         """Tell how much memory is used, in bytes and percent."""
@@ -53,6 +57,8 @@ class HealthHandlers:
             }
         )
 
-
-def _response(word: str) -> Response:
-    return Response(_STATUSES[word], word.encode(), content_type=TEXT, headers=(("X-Health-Check", word),))
+    def _response(self, word: str) -> Response:
+        """Return the word, and behind an ERROR its reason where that is an overload."""
+        reason = self._health.overload() if word == "ERROR" else ""
+        text = f"{word}: {reason}" if reason else word
+        return Response(_STATUSES[word], text.encode(), content_type=TEXT, headers=(("X-Health-Check", word),))
