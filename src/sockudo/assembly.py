@@ -208,6 +208,7 @@ def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores,
         health=HealthHandlers(health),
         cors=cors,
         throttle=_throttle(settings, "api", stores.limiter),
+        refusals=node.refusals,
         path_prefix=settings.path_prefix,
     )
 

@@ -42,7 +42,7 @@ _FLUSH_SECONDS: Final = 2.0
 class _State:
     """What `configure` has set up for this process."""
 
-    threshold: int = logging.NOTSET
+    threshold: int = logging.INFO
     writer: LineWriter | StreamWriter = StreamWriter(None)
 
 
@@ -85,7 +85,7 @@ def configure(
 def reset() -> None:
     """Undo `configure`; lines that wait are written first, if that is possible soon."""
     structlog.reset_defaults()
-    _State.threshold = logging.NOTSET
+    _State.threshold = logging.INFO
     _State.writer.close(_FLUSH_SECONDS)
     _State.writer = StreamWriter(None)
 

@@ -57,6 +57,7 @@ class Api:
             health=HealthHandlers(Health(world.apps, lambda: world.node.is_ready), lambda: world.memory),
             cors=cors,
             throttle=throttle,
+            refusals=world.node.refusals,
             path_prefix=prefix,
         )
 

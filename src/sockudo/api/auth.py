@@ -17,6 +17,9 @@ from sockudo.pusher.signatures import body_md5, is_same, request_string
 
 TOLERANCE: Final = 600
 
+# Of a path in an answer.
+_LONGEST_PATH: Final = 300
+
 _AUTH_PARAMETERS: Final = ("auth_key", "auth_timestamp", "auth_version", "auth_signature", "body_md5")
 
 
@@ -65,7 +68,9 @@ class Authenticator:
             for other_params in _readings(params, query):
                 if app.signer.is_valid(request_string(method, other_path, other_params), signature):
                     return
-        raise RequestRejected(401, "Authentication failed: Invalid signature.")
+        raise RequestRejected(
+            401, f"Authentication failed: Invalid signature. It was verified for {method} {path[:_LONGEST_PATH]}"
+        ).about_signature(request_string(method, path, params))
 
     def _paths(self, path: str) -> list[str]:
         prefix = self._path_prefix

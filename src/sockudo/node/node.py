@@ -10,12 +10,12 @@ from sockudo.clock import Clock
 from sockudo.cluster.peers import Peers
 from sockudo.hub.connection import Connection, Wire
 from sockudo.hub.hub import Hub
-from sockudo.log import get_logger
 from sockudo.node.announcer import Announcer
 from sockudo.node.keepalive import Keepalive
 from sockudo.node.limits import NodeLimits
 from sockudo.node.memory import MemoryGauge
 from sockudo.node.quotas import AppQuotas
+from sockudo.node.refusal_log import RefusalLog
 from sockudo.node.socket_ids import new_socket_id
 from sockudo.node.subscription_counts import SubscriptionCounts
 from sockudo.node.view import View
@@ -28,8 +28,6 @@ from sockudo.pusher.versions import parse_version
 from sockudo.rfc6455.frames import text_frame
 from sockudo.webhooks.base import NoWebhooks, WebhookEvents
 
-_log = get_logger("sockudo.node")
-
 
 @dataclass(frozen=True, slots=True)
 class Opening:
@@ -39,11 +37,13 @@ class Opening:
         app: the app whose key is in the URL; None where there is none, and the reason where it cannot be found now.
         protocol: the `protocol` parameter of the URL, or None.
         origin: the `Origin` header, or None.
+        path: of the URL, for the log.
     """
 
     app: App | CloseConnection | None
     protocol: str | None = None
     origin: str | None = None
+    path: str | None = None
 
 
 @dataclass(slots=True)
@@ -83,6 +83,7 @@ class Node:
         self.announcer = Announcer(hub, apps, peers, counts, self.watchlist, self.view, self.webhooks)
         self.keepalive = Keepalive(limits, clock, self.fail)
         self.quotas = AppQuotas(clock, peers)
+        self.refusals = RefusalLog(clock)
         self._memory = memory
 
     @property
@@ -127,7 +128,6 @@ class Node:
         if not app.enabled:
             raise CloseConnection(Code.APP_DISABLED, "Application disabled")
         if app.origins is not None and not app.origins.allows(opening.origin):
-            _log.info("origin refused", app=app.id, origin=(opening.origin or "")[:200])
             raise CloseConnection(Code.UNAUTHORIZED, "Origin not allowed (allowed_origins of the app)")
         if self.is_draining:
             raise shutting_down()
@@ -162,15 +162,23 @@ class Node:
         if connection.is_open:
             connection.wire.close(problem.code, problem.message)
             self.disconnect(connection)
+        self.refusals.note(
+            "connection ended",
+            problem.code,
+            problem.message,
+            app=connection.app.id,
+            signed_text=problem.signed_text,
+            socket_id=connection.socket_id,
+        )
 
     def drop_slow(self, connection: Connection) -> None:
         """End a connection that does not read what it is sent."""
         if not connection.is_open:
             return
         self.counters.slow_consumers += 1
-        _log.info("slow consumer dropped", app=connection.app.id, socket_id=connection.socket_id)
         message = "Too many unsent bytes: the connection does not keep up (websocket.max_buffer_kb)"
         self.fail(connection, CloseConnection(Code.OVER_CAPACITY, message))
+        self.refusals.note_dropped("slow consumer dropped", app=connection.app.id, socket_id=connection.socket_id)
 
     def terminate_user(self, app: App, user_id: str) -> None:
         """End every connection that is signed in as a user, or is that user on a presence channel, on every node."""

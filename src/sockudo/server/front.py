@@ -79,6 +79,16 @@ class Front:
         """Answer a request."""
         return self._routes.handle(request)
 
+    def refused(self, response: Response, request: Request | None = None) -> None:
+        """Note an answer that refuses an upgrade, or a request that was not read to its end."""
+        refusals = self.websockets.node.refusals
+        if refusals.is_told(response.status):
+            reason = response.body.decode("utf-8", "replace")
+            if request is None:
+                refusals.note("request refused", response.status, reason)
+            else:
+                refusals.note("upgrade refused", response.status, reason, path=request.path, peer=request.peer)
+
     def upgrade(
         self, request: Request, http_version: str, transport: asyncio.Transport
     ) -> asyncio.Protocol | Eventual[Response]:
@@ -114,14 +124,17 @@ class Front:
         self, request: Request, http_version: str, transport: asyncio.Transport, app: _Admitted
     ) -> asyncio.Protocol | Response:
         if isinstance(app, Response):
+            self.refused(app, request)
             return app
         try:
             handshake = accept(request.method.encode(), http_version, request.headers)
         except HandshakeError as refused:
-            return error_response(refused.status, refused.reason, *refused.headers)
+            response = error_response(refused.status, refused.reason, *refused.headers)
+            self.refused(response, request)
+            return response
         protocol = WebSocketProtocol(self.websockets, transport)
         version = parse_query(request.query).last.get("protocol") if request.query else None
-        protocol.open(handshake, Opening(app, version, request.header(b"origin")))
+        protocol.open(handshake, Opening(app, version, request.header(b"origin"), request.path))
         return protocol
 
     @property

@@ -267,6 +267,7 @@ class HttpProtocol(HttpReader):
             return
         self._out.append(self._service.answers.encode(response, keep_alive=False))
         self._send()
+        self._service.refused(response)
         self._is_ended = True
         self._service.timeouts.schedule(self, HEAD_TIMEOUT)
         if self._transport.is_closing() or not self._transport.can_write_eof():

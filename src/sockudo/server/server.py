@@ -83,6 +83,7 @@ class Server:
         for client_socket in tuple(self._front.websockets.sockets):
             client_socket.abort()
         self._front.timeouts.stop()
+        self._node.refusals.close()
         self._node.keepalive.stop()
 
     def _close_listeners(self) -> None:

@@ -44,6 +44,9 @@ class Service(Protocol):
         """Take over the socket and return its new protocol, or answer the request as any other."""
         ...
 
+    def refused(self, response: Response, request: Request | None = None) -> None:
+        """Note an answer that refuses a request before it has been read to its end."""
+
     def opened(self, connection: Socket) -> None:
         """Note a new socket."""
 
