@@ -179,9 +179,10 @@ def _front(
         answers.renew(clock.now())
         # The log says when the gate opens although nobody comes.
         parts.memory.is_over_threshold()
+        front.room.look()
 
     housekeeping = Housekeeping(every_second, stores.sweep, sweep_every)
-    return Front(
+    front = Front(
         apps=stores.apps,
         routes=_routes(settings, clock, parts, stores, health, cors),
         websockets=_websockets(settings, parts, Timeouts(clock, housekeeping.tick)),
@@ -192,6 +193,7 @@ def _front(
         needs_peer=stores.limiter is not None,
         after_bus=clock.call_soon if has_bus else None,
     )
+    return front
 
 
 def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores, health: Health, cors: Cors) -> Routes:

@@ -111,7 +111,7 @@ def test_it_says_which_limits_apply() -> None:
         (OpenFiles(1024, 4096), "about 960 (open files: 1024, at most 4096; more with ulimit -n)"),
         (OpenFiles(4096, 4096), "about 4032 (open files: 4096, at most 4096)"),
         (OpenFiles(1024, None), "about 960 (open files: 1024, at most unlimited; more with ulimit -n)"),
-        (OpenFiles(32, 32), "about 0 (open files: 32, at most 32)"),
+        (OpenFiles(32, 32), "about 16 (open files: 32, at most 32)"),
         (OpenFiles(None, None), "no limit on open files"),
     ],
 )

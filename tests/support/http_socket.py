@@ -56,6 +56,9 @@ class EchoService:
         self.requests.append(request)
         return Response(self.upgrade_status, describe(request).encode(), content_type=TEXT)
 
+    def turn_away(self) -> Response | None:
+        return None
+
     def refused(self, response: Response, request: Request | None = None) -> None:
         self.refusals.append(response.status)
 

@@ -20,8 +20,10 @@ from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.query import parse_query
 from sockudo.ratelimit.base import Decision
 from sockudo.rfc6455.handshake import HandshakeError, accept, is_upgrade
+from sockudo.server import refusals
 from sockudo.server.answers import Answers
 from sockudo.server.http import HttpProtocol
+from sockudo.server.open_files import SocketRoom
 from sockudo.server.pending_upgrade import PendingUpgrade
 from sockudo.server.service import Socket
 from sockudo.server.timeouts import Timeouts
@@ -57,6 +59,7 @@ class Front:
         self.timeouts: Timeouts = websockets.timeouts
         self.max_body_bytes = max_body_bytes
         self.is_draining = False
+        self.room = SocketRoom()
         self.needs_peer = needs_peer
         self.after_bus = after_bus
         self.http_connections: set[Socket] = set()
@@ -65,6 +68,13 @@ class Front:
     def protocol(self) -> HttpProtocol:
         """Return the protocol of a new socket."""
         return HttpProtocol(self)
+
+    def turn_away(self) -> Response | None:
+        """Return the answer to a new socket for which there is no room, and count it; None where there is room."""
+        if self.open_count < self.room.most:
+            return None
+        self.room.refused += 1
+        return refusals.no_room(self.room.most)
 
     def opened(self, connection: Socket) -> None:
         """Note a new socket."""
@@ -81,13 +91,13 @@ class Front:
 
     def refused(self, response: Response, request: Request | None = None) -> None:
         """Note an answer that refuses an upgrade, or a request that was not read to its end."""
-        refusals = self.websockets.node.refusals
-        if refusals.is_told(response.status):
+        noted = self.websockets.node.refusals
+        if noted.is_told(response.status):
             reason = response.body.decode("utf-8", "replace")
             if request is None:
-                refusals.note("request refused", response.status, reason)
+                noted.note("request refused", response.status, reason)
             else:
-                refusals.note("upgrade refused", response.status, reason, path=request.path, peer=request.peer)
+                noted.note("upgrade refused", response.status, reason, path=request.path, peer=request.peer)
 
     def upgrade(
         self, request: Request, http_version: str, transport: asyncio.Transport
