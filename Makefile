@@ -3,8 +3,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# What versions to install: those that are tested, or the newest where this is empty.
+CONSTRAINTS ?= constraints.txt
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
-.PHONY: run test lint types format docs clean
+.PHONY: run test lint types format docs lock clean
 
 run: $(VENV)/.run
 	$(BIN)/sockudo serve --config config/config.json
@@ -27,15 +30,22 @@ format: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/python -m sockudo.config.reference docs/configuration.md
 
+# The newest versions become those that are tested.
+lock:
+	$(PYTHON) -m venv --clear .cache/lock
+	.cache/lock/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	( sed -n 1p constraints.txt; .cache/lock/bin/python -m pip freeze --exclude-editable ) > .cache/constraints.txt
+	mv .cache/constraints.txt constraints.txt
+
 clean:
 	rm -rf $(VENV) .cache build dist
 
-$(VENV)/.run: pyproject.toml
+$(VENV)/.run: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(PIP_INSTALL) --editable .
 	touch $@
 
-$(VENV)/.dev: pyproject.toml
+$(VENV)/.dev: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PIP_INSTALL) --editable '.[dev]'
 	touch $@ $(VENV)/.run

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
-import structlog
 import uvloop
+
+from sockudo import log
 
 # A module that others import comes before them, so that pytest can still rewrite its asserts.
 pytest_plugins = [
@@ -45,6 +46,6 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory
 @pytest.fixture(autouse=True)
 def _fresh_log() -> Iterator[None]:
     """Let no test inherit the log set-up of another, with the output that was captured then."""
-    structlog.reset_defaults()
+    log.reset()
     yield
-    structlog.reset_defaults()
+    log.reset()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from socket import socket
-from typing import Final
+from typing import Final, Literal
 
 from sockudo.api.auth import Authenticator
 from sockudo.api.channel_answers import ChannelAnswers
@@ -23,7 +23,6 @@ from sockudo.cluster.local import NoPeers
 from sockudo.cluster.peers import Peers
 from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
-from sockudo.config.rate_limiter import ApiRateLimit, WebSocketRateLimit
 from sockudo.hub.hub import Hub
 from sockudo.hub.outbox import Flusher
 from sockudo.node.cached_events import CachedEvents
@@ -74,7 +73,7 @@ class Assembly:
         Raises:
             ConfigError: an app of the settings cannot be put into the database.
             DriverError: a store or the bus cannot be used.
-            OSError: the address cannot be had.
+            ListenError: the address cannot be had.
         """
         changed = await self.stores.start()
         if self.webhooks is not None:
@@ -144,7 +143,7 @@ def assemble(
     checks = dict(stores.other_checks)
     if webhooks is not None:
         checks["queue"] = webhooks.check
-    health = Health(stores.apps, lambda: parts.node.is_ready, stores.checks, checks)
+    health = Health(stores.apps, lambda: parts.node.is_ready, stores.checks, checks, parts.memory.problem)
     front = _front(settings, clock, parts, stores, health, has_bus=adapter is not None)
     server = Server(front, parts.node, settings.host, settings.port)
     return Assembly(server, parts.node, front, parts.remote_events, stores, webhooks)
@@ -180,13 +179,20 @@ def _front(
     answers = Answers(cors.common, clock.now())
     http_api = settings.http_api
     sweep_every = settings.cache.memory.cleanup_interval
-    housekeeping = Housekeeping(lambda: answers.renew(clock.now()), stores.sweep, sweep_every)
-    return Front(
+
+    def every_second() -> None:
+        answers.renew(clock.now())
+        # The log says when the gate opens although nobody comes.
+        parts.memory.is_over_threshold()
+        front.room.look()
+
+    housekeeping = Housekeeping(every_second, stores.sweep, sweep_every)
+    front = Front(
         apps=stores.apps,
         routes=_routes(settings, clock, parts, stores, health, cors),
         websockets=_websockets(settings, parts, Timeouts(clock, housekeeping.tick)),
         answers=answers,
-        throttle=_throttle(settings.rate_limiter.websocket_rate_limit, "websocket", stores.limiter),
+        throttle=_throttle(settings, "websocket", stores.limiter),
         path_prefix=settings.path_prefix,
         max_body_bytes=http_api.request_limit_in_mb * _MEGABYTE,
         # A single body of full size always fits.
@@ -194,6 +200,7 @@ def _front(
         needs_peer=stores.limiter is not None,
         after_bus=clock.call_soon if has_bus else None,
     )
+    return front
 
 
 def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores, health: Health, cors: Cors) -> Routes:
@@ -209,9 +216,10 @@ def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores,
             queries, quotas, channel_answers, unknown_channel_not_found=settings.http_api.unknown_channel_not_found
         ),
         users=UserHandlers(node),
-        health=HealthHandlers(health, RecentMemory(clock).read, is_full=parts.memory.is_over_threshold),
+        health=HealthHandlers(health, RecentMemory(clock).read),
         cors=cors,
-        throttle=_throttle(settings.rate_limiter.api_rate_limit, "api", stores.limiter),
+        throttle=_throttle(settings, "api", stores.limiter),
+        refusals=node.refusals,
         path_prefix=settings.path_prefix,
     )
 
@@ -236,8 +244,10 @@ def _node_limits(settings: Settings) -> NodeLimits:
     )
 
 
-def _throttle(limit: ApiRateLimit | WebSocketRateLimit, name: str, limiter: RateLimiter | None) -> Throttle | None:
+def _throttle(settings: Settings, name: Literal["api", "websocket"], limiter: RateLimiter | None) -> Throttle | None:
     if limiter is None:
         return None
+    rates = settings.rate_limiter
+    limit = rates.api_rate_limit if name == "api" else rates.websocket_rate_limit
     requests = Limit(limit.max_requests, limit.window_seconds)
-    return Throttle(limiter, requests, name=name, trust_hops=limit.trust_hops)
+    return Throttle(limiter, requests, name=name, trust_hops=limit.trust_hops, ipv6_prefix=rates.ipv6_prefix)

@@ -42,7 +42,7 @@ def run(
         ConfigError: a driver lacks a setting.
         DriverError: a store or the bus cannot be used.
         MissingExtraError: what a driver needs is not installed.
-        OSError: the address cannot be had.
+        ListenError: the address cannot be had.
     """
     raise_limit()
     with asyncio.Runner(loop_factory=_new_loop) as runner:

@@ -2,18 +2,23 @@
 
 Secrets never reach a line: values are masked by the name of their key, long values are cut, and tracebacks are printed
 without the variables of their frames. Lines of other libraries (asyncio's, for one) take the same way.
+
+Logging never raises and never waits: a thread writes the lines, and what cannot be written is counted (`log_writer`).
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
 import re
 import sys
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TextIO
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor
+
+from sockudo.log_writer import LineWriter, StreamWriter, writer_for
 
 LONGEST_VALUE: Final = 500
 MASK: Final = "***"
@@ -30,6 +35,15 @@ _LEVELS: Final = {
     "error": logging.ERROR,
     "off": logging.CRITICAL,  # the server itself logs nothing so grave
 }
+# How long a process that ends waits for its last lines to be written.
+_FLUSH_SECONDS: Final = 2.0
+
+
+class _State:
+    """What `configure` has set up for this process."""
+
+    threshold: int = logging.INFO
+    writer: LineWriter | StreamWriter = StreamWriter(None)
 
 
 def configure(
@@ -55,13 +69,45 @@ def configure(
         processors.insert(
             0, structlog.processors.CallsiteParameterAdder({parameters.FILENAME, parameters.LINENO}, ["sockudo.log"])
         )
+    stdout: TextIO | None = sys.stdout  # None where the process was started with a closed one
+    processors += _renderers(output_format, colors=colors and stdout is not None and stdout.isatty())
+    reset()
+    _State.threshold = threshold
+    _State.writer = writer_for(stdout, lambda lost, reason: _losses(processors, lost, reason))
     structlog.configure(
-        processors=processors + _renderers(output_format, colors=colors and sys.stdout.isatty()),
-        wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        # Unlike print, it writes a line at once and whole, so that lines of several workers do not mix.
-        logger_factory=structlog.WriteLoggerFactory(sys.stdout),
+        processors=processors,
+        wrapper_class=_unfailing(structlog.make_filtering_bound_logger(threshold)),
+        logger_factory=_Output,
     )
     _take_over_other_libraries(threshold)
+
+
+def reset() -> None:
+    """Undo `configure`; lines that wait are written first, if that is possible soon."""
+    structlog.reset_defaults()
+    _State.threshold = logging.INFO
+    _State.writer.close(_FLUSH_SECONDS)
+    _State.writer = StreamWriter(None)
+
+
+def flush() -> None:
+    """Wait until the lines so far are written, but not for long where nobody reads them."""
+    _State.writer.flush(_FLUSH_SECONDS)
+
+
+def write(text: str) -> None:
+    """Write text that is no event, such as the banner, in its place among the lines."""
+    _State.writer.write(text)
+
+
+def shows_debug() -> bool:
+    """Tell whether lines for debugging are written: what only they need, need not be made otherwise."""
+    return _State.threshold <= logging.DEBUG
+
+
+def shows_info() -> bool:
+    """Tell whether informational lines are written."""
+    return _State.threshold <= logging.INFO
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
@@ -117,11 +163,48 @@ def _renderers(output_format: str, *, colors: bool) -> list[Processor]:
     ]
 
 
+class _Output:
+    """Hands rendered lines to the writer; structlog calls the method that is named like the level."""
+
+    def __init__(self, *_: Any) -> None:
+        self._writer = _State.writer
+
+    def msg(self, line: str) -> None:
+        self._writer.write(line + "\n")
+
+    log = debug = info = warn = warning = error = critical = exception = fatal = msg
+
+
+def _unfailing(base: type[Any]) -> type[Any]:
+    """Return a logger whose lines may fail to be made (a value that cannot be shown), and whose callers never do."""
+
+    class Unfailing(base):  # type: ignore[misc]  # structlog makes its base at run time
+        def _proxy_to_logger(self, method_name: str, event: str | None = None, **fields: Any) -> Any:
+            try:
+                return super()._proxy_to_logger(method_name, event, **fields)
+            except Exception as problem:
+                _State.writer.lose(f"{type(problem).__name__} while the line was made")
+
+    return Unfailing
+
+
+def _losses(processors: Sequence[Processor], lost: int, reason: str) -> str:
+    """Return the line that tells how many others were lost."""
+    line: Any = {"event": "log lines lost", "target": "sockudo.log", "lines": lost, "reason": reason}
+    for process in processors:
+        line = process(None, "warning", line)
+    return f"{line}\n"
+
+
 class _Forward(logging.Handler):
     """Hands the records of the standard library's logging to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        get_logger(record.name).log(record.levelno, record.getMessage(), exc_info=record.exc_info)
+        try:
+            get_logger(record.name).log(record.levelno, record.getMessage(), exc_info=record.exc_info)
+        except Exception as problem:
+            # A library has given arguments that do not fit its message, or a level that has no name.
+            _State.writer.lose(f"{type(problem).__name__} while a line of {record.name} was made")
 
 
 def _take_over_other_libraries(threshold: int) -> None:
@@ -133,3 +216,7 @@ def _take_over_other_libraries(threshold: int) -> None:
     root.setLevel(max(threshold, logging.INFO))
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+# Before the interpreter ends its threads, and with them the one that writes.
+atexit.register(flush)

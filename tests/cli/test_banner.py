@@ -66,11 +66,11 @@ def test_it_says_how_many_workers_there_are_and_that_each_has_the_limit() -> Non
     assert "about 960 a worker (open files" in text
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])
-def test_a_server_on_all_interfaces_is_shown_as_localhost(host: str) -> None:
+@pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "0.0.0.0"), ("::", "IPv4 and IPv6"), ("", "")])
+def test_a_server_on_all_interfaces_is_shown_as_localhost(host: str, shown: str) -> None:
     text = text_of(listening=Listening(host, 6001))
 
-    assert f"ws://localhost:6001/app/{{key}}  (all interfaces, {host})" in text
+    assert f"ws://localhost:6001/app/{{key}}  (all interfaces, {shown})" in text
 
 
 def test_an_ipv6_address_stands_in_brackets() -> None:
@@ -136,7 +136,7 @@ def test_it_says_which_limits_apply() -> None:
         (OpenFiles(1024, 4096), "about 960 (open files: 1024, at most 4096; more with ulimit -n)"),
         (OpenFiles(4096, 4096), "about 4032 (open files: 4096, at most 4096)"),
         (OpenFiles(1024, None), "about 960 (open files: 1024, at most unlimited; more with ulimit -n)"),
-        (OpenFiles(32, 32), "about 0 (open files: 32, at most 32)"),
+        (OpenFiles(32, 32), "about 16 (open files: 32, at most 32)"),
         (OpenFiles(None, None), "no limit on open files"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -274,7 +275,9 @@ async def test_sockets_that_never_read_are_dropped_at_their_bound_and_a_reader_m
                 assert (await reader.receive())["data"] == f"{number} {data}"
         # All buffers at their bound, each with its error and close frame, and a little for the allocator.
         assert peak - before < count * (buffer_kb << 10) + (8 << 20), (peak - before) >> 10
-        text = target.log.read_text()
-        assert text.count("slow consumer dropped") == count
         for attacker in attackers:
             attacker.close()
+    # A few lines, and the number of the others.
+    text = target.log.read_text()
+    more = [int(number) for number in re.findall(r"slow consumer dropped: and (\d+) more", text)]
+    assert text.count('"slow consumer dropped"') + sum(more) == count

@@ -4,9 +4,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockudo.ratelimit.client_address import client_ip
+from sockudo.ratelimit.client_address import client_ip, plain_address
 
 PEER = "198.51.100.1"
+GARBAGE = [
+    "unknown",
+    "203.0.113.256",
+    "203.0.113.9:",
+    "203.0.113.9:http",
+    "[203.0.113.9",
+    "[2001:db8::1]:http",
+    "[2001:db8::1]4711",
+    "fe80::1%eth0",
+    "[fe80::1%eth0]:80",
+    "_hidden",
+    "for=203.0.113.9",
+    "9" * 5000,
+]
 
 
 def test_without_trusted_hops_no_header_is_believed() -> None:
@@ -26,13 +40,56 @@ def test_what_a_client_puts_before_the_entries_of_the_proxies_changes_nothing() 
     assert client_ip(PEER, "10.0.0.1, whatever, 203.0.113.7", None, 1) == "203.0.113.7"
 
 
-@pytest.mark.parametrize(
-    "forwarded_for",
-    [None, "", " ", ",", "unknown", "203.0.113.9:4711", "[2001:db8::1]", "203.0.113.256", "fe80::1%eth0", "9" * 5000],
-)
-def test_an_entry_that_is_not_an_address_is_passed_over(forwarded_for: str | None) -> None:
-    assert client_ip(PEER, forwarded_for, "203.0.113.8", 1) == "203.0.113.8"
+@pytest.mark.parametrize("forwarded_for", [" ", ",", *GARBAGE])
+def test_an_entry_that_is_no_address_counts_as_its_proxy(forwarded_for: str) -> None:
+    assert client_ip(PEER, forwarded_for, "203.0.113.8", 1) == PEER
     assert client_ip(PEER, forwarded_for, None, 1) == PEER
+
+
+@pytest.mark.parametrize("forwarded_for", [None, ""])
+def test_x_real_ip_counts_where_nothing_was_forwarded(forwarded_for: str | None) -> None:
+    assert client_ip(PEER, forwarded_for, "203.0.113.8", 1) == "203.0.113.8"
+
+
+@pytest.mark.parametrize(
+    ("entry", "counted"),
+    [
+        ("203.0.113.9:4711", "203.0.113.9"),
+        ("[2001:db8::1]", "2001:db8::/64"),
+        ("[2001:db8::1]:4711", "2001:db8::/64"),
+        ("[::ffff:203.0.113.9]:4711", "203.0.113.9"),
+    ],
+)
+def test_the_port_of_an_entry_is_no_part_of_it(entry: str, counted: str) -> None:
+    assert client_ip(PEER, f"203.0.113.1, {entry}", None, 1) == counted
+    assert client_ip(PEER, None, entry, 1) == counted
+
+
+def test_all_addresses_of_an_ipv6_network_are_one_client() -> None:
+    peers = [f"2001:db8:0:7::{number:x}" for number in range(100)] + ["2001:db8:0:7:ffff:ffff:ffff:ffff"]
+    assert {client_ip(peer, None, None, 0) for peer in peers} == {"2001:db8:0:7::/64"}
+    assert {client_ip(PEER, peer, None, 1) for peer in peers} == {"2001:db8:0:7::/64"}
+    assert client_ip("2001:db8:0:8::1", None, None, 0) == "2001:db8:0:8::/64"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "counted"), [(48, "2001:db8:1::/48"), (56, "2001:db8:1::/56"), (128, "2001:db8:1::7"), (1, "::/1")]
+)
+def test_the_size_of_an_ipv6_network_is_a_setting(prefix: int, counted: str) -> None:
+    assert client_ip("2001:db8:1::7", None, None, 0, prefix) == counted
+
+
+@pytest.mark.parametrize("prefix", [1, 64, 96, 128])
+@pytest.mark.parametrize("peer", ["::ffff:192.0.2.1", "::FFFF:c000:201", "0:0:0:0:0:ffff:192.0.2.1"])
+def test_an_ipv4_address_within_ipv6_is_that_address(peer: str, prefix: int) -> None:
+    assert client_ip(peer, None, None, 0, prefix) == "192.0.2.1"
+    assert client_ip(PEER, peer, None, 1, prefix) == "192.0.2.1"
+    assert plain_address(peer) == "192.0.2.1"
+
+
+def test_a_plain_address_keeps_what_is_none() -> None:
+    assert plain_address("2001:DB8::1") == "2001:db8::1"
+    assert plain_address("nonsense") == "nonsense"
 
 
 def test_only_the_entry_that_counts_is_looked_at() -> None:
@@ -43,7 +100,7 @@ def test_x_forwarded_for_comes_before_x_real_ip() -> None:
     assert client_ip(PEER, "203.0.113.9", "203.0.113.8", 1) == "203.0.113.9"
 
 
-@pytest.mark.parametrize("real_ip", ["", "unknown", "203.0.113.8, 203.0.113.9", "fe80::1%eth0", "9" * 5000])
+@pytest.mark.parametrize("real_ip", ["", "203.0.113.8, 203.0.113.9", *GARBAGE])
 def test_an_x_real_ip_that_is_not_an_address_is_passed_over(real_ip: str) -> None:
     assert client_ip(PEER, None, real_ip, 1) == PEER
 
@@ -54,13 +111,13 @@ def test_white_space_around_an_address_is_not_part_of_it() -> None:
 
 
 def test_an_address_has_one_spelling() -> None:
-    assert client_ip(PEER, "2001:DB8:0:0:0:0:0:1", None, 1) == "2001:db8::1"
-    assert client_ip(PEER, None, "2001:db8:0::0:1", 1) == "2001:db8::1"
-    assert client_ip("2001:0db8::1", None, None, 0) == "2001:db8::1"
+    assert client_ip(PEER, "2001:DB8:0:0:0:0:0:1", None, 1) == "2001:db8::/64"
+    assert client_ip(PEER, None, "2001:db8:0::0:1", 1) == "2001:db8::/64"
+    assert client_ip("2001:0db8::1", None, None, 0) == "2001:db8::/64"
 
 
 def test_a_peer_on_a_link_keeps_the_name_of_the_link() -> None:
-    assert client_ip("fe80::1%eth0", None, None, 0) == "fe80::1%eth0"
+    assert client_ip("fe80::1%eth0", None, None, 0) == "fe80::/64%eth0"
 
 
 @pytest.mark.parametrize("peer", [None, "", "/run/client.sock", "localhost", "fe80::1%" + "e" * 5000])
@@ -83,4 +140,4 @@ def test_whatever_is_sent_there_is_an_answer_that_is_not_long(
 @given(st.ip_addresses(), st.integers(1, 5), st.lists(st.text(alphabet="0123456789abcdef.:, "), max_size=4))
 def test_no_prefix_sent_by_a_client_hides_its_address(address: object, hops: int, prefix: list[str]) -> None:
     behind = ["192.0.2.1"] * (hops - 1)
-    assert client_ip(PEER, ",".join([*prefix, str(address), *behind]), None, hops) == str(address)
+    assert client_ip(PEER, ",".join([*prefix, str(address), *behind]), None, hops, 128) == plain_address(str(address))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from tests.support.client import http
+import pytest
+from structlog.testing import capture_logs
+
+from sockudo.node import memory
+from tests.support.attack import until
+from tests.support.client import ApiClient, PusherClient, http
 from tests.support.nodes import Serve
-from tests.support.server import APP_ID, app
+from tests.support.server import APP_ID, app, running_server
 
 
 async def test_up_is_ok_while_there_are_apps(serve: Serve) -> None:
@@ -26,9 +31,39 @@ async def test_up_of_one_app_tells_whether_it_is_there_and_enabled(serve: Serve)
         assert (answer.status, answer.body, answer.headers["x-health-check"]) == (404, b"NOT_FOUND", "NOT_FOUND")
 
 
-async def test_up_does_not_mind_the_memory_threshold(serve: Serve) -> None:
+async def test_up_says_why_while_memory_is_short(serve: Serve) -> None:
     async with serve(http_api={"accept_traffic": {"memory_threshold": 0.000001}}) as server:
-        assert (await http(server.port, "GET", "/up")).status == 200
+        for path in ("/up", f"/up/{APP_ID}"):
+            answer = await http(server.port, "GET", path)
+            assert (answer.status, answer.headers["x-health-check"]) == (503, "ERROR")
+            assert answer.body.startswith(b"ERROR: ")
+            assert b"(http_api.accept_traffic.memory_threshold)" in answer.body
+        assert (await PusherClient(server.port).expect_refusal())[0] == 4100
+        (await ApiClient(server.port).post("/events", {"name": "n", "channel": "c", "data": "d"})).error(503)
+
+
+async def test_a_container_full_of_cached_files_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    megabyte = 1024 * 1024
+    group = tmp_path / "sys/fs/cgroup"
+    group.mkdir(parents=True)
+    (group / "memory.max").write_text(f"{512 * megabyte}")
+    (group / "memory.current").write_text(f"{500 * megabyte}")
+    (group / "memory.stat").write_text(f"inactive_file {400 * megabyte}\n")
+    monkeypatch.setattr(memory, "_ROOT", tmp_path)
+    async with running_server(speed=10) as server:
+        assert (await http(server.port, "GET", "/up")).body == b"OK"
+        async with PusherClient(server.port):
+            await ApiClient(server.port).trigger("channel", "data")
+        assert (await http(server.port, "GET", "/usage")).json()["memory"]["used"] == 100 * megabyte
+        with capture_logs() as lines:
+            (group / "memory.stat").write_text(f"inactive_file {megabyte}\n")
+            await until(lambda: len(lines) == 1)
+            assert (await http(server.port, "GET", "/up")).status == 503
+            assert (await PusherClient(server.port).expect_refusal())[0] == 4100
+            (group / "memory.stat").write_text(f"inactive_file {400 * megabyte}\n")
+            # Nobody comes, and the log says so all the same.
+            await until(lambda: any(line["event"] == "memory gate open again" for line in lines))
+            assert (await http(server.port, "GET", "/up")).body == b"OK"
 
 
 async def test_usage_tells_of_memory_in_bytes_and_percent(serve: Serve) -> None:

@@ -325,6 +325,24 @@ def test_nobody_is_told_to_continue_with_what_is_refused(head: bytes) -> None:
     assert error_of(socket)[0] in (400, 413)
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: a\r\n\tb\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /a?b=\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost : x\r\n\r\n",
+    ],
+    ids=["folded", "folded with a tab", "byte in the path", "byte in the query", "blank before the colon"],
+)
+def test_what_proxies_read_in_different_ways_is_refused(head: bytes) -> None:
+    socket = HttpSocket()
+    socket.feed(head)
+    assert error_of(socket)[0] == 400
+    assert socket.service.requests == []
+
+
 # Time
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from sockudo.assembly import assemble
 from sockudo.clock import LoopClock
+from sockudo.server.listeners import ListenError
 from sockudo.server.server import Server
 from tests.support.attack import until
 from tests.support.client import WAIT, PusherClient, http
@@ -27,7 +28,7 @@ async def test_it_listens_where_it_says_and_stops_listening() -> None:
 async def test_an_address_that_is_taken_is_an_error_at_start() -> None:
     async with running_server() as server:
         assembly = server.assembly
-        with pytest.raises(OSError):
+        with pytest.raises(ListenError, match="in use"):
             await Server(assembly.front, assembly.node, "127.0.0.1", server.port).start()
 
 

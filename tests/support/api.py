@@ -62,10 +62,11 @@ class Api:
             ),
             users=UserHandlers(world.node),
             health=HealthHandlers(
-                Health(world.apps, lambda: world.node.is_ready), lambda: world.memory, world.gauge.is_over_threshold
+                Health(world.apps, lambda: world.node.is_ready, overload=world.gauge.problem), lambda: world.memory
             ),
             cors=cors,
             throttle=throttle,
+            refusals=world.node.refusals,
             path_prefix=prefix,
         )
 

@@ -73,6 +73,7 @@ def _live(given: dict[str, Any], numbers: list[int]) -> None:
     except BaseException:
         traceback.print_exc()
     finally:
+        log.flush()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)

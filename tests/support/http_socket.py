@@ -40,6 +40,7 @@ class EchoService:
         self.needs_peer = True
         self.after_bus: Callable[[Callable[[], None]], object] | None = None
         self.requests: list[Request] = []
+        self.refusals: list[int] = []
         self.connections: set[Socket] = set()
         self.successor: Callable[[asyncio.Transport], asyncio.Protocol] | None = None
         self.upgrade_status = 200
@@ -73,6 +74,12 @@ class EchoService:
             return self.successor(transport)
         self.requests.append(request)
         return Response(self.upgrade_status, describe(request).encode(), content_type=TEXT)
+
+    def turn_away(self) -> Response | None:
+        return None
+
+    def refused(self, response: Response, request: Request | None = None) -> None:
+        self.refusals.append(response.status)
 
     def opened(self, connection: Socket) -> None:
         self.connections.add(connection)

@@ -17,6 +17,9 @@ from sockudo.pusher.signatures import is_same, request_string, signed_query
 
 TOLERANCE: Final = 600
 
+# Of a path in an answer.
+_LONGEST_PATH: Final = 300
+
 _BODY_MD5_MISSING: Final = "Authentication failed: body_md5 is required for a request with a body."
 
 _AUTH_PARAMETERS: Final = ("auth_key", "auth_timestamp", "auth_version", "auth_signature", "body_md5")
@@ -88,7 +91,9 @@ class Authenticator:
             for other_path in paths:
                 if app.signer.is_valid(request_string(method, other_path, text), signature):
                     return
-        raise RequestRejected(401, "Authentication failed: Invalid signature.")
+        raise RequestRejected(
+            401, f"Authentication failed: Invalid signature. It was verified for {method} {path[:_LONGEST_PATH]}"
+        ).about_signature(request_string(method, path, signed_query(params)))
 
     def _paths(self, sent_path: str, path: str) -> list[str]:
         """Return the paths that a client may have signed: as sent, normalised, and each without the prefix."""

@@ -23,21 +23,21 @@ class Health(Protocol):
         """Return OK, ERROR or NOT_FOUND for one app."""
         ...
 
+    def overload(self) -> str:
+        """Return why the server refuses new clients and events for now, or nothing."""
+        ...
+
 
 class HealthHandlers:
     """`GET /`, `GET /live`, `GET /ready`, `GET /accept-traffic`, `GET /up`, `GET /up/APP` and `GET /usage`.
 
     Args:
         read: tells how much memory is used.
-        is_full: whether too much of it is used for new clients to be accepted.
     """
 
-    def __init__(
-        self, health: Health, read: Callable[[], Memory] = read_memory, is_full: Callable[[], bool] = lambda: False
-    ) -> None:
+    def __init__(self, health: Health, read: Callable[[], Memory] = read_memory) -> None:
         self._health = health
         self._read = read
-        self._is_full = is_full
 
     def root(self) -> Response:
         """Answer OK: load balancers ask for `/` unless they are told otherwise."""
@@ -48,18 +48,16 @@ class HealthHandlers:
         return Response(200)
 
     def ready(self) -> Eventual[Response]:
-        """Tell whether new clients are welcome: this node can serve, and it has memory to spare."""
-        if self._is_full():
-            return _response("ERROR", ": memory use is above http_api.accept_traffic.memory_threshold")
+        """Tell whether new clients are welcome."""
         return self.up()
 
     def up(self) -> Eventual[Response]:
         """Tell whether this node can serve; 503 from the moment it begins to leave."""
-        return then(self._health.node(), _response)
+        return then(self._health.node(), self._response)
 
     def up_app(self, app_id: str) -> Eventual[Response]:
         """Tell whether this node can serve one app."""
-        return then(self._health.app(app_id), _response)
+        return then(self._health.app(app_id), self._response)
 
     def usage(self) -> Response:
         """Tell how much memory is used, in bytes and percent."""
@@ -75,7 +73,8 @@ class HealthHandlers:
             }
         )
 
-
-def _response(word: str, reason: str = "") -> Response:
-    body = (word + reason).encode()
-    return Response(_STATUSES[word], body, content_type=TEXT, headers=(("X-Health-Check", word),))
+    def _response(self, word: str) -> Response:
+        """Return the word, and behind an ERROR its reason where that is an overload."""
+        reason = self._health.overload() if word == "ERROR" else ""
+        text = f"{word}: {reason}" if reason else word
+        return Response(_STATUSES[word], text.encode(), content_type=TEXT, headers=(("X-Health-Check", word),))

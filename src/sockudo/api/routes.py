@@ -22,6 +22,7 @@ from sockudo.clock import Clock
 from sockudo.errors import DriverError
 from sockudo.eventual import Eventual, Future, caught, later, then
 from sockudo.log import get_logger
+from sockudo.node.refusal_log import RefusalLog
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.query import Query, parse_query
 from sockudo.ratelimit.base import Decision
@@ -51,6 +52,7 @@ class Routes:
         health: HealthHandlers,
         cors: Cors,
         throttle: Throttle | None,
+        refusals: RefusalLog,
         path_prefix: str,
     ) -> None:
         self._apps = apps
@@ -59,6 +61,7 @@ class Routes:
         self._health = health
         self._cors = cors
         self._throttle = throttle
+        self._refusals = refusals
         self._prefix = path_prefix
         # What comes after /apps/ID, and after /apps/ID/channels/CHANNEL.
         self._collections: dict[str, tuple[tuple[str, ...], Handler]] = {
@@ -81,10 +84,10 @@ class Routes:
         try:
             response = self._limited(request)
         except Exception as error:
-            response = _failure(request, error)
+            response = self._failure(request, error)
         headers = self._cors.for_request(request)
         if isinstance(response, Future):
-            answered = caught(response, partial(_failure, request))
+            answered = caught(response, partial(self._failure, request))
             return later(answered, partial(_with_headers, headers)) if headers else answered
         return response.with_headers(*headers) if headers else response
 
@@ -112,15 +115,42 @@ class Routes:
         self, request: Request, path: str, parts: list[str], decision: Decision | Response
     ) -> Eventual[Response]:
         if isinstance(decision, Response):
+            if self._refusals.is_told(decision.status):
+                self._note(request, decision.status, decision.body.decode("utf-8", "replace"))
             return decision
         try:
             response = self._route(request, path, parts)
         except Exception as error:
-            response = _failure(request, error)
+            response = self._failure(request, error)
         if isinstance(response, Future):
-            answered = caught(response, partial(_failure, request))
+            answered = caught(response, partial(self._failure, request))
             return later(answered, partial(_with_headers, rate_headers(decision)))
         return response.with_headers(*rate_headers(decision))
+
+    def _failure(self, request: Request, error: Exception) -> Response:
+        if isinstance(error, RequestRejected):
+            self._note(request, error.status, error.message, error.app_id, error.signed_text)
+            return rejection_response(error)
+        if isinstance(error, DriverError):
+            self._refusals.note_failed("request not answered", path=request.path, reason=str(error))
+            return error_response(503, "A store that is needed for this cannot be used now", ("Retry-After", "1"))
+        # The client is told nothing; the log gets the cause, and this connection and all others go on.
+        _log.error("request failed", method=request.method, path=request.path[:200], exc_info=error)
+        return error_response(500, "Internal server error")
+
+    def _note(
+        self, request: Request, status: int, reason: str, app: str | None = None, signed_text: bytes = b""
+    ) -> None:
+        self._refusals.note(
+            "request refused",
+            status,
+            reason,
+            app=app,
+            signed_text=signed_text,
+            method=request.method,
+            path=request.path,
+            peer=request.peer,
+        )
 
     def _parts(self, path: str) -> list[str]:
         """Return the parts of a path below the configured prefix; probes are found without it too."""
@@ -196,7 +226,11 @@ class Routes:
         # hot path
         if app is None:
             raise RequestRejected(404, "Application not found.")
-        self._authenticator.authenticate(app, request, path, query, self._clock.now())
+        try:
+            self._authenticator.authenticate(app, request, path, query, self._clock.now())
+        except RequestRejected as refused:
+            refused.app_id = app.id
+            raise
         call = Call(app, request, query, tuple([_decoded(name) for name in names]))
         return handler(call) if request.is_whole else Accepted(partial(self._finish, handler, call))
 
@@ -207,8 +241,10 @@ class Routes:
             self._authenticator.check_body(request, call.query)
             response = handler(call)
         except Exception as error:
-            return _failure(request, error)
-        return caught(response, partial(_failure, request)) if isinstance(response, Future) else response
+            if isinstance(error, RequestRejected):
+                error.app_id = call.app.id
+            return self._failure(request, error)
+        return caught(response, partial(self._failure, request)) if isinstance(response, Future) else response
 
     def _app(self, app_id: str | None, query: Query) -> Eventual[App | None]:
         if app_id is None:
@@ -224,17 +260,6 @@ def _app_of_key(app: App | None) -> App:
 
 def _with_headers(headers: tuple[tuple[str, str], ...], response: Response) -> Response:
     return response.with_headers(*headers)
-
-
-def _failure(request: Request, error: Exception) -> Response:
-    if isinstance(error, RequestRejected):
-        return rejection_response(error)
-    if isinstance(error, DriverError):
-        _log.warning("request not answered", path=request.path[:200], reason=str(error))
-        return error_response(503, "A store that is needed for this cannot be used now", ("Retry-After", "1"))
-    # The client is told nothing; the log gets the cause, and this connection and all others go on.
-    _log.error("request failed", method=request.method, path=request.path[:200], exc_info=error)
-    return error_response(500, "Internal server error")
 
 
 def _decoded(part: str) -> str:

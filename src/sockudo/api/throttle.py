@@ -6,7 +6,7 @@ from sockudo.api.messages import Request, Response, error_response
 from sockudo.eventual import Eventual, Future, caught, later
 from sockudo.log import get_logger
 from sockudo.ratelimit.base import Decision, Limit, RateLimiter
-from sockudo.ratelimit.client_address import client_ip
+from sockudo.ratelimit.client_address import IPV6_PREFIX, client_ip
 
 _log = get_logger("sockudo.api.throttle")
 
@@ -17,14 +17,18 @@ class Throttle:
     Args:
         name: prefix of the keys, and of the settings named in a refusal: `api` or `websocket`.
         trust_hops: how many proxies in front may be believed about the client's address.
+        ipv6_prefix: bits of an IPv6 address that make a client.
     """
 
-    def __init__(self, limiter: RateLimiter, limit: Limit, *, name: str, trust_hops: int) -> None:
+    def __init__(
+        self, limiter: RateLimiter, limit: Limit, *, name: str, trust_hops: int, ipv6_prefix: int = IPV6_PREFIX
+    ) -> None:
         self._limiter = limiter
         self._limit = limit
         self._name = name
         self._setting = f"rate_limiter.{name}_rate_limit"
         self._trust_hops = trust_hops
+        self._ipv6_prefix = ipv6_prefix
         # Requests since the limiter was lost.
         self._refused = 0
 
@@ -33,11 +37,12 @@ class Throttle:
 
         A limiter that cannot be asked refuses everything.
         """
-        peer, hops = request.peer, self._trust_hops
+        peer, hops, prefix = request.peer, self._trust_hops, self._ipv6_prefix
         if hops:
-            address = client_ip(peer, request.header_list(b"x-forwarded-for"), request.header(b"x-real-ip"), hops)
+            forwarded_for, real_ip = request.header_list(b"x-forwarded-for"), request.header(b"x-real-ip")
+            address = client_ip(peer, forwarded_for, real_ip, hops, prefix)
         else:
-            address = client_ip(peer, None, None, 0)
+            address = client_ip(peer, None, None, 0, prefix)
         decision = self._limiter.consume(f"{self._name}::{address}", self._limit)
         if isinstance(decision, Future):
             return caught(later(decision, self._answer), self._unavailable)

@@ -17,6 +17,7 @@ from sockudo import __version__
 from sockudo.config.app import AppSettings
 from sockudo.config.model import Settings
 from sockudo.config.rate_limiter import ApiRateLimit, WebSocketRateLimit
+from sockudo.server.open_files import room_for_sockets
 
 try:
     import resource
@@ -24,8 +25,6 @@ except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]  # the checker sees only the platform it runs on
 
 _MOST_APPS: Final = 10
-# Files a server needs besides its sockets: listeners, the event loop, logs, connections of the HTTP API.
-_RESERVED_FILES: Final = 64
 _WIDTH: Final = 16
 
 
@@ -48,7 +47,7 @@ class OpenFiles:
     @property
     def sockets(self) -> int | None:
         """How many connections that leaves room for."""
-        return None if self.soft is None else max(0, self.soft - _RESERVED_FILES)
+        return None if self.soft is None else room_for_sockets(self.soft)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +61,11 @@ class Listening:
     def is_everywhere(self) -> bool:
         """Whether it listens on every interface."""
         return self.host in ("0.0.0.0", "::", "")
+
+    @property
+    def families(self) -> str:
+        """Over what clients reach a server that listens on every interface."""
+        return "IPv4 and IPv6" if self.host == "::" else self.host
 
     @property
     def reachable_host(self) -> str:
@@ -105,7 +109,7 @@ def _block(text: Text, title: str, lines: Iterable[tuple[str, str]], *, style: s
 
 
 def _listening(settings: Settings, listening: Listening, processes: Sequence[int]) -> Iterator[tuple[str, str]]:
-    where = f"  (all interfaces, {listening.host})" if listening.is_everywhere else ""
+    where = f"  (all interfaces, {listening.families})" if listening.is_everywhere else ""
     yield "clients", listening.url("ws", f"{settings.path_prefix}/app/{{key}}") + where
     yield "HTTP API", listening.url("http", f"{settings.path_prefix}/apps/{{id}}/events")
     if processes:

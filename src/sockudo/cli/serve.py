@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import click
 
@@ -18,6 +20,11 @@ from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, SockudoError
 from sockudo.server.cores import usable_cores
 from sockudo.server.worker import Worker
+
+# What a service manager may try again, unlike a configuration that cannot be used.
+_EXIT_FAILED: Final = 1
+
+_log = log.get_logger("sockudo")
 
 _Addresses: TypeAlias = list[tuple[str, int]]
 
@@ -37,9 +44,9 @@ def run_server(config: Path | None, host: str | None, port: str | None, workers:
     if worker is not None:
         status = _run_worker(settings, worker)
     elif count > 1:
-        status = _reporting(settings, lambda: _run_workers(loaded, count))
+        status = _reporting(lambda: _run_workers(loaded, count))
     else:
-        status = _reporting(settings, lambda: _run_alone(loaded))
+        status = _reporting(lambda: _run_alone(loaded))
     sys.exit(status)
 
 
@@ -74,31 +81,56 @@ def _run_worker(settings: Settings, worker: Worker) -> int:
     worker.take_name()
     try:
         return run(settings, lambda _: None, worker)
-    except (SockudoError, OSError) as error:
+    except SockudoError as error:
         # The supervisor says it, once for all workers, if it gives up.
         worker.failed(str(error))
         return EXIT_CONFIGURATION
+    except OSError as error:
+        _log.error("server failed", exc_info=error)
+        worker.failed(str(error))
+        return _EXIT_FAILED
 
 
-def _reporting(settings: Settings, run: Callable[[], int]) -> int:
-    """Run, or say why the server cannot start."""
+def _reporting(run: Callable[[], int]) -> int:
+    """Run, or say why the server cannot start; the status does not depend on whether anybody can read that."""
     try:
         return run()
     except ConfigError as error:
-        report_problems(error)
+        with _said_last():
+            report_problems(error)
     except SockudoError as error:
-        click.echo(f"The server cannot start: {error}", err=True)
+        with _said_last():
+            click.echo(f"The server cannot start: {error}", err=True)
     except OSError as error:
-        address = f"{settings.host}:{settings.port}"
-        click.echo(f"The server cannot listen on {address} (host, port): {error}", err=True)
+        _log.error("server failed", exc_info=error)
+        with _said_last():
+            click.echo(f"The server has failed: {error}", err=True)
+        return _EXIT_FAILED
     return EXIT_CONFIGURATION
+
+
+@contextlib.contextmanager
+def _said_last() -> Iterator[None]:
+    """Let something be said behind the lines of the log, where stderr can be written."""
+    log.flush()
+    with contextlib.suppress(OSError):
+        yield
+
+
+class _Banner(io.StringIO):
+    """Takes the banner; it has the styles that the output can show."""
+
+    def isatty(self) -> bool:
+        return sys.stdout is not None and sys.stdout.isatty()
 
 
 def _greet(loaded: Loaded, addresses: _Addresses, processes: Sequence[int]) -> None:
     listening = Listening(*addresses[0])
     text = banner(loaded.settings, listening, OpenFiles.current(), loaded.warnings, processes)
-    print_banner(text, sys.stdout)
-    sys.stdout.flush()
+    stream = _Banner()
+    print_banner(text, stream)
+    # A line of the log as any other: it holds nobody up where nobody reads it.
+    log.write(stream.getvalue())
 
 
 def _configure_log(settings: Settings) -> None:

@@ -75,6 +75,11 @@ class RateLimiterSettings(Section):
         OneOf(("memory", "redis", "redis-cluster", "none")),
         env("RATE_LIMITER_DRIVER"),
     ] = Field(default="memory", description="Where requests are counted; none is memory, as in the original.")
+    ipv6_prefix: Annotated[int, Whole(low=1, high=128), env("RATE_LIMITER_IPV6_PREFIX")] = Field(
+        default=64,
+        description="How many bits of an IPv6 address make a client; all addresses of such a network count together. "
+        "Not a setting of the original.",
+    )
     api_rate_limit: ApiRateLimit = Field(
         default_factory=ApiRateLimit, description="HTTP requests of one client address."
     )

@@ -1,18 +1,27 @@
-"""How much of the machine's memory is used, by the narrowest limit that the process runs under."""
+"""How much memory is used, by the narrowest limit that the process runs under, and the gate that closes above a share.
+
+Used is what cannot be reclaimed: files that the kernel keeps in memory and has not used lately are given up as soon as
+somebody needs the room, so they count as free.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from sockudo.clock import Clock
+from sockudo.log import get_logger
 
 SAMPLE_INTERVAL: Final = 1.0
 
-_MEMINFO: Final = Path("/proc/meminfo")
-_CGROUP_MAX: Final = Path("/sys/fs/cgroup/memory.max")
-_CGROUP_CURRENT: Final = Path("/sys/fs/cgroup/memory.current")
+_log = get_logger("sockudo.memory")
+
+_SETTING: Final = "http_api.accept_traffic.memory_threshold"
+_ROOT: Final = Path("/")
+# Version 1 of control groups writes "no limit" as the largest multiple of a page.
+_NO_LIMIT: Final = 1 << 60
+_MEGABYTE: Final = 1024 * 1024
 
 
 class Memory(NamedTuple):
@@ -32,9 +41,29 @@ class Memory(NamedTuple):
         return self.used / self.total if self.total else 0.0
 
 
-def read_memory() -> Memory:
-    """Return the memory of the container, where it has a limit, else of the machine; zeros where neither is known."""
-    limits = [memory for memory in (_machine(), _container()) if memory is not None]
+class _Files(NamedTuple):
+    """The names that a version of control groups gives to its figures."""
+
+    folder: str
+    limit: str
+    current: str
+    reclaimable: str
+
+
+_VERSIONS: Final = (
+    _Files("sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    _Files("sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+
+
+def read_memory(root: Path | None = None) -> Memory:
+    """Return the memory of the container, where it leaves less, else of the machine; zeros where neither is known.
+
+    Args:
+        root: where /proc and /sys are.
+    """
+    root = root or _ROOT
+    limits = [*_machine(root), *_containers(root)]
     return min(limits, key=lambda memory: memory.free, default=Memory(0, 0))
 
 
@@ -57,7 +86,10 @@ class RecentMemory:
 
 
 class MemoryGauge:
-    """Tells whether memory use is above a threshold, looking at most once a second."""
+    """The memory gate: tells whether memory use is above a threshold, looking at most once a second.
+
+    While it is closed, new connections get 4100 and publishes 503. The log says when it closes and opens.
+    """
 
     def __init__(self, threshold: float, clock: Clock, read: Callable[[], Memory] = read_memory) -> None:
         self._threshold = threshold
@@ -65,6 +97,7 @@ class MemoryGauge:
         self._read = read
         self._sampled_at = float("-inf")
         self._is_over = False
+        self._memory = Memory(0, 0)
 
     def is_over_threshold(self) -> bool:
         """Tell whether the used share is above the threshold; a threshold of 1 or more is never reached."""
@@ -73,24 +106,77 @@ class MemoryGauge:
         now = self._clock.monotonic()
         if now - self._sampled_at >= SAMPLE_INTERVAL:
             self._sampled_at = now
-            self._is_over = self._read().share > self._threshold
+            self._sample()
         return self._is_over
 
+    def problem(self) -> str:
+        """Return why new connections and publishes are refused now, or nothing."""
+        if not self.is_over_threshold():
+            return ""
+        return (
+            f"{self._memory.share:.1%} of the memory ({self._memory.total // _MEGABYTE} MB) is used, "
+            f"the limit is {self._threshold:.1%} ({_SETTING})"
+        )
 
-def _machine() -> Memory | None:
+    def _sample(self) -> None:
+        memory = self._memory = self._read()
+        is_over = memory.share > self._threshold
+        if is_over == self._is_over:
+            return
+        self._is_over = is_over
+        if is_over:
+            event = "memory gate closed: new connections are refused with 4100 and publishes with 503"
+        else:
+            event = "memory gate open again"
+        used, total = memory.used // _MEGABYTE, memory.total // _MEGABYTE
+        _log.warning(event, used_mb=used, total_mb=total, share=round(memory.share, 3), **{_SETTING: self._threshold})
+
+
+def _machine(root: Path) -> Iterator[Memory]:
+    figures = _figures(root / "proc/meminfo")
+    if "MemTotal:" in figures and "MemAvailable:" in figures:
+        total = figures["MemTotal:"] * 1024
+        yield Memory(total, total - figures["MemAvailable:"] * 1024)
+
+
+def _containers(root: Path) -> Iterator[Memory]:
+    """Yield the memory of each control group around this process that has a limit, versions 2 and 1."""
+    for path in _own_groups(root):
+        for files in _VERSIONS:
+            group = root / files.folder / path
+            limit, current = _number(group / files.limit), _number(group / files.current)
+            if limit is not None and current is not None and limit < _NO_LIMIT:
+                reclaimable = _figures(group / "memory.stat").get(files.reclaimable, 0)
+                yield Memory(limit, max(0, current - reclaimable))
+
+
+def _own_groups(root: Path) -> Iterator[str]:
+    """Yield the paths of the groups from the root to the ones of this process.
+
+    Within a container the root is the container's own group, whatever the path says.
+    """
+    yield "."
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if not controllers or "memory" in controllers.split(","):
+            parts = [part for part in path.split("/") if part not in ("", "..")]
+            yield from ("/".join(parts[:size]) for size in range(1, len(parts) + 1))
+
+
+def _figures(path: Path) -> dict[str, int]:
+    """Return the numbers of a file that has a name and a number on each line."""
+    pairs = (line.split()[:2] for line in _text(path).splitlines())
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdecimal()}
+
+
+def _number(path: Path) -> int | None:
+    """Return the number in a file; None where there is no file, or a word ("max": no limit)."""
+    text = _text(path).strip()
+    return int(text) if text.isdecimal() else None
+
+
+def _text(path: Path) -> str:
     try:
-        lines = _MEMINFO.read_text().splitlines()
+        return path.read_text()
     except OSError:
-        return None
-    kilobytes = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
-    total = kilobytes["MemTotal"] * 1024
-    return Memory(total, total - kilobytes["MemAvailable"] * 1024)
-
-
-def _container() -> Memory | None:
-    try:
-        total = int(_CGROUP_MAX.read_text())
-        return Memory(total, int(_CGROUP_CURRENT.read_text()))
-    except (OSError, ValueError):
-        # No cgroup v2, or "max": no limit of its own.
-        return None
+        return ""

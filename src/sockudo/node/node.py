@@ -12,12 +12,12 @@ from sockudo.cluster.peers import Peers
 from sockudo.hub.changes import Left, Offline
 from sockudo.hub.connection import Connection, Wire
 from sockudo.hub.hub import Hub
-from sockudo.log import get_logger
 from sockudo.node.announcer import Announcer
 from sockudo.node.keepalive import Keepalive
 from sockudo.node.limits import NodeLimits
 from sockudo.node.memory import MemoryGauge
 from sockudo.node.quotas import AppQuotas
+from sockudo.node.refusal_log import RefusalLog
 from sockudo.node.slices import Slices
 from sockudo.node.socket_ids import new_socket_id
 from sockudo.node.subscription_counts import SubscriptionCounts
@@ -31,8 +31,6 @@ from sockudo.pusher.versions import parse_version
 from sockudo.rfc6455.frames import text_frame
 from sockudo.webhooks.base import NoWebhooks, WebhookEvents
 
-_log = get_logger("sockudo.node")
-
 
 @dataclass(frozen=True, slots=True)
 class Opening:
@@ -42,11 +40,13 @@ class Opening:
         app: the app whose key is in the URL; None where there is none, and the reason where it cannot be found now.
         protocol: the `protocol` parameter of the URL, or None.
         origin: the `Origin` header, or None.
+        path: of the URL, for the log.
     """
 
     app: App | CloseConnection | None
     protocol: str | None = None
     origin: str | None = None
+    path: str | None = None
 
 
 @dataclass(slots=True)
@@ -87,6 +87,7 @@ class Node:
         self.slices = Slices(clock)
         self.keepalive = Keepalive(limits, clock, self.fail, self.slices)
         self.quotas = AppQuotas(clock, peers)
+        self.refusals = RefusalLog(clock)
         self._memory = memory
 
     @property
@@ -130,7 +131,6 @@ class Node:
         if not app.enabled:
             raise CloseConnection(Code.APP_DISABLED, "Application disabled")
         if app.origins is not None and not app.origins.allows(opening.origin):
-            _log.info("origin refused", app=app.id, origin=(opening.origin or "")[:200])
             raise CloseConnection(Code.UNAUTHORIZED, "Origin not allowed (allowed_origins of the app)")
         if self.is_draining:
             raise shutting_down()
@@ -178,6 +178,14 @@ class Node:
         if connection.is_open:
             connection.wire.close(problem.code, problem.message)
             self.disconnect(connection)
+        self.refusals.note(
+            "connection ended",
+            problem.code,
+            problem.message,
+            app=connection.app.id,
+            signed_text=problem.signed_text,
+            socket_id=connection.socket_id,
+        )
 
     def fail_all(self, connections: Iterable[Connection], problem: CloseConnection) -> None:
         """End connections, in slices where they are many."""
@@ -188,9 +196,9 @@ class Node:
         if not connection.is_open:
             return
         self.counters.slow_consumers += 1
-        _log.info("slow consumer dropped", app=connection.app.id, socket_id=connection.socket_id)
         message = "Too many unsent bytes: the connection does not keep up (websocket.max_buffer_kb)"
         self.fail(connection, CloseConnection(Code.OVER_CAPACITY, message))
+        self.refusals.note_dropped("slow consumer dropped", app=connection.app.id, socket_id=connection.socket_id)
 
     def terminate_user(self, app: App, user_id: str) -> None:
         """End every connection that is signed in as a user, or is that user on a presence channel, on every node."""

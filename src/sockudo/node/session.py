@@ -14,7 +14,13 @@ from sockudo.node.subscriptions import Stage, Subscriptions, Wait
 from sockudo.pusher import events
 from sockudo.pusher.codes import Code
 from sockudo.pusher.commands import ClientEvent, Ping, Signin, Subscribe, Unsubscribe, parse_command
-from sockudo.pusher.errors import CloseConnection, CommandRejected, MessageUnreadable, SubscriptionRejected
+from sockudo.pusher.errors import (
+    CloseConnection,
+    CommandRejected,
+    MessageUnreadable,
+    PusherError,
+    SubscriptionRejected,
+)
 from sockudo.rfc6455.frames import text_frame
 
 _PONG = text_frame(events.PONG)
@@ -76,6 +82,7 @@ class Session:
                 self._node.fail(connection, CloseConnection(Code.OVER_CAPACITY, _NOISE))
                 return
             connection.send(text_frame(events.error(rejected.message, rejected.code, rejected.channel)))
+            self._note("command refused", connection, rejected.code, rejected, rejected.channel)
         except SubscriptionRejected as rejected:
             # The error event repeats it for libraries that do not know the first; without a 40xx code, on which
             # several of them hang up.
@@ -85,8 +92,22 @@ class Session:
                 )
             )
             connection.send(text_frame(events.error(rejected.message)))
+            self._note("subscription refused", connection, rejected.status, rejected, rejected.channel)
         except CloseConnection as problem:
             self._node.fail(connection, problem)
+
+    def _note(
+        self, event: str, connection: Connection, code: int | None, refused: PusherError, channel: str | None
+    ) -> None:
+        self._node.refusals.note(
+            event,
+            code,
+            refused.message,
+            app=connection.app.id,
+            signed_text=refused.signed_text,
+            socket_id=connection.socket_id,
+            channel=channel,
+        )
 
     def _carry_out(self, connection: Connection, payload: bytes, stage: Stage) -> Wait | None:
         command = parse_command(payload)

@@ -238,14 +238,16 @@ def _verify(connection: Connection, command: Subscribe, kind: ChannelKind) -> No
     message = channel_string(connection.socket_id, name, command.channel_data)
     if not is_authorised(app.signer, app.key, command.auth, message):
         text = "Invalid signature: auth must be KEY:SIGNATURE, made with this app's key and secret for this socket_id"
-        raise SubscriptionRejected(name, "AuthError", text, 401)
+        raise SubscriptionRejected(name, "AuthError", text, 401).about_signature(message)
 
 
 def _signed_user(connection: Connection, command: Signin) -> tuple[Identity, str]:
     """Return who a signed-in connection is, and the user data as the client is told of it."""
     app = connection.app
-    if not is_authorised(app.signer, app.key, command.auth, user_string(connection.socket_id, command.user_data)):
-        raise CloseConnection(Code.UNAUTHORIZED, "Connection not authorized for signin: invalid signature")
+    message = user_string(connection.socket_id, command.user_data)
+    if not is_authorised(app.signer, app.key, command.auth, message):
+        text = "Connection not authorized for signin: invalid signature"
+        raise CloseConnection(Code.UNAUTHORIZED, text).about_signature(message)
     try:
         return parse_user_data(command.user_data), with_text_id(command.user_data)
     except InvalidIdentity as problem:

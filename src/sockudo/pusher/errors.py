@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class PusherError(Exception):
-    """Base of every refusal. `message` is the text for the peer: it names the limit and the setting, never a secret."""
+    """Base of every refusal. `message` is the text for the peer: it names the limit and the setting, never a secret.
+
+    Attributes:
+        signed_text: what a refused signature should have signed; for the log.
+        app_id: the app that the refusal is about, where it is known.
+    """
+
+    signed_text: bytes = b""
+    app_id: str | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+    def about_signature(self, signed_text: bytes) -> Self:
+        """Return this refusal with the text that should have been signed."""
+        self.signed_text = signed_text
+        return self
 
 
 class CloseConnection(PusherError):

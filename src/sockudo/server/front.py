@@ -20,9 +20,11 @@ from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.query import parse_query
 from sockudo.ratelimit.base import Decision
 from sockudo.rfc6455.handshake import HandshakeError, accept, is_upgrade
+from sockudo.server import refusals
 from sockudo.server.answers import Answers
 from sockudo.server.body_budget import BodyBudget
 from sockudo.server.http import HttpProtocol
+from sockudo.server.open_files import SocketRoom
 from sockudo.server.pending_upgrade import PendingUpgrade
 from sockudo.server.service import Socket
 from sockudo.server.timeouts import Timeouts
@@ -62,6 +64,7 @@ class Front:
         self.bodies = bodies
         self.max_body_bytes = max_body_bytes
         self.is_draining = False
+        self.room = SocketRoom()
         self.needs_peer = needs_peer
         self.after_bus = after_bus
         self.http_connections: set[Socket] = set()
@@ -70,6 +73,13 @@ class Front:
     def protocol(self) -> HttpProtocol:
         """Return the protocol of a new socket."""
         return HttpProtocol(self)
+
+    def turn_away(self) -> Response | None:
+        """Return the answer to a new socket for which there is no room, and count it; None where there is room."""
+        if self.open_count < self.room.most:
+            return None
+        self.room.refused += 1
+        return refusals.no_room(self.room.most)
 
     def opened(self, connection: Socket) -> None:
         """Note a new socket."""
@@ -83,6 +93,16 @@ class Front:
     def handle(self, request: Request) -> Eventual[Response]:
         """Answer a request."""
         return self._routes.handle(request)
+
+    def refused(self, response: Response, request: Request | None = None) -> None:
+        """Note an answer that refuses an upgrade, or a request that was not read to its end."""
+        noted = self.websockets.node.refusals
+        if noted.is_told(response.status):
+            reason = response.body.decode("utf-8", "replace")
+            if request is None:
+                noted.note("request refused", response.status, reason)
+            else:
+                noted.note("upgrade refused", response.status, reason, path=request.path, peer=request.peer)
 
     def upgrade(
         self, request: Request, http_version: str, transport: asyncio.Transport
@@ -119,14 +139,17 @@ class Front:
         self, request: Request, http_version: str, transport: asyncio.Transport, app: _Admitted
     ) -> asyncio.Protocol | Response:
         if isinstance(app, Response):
+            self.refused(app, request)
             return app
         try:
             handshake = accept(request.method.encode(), http_version, request.headers)
         except HandshakeError as refused:
-            return error_response(refused.status, refused.reason, *refused.headers)
+            response = error_response(refused.status, refused.reason, *refused.headers)
+            self.refused(response, request)
+            return response
         protocol = WebSocketProtocol(self.websockets, transport)
         version = parse_query(request.query).last.get("protocol") if request.query else None
-        protocol.open(handshake, Opening(app, version, request.header(b"origin")))
+        protocol.open(handshake, Opening(app, version, request.header(b"origin"), request.path))
         return protocol
 
     @property

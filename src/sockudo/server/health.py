@@ -34,6 +34,7 @@ class Health:
         is_ready: whether the node is to be sent clients at all.
         critical: by name, parts without which nothing works.
         others: by name, parts without which clients are still served.
+        overload: why new clients and events are refused for now, or nothing.
     """
 
     def __init__(
@@ -42,16 +43,18 @@ class Health:
         is_ready: Callable[[], bool],
         critical: Mapping[str, Check] | None = None,
         others: Mapping[str, Check] | None = None,
+        overload: Callable[[], str] = lambda: "",
     ) -> None:
         self._apps = apps
         self._is_ready = is_ready
         self._critical = {"app_manager": apps.check} | dict(critical or {})
         self._others = dict(others or {})
         self._problems: dict[str, str] = {}
+        self.overload = overload
 
     def node(self) -> Eventual[str]:
         """Return OK, DEGRADED or ERROR."""
-        if not self._is_ready():
+        if not self._is_ready() or self.overload():
             return ERROR
         critical = _all([self._ask(name, check) for name, check in self._critical.items()])
         others = _all([self._ask(name, check) for name, check in self._others.items()])
@@ -66,7 +69,7 @@ class Health:
     def _state_of(self, app: App | None) -> str:
         if app is None:
             return NOT_FOUND
-        return OK if app.enabled and self._is_ready() else ERROR
+        return OK if app.enabled and self._is_ready() and not self.overload() else ERROR
 
     def _ask(self, name: str, check: Check) -> Eventual[bool]:
         try:

@@ -43,6 +43,12 @@ class HttpProtocol(HttpWriter):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are not instances of asyncio's class.
         self._transport = cast(asyncio.Transport, transport)
+        no_room = self._service.turn_away()
+        if no_room is not None:
+            self._parser, self._is_ended = None, True
+            self._transport.write(self._service.answers.encode(no_room, keep_alive=False))
+            self._transport.close()
+            return
         if self._service.needs_peer:
             peer = transport.get_extra_info("peername")
             self._peer = peer[0] if isinstance(peer, tuple) else None

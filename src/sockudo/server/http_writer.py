@@ -231,6 +231,7 @@ class HttpWriter(HttpReader):
             return
         self._out.append(self._service.answers.encode(response, keep_alive=False, head_only=head_only))
         self._send()
+        self._service.refused(response)
         self._is_ended = True
         self._service.timeouts.schedule(self, HEAD_TIMEOUT)
         if self._transport.is_closing() or not self._transport.can_write_eof():

@@ -1,4 +1,6 @@
-"""The listening sockets that a supervisor opens once and that its workers inherit, one after the other.
+"""Listening sockets: those of a process that is alone, and those that a supervisor opens once for its workers.
+
+An IPv6 wildcard (`::`, `[::]`) serves both families over one socket; where the machine has no IPv6, IPv4 alone.
 
 Strategy: on Linux each place for a worker has a socket of its own on the same address (SO_REUSEPORT), and the kernel
 spreads connections evenly over them. The supervisor holds every socket for as long as it lives, so a queue of
@@ -11,10 +13,16 @@ woke each worker once for each; one shared socket gave 402 to 1630, and every co
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from sockudo.errors import SockudoError
+from sockudo.log import get_logger
+
+_log = get_logger("sockudo.server")
 
 BACKLOG: Final = 4096
 
@@ -26,24 +34,39 @@ Sockets: TypeAlias = tuple[socket.socket, ...]
 # As the socket module has them: host, port, and two more numbers for IPv6.
 _Address: TypeAlias = tuple[Any, ...]
 
+# The machine has no such address, or nothing of its family.
+_ABSENT: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+class ListenError(SockudoError):
+    """The address cannot be had. The message names it, the settings and the reason."""
+
+    def __init__(self, host: str, port: int, reason: OSError) -> None:
+        super().__init__(f"it cannot listen on {host}:{port} (host, port): {reason}")
+
+
+class _Target(NamedTuple):
+    """What is listened on; an IPv6 wildcard for both families also takes what comes over IPv4."""
+
+    family: int
+    address: _Address
+    both_families: bool = False
+
+
+_IPV4_WILDCARD: Final = "0.0.0.0"
+_IPV6_WILDCARD: Final = "::"
+
 
 def open_listeners(host: str, port: int, places: int, *, balanced: bool) -> list[Sockets]:
     """Listen; return the sockets for each place, one for each address that the host stands for.
 
     Raises:
-        OSError: the address cannot be had.
+        ListenError: the address cannot be had.
     """
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    opened: list[Sockets] = []
     try:
-        for family, _, _, _, address in dict.fromkeys(found):
-            sockets = _open(family, _with_port(address, port), places if balanced else 1)
-            opened.append(sockets)
-            # All addresses of a host have the port that the system chose for the first.
-            port = sockets[0].getsockname()[1]
-    except OSError:
-        close_listeners(opened)
-        raise
+        opened = _open_each(_targets(host, port), places if balanced else 1)
+    except OSError as error:
+        raise ListenError(host, port, error) from error
     return [tuple(sockets[place if balanced else 0] for sockets in opened) for place in range(places)]
 
 
@@ -63,19 +86,49 @@ def set_aside(sockets: Sockets) -> None:
         listening.shutdown(socket.SHUT_RD)
 
 
-def _with_port(address: _Address, port: int) -> _Address:
-    return (address[0], port, *address[2:])
+def _targets(host: str, port: int) -> list[_Target]:
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    targets = [_Target(family, address) for family, _, _, _, address in dict.fromkeys(found)]
+    if [target.address[0] for target in targets] == [_IPV6_WILDCARD]:
+        return [targets[0]._replace(both_families=True)]
+    return targets
 
 
-def _open(family: int, address: _Address, count: int) -> Sockets:
-    opened = [_bind(family, address)]
+def _open_each(targets: Sequence[_Target], count: int) -> list[Sockets]:
+    """Return the sockets of each address that this machine has; all have the port that was chosen for the first."""
+    opened: list[Sockets] = []
+    for number, target in enumerate(targets, 1):
+        try:
+            opened.append(_open(_with_port(target, opened[0][0].getsockname()[1]) if opened else target, count))
+        except OSError as error:
+            is_last_hope = number == len(targets) and not opened
+            if error.errno in _ABSENT and target.both_families:
+                opened.append(_open(_Target(socket.AF_INET, (_IPV4_WILDCARD, target.address[1])), count))
+                _log.warning("IPv6 is not there: only IPv4 is served", host=_IPV6_WILDCARD, reason=str(error))
+            elif error.errno in _ABSENT and not is_last_hope:
+                _log.warning("address is not there and is passed over", address=target.address[0], reason=str(error))
+            else:
+                close_listeners(opened)
+                raise
+    return opened
+
+
+def _with_port(target: _Target, port: int) -> _Target:
+    return target._replace(address=(target.address[0], port, *target.address[2:]))
+
+
+def _open(target: _Target, count: int) -> Sockets:
+    opened = [_bind(target)]
     try:
         if count > 1:
             first = opened[0]
             # The option comes after the first socket is bound: with it, two servers of one user would share a port that
             # only one of them was given, and neither would be told.
             first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            opened += [_bind(family, first.getsockname(), reuse_port=True) for _ in range(count)]
+            again = target._replace(address=first.getsockname())
+            opened += [_bind(again, reuse_port=True) for _ in range(count)]
             # A socket whose port the system chose loses it when it is set aside, so this one has no place.
             opened.pop(0).close()
         for listening in opened:
@@ -86,17 +139,17 @@ def _open(family: int, address: _Address, count: int) -> Sockets:
     return tuple(opened)
 
 
-def _bind(family: int, address: _Address, *, reuse_port: bool = False) -> socket.socket:
-    made = socket.socket(family, socket.SOCK_STREAM)
+def _bind(target: _Target, *, reuse_port: bool = False) -> socket.socket:
+    made = socket.socket(target.family, socket.SOCK_STREAM)
     try:
         made.setblocking(False)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform != "win32":  # where the option lets others take the port away
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if reuse_port:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
-            # "::" and "0.0.0.0" are two addresses, as for every other server of asyncio.
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.bind(address)
+        if target.family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not target.both_families))
+        made.bind(target.address)
     except OSError:
         made.close()
         raise

@@ -5,6 +5,12 @@ from __future__ import annotations
 from sockudo.api.messages import Response, error_response
 
 
+def no_room(limit: int) -> Response:
+    """Return the answer to a socket that is one too many."""
+    text = f"Over capacity: the server has room for {limit} connections (its limit on open files)"
+    return error_response(503, text, ("Retry-After", "1"))
+
+
 def malformed(reason: str) -> Response:
     """Return the answer to what is not HTTP, or not sound."""
     return error_response(400, f"Invalid HTTP request: {reason}")

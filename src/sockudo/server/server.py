@@ -12,7 +12,7 @@ from typing import Final
 from sockudo.log import get_logger
 from sockudo.node.node import Node, shutting_down
 from sockudo.server.front import Front
-from sockudo.server.listeners import BACKLOG
+from sockudo.server.listeners import BACKLOG, ListenError, open_listeners
 
 _log = get_logger("sockudo.server")
 
@@ -38,15 +38,14 @@ class Server:
         """Begin to listen, on sockets that are bound where they are given; return the addresses.
 
         Raises:
-            OSError: the address cannot be had.
+            ListenError: the address cannot be had.
         """
         loop = asyncio.get_running_loop()
-        for bound in sockets:
-            self._listeners.append(await loop.create_server(self._front.protocol, sock=bound, backlog=BACKLOG))
-        if not sockets:
-            self._listeners.append(
-                await loop.create_server(self._front.protocol, self._host, self._port, backlog=BACKLOG)
-            )
+        try:
+            for bound in sockets or open_listeners(self._host, self._port, 1, balanced=False)[0]:
+                self._listeners.append(await loop.create_server(self._front.protocol, sock=bound, backlog=BACKLOG))
+        except OSError as error:
+            raise ListenError(self._host, self._port, error) from error
         self._front.timeouts.start()
         self._node.keepalive.start()
         return [bound.getsockname()[:2] for listener in self._listeners for bound in listener.sockets]
@@ -86,6 +85,7 @@ class Server:
         for client_socket in tuple(self._front.websockets.sockets):
             client_socket.abort()
         self._front.timeouts.stop()
+        self._node.refusals.close()
         self._node.keepalive.stop()
 
     def _close_listeners(self) -> None:

@@ -48,6 +48,13 @@ class Service(Protocol):
         """Take over the socket and return its new protocol, or answer the request as any other."""
         ...
 
+    def turn_away(self) -> Response | None:
+        """Return the answer to a new socket for which there is no room, and count it; None where there is room."""
+        ...
+
+    def refused(self, response: Response, request: Request | None = None) -> None:
+        """Note an answer that refuses a request before it has been read to its end."""
+
     def opened(self, connection: Socket) -> None:
         """Note a new socket."""
 

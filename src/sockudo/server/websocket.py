@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from sockudo.apps.app import App
 from sockudo.hub.connection import Connection
 from sockudo.node.node import Node, Opening
 from sockudo.node.session import Session
 from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.events import error
+from sockudo.ratelimit.client_address import plain_address
 from sockudo.rfc6455.frames import BINARY, CLOSE, PING, PONG, TEXT, FrameReader, close_frame, encode_frame, text_frame
 from sockudo.server.timeouts import CLOSE_TIMEOUT, Timeouts
 from sockudo.server.turn_budget import GRANT, READ_COST, TurnBudget
@@ -98,10 +100,26 @@ class WebSocketProtocol(asyncio.Protocol):
         except CloseConnection as refused:
             self.write(handshake + text_frame(error(refused.message, refused.code)))
             self.close(refused.code, refused.message)
+            self._note(opening, refused)
         else:
             self._connection = connection
             # One write: the transport makes a system call of each.
             self.write(handshake + context.node.greeting(connection))
+
+    def _note(self, opening: Opening, refused: CloseConnection) -> None:
+        refusals = self._context.node.refusals
+        if refusals.is_told(refused.code):
+            peer = self._transport.get_extra_info("peername")
+            refusals.note(
+                "connection refused",
+                refused.code,
+                refused.message,
+                app=opening.app.id if isinstance(opening.app, App) else None,
+                path=opening.path,
+                protocol=opening.protocol,
+                origin=opening.origin,
+                peer=plain_address(peer[0]) if isinstance(peer, tuple) else None,
+            )
 
     def data_received(self, data: bytes) -> None:
         # hot path

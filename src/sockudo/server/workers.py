@@ -54,7 +54,7 @@ def supervise(plan: Plan, on_start: OnStart) -> int:
         on_start: called with the addresses and the processes once every worker serves.
 
     Raises:
-        OSError: the address cannot be had.
+        ListenError: the address cannot be had.
         WorkerError: a worker cannot start.
     """
     balanced = plan.balanced and CAN_BALANCE

@@ -44,7 +44,9 @@ class LambdaInvoker:
                 answer = await client.invoke(
                     FunctionName=function.name, InvocationType=function.invocation_type, Payload=body, **qualifier
                 )
-                async with answer["Payload"] as payload:
+                payload = answer["Payload"]
+                # What entering it returns differs between versions of the library.
+                async with payload:
                     await payload.read(_MOST_READ)
         except TimeoutError:
             raise PostError(f"no answer within {self._timeout:g} s") from None
