@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from sockudo.cluster.journal import BURST, MOST_AT_ONCE, Journal

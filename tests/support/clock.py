@@ -71,7 +71,7 @@ class FakeClock:
         self._monotonic = monotonic
 
     def run_soon(self) -> int:
-        """Run one tick: what `call_soon` has collected, but not what that collects in turn; return how much that was."""
+        """Run one tick: what `call_soon` has collected, but not what that collects; return how much that was."""
         count = len(self._soon)
         for _ in range(count):
             self._soon.popleft().run()
