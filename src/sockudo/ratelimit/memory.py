@@ -10,8 +10,8 @@ for every request (measured with limits 5.8):
 * Both read `time.time()`, so a step of the clock opens or shuts every window, and both count a unit that is exactly a
   window old.
 
-Here nothing runs in the background. An idle key is forgotten by the first decision after its window is over, and
-there are never more than `max_keys`: beyond that the key that was idle for longest starts afresh.
+Here nothing runs in the background. An idle key is forgotten by the decisions after its window is over, and
+there are never more than `max_keys` with `max_units`: beyond that the key that was idle for longest starts afresh.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ from sockudo.deadlines import Deadlines
 from sockudo.ratelimit.base import Decision, Limit
 
 _MAX_KEYS: Final = 100_000
+# Each is a number of 32 bytes at most.
+_MAX_UNITS: Final = 2_000_000
+# Windows that one decision forgets: thousands may end in the same second, and nobody is to wait for that.
+_FORGOTTEN_AT_ONCE: Final = 100
 
 
 class MemoryRateLimiter:
@@ -37,10 +41,15 @@ class MemoryRateLimiter:
 
     __slots__ = ("_clock", "_strategy", "_windows")
 
-    def __init__(self, clock: Clock, *, max_keys: int = _MAX_KEYS) -> None:
+    def __init__(self, clock: Clock, *, max_keys: int = _MAX_KEYS, max_units: int = _MAX_UNITS) -> None:
         self._clock = clock
-        self._windows = _Windows(clock, max_keys)
+        self._windows = _Windows(clock, max_keys, max_units)
         self._strategy = MovingWindowRateLimiter(self._windows)
+
+    @property
+    def units(self) -> int:
+        """How many units are remembered, of all keys together."""
+        return self._windows.units
 
     @property
     def size(self) -> int:
@@ -90,17 +99,26 @@ class _Windows(Storage, MovingWindowSupport):
 
     STORAGE_SCHEME = None
 
-    def __init__(self, clock: Clock, max_keys: int) -> None:
+    def __init__(self, clock: Clock, max_keys: int, max_units: int) -> None:
         super().__init__()
         self._clock = clock
         self._max_keys = max_keys
+        self._max_units = max_units
+        # Of all windows together.
+        self._units = 0
         # Least recently used first.
         self._windows: OrderedDict[str, _Window] = OrderedDict()
         self._ending: Deadlines[_Window] = Deadlines(int(clock.monotonic()))
+        # Those whose time has come and that were not looked at yet.
+        self._ended: deque[_Window] = deque()
 
     @property
     def size(self) -> int:
         return len(self._windows)
+
+    @property
+    def units(self) -> int:
+        return self._units
 
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:  # hot path
         now = self._clock.monotonic()
@@ -110,20 +128,25 @@ class _Windows(Storage, MovingWindowSupport):
         window = self._windows.get(key) or self._open(key, expiry, now)
         # A refusal counts as use too: whoever hammers must not be the one who is forgotten.
         self._windows.move_to_end(key)
-        if window.slide(now) + amount > limit:
+        if self._slide(window, now) + amount > limit:
             return False
         window.taken.extend(repeat(now, amount))
+        self._units += amount
+        if self._units > self._max_units:
+            self._make_room(window)
         return True
 
     def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
         now = self._clock.monotonic()
         window = self._windows.get(key)
-        if window is None or not window.slide(now):
+        if window is None or not self._slide(window, now):
             return now, 0
         return window.taken[0], len(window.taken)
 
     def clear(self, key: str) -> None:
-        self._ending.discard(self._windows.pop(key))
+        window = self._windows.pop(key)
+        self._units -= len(window.taken)
+        self._ending.discard(window)
 
     def reset(self) -> int:
         size = len(self._windows)
@@ -141,9 +164,24 @@ class _Windows(Storage, MovingWindowSupport):
         self._ending.schedule(window, ceil(now + seconds))
         return window
 
+    def _slide(self, window: _Window, now: float) -> int:
+        before = len(window.taken)
+        left = window.slide(now)
+        self._units -= before - left
+        return left
+
+    def _make_room(self, used: _Window) -> None:
+        """Forget the windows that were idle for longest, and never the one that is used now."""
+        while self._units > self._max_units and (oldest := next(iter(self._windows))) != used.key:
+            self.clear(oldest)
+
     def _forget_idle(self, now: float) -> None:
-        for window in self._ending.due(int(now)):
-            if window.slide(now):
+        self._ended.extend(self._ending.due(int(now)))
+        for _ in range(min(len(self._ended), _FORGOTTEN_AT_ONCE)):
+            window = self._ended.popleft()
+            if self._windows.get(window.key) is not window:
+                continue
+            if self._slide(window, now):
                 # Used since it was scheduled. Moving it only now is cheaper than with every unit.
                 self._ending.schedule(window, ceil(window.taken[-1] + window.seconds))
             else:
