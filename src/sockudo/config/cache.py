@@ -27,8 +27,8 @@ class MemoryCacheSettings(Section):
     )
     max_memory_mb: Annotated[Positive, env("CACHE_MAX_MEMORY_MB")] = Field(
         default=256,
-        description="Memory that the entries take at most (MB); those that were not used for the longest time make room. "
-        "An entry that is larger than that is not kept.",
+        description="Memory that the entries take at most (MB); the least recently used make room. An entry that is "
+        "larger than that is not kept.",
     )
 
 

@@ -33,7 +33,7 @@ _MAX_KEYS: Final = 100_000
 # Each is a number of 32 bytes at most.
 _MAX_UNITS: Final = 2_000_000
 # Windows that one decision forgets: thousands may end in the same second, and nobody is to wait for that.
-_FORGOTTEN_AT_ONCE: Final = 100
+_FORGOTTEN_AT_ONCE: Final = 1000
 
 
 class MemoryRateLimiter:
