@@ -83,7 +83,6 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.cluster.kafka_leader": Elsewhere("tests/cluster/test_kafka.py", _DRIVER),
     "sockudo.cluster.kafka_link": Elsewhere("tests/cluster/test_kafka_faults.py", _DRIVER),
     "sockudo.cluster.kafka_options": Elsewhere("tests/cluster/test_kafka.py", _DRIVER),
-    "sockudo.cluster.kafka_records": Elsewhere("tests/cluster/test_kafka.py", _DRIVER),
     "sockudo.cluster.kafka_topic": Elsewhere("tests/cluster/test_kafka.py", _DRIVER),
     "sockudo.cluster.kafka_wire": Elsewhere("tests/cluster/test_kafka_faults.py", _DRIVER),
     "sockudo.cluster.link": Elsewhere("tests/cluster/test_nats_faults.py", _DRIVER),
