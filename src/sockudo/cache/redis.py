@@ -175,13 +175,14 @@ class RedisCache:
 
 
 async def _cached(value: asyncio.Future[Any], left: asyncio.Future[Any]) -> Cached | None:
-    found, milliseconds = await asyncio.gather(value, left, return_exceptions=True)
-    if isinstance(found, RedisRefusal) and _WRONG_TYPE in str(found):
+    await asyncio.wait((value, left))
+    try:
+        found, milliseconds = value.result(), left.result()
+    except RedisRefusal as error:
         # Another program has put something else there; the next event takes its place.
-        return None
-    for answer in (found, milliseconds):
-        if isinstance(answer, BaseException):
-            raise answer
+        if _WRONG_TYPE in str(error):
+            return None
+        raise
     # It may have ended between the two questions.
     if found is None or milliseconds == -2:
         return None

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Final
 
-from pamqp import base, commands, exceptions, frame
+from pamqp import base, commands, exceptions, frame, header
 
 from sockudo.cluster.chunks import ChunkReader
 from sockudo.cluster.link import BadBytesError
@@ -187,9 +187,10 @@ def _unmarshal(data: bytes) -> base.Frame:
 def _message_id(data: bytes) -> bytes:
     """Read the message id of a header with other properties too, from another publisher; nothing where it has none."""
     try:
-        properties = frame.unmarshal(data)[2].properties
+        content = frame.unmarshal(data)[2]
     # A publisher may write what it likes there, and the library lets through what its decoders stumble over.
     except Exception:
         return b""
+    properties = content.properties if isinstance(content, header.ContentHeader) else None
     found = properties.message_id if isinstance(properties, commands.Basic.Properties) else None
     return found.encode("utf-8", "replace") if isinstance(found, str) else b""
