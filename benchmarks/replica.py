@@ -90,7 +90,8 @@ def replica_of(load: Load) -> Replica:
     replica = Replica()
     for node in range(1, load.nodes):
         data = encode(Delta(1, {APP: node_state(load, node)}))
-        replica.replace(f"{node:016x}", msgspec.msgpack.decode(data, type=Delta).apps)
+        for _ in replica.replacing(f"{node:016x}", msgspec.msgpack.decode(data, type=Delta).apps):
+            pass
     return replica
 
 
@@ -115,7 +116,8 @@ def memory(load: Load, scale: int) -> None:
     print(f"  forgetting one node takes about {whole:.0f} ms at full size, in steps of at most {longest:.0f} ms")
     data = encode(Delta(1, {APP: node_state(small, 1)}))
     started = time.perf_counter()
-    replica.replace(f"{1:016x}", msgspec.msgpack.decode(data, type=Delta).apps)
+    for _ in replica.replacing(f"{1:016x}", msgspec.msgpack.decode(data, type=Delta).apps):
+        pass
     took = (time.perf_counter() - started) * scale
     print(
         f"  a snapshot of one node: {len(data) * scale / 1e6:.1f} MB, decoded and merged in about {took * 1e3:.0f} ms"
@@ -166,10 +168,9 @@ def main() -> None:
         "CPU follow the whole cluster's connections and churn, whatever a node serves itself. More nodes make the\n"
         f"deltas smaller and more, which is dearer: {shares[10]:.0%} of a core with 10 nodes, {shares[100]:.0%} with\n"
         "100, and on top of it what the driver does for each message. First let the delta interval grow with the\n"
-        "number of nodes, so that a message gathers more. Then let snapshots be applied in slices, as one of a large\n"
-        "node holds up the event loop. Last divide members and counts by channel: the deltas of a channel go to the\n"
-        "nodes that are on its topic and to its owner, who answers questions about it; connection counts of apps\n"
-        "stay everywhere, as they are one number a node."
+        "number of nodes, so that a message gathers more. Then divide members and counts by channel: the deltas of a\n"
+        "channel go to the nodes that are on its topic and to its owner, who answers questions about it; connection\n"
+        "counts of apps stay everywhere, as they are one number a node."
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import Callable, Coroutine
+from typing import Final
 
 from sockudo.adapter_options import Link, link_from_settings
 from sockudo.assembly import assemble
@@ -18,6 +19,9 @@ from sockudo.server.stopping import Stopping
 from sockudo.server.worker import Worker
 
 _log = get_logger("sockudo")
+
+# New objects before they are looked at; how often that is before those that stayed are, and that before all are.
+COLLECT_AFTER: Final = (10_000, 2, 1_000_000)
 
 # Workers share a machine: no network between them can be slow, and who is silent is dead.
 _WORKER_TIMES = ClusterTimes(heartbeat_interval=0.5, node_timeout=3.0, introduction=0.05)
@@ -98,11 +102,12 @@ def _settle_memory() -> None:
     """Keep the collector from going through every connection again and again.
 
     What is there now stays for ever. Connections are freed by their reference counts; the collector is only for
-    accidental cycles, and can wait for more of them.
+    accidental cycles. It looks at what is new and at little of that at once, so that a node that learns of hundreds of
+    thousands of channels does not stop for it, and it never goes through everything.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

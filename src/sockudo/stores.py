@@ -88,7 +88,8 @@ def _cache(settings: Settings, clock: Clock) -> tuple[Cache, Callable[[], None]]
     """Return the cache, and what drops its expired entries from memory."""
     driver = settings.cache.driver
     if driver == "memory":
-        cache = MemoryCache(settings.cache.memory.max_capacity, clock)
+        memory = settings.cache.memory
+        cache = MemoryCache(memory.max_capacity, clock, max_bytes=memory.max_memory_mb * 1024 * 1024)
         return cache, cache.sweep
     if driver == "none":
         return NoCache(), _nothing

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from sockudo.apps import cached
 from sockudo.apps.app import App
-from sockudo.apps.cached import CachedAppManager
+from sockudo.apps.cached import AT_ONCE, CachedAppManager
 from sockudo.apps.record import Record
 from sockudo.apps.shelf import ABSENT_TTL
 from sockudo.errors import ConfigError, DriverError
@@ -134,20 +134,83 @@ async def test_guessing_keys_leaves_the_database_to_the_apps_in_use(
     guesses = [world.manager.by_key(f"guess-{number}") for number in range(60)]
     await world.settle()
     # A few at once; of the others, those over the bound are told so.
-    assert world.store.waiting == 8
+    assert world.store.waiting == AT_ONCE
     refused = [guess for guess in guesses if isinstance(guess, Future) and guess.done()]
     assert len(refused) == 10
     for guess in refused:
-        with pytest.raises(DriverError, match="more than 50 look-ups"):
+        with pytest.raises(DriverError, match="more than 50 look-ups of unknown apps"):
             await guess
     world.clock.advance(TTL * 0.9)
     assert world.manager.by_id("app") is app
     await world.settle()
     assert world.store.asked[-1] == "id app"
-    assert world.store.waiting == 9
+    assert world.store.waiting == AT_ONCE + 1
     world.store.is_slow = False
     world.store.answer()
     assert [await answer(guess) for guess in guesses if guess not in refused] == [None] * 50
+
+
+async def flood(world: World, count: int = 20_000) -> list[Eventual[App | None]]:
+    """Ask for very many keys and ids that no app has, of a database that does not answer."""
+    world.store.is_slow = True
+    guesses: list[Eventual[App | None]] = []
+    for number in range(count):
+        guesses += [world.manager.by_key(f"key-{number}"), world.manager.by_id(f"id-{number}")]
+    await world.settle()
+    return guesses
+
+
+async def settle_all(guesses: list[Eventual[App | None]]) -> None:
+    await asyncio.gather(*(guess for guess in guesses if isinstance(guess, Future)), return_exceptions=True)
+
+
+@pytest.mark.parametrize("how", ["id", "key"])
+async def test_an_app_whose_time_is_over_is_found_in_a_flood_of_unknown_keys(world: World, how: str) -> None:
+    await answer(world.manager.by_id("app"))
+    guesses = await flood(world)
+    world.clock.advance(TTL + 1)
+    asked = world.manager.by_id("app") if how == "id" else world.manager.by_key("app-key")
+    await world.settle()
+    assert world.store.asked[-1] == "id app"
+    world.store.answer()
+    assert (found := await answer(asked)) is not None
+    assert world.manager.by_key("app-key") is found
+    world.store.is_slow = False
+    world.store.answer()
+    await settle_all(guesses)
+    # What was learnt of the guesses has taken no room from the app.
+    assert world.manager.by_id("app") is found
+
+
+async def test_a_flood_of_unknown_keys_keeps_no_ids_from_being_looked_up(world: World) -> None:
+    world.store.is_slow = True
+    guesses = [world.manager.by_key(f"key-{number}") for number in range(20_000)]
+    asked = world.manager.by_id("app")
+    await world.settle()
+    assert "id app" in world.store.asked
+    world.store.answer()
+    assert await answer(asked) is not None
+    world.store.is_slow = False
+    world.store.answer()
+    await settle_all(guesses)
+
+
+async def test_changes_that_are_told_again_and_again_keep_few_questions_waiting(world: World) -> None:
+    await answer(world.manager.by_id("app"))
+    world.store.is_slow = True
+    for _ in range(1000):
+        world.manager.forget("app")
+        world.manager.by_key("guess")
+        await asyncio.sleep(0)
+    await world.settle()
+    assert world.store.waiting <= AT_ONCE + 1
+    world.change(enabled=False)
+    world.store.is_slow = False
+    world.store.answer()
+    await world.settle()
+    app = await answer(world.manager.by_id("app"))
+    assert app is not None
+    assert not app.enabled
 
 
 async def test_an_app_in_use_is_renewed_before_its_time_is_over_and_nobody_waits(world: World) -> None:

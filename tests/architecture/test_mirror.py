@@ -21,6 +21,7 @@ _VALUES: Final = "values without behaviour; tested with what makes and reads the
 _INTERFACE: Final = "an interface; one suite runs against every driver"
 _TABLES: Final = "names in tables; tested by what converts them"
 _SETTINGS: Final = "declarations; each is tested by loading a configuration, as its users meet it"
+_NODES: Final = "a part of a node; tested by several nodes that talk to each other"
 _BUS: Final = "a part of the bus; tested by several nodes that talk over it"
 _SUPERVISOR: Final = "a part of the supervisor; tested by supervising small programs"
 _COMMANDS: Final = "tested by running the command"
@@ -47,9 +48,12 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.migration.reverb_variables": Elsewhere("tests/migration/test_reverb.py", _TABLES),
     "sockudo.migration.soketi_names": Elsewhere("tests/migration/test_soketi.py", _TABLES),
     "sockudo.migration.soketi_variables": Elsewhere("tests/migration/test_soketi.py", _TABLES),
+    "sockudo.cluster.membership": Elsewhere("tests/cluster/test_cluster.py", _NODES),
+    "sockudo.cluster.merging": Elsewhere("tests/cluster/test_hearing.py", _NODES),
+    "sockudo.cluster.voice": Elsewhere("tests/cluster/test_cluster.py", _NODES),
     "sockudo.cluster.counters": Elsewhere("tests/cluster/test_cluster.py", _VALUES),
     "sockudo.cluster.following": Elsewhere("tests/cli/test_webhooks.py", _COMMANDS),
-    "sockudo.cluster.heartbeat": Elsewhere("tests/cluster/test_roll_call.py", _VALUES),
+    "sockudo.cluster.heartbeat": Elsewhere("tests/cluster/test_hearing.py", _NODES),
     "sockudo.cluster.base": Elsewhere("tests/contracts/adapter.py", _INTERFACE),
     "sockudo.cluster.ipc_peers": Elsewhere("tests/cluster/test_ipc.py", _BUS),
     "sockudo.cluster.ipc_topics": Elsewhere("tests/cluster/test_ipc.py", _BUS),
@@ -74,12 +78,13 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.cli.app_database": Elsewhere("tests/cli/test_apps.py", _COMMANDS),
     "sockudo.database_redis": Elsewhere("tests/config/test_adapter.py", _SETTINGS),
     "sockudo.store_options": Elsewhere("tests/config/test_stores.py", _SETTINGS),
+    "sockudo.webhooks.reports": Elsewhere("tests/webhooks/test_transitions.py", _VALUES),
+    "sockudo.webhooks.handover": Elsewhere("tests/webhooks/test_transitions.py", _NODES),
     "sockudo.cli.nodes": Elsewhere("tests/cluster/test_roll_call.py", _COMMANDS),
     "sockudo.cluster.kafka_connection": Elsewhere("tests/cluster/test_kafka_faults.py", _DRIVER),
     "sockudo.cluster.kafka_leader": Elsewhere("tests/cluster/test_kafka.py", _DRIVER),
     "sockudo.cluster.kafka_link": Elsewhere("tests/cluster/test_kafka_faults.py", _DRIVER),
     "sockudo.cluster.kafka_options": Elsewhere("tests/cluster/test_kafka.py", _DRIVER),
-    "sockudo.cluster.kafka_records": Elsewhere("tests/cluster/test_kafka.py", _DRIVER),
     "sockudo.cluster.kafka_topic": Elsewhere("tests/cluster/test_kafka.py", _DRIVER),
     "sockudo.cluster.kafka_wire": Elsewhere("tests/cluster/test_kafka_faults.py", _DRIVER),
     "sockudo.cluster.link": Elsewhere("tests/cluster/test_nats_faults.py", _DRIVER),

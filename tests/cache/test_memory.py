@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sockudo.cache.base import Cached
-from sockudo.cache.memory import MemoryCache
+from sockudo.cache.memory import ENTRY_BYTES, MemoryCache
 from tests.contracts.cache import CacheContract
 from tests.support.clock import FakeClock
 
@@ -178,3 +178,42 @@ def test_a_cache_that_is_never_full_loses_nothing(sets: list[tuple[str, int, int
         for known, end in expires.items():
             left = end - clock.monotonic()
             assert cache.get(known) == (Cached(b"", int(left)) if left > 0 else None)
+
+
+def test_what_was_not_used_for_longest_makes_room_for_bytes(clock: FakeClock) -> None:
+    cache = MemoryCache(100, clock, max_bytes=3 * (ENTRY_BYTES + 1001))
+    for key in "abc":
+        cache.set(key, b"x" * 1000, 30)
+    cache.get("a")
+    cache.set("d", b"x" * 1000, 30)
+    assert [key for key in "abcd" if cache.get(key) is not None] == ["a", "c", "d"]
+    cache.set("e", b"x" * 2401, 30)
+    assert [key for key in "abcde" if cache.get(key) is not None] == ["d", "e"]
+    cache.set("f", b"x" * 9000, 30)
+    assert (cache.size, cache.bytes) == (0, 0)
+
+
+def test_large_events_take_no_more_than_the_bound(clock: FakeClock) -> None:
+    cache = MemoryCache(10_000, clock, max_bytes=10_000_000)
+    for number in range(1000):
+        cache.set(f"key-{number}", bytes(100_000), 30)
+        assert cache.bytes <= 10_000_000
+    assert 90 < cache.size < 100
+    clock.advance(60)
+    cache.sweep()
+    assert (cache.size, cache.bytes) == (0, 0)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 3000), st.sampled_from([0, 1, 5])), max_size=40))
+def test_the_bytes_are_those_of_the_entries(steps: list[tuple[str, int, int]]) -> None:
+    clock = FakeClock()
+    cache = MemoryCache(4, clock, max_bytes=6000)
+    for key, size, ttl in steps:
+        if size % 7 == 0:
+            cache.delete(key)
+        elif size % 5 == 0:
+            clock.advance(1)
+            cache.sweep()
+        else:
+            cache.set(key, bytes(size), ttl)
+        assert cache.bytes == sum(entry.size for entry in cache._entries.values()) <= 6000

@@ -251,3 +251,13 @@ async def test_writes_just_before_the_end_are_made(redis_server: RedisProcess, u
     cache.set("last", b"word", 60)
     await cache.aclose()
     assert redis_server.cli("GET", f"{unique}:last") == "word"
+
+
+async def test_a_key_that_holds_something_else_is_a_miss_until_it_is_set(own_redis: RedisProcess) -> None:
+    place = RedisTarget(own_redis.url)
+    async with started(place) as cache:
+        await asyncio.to_thread(own_redis.cli, "RPUSH", f"sockudo_cache::{CHANNEL}", "a list")
+        assert await cache.get(CHANNEL) is None
+        assert await works(cache)
+        await cache.set(CHANNEL, b"value", 60)
+        assert await cache.get(CHANNEL) == Cached(b"value", 60)

@@ -232,7 +232,7 @@ def test_a_node_that_says_goodbye_is_gone_at_once_and_for_good() -> None:
     assert first.cluster.is_alone
     assert not first.node.view.is_occupied(APP_ID, "news")
     # Said before on another topic, and only now arrived.
-    part = SnapshotPart(9, 0, 1, {})
+    part = SnapshotPart(9, 0, True, {})
     for data in (late, message(envelope.SNAPSHOT, second.node_id, encode(part))):
         first.cluster.received(node_topic(first.node_id), data)
     assert first.cluster.is_alone

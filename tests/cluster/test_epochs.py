@@ -42,3 +42,9 @@ def test_what_is_remembered_is_bounded() -> None:
     for node in range(10_100):
         assert heard.admits(b"%d.1" % node)
     assert len(heard.current) == 10_000
+
+
+def test_a_label_that_is_too_long_is_not_remembered() -> None:
+    epochs = Epochs()
+    assert epochs.admits(b"x" * 1000 + b".1")
+    assert epochs.current == set()

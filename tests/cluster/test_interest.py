@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from sockudo.cluster.interest import LINGER, MOST_BEHIND, Interest, Place
+from sockudo.cluster.interest import LINGER, MOST_BEHIND, SWEPT_AT_ONCE, Interest, Place
 from sockudo.cluster.topics import EVERYONE, channel_topic
 from tests.support.clock import FakeClock
 from tests.support.cluster import Bus
@@ -213,3 +213,28 @@ async def test_a_topic_is_not_left_while_it_is_being_joined() -> None:
     await asyncio.sleep(0)
     topics.clock.advance(LINGER * 2)
     assert topics.adapter.log == [f"+{NEWS}", f"-{NEWS}"]
+
+
+def test_very_many_topics_are_left_some_at_a_time() -> None:
+    topics = Topics()
+    names = [f"channel-{number}" for number in range(4 * SWEPT_AT_ONCE)]
+    for name in names:
+        topics.use(name)
+    topics.clock.advance(LINGER * 2)
+    for name in names:
+        topics.leave(name)
+    counts: list[int] = []
+    sweep = topics.interest._sweep
+
+    def counted() -> None:
+        before = len(topics.adapter.log)
+        sweep()
+        counts.append(len(topics.adapter.log) - before)
+
+    topics.interest._sweep = counted  # type: ignore[method-assign]  # to count what one turn does
+    topics.clock.advance(LINGER * 2)
+    assert len(topics.interest) == 0
+    assert max(counts) <= SWEPT_AT_ONCE
+    assert [entry for entry in topics.adapter.log if entry.startswith("-")] == [
+        f"-{channel_topic('app', name)}" for name in names
+    ]

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from sockudo.cluster.journal import BURST, Journal
+from sockudo.cluster.journal import BURST, MOST_AT_ONCE, Journal
 from sockudo.cluster.state import PART_BYTES, AppState, ChannelState, Delta, encode
 from tests.support.node import APP_ID, World, make_app
 
@@ -83,7 +81,6 @@ def test_what_was_let_through_is_told_once() -> None:
     told.journal.connections_changed(APP_ID)
     told.clock.advance(0)
     assert [(delta.apps[APP_ID].events, delta.apps[APP_ID].reads) for delta in told.deltas] == [(4, 2), (0, 0)]
-    assert [(part.apps.get(APP_ID) or AppState()).events for part in told.journal.snapshot()] == [0]
 
 
 def test_counts_are_those_of_the_moment_of_telling() -> None:
@@ -101,55 +98,6 @@ def test_flushing_without_changes_tells_nothing() -> None:
     assert (told.deltas, told.journal.number) == ([], 0)
 
 
-def test_a_snapshot_tells_what_is_pending_before_and_has_everything() -> None:
-    told = Told()
-    client = told.world.connect()
-    client.sign_in("u")
-    client.subscribe("presence-x", "1")
-    client.subscribe("news")
-    told.journal.connections_changed(APP_ID)
-    (part,) = told.journal.snapshot()
-    assert [delta.number for delta in told.deltas] == [1]
-    assert (part.number, part.part, part.parts) == (1, 0, 1)
-    assert part.apps == {
-        APP_ID: AppState(
-            1, {"presence-x": ChannelState(1, {"1": b"{}"}, []), "news": ChannelState(1, {}, [])}, ["u"], []
-        )
-    }
-
-
-def test_a_node_that_has_nothing_says_so() -> None:
-    (part,) = Told().journal.snapshot()
-    assert (part.number, part.part, part.parts, part.apps) == (0, 0, 1, {})
-
-
-def test_a_large_snapshot_has_several_parts_that_lack_and_repeat_nothing() -> None:
-    told = Told()
-    client = told.world.connect()
-    names = [f"{number:04}" + "x" * 90 for number in range(3000)]
-    for name in names:
-        client.say("pusher:subscribe", {"channel": name})
-    parts = told.journal.snapshot()
-    assert [part.part for part in parts] == list(range(len(parts)))
-    assert {part.parts for part in parts} == {len(parts)}
-    assert len(parts) > 2
-    assert max(len(encode(part)) for part in parts) < PART_BYTES * 1.1
-    assert [name for part in parts for name in part.apps[APP_ID].channels] == names
-
-
-def test_a_channel_with_many_members_is_spread_over_several_parts() -> None:
-    told = Told()
-    members = {f"u{number}": json.dumps({"name": "x" * 500}) for number in range(600)}
-    for user_id, info in members.items():
-        told.world.connect().subscribe("presence-x", user_id, user_info=json.loads(info))
-    parts = told.journal.snapshot()
-    assert len(parts) > 2
-    assert max(len(encode(part)) for part in parts) < PART_BYTES * 1.3
-    states = [part.apps[APP_ID].channels["presence-x"] for part in parts]
-    assert [user_id for state in states for user_id in state.joined] == list(members)
-    assert {state.count for state in states} == {600}
-
-
 def test_what_changes_much_at_once_is_told_in_several_deltas() -> None:
     told = Told()
     for number in range(2000):
@@ -165,3 +113,41 @@ def test_what_changes_much_at_once_is_told_in_several_deltas() -> None:
     assert [user_id for state in channels for user_id in state.left] == [f"u{n}" for n in range(0, 2000, 2)]
     assert [user_id for state in states for user_id in state.online] == [f"v{n}" for n in range(1, 2000, 2)]
     assert [user_id for state in states for user_id in state.offline] == [f"v{n}" for n in range(0, 2000, 2)]
+
+
+def test_what_is_very_much_is_told_tick_by_tick() -> None:
+    told, many = Told(), 3 * MOST_AT_ONCE
+    told.journal.quota_used(APP_ID, 3, 2)
+    for number in range(many):
+        told.journal.channel_changed(APP_ID, f"c{number}")
+        told.journal.member_changed(APP_ID, "presence-x", f"u{number}", b"{}")
+        told.journal.user_changed(APP_ID, f"v{number}", online=True)
+    names, members, online, ticks = list[str](), list[str](), list[str](), 0
+    while told.clock.run_soon() or told.deltas:
+        ticks += 1
+        states = [delta.apps[APP_ID] for delta in told.deltas]
+        told.deltas.clear()
+        names += (found := [name for state in states for name in state.channels if name != "presence-x"])
+        members += (joined := [one for state in states for part in state.channels.values() for one in part.joined])
+        online += (users := [one for state in states for one in state.online])
+        assert len(found) + len(joined) + len(users) <= MOST_AT_ONCE
+        assert sum(state.events for state in states) == (3 if ticks == 1 else 0)
+    assert sorted(names) == sorted(f"c{number}" for number in range(many))
+    assert members == [f"u{number}" for number in range(many)]
+    assert online == [f"v{number}" for number in range(many)]
+
+
+def test_what_changes_while_much_is_told_is_told_too() -> None:
+    told = Told()
+    for number in range(2 * MOST_AT_ONCE):
+        told.journal.user_changed(APP_ID, f"v{number}", online=True)
+    told.clock.run_soon()
+    told.journal.user_changed(APP_ID, "v0", online=False)
+    told.journal.user_changed(APP_ID, f"v{2 * MOST_AT_ONCE - 1}", online=False)
+    told.clock.advance(1)
+    said: dict[str, bool] = {}
+    for delta in told.deltas:
+        for state in delta.apps.values():
+            said.update(dict.fromkeys(state.online, True), **dict.fromkeys(state.offline, False))
+    assert len(said) == 2 * MOST_AT_ONCE
+    assert [user_id for user_id, online in said.items() if not online] == ["v0", f"v{2 * MOST_AT_ONCE - 1}"]

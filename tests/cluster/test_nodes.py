@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sockudo.cluster.nodes import MAX_BUFFERED, MAX_LEFT, Nodes, Peer
+from sockudo.cluster.nodes import MAX_BUFFERED, MAX_BUFFERED_BYTES, MAX_LEFT, MOST_NODES, Nodes, Peer
 from sockudo.cluster.state import AppState, ChannelState, Delta, SnapshotPart
 
 
@@ -13,7 +13,7 @@ def apps(*names: str) -> dict[str, AppState]:
 def synced(number: int) -> Peer:
     """Return a peer that everything up to a number is known of."""
     peer = Peer("a", 0.0)
-    assert peer.take_part(SnapshotPart(number, 0, 1, {})) == {}
+    assert peer.take_part(SnapshotPart(number, 0, True, {})) == {}
     return peer
 
 
@@ -21,7 +21,7 @@ def test_a_new_peer_is_not_synced_until_its_snapshot() -> None:
     peer = Peer("a", 0.0)
     assert not peer.is_synced
     assert not peer.take_delta(Delta(1, {}))
-    assert peer.take_part(SnapshotPart(1, 0, 1, apps("x"))) == apps("x")
+    assert peer.take_part(SnapshotPart(1, 0, True, apps("x"))) == apps("x")
     assert peer.is_synced
     assert peer.next_deltas() == []
 
@@ -37,7 +37,7 @@ def test_a_missing_delta_makes_a_peer_unsynced_and_the_later_ones_are_kept() -> 
     assert not peer.take_delta(Delta(7, {}))
     assert not peer.is_synced
     assert not peer.take_delta(Delta(8, {}))
-    assert peer.take_part(SnapshotPart(6, 0, 1, {})) == {}
+    assert peer.take_part(SnapshotPart(6, 0, True, {})) == {}
     assert [delta.number for delta in peer.next_deltas()] == [7, 8]
     assert (peer.number, peer.is_synced) == (8, True)
 
@@ -46,10 +46,10 @@ def test_a_gap_after_the_snapshot_makes_it_unsynced_again() -> None:
     peer = Peer("a", 0.0)
     for number in (3, 4, 6):
         peer.take_delta(Delta(number, {}))
-    peer.take_part(SnapshotPart(3, 0, 1, {}))
+    peer.take_part(SnapshotPart(3, 0, True, {}))
     assert [delta.number for delta in peer.next_deltas()] == [4]
     assert not peer.is_synced
-    peer.take_part(SnapshotPart(5, 0, 1, {}))
+    peer.take_part(SnapshotPart(5, 0, True, {}))
     assert [delta.number for delta in peer.next_deltas()] == [6]
     assert peer.is_synced
 
@@ -63,39 +63,9 @@ def test_a_number_that_is_ahead_makes_a_peer_unsynced_and_one_that_is_not_does_n
     assert not peer.is_synced
 
 
-def test_the_parts_of_a_snapshot_are_merged_in_any_order() -> None:
-    peer = Peer("a", 0.0)
-    one = {"app": AppState(3, {"presence-x": ChannelState(2, {"1": b"1"}, [])}, ["1"], [])}
-    two = {
-        "app": AppState(3, {"presence-x": ChannelState(2, {"2": b"2"}, []), "y": ChannelState(1, {}, [])}, ["2"], [])
-    }
-    assert peer.take_part(SnapshotPart(1, 1, 2, two)) is None
-    assert peer.take_part(SnapshotPart(1, 1, 2, two)) is None
-    whole = peer.take_part(SnapshotPart(1, 0, 2, one))
-    assert whole == {
-        "app": AppState(
-            3,
-            {"presence-x": ChannelState(2, {"1": b"1", "2": b"2"}, []), "y": ChannelState(1, {}, [])},
-            ["1", "2"],
-            [],
-        )
-    }
-
-
-def test_parts_of_two_snapshots_are_not_mixed() -> None:
-    peer = Peer("a", 0.0)
-    assert peer.take_part(SnapshotPart(1, 0, 2, apps("old"))) is None
-    assert peer.take_part(SnapshotPart(2, 1, 2, apps("y"))) is None
-    assert peer.take_part(SnapshotPart(2, 0, 2, apps("x"))) == {
-        "app": AppState(1, {"x": ChannelState(1, {}, []), "y": ChannelState(1, {}, [])}, [], [])
-    }
-
-
-def test_an_old_snapshot_and_an_impossible_part_are_dropped() -> None:
+def test_an_old_snapshot_is_dropped() -> None:
     peer = synced(5)
-    assert peer.take_part(SnapshotPart(4, 0, 1, apps("x"))) is None
-    for part, parts in ((0, 0), (1, 1), (-1, 1), (0, -1)):
-        assert peer.take_part(SnapshotPart(6, part, parts, apps("x"))) is None
+    assert peer.take_part(SnapshotPart(4, 0, True, apps("x"))) is None
     assert (peer.number, peer.is_synced) == (5, True)
 
 
@@ -103,22 +73,43 @@ def test_no_more_than_so_many_deltas_are_kept() -> None:
     peer = Peer("a", 0.0)
     for number in range(1, MAX_BUFFERED + 2):
         peer.take_delta(Delta(number, {}))
-    peer.take_part(SnapshotPart(0, 0, 1, {}))
+    peer.take_part(SnapshotPart(0, 0, True, {}))
     assert peer.next_deltas() == []
     assert not peer.is_synced
 
 
+def test_no_more_than_so_many_bytes_of_deltas_are_kept() -> None:
+    peer = Peer("a", 0.0)
+    for number in (1, 2, 3):
+        peer.take_delta(Delta(number, {}), MAX_BUFFERED_BYTES // 2)
+    peer.take_part(SnapshotPart(2, 0, True, {}))
+    assert [delta.number for delta in peer.next_deltas()] == [3]
+    peer.take_part(SnapshotPart(0, 0, True, {}))
+    assert peer.next_deltas() == []
+
+
 def test_a_node_is_new_when_it_is_first_heard_and_silent_after_the_timeout() -> None:
     nodes = Nodes("own", 30.0)
-    peer, is_new = nodes.heard("a", 0.0)
-    assert is_new
-    assert nodes.heard("a", 10.0) == (peer, False)
+    assert nodes.known("a") is None
+    peer = nodes.heard("a", 0.0)
+    assert peer is not None
+    assert nodes.heard("a", 10.0) is peer
     nodes.heard("b", 5.0)
     assert nodes.silent(35.0) == []
     assert nodes.silent(35.1) == ["b"]
     assert nodes.forget("b")
     assert not nodes.forget("b")
     assert (len(nodes), nodes.known("b"), nodes.known("a")) == (1, None, peer)
+
+
+def test_no_more_than_so_many_nodes_are_known_at_once() -> None:
+    nodes = Nodes("own", 30.0)
+    for number in range(MOST_NODES):
+        assert nodes.heard(f"n{number}", 0.0) is not None
+    assert nodes.heard("one too many", 0.0) is None
+    assert nodes.heard("n0", 1.0) is not None
+    nodes.forget("n1")
+    assert nodes.heard("one too many", 1.0) is not None
 
 
 def test_excused_silence_is_taken_back_and_none_is_granted_in_advance() -> None:

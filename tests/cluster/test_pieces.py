@@ -63,3 +63,24 @@ def test_a_message_longer_than_allowed_is_dropped(monkeypatch: pytest.MonkeyPatc
     assembler = Assembler()
     assert [assembler.add("t", b"n", *part) for part in Splitter().split(b"x" * 30, 10)] == [None] * 3
     assert assembler.dropped == 1
+
+
+def test_pieces_that_wait_take_no_more_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "MOST_OPEN_BYTES", 1000)
+    assembler = Assembler()
+    for number in range(50):
+        assembler.add("t", b"n", b"%d.0.3" % number, b"x")
+        assembler.add("t", b"n", b"%d.1.3" % number, b"x" * 99)
+        assert assembler.bytes <= 1000
+    assert assembler.add("t", b"n", b"49.2.3", b"y") == b"x" * 100 + b"y"
+    assembler.clear()
+    assert assembler.bytes == 0
+
+
+def test_a_message_whose_later_pieces_are_longer_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "LONGEST_MESSAGE", 100)
+    assembler = Assembler()
+    assert assembler.add("t", b"n", b"1.0.9", b"x") is None
+    assert assembler.add("t", b"n", b"1.1.9", b"x" * 60) is None
+    assert assembler.add("t", b"n", b"1.2.9", b"x" * 60) is None
+    assert (assembler.dropped, assembler.bytes) == (1, 0)

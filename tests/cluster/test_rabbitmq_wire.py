@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pamqp import base, commands, frame, header
 
+from sockudo.cluster import rabbitmq_wire
 from sockudo.cluster.link import BadBytesError
 from sockudo.cluster.rabbitmq_wire import (
     CHANNEL,
@@ -110,3 +111,22 @@ def test_the_frames_that_are_made_here_are_those_of_the_library() -> None:
     content = frame.unmarshal(content_frames(b"n.1", b"body", 4096))[2]
     assert isinstance(content, header.ContentHeader)
     assert (content.body_size, content.properties.message_id, content.properties.delivery_mode) == (4, "n.1", None)
+
+
+def test_what_a_stranger_publishes_is_passed_over_and_the_next_message_heard() -> None:
+    first = delivered(b"key", b"n.1", b"body")
+    method, _, rest = first.partition(b"\xce")
+    header_frame = rest.partition(b"\xce")[0]
+    strange_properties = ((0xFFFE, b"\xff" * 30), (0x2000, b"\0\0\0\x09garbage!!"), (0x8080, b"\x02\xff\xfe"))
+    for flags, properties in strange_properties:
+        payload = header_frame[7:19] + flags.to_bytes(2, "big") + properties
+        strange = b"\x02\x00\x01" + len(payload).to_bytes(4, "big") + payload + b"\xce"
+        body = rest.partition(b"\xce")[2]
+        found = parse([method + b"\xce" + strange + body, delivered(b"key", b"n.1", b"next")])
+        assert [message[-1] for message in found] == [b"body", b"next"]
+
+
+def test_a_message_that_is_too_long_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rabbitmq_wire, "LONGEST_MESSAGE", 10_000)
+    found = parse([delivered(b"key", b"n.1", b"x" * 30_000), delivered(b"key", b"n.1", b"next")])
+    assert [message[-1] for message in found] == [b"next"]

@@ -3,7 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockudo.cluster.replica import PURGED_AT_ONCE, Change, Kind, Replica
+from sockudo.cluster.portions import PORTION
+from sockudo.cluster.replica import Change, Kind, Replica
 from sockudo.cluster.state import AppState, ChannelState
 from tests.support.properties import THOROUGH
 
@@ -16,6 +17,10 @@ def room(count: int, *joined: str, left: tuple[str, ...] = (), info: bytes = b"{
 
 def purged(replica: Replica, node_id: str) -> list[Change]:
     return [change for step in replica.purging(node_id) for change in step]
+
+
+def replaced(replica: Replica, node_id: str, apps: dict[str, AppState]) -> list[Change]:
+    return [change for step in replica.replacing(node_id, apps) for change in step]
 
 
 def users(online: tuple[str, ...] = (), offline: tuple[str, ...] = ()) -> dict[str, AppState]:
@@ -84,7 +89,7 @@ def test_what_a_node_let_through_is_told_and_leaves_nothing() -> None:
     used = Change(Kind.QUOTA_USED, APP, "", events=3, reads=1)
     assert replica.apply("n1", {APP: AppState(events=3, reads=1)}) == [used]
     assert replica.apply("n1", {APP: AppState(events=3, reads=1)}) == [used]
-    assert replica.replace("n1", {}) == []
+    assert replaced(replica, "n1", {}) == []
 
 
 def test_leaving_where_one_never_was_is_no_change() -> None:
@@ -99,9 +104,10 @@ def test_a_snapshot_changes_what_is_different_and_nothing_else() -> None:
     replica.apply("a", room(2, "1", "2") | {"gone": AppState(4, {"x": ChannelState(4, {}, [])}, ["9"], [])})
     replica.apply("b", room(1, "2"))
     assert (
-        replica.replace("a", room(2, "1", "2") | {"gone": AppState(4, {"x": ChannelState(4, {}, [])}, ["9"], [])}) == []
+        replaced(replica, "a", room(2, "1", "2") | {"gone": AppState(4, {"x": ChannelState(4, {}, [])}, ["9"], [])})
+        == []
     )
-    assert set(replica.replace("a", room(2, "2", "3"))) == {
+    assert set(replaced(replica, "a", room(2, "2", "3"))) == {
         Change(Kind.MEMBER_ADDED, APP, ROOM, "3"),
         Change(Kind.MEMBER_REMOVED, APP, ROOM, "1"),
         Change(Kind.COUNT, "gone", "x"),
@@ -121,19 +127,19 @@ def test_nothing_is_left_of_a_purged_node() -> None:
 
 
 def test_a_node_that_has_much_is_forgotten_in_steps_while_others_change() -> None:
-    replica, many = Replica(), 2 * PURGED_AT_ONCE + 1
+    replica, many = Replica(), 20 * PORTION + 1
     channels = {f"presence-{number}": ChannelState(1, {"ann": b"{}"}, []) for number in range(many)}
     replica.apply("a", {APP: AppState(many, channels, [f"user-{number}" for number in range(many)], [])})
     replica.apply("b", {APP: AppState(1, {"presence-0": ChannelState(1, {"bob": b"{}"}, [])}, [], [])})
     steps = replica.purging("a")
     first = next(steps)
-    assert len(first) < 4 * PURGED_AT_ONCE + 10
+    assert 0 < len(first) <= 3 * PORTION
     assert replica.connection_count(APP) == 1
     # Meanwhile another node comes to a channel of the next step, and one leaves.
     replica.apply("b", {APP: AppState(1, {f"presence-{many - 1}": ChannelState(1, {"ann": b"{}"}, [])}, [], [])})
     replica.apply("b", {APP: AppState(1, {"presence-0": ChannelState(0, {}, ["bob"])}, [], [])})
     rest = list(steps)
-    assert len(rest) == 2
+    assert max(len(step) for step in rest) <= 3 * PORTION
     assert list(replica.channels(APP)) == [f"presence-{many - 1}"]
     assert replica.has_member(APP, f"presence-{many - 1}", "ann")
     assert not replica.is_online(APP, f"user-{many - 1}")
@@ -148,7 +154,7 @@ def test_an_app_that_vanished_between_two_steps_is_no_obstacle() -> None:
         replica.apply("a", {app_id: AppState(1, {"news": ChannelState(1, {}, [])}, [], [])})
     steps = replica.purging("a")
     next(steps)
-    replica.replace("a", {})
+    replaced(replica, "a", {})
     assert [change for step in steps for change in step] == []
     assert purged(replica, "a") == []
 
@@ -182,7 +188,7 @@ def test_the_replica_is_the_sum_of_the_last_snapshots_and_each_change_is_told_on
     members, online, occupied = set[str](), set[str](), set[str]()
     for node, snapshot in snapshots:
         last[node] = snapshot
-        for change in replica.replace(node, snapshot):
+        for change in replaced(replica, node, snapshot):
             if change.kind is Kind.MEMBER_ADDED:
                 assert change.user_id not in members
                 members.add(change.user_id)

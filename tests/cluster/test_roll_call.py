@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from sockudo.cluster import envelope
 from sockudo.cluster.memory import MemoryBus
+from sockudo.cluster.nodes import MOST_NODES
 from sockudo.cluster.roll_call import roll_call
+from sockudo.cluster.topics import EVERYONE
 from tests.support.client import PusherClient
+from tests.support.hostile_bus import Deaf, heartbeat
 from tests.support.server import running_server
 
 
@@ -29,3 +35,20 @@ async def test_who_asks_is_not_taken_for_a_node() -> None:
     async with running_server(adapter=bus.adapter()) as server:
         assert len(await roll_call(bus.adapter(), 0.05)) == 1
         assert server.assembly.node.peers.is_alone
+
+
+async def test_malformed_answers_and_too_many_nodes_stop_no_roll_call() -> None:
+    bus = MemoryBus()
+    stranger, asked = bus.adapter(), asyncio.Event()
+    listening = Deaf()
+    listening.received = lambda topic, data: asked.set()  # type: ignore[method-assign]  # to hear the question
+    await stranger.start(listening)
+    await stranger.subscribe(EVERYONE)
+    asking = asyncio.ensure_future(roll_call(bus.adapter(), 0.2))
+    await asked.wait()
+    header = envelope.header(envelope.HEARTBEAT, "00000000000000ee")
+    for data in (b"", b"\3", header, header + b"\x9b\xa1\xff", header + b"\x91" * 100_000):
+        stranger.publish(EVERYONE, data)
+    for number in range(MOST_NODES + 10):
+        stranger.publish(EVERYONE, heartbeat(f"{number:016x}"))
+    assert len(await asking) == MOST_NODES

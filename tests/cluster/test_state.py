@@ -24,7 +24,7 @@ APPS = {"app": AppState(3, {"presence-x": ChannelState(2, {"1": b'{"n":1}'}, ["2
     "message",
     [
         Delta(7, APPS),
-        SnapshotPart(7, 0, 2, APPS),
+        SnapshotPart(7, 0, True, APPS),
         Heartbeat(7, True, 1.5, "host", 1, "1.0", 0.5, 3, 2, 1, 0.1),
         Terminate("app", "1"),
         AppChanged("app"),

@@ -214,6 +214,7 @@ ROWS = [
     Row("cache.memory.ttl", 300, "0", 0, "x", ("CACHE_TTL_SECONDS",)),
     Row("cache.memory.cleanup_interval", 60, "9", 9, 2**32, ("CACHE_CLEANUP_INTERVAL",)),
     Row("cache.memory.max_capacity", 10000, "5", 5, 0, ("CACHE_MAX_CAPACITY",)),
+    Row("cache.memory.max_memory_mb", 256, "5", 5, 0, ("CACHE_MAX_MEMORY_MB",)),
     Row("cache.redis.prefix", "sockudo_cache:", "p:", "p:", 1, ("CACHE_REDIS_PREFIX",)),
     Row("cache.redis.url_override", None, "redis://a", "redis://a", "http://a", ("REDIS_URL", "CACHE_REDIS_URL")),
     Row("cache.redis.cluster_mode", False, "on", True, "x"),

@@ -225,3 +225,17 @@ async def test_who_does_not_wait_for_the_cache_leaves_nothing_behind() -> None:
     assert channel_topic(APP_ID, "cache-x") in pair.here.adapter.topics
     pair.clock.advance(5)
     assert channel_topic(APP_ID, "cache-x") not in pair.here.adapter.topics
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"\xff", b"nonsense", b"[]", b'{"event":"e"}', b'{"data":"\xff"}', b'{"data":1}']
+)
+def test_what_another_program_has_written_into_the_cache_is_no_event(value: bytes) -> None:
+    clock = FakeClock()
+    cache = MemoryCache(10, clock)
+    kept = CachedEvents(cache, ttl=60, clock=clock)
+    kept.keep("app", "cache-x", b'{"data":"x"}')
+    (key,) = cache._entries
+    cache.set(key, value, 60)
+    assert kept.recall("app", "cache-x") is None
+    assert kept.find("app", "cache-x") is None

@@ -175,6 +175,29 @@ async def test_what_is_no_job_is_taken_out_of_the_way(own_redis: RedisProcess) -
         }
 
 
+async def test_what_other_programs_write_stops_no_lane(own_redis: RedisProcess) -> None:
+    handler = RecordingHandler()
+    digits = "9" * 5000
+    for words in (
+        ("SET", f"{KEYS}jobs:text", "no list"),
+        ("ZADD", f"{KEYS}lanes", "0", "text"),
+        ("ZADD", f"{KEYS}lanes", "-inf", "missing"),
+        ("EVAL", "return redis.call('ZADD', KEYS[1], 0, '\\255\\254')", "1", f"{KEYS}lanes"),
+        ("SET", f"{KEYS}held:{LANE}", "no hash"),
+        ("RPUSH", f"{KEYS}jobs:{LANE}", f"0123456789abcdef {digits} body"),
+    ):
+        await asyncio.to_thread(own_redis.cli, *words)
+    with structlog.testing.capture_logs() as logs:
+        async with queue_with(options_for(own_redis.url, PREFIX), handler) as queue:
+            await queue.push(LANE, b"1")
+            assert await handler.wait_for(1) == [b"1"]
+            await settled(queue)
+            assert (await asyncio.to_thread(own_redis.cli, "ZRANGE", f"{KEYS}lanes", "0", "-1")).split() == []
+    told = [line["event"] for line in logs]
+    assert "queue entry dropped: it is no lane of this queue" in told
+    assert "queue lane dropped: its jobs are no list" in told
+
+
 async def test_the_list_of_failed_jobs_is_bounded_and_what_leaves_it_is_counted(own_redis: RedisProcess) -> None:
     options = replace(options_for(own_redis.url, PREFIX), max_failed=3)
     async with queue_with(options, RecordingHandler(lambda _: Failed("no"))) as queue:

@@ -56,3 +56,9 @@ def test_what_is_no_job_is_told_apart(text: str) -> None:
     record = read(text, "m", 5.0)
     assert (record.is_readable, record.id, record.lane, record.body) == (False, "m", "", text.encode())
     assert record.as_failed(UNREADABLE, 6.0, 1).as_failed_job().reason == "it was no job of this queue"
+
+
+@pytest.mark.parametrize("moment", ["NaN", "Infinity", "-1", "1e300"])
+def test_a_job_of_an_impossible_time_is_not_readable(moment: str) -> None:
+    text = f'{{"id":"i","lane":"l","accepted_at":{moment}}}\nbody'
+    assert not read(text, "m", 5.0).is_readable

@@ -171,3 +171,27 @@ def test_no_window_whatever_holds_more_than_the_limit(requests: int, seconds: in
             allowed.append(clock.monotonic())
     for first, after_the_last in zip(allowed, allowed[requests:], strict=False):
         assert first + seconds <= after_the_last
+
+
+def test_a_stranger_with_many_addresses_fills_no_more_than_the_bound() -> None:
+    clock = FakeClock()
+    limiter = MemoryRateLimiter(clock, max_keys=1000, max_units=5000)
+    limit = Limit(100, 60)
+    for number in range(3000):
+        for _ in range(10):
+            assert limiter.consume(f"address-{number}", limit).allowed
+        assert limiter.units <= 5000
+    assert limiter.size <= 500
+    # Who is busy now is still counted.
+    assert limiter.consume("address-2999", limit).remaining == 89
+    clock.advance(61)
+    for _ in range(10):
+        limiter.consume("another", limit)
+    assert (limiter.size, limiter.units) == (1, 10)
+
+
+def test_a_window_larger_than_the_bound_still_holds_its_limit() -> None:
+    limiter = MemoryRateLimiter(FakeClock(), max_units=10)
+    limiter.consume("other", Limit(20, 60), 5)
+    assert [limiter.consume("key", Limit(20, 60)).allowed for _ in range(21)] == [True] * 20 + [False]
+    assert limiter.size == 1

@@ -217,3 +217,13 @@ async def test_a_clock_that_was_set_back_neither_opens_nor_shuts_the_window(
         assert await window.consume(1_400_000) == Decision(False, 2, 0, 10)
         assert await window.consume(1_409_999) == Decision(False, 2, 0, 1)
         assert (await window.consume(1_410_000)).allowed
+
+
+async def test_what_another_program_has_put_in_the_place_of_a_window_is_dropped(own_redis: RedisProcess) -> None:
+    place = RedisTarget(own_redis.url)
+    await asyncio.to_thread(own_redis.cli, "SET", "sockudo_rl::rl:key", "7")
+    await asyncio.to_thread(own_redis.cli, "ZADD", "sockudo_rl::rl:far", "inf", "garbage")
+    async with started(place) as limiter:
+        limit = Limit(2, 60)
+        assert [(await limiter.consume("key", limit)).allowed for _ in range(3)] == [True, True, False]
+        assert (await limiter.consume("far", limit)).reset_after <= 60

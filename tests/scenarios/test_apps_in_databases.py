@@ -17,7 +17,7 @@ from sockudo.apps.store import AppStore
 from sockudo.cluster.announcement import announce_apps
 from sockudo.cluster.memory import MemoryBus
 from tests.contracts.app_store import record
-from tests.support.app_databases import AppDatabase
+from tests.support.app_databases import AppDatabase, make_database
 from tests.support.client import ApiClient, PusherClient, http
 from tests.support.nodes import running_nodes
 from tests.support.redis_server import RedisProcess
@@ -327,3 +327,31 @@ async def test_a_node_tells_webhooks_of_an_app_that_only_others_have_clients_of(
                 await receiver.until(lambda: expected <= set(receiver.names()))
             expected |= {f"channel_vacated {name}" for name in names}
             await receiver.until(lambda: expected == set(receiver.names()))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_a_flood_of_unknown_keys_keeps_no_known_app_from_being_served(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    database = make_database(kind, request, tmp_path)
+    async with running_server(**database.settings(app(), ttl=1)) as server:
+        api = ApiClient(server.port)
+        assert (await api.channels()) == {}
+        statuses: list[int] = []
+
+        async def guess(number: int) -> None:
+            for attempt in range(100):
+                await http(server.port, "GET", f"/apps/nobody-{number}-{attempt}/channels")
+
+        async def use() -> None:
+            while True:
+                statuses.append((await api.trigger("news", "x")).status)
+                await asyncio.sleep(0.02)
+
+        using = asyncio.create_task(use())
+        await asyncio.gather(*(guess(number) for number in range(60)))
+        using.cancel()
+        await asyncio.gather(using, return_exceptions=True)
+        assert set(statuses) == {200}
+        async with PusherClient(server.port) as client:
+            await client.subscribe("news")

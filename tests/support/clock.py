@@ -70,10 +70,12 @@ class FakeClock:
         """Start the monotonic clock somewhere else; no callback runs and those scheduled keep their moment."""
         self._monotonic = monotonic
 
-    def run_soon(self) -> None:
-        """Run one tick: what `call_soon` has collected, but not what that collects in turn."""
-        for _ in range(len(self._soon)):
+    def run_soon(self) -> int:
+        """Run one tick: what `call_soon` has collected, but not what that collects; return how much that was."""
+        count = len(self._soon)
+        for _ in range(count):
             self._soon.popleft().run()
+        return count
 
     def advance(self, seconds: float) -> None:
         """Let time pass: run every callback that comes due, at its moment and in order, and all the ticks between."""

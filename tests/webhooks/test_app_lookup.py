@@ -7,7 +7,7 @@ import pytest
 from sockudo.apps.app import App
 from sockudo.errors import DriverError
 from sockudo.eventual import Eventual, Future
-from sockudo.webhooks.app_lookup import ABSENT_SECONDS, AGAIN_SECONDS, ASKED, AppLookup
+from sockudo.webhooks.app_lookup import ABSENT_SECONDS, AGAIN_SECONDS, ASKED, MOST_ASKED, AppLookup
 from tests.support.clock import FakeClock
 from tests.support.node import APP_ID, make_app
 
@@ -95,3 +95,10 @@ async def test_what_is_stopped_asks_for_nothing_and_tells_nothing(world: World) 
     assert world.lookup.find(APP_ID) is None
     await world.answer(APP)
     assert world.told == []
+
+
+async def test_no_more_than_so_many_apps_are_asked_for_at_once(world: World) -> None:
+    for number in range(MOST_ASKED):
+        assert world.lookup.find(f"app-{number}") is ASKED
+    assert world.lookup.find("one too many") is None
+    assert len(world.questions) == MOST_ASKED

@@ -2,8 +2,9 @@
 
 * An app is asked for once, however many wait for it, and again in the background when it is used near the end of its
   time, so that a busy app never waits.
-* That there is no app is kept for a moment, and how many look-ups wait is bounded, so that guessing keys costs the
-  database little.
+* That there is no app is kept for a moment, and how many look-ups of unknown names wait is bounded, so that guessing
+  keys costs the database little. Keys and ids are bounded apart. An app that is remembered is asked for past all of
+  them, so that guesses keep nobody from it.
 * When the database goes away, apps that are in use stay usable for their time to live from that moment.
 * `forget` overtakes what is being asked: an answer from before a change is never kept.
 """
@@ -30,9 +31,20 @@ _T = TypeVar("_T")
 
 MakeApp: TypeAlias = Callable[[Record], App]
 
-# Look-ups that may wait, and that may ask the database at once; of its connections, some are left for apps in use.
+# Look-ups by unknown keys that may wait, and that may ask the database at once; the same of ids. Of the connections to
+# the database, some are left for apps in use.
 MAX_WAITING: Final = 1_000
-_AT_ONCE: Final = 8
+AT_ONCE: Final = 4
+# Look-ups of remembered apps that may ask the database at once.
+KNOWN_AT_ONCE: Final = 16
+
+
+class _Queue:
+    """Look-ups that wait for each other, and how many there are."""
+
+    def __init__(self, at_once: int) -> None:
+        self.gate = asyncio.Semaphore(at_once)
+        self.size = 0
 
 
 class CachedAppManager:
@@ -56,7 +68,10 @@ class CachedAppManager:
         # The loop itself holds its tasks only weakly.
         self._tasks: set[asyncio.Task[object]] = set()
         self._checking: asyncio.Task[None] | None = None
-        self._gate = asyncio.Semaphore(_AT_ONCE)
+        self._unknown = {"id": _Queue(AT_ONCE), "key": _Queue(AT_ONCE)}
+        self._remembered = _Queue(KNOWN_AT_ONCE)
+        # Apps that are asked for because they have changed, and whether they have changed again since.
+        self._changing: dict[str, bool] = {}
         # Grows with every change that is told, so that answers from before it are known.
         self._epoch = 0
         self._lost_since: float | None = None
@@ -83,15 +98,16 @@ class CachedAppManager:
                 if now >= entry.refresh_at:
                     self._refresh(entry, now)
                 return entry.app
-        return self._ask(("id", app_id))
+            return self._ask(("id", app_id), self._remembered)
+        return self._ask(("id", app_id), self._unknown["id"])
 
     def by_key(self, key: str) -> Eventual[App | None]:
         app_id = self._shelf.id_of(key)
         if app_id is None:
-            return self._ask(("key", key))
+            return self._ask(("key", key), self._unknown["key"])
 
         def if_it_is_its_key(app: App | None) -> Eventual[App | None]:
-            return app if app is not None and app.key == key else self._ask(("key", key))
+            return app if app is not None and app.key == key else self._ask(("key", key), self._unknown["key"])
 
         return then(self.by_id(app_id), if_it_is_its_key)
 
@@ -113,7 +129,12 @@ class CachedAppManager:
         entry = self._shelf.find(app_id)
         if entry is not None:
             # Not only when it is asked for, because those who must not wait look at what is remembered.
-            self._refresh(entry, self._clock.monotonic())
+            if app_id in self._changing:
+                self._changing[app_id] = True
+            else:
+                self._changing[app_id] = False
+                flight = self._refresh(entry, self._clock.monotonic())
+                flight.add_done_callback(lambda _: self._changed(app_id))
 
     def check(self) -> Future[None]:
         """As in `AppManager`. Who stops waiting does not stop the question."""
@@ -123,25 +144,32 @@ class CachedAppManager:
 
     # Asking
 
-    def _ask(self, name: Name) -> Eventual[App | None]:
+    def _ask(self, name: Name, queue: _Queue) -> Eventual[App | None]:
         """Ask the database, once for all who want to know the same."""
         if not is_possible_name(name[1]) or self._shelf.is_absent(name, self._clock.monotonic()):
             return None
         flight = self._flights.get(name)
         if flight is None:
-            if len(self._flights) >= MAX_WAITING:
-                return _failed(DriverError(f"more than {MAX_WAITING} look-ups of apps wait for the database"))
-            flight = self._depart(name, self._admitted(name, self._epoch))
+            if queue is not self._remembered and queue.size >= MAX_WAITING:
+                return _failed(DriverError(f"more than {MAX_WAITING} look-ups of unknown apps wait for the database"))
+            flight = self._depart(name, queue)
         # A future of its own for each, so that who stops waiting does not end the wait of the others.
         return asyncio.shield(flight)
 
-    def _refresh(self, entry: Entry, now: float) -> None:
+    def _refresh(self, entry: Entry, now: float) -> asyncio.Task[App | None]:
         """Ask for a remembered app again, in the background."""
         entry.refresh_at = now + PACE
         name: Name = ("id", entry.app.id)
-        if name not in self._flights:
-            flight = self._depart(name, self._look_up(name, self._epoch))
+        flight = self._flights.get(name)
+        if flight is None:
+            flight = self._depart(name, self._remembered)
             flight.add_done_callback(partial(self._refreshed, entry))
+        return flight
+
+    def _changed(self, app_id: str) -> None:
+        """Ask again for an app that has changed while it was asked for: once, however often."""
+        if self._changing.pop(app_id):
+            self.forget(app_id)
 
     def _refreshed(self, entry: Entry, flight: asyncio.Task[App | None]) -> None:
         if flight.cancelled() or flight.exception() is None or self._lost_since is None:
@@ -149,17 +177,20 @@ class CachedAppManager:
         if self._clock.monotonic() < entry.expires_at:
             entry.expires_at = max(entry.expires_at, self._lost_since + self._shelf.ttl)
 
-    def _depart(self, name: Name, looking_up: Coroutine[None, None, App | None]) -> asyncio.Task[App | None]:
+    def _depart(self, name: Name, queue: _Queue) -> asyncio.Task[App | None]:
         def landed(flight: asyncio.Task[App | None]) -> None:
+            queue.size -= 1
             if self._flights.get(name) is flight:
                 del self._flights[name]
 
-        flight = self._flights[name] = self._run(looking_up)
+        # Counted until it lands: `forget` takes flights off the list, and leaves them in the air.
+        queue.size += 1
+        flight = self._flights[name] = self._run(self._admitted(name, queue, self._epoch))
         flight.add_done_callback(landed)
         return flight
 
-    async def _admitted(self, name: Name, epoch: int) -> App | None:
-        async with self._gate:
+    async def _admitted(self, name: Name, queue: _Queue, epoch: int) -> App | None:
+        async with queue.gate:
             return await self._look_up(name, epoch)
 
     async def _look_up(self, name: Name, epoch: int) -> App | None:

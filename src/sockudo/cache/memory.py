@@ -1,4 +1,4 @@
-"""The cache of one process: bounded, least recently used first out.
+"""The cache of one process: bounded by its entries and by its bytes, least recently used first out.
 
 An expired entry is never returned. It leaves memory when it is asked for, when the cache is full, or when the owner
 sweeps (`cache.memory.cleanup_interval`), whichever is first; a timing wheel knows which those are, so no sweep walks
@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from math import ceil, inf
+from typing import Final
 
 from sockudo.cache.base import Cached
 from sockudo.clock import Clock
 from sockudo.deadlines import Deadlines
+
+# What an entry takes beside its key and its value.
+ENTRY_BYTES: Final = 400
+_MAX_BYTES: Final = 256 * 1024 * 1024
 
 
 class _Entry:
@@ -24,15 +29,25 @@ class _Entry:
         self.expires = expires
         self.deadline = 0
 
+    @property
+    def size(self) -> int:
+        return ENTRY_BYTES + len(self.key) + len(self.value)
+
 
 class MemoryCache:
-    """At most `max_entries` values in a dictionary."""
+    """At most `max_entries` values in a dictionary, which take at most `max_bytes`.
 
-    __slots__ = ("_clock", "_entries", "_expiring", "_max_entries", "is_shared")
+    Attributes:
+        bytes: what they take.
+    """
 
-    def __init__(self, max_entries: int, clock: Clock) -> None:
+    __slots__ = ("_clock", "_entries", "_expiring", "_max_bytes", "_max_entries", "bytes", "is_shared")
+
+    def __init__(self, max_entries: int, clock: Clock, *, max_bytes: int = _MAX_BYTES) -> None:
         self.is_shared = False
+        self.bytes = 0
         self._max_entries = max_entries
+        self._max_bytes = max_bytes
         self._clock = clock
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._expiring: Deadlines[_Entry] = Deadlines(int(clock.monotonic()))
@@ -63,29 +78,36 @@ class MemoryCache:
         self.delete(key)
         expires = self._clock.monotonic() + ttl if ttl > 0 else inf
         entry = self._entries[key] = _Entry(key, value, expires)
+        self.bytes += entry.size
         if expires != inf:
             self._expiring.schedule(entry, ceil(expires))
-        if len(self._entries) > self._max_entries:
+        if self._is_full():
             self._make_room()
 
     def delete(self, key: str) -> None:
         entry = self._entries.pop(key, None)
         if entry is not None:
+            self.bytes -= entry.size
             self._expiring.discard(entry)
 
     def sweep(self) -> None:
         """Drop every entry that has expired, to the second."""
         for entry in self._expiring.due(int(self._clock.monotonic())):
             del self._entries[entry.key]
+            self.bytes -= entry.size
 
     def check(self) -> None:
         """Memory can always be used."""
 
     async def aclose(self) -> None:
         self._entries.clear()
+        self.bytes = 0
         self._expiring = Deadlines()
 
     def _make_room(self) -> None:
         self.sweep()
-        while len(self._entries) > self._max_entries:
+        while self._is_full():
             self.delete(next(iter(self._entries)))
+
+    def _is_full(self) -> bool:
+        return len(self._entries) > self._max_entries or self.bytes > self._max_bytes

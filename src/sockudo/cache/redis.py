@@ -26,7 +26,7 @@ from sockudo.log import get_logger
 from sockudo.redis.base import Script
 from sockudo.redis.client import redis_client
 from sockudo.redis.options import RedisStoreOptions
-from sockudo.redis.request import RedisLost
+from sockudo.redis.request import RedisLost, RedisRefusal
 
 _log = get_logger("sockudo.cache")
 
@@ -34,6 +34,8 @@ _log = get_logger("sockudo.cache")
 MAX_WRITES: Final = 10_000
 MAX_BYTES: Final = 16 * 1024 * 1024
 _MOST_NOTES: Final = 20
+# How an error of Redis begins for a key that holds something else than the command is for.
+_WRONG_TYPE: Final = "WRONGTYPE"
 
 # ARGV: value, time left in milliseconds (0: for good).
 _SET_UNLESS_NEWER: Final = Script("""
@@ -173,7 +175,14 @@ class RedisCache:
 
 
 async def _cached(value: asyncio.Future[Any], left: asyncio.Future[Any]) -> Cached | None:
-    found, milliseconds = await asyncio.gather(value, left)
+    await asyncio.wait((value, left))
+    try:
+        found, milliseconds = value.result(), left.result()
+    except RedisRefusal as error:
+        # Another program has put something else there; the next event takes its place.
+        if _WRONG_TYPE in str(error):
+            return None
+        raise
     # It may have ended between the two questions.
     if found is None or milliseconds == -2:
         return None

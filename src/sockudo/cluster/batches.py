@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from sockudo.cluster.state import PART_BYTES, AppState, ChannelState
+from sockudo.cluster.state import MOST_REPORTS, PART_BYTES, AppState, ChannelState, Report
 
 # The members of a channel are added by so many bytes, so that a part is not much larger than it should be.
 _SLICE_BYTES: Final = PART_BYTES // 8
@@ -56,9 +56,27 @@ class Batches:
         (state.online if online else state.offline).append(user_id)
         self._size += len(user_id) + 4
 
+    def closed(self) -> list[dict[str, AppState]]:
+        """Take the parts that are full."""
+        closed, self._closed = self._closed, []
+        return closed
+
     def parts(self) -> list[dict[str, AppState]]:
-        """Return everything that was added; one empty part where that is nothing."""
+        """Return everything that was added and not taken; one empty part where that is nothing."""
         return [*self._closed, self._open]
+
+
+def batches_of(reports: list[Report]) -> list[list[Report]]:
+    """Cut reports into lists that are a message each; one empty list where there are none."""
+    found: list[list[Report]] = [[]]
+    size = 0
+    for report in reports:
+        if len(found[-1]) >= MOST_REPORTS or size > PART_BYTES:
+            found.append([])
+            size = 0
+        found[-1].append(report)
+        size += len(report.app_id) + len(report.name) + len(report.user_id or "") + 16
+    return found
 
 
 def _slices(members: Iterable[tuple[str, bytes | None]]) -> Iterator[Slice]:

@@ -1,7 +1,7 @@
-"""This node among the others: what it says over the bus, what it hears, and what it makes of it.
+"""This node among the others: what it says over the bus, and the way in of what it hears.
 
 Everything but `start`, `settle` and `aclose` is synchronous. A message that cannot be understood is dropped and
-counted: a node of another version must not be able to bring this one down.
+counted: whatever comes over the bus must not be able to bring this node down.
 """
 
 from __future__ import annotations
@@ -10,49 +10,46 @@ import asyncio
 import contextlib
 from typing import Final
 
-import msgspec
-
 from sockudo.clock import Clock, Handle
 from sockudo.cluster import envelope
 from sockudo.cluster.base import Adapter
+from sockudo.cluster.batches import batches_of
 from sockudo.cluster.counters import ClusterCounters
 from sockudo.cluster.echoes import Echoes
 from sockudo.cluster.handler import ClusterHandler
-from sockudo.cluster.heartbeat import own_heartbeat
+from sockudo.cluster.hearing import Hearing
+from sockudo.cluster.heartbeat import Heartbeats
 from sockudo.cluster.interest import Interest, is_needed
 from sockudo.cluster.journal import Journal
-from sockudo.cluster.nodes import Nodes, Peer
-from sockudo.cluster.purges import Purges
+from sockudo.cluster.membership import Membership
+from sockudo.cluster.merging import Merging
+from sockudo.cluster.nodes import Nodes
+from sockudo.cluster.refusals import Refusals
 from sockudo.cluster.replica import Change, Replica
+from sockudo.cluster.slices import Slices
+from sockudo.cluster.snapshots import Snapshots
 from sockudo.cluster.state import (
-    LONGEST_FOLLOW,
     AppChanged,
     CachedEvent,
     Delivered,
     Delta,
-    Echo,
-    Follow,
     Goodbye,
-    Heartbeat,
     Question,
     Report,
     Reports,
-    RollCall,
-    SnapshotPart,
-    Sync,
     Terminate,
     Verb,
-    encode,
 )
 from sockudo.cluster.times import ClusterTimes
 from sockudo.cluster.topics import DELIVERIES, EVERYONE, channel_topic, node_topic
+from sockudo.cluster.voice import Voice
 from sockudo.hub.hub import Hub
 from sockudo.log import get_logger
+from sockudo.rfc6455.relayed import is_text_frame
 
 _log = get_logger("sockudo.cluster")
 
 _SYNC_TIMEOUT, _SETTLE_TIMEOUT = 5.0, 2.0
-_ASK_FOR_SNAPSHOT_AGAIN: Final = 2.0
 _TICK: Final = 0.5
 
 
@@ -63,24 +60,41 @@ class Cluster:
         self.node_id = envelope.new_node_id()
         self.replica = Replica()
         self.is_alone = True
-        self.counters = ClusterCounters()
+        self.counters = counters = ClusterCounters()
         self.nodes = Nodes(self.node_id, times.node_timeout)
         self._hub = hub
         self._adapter = adapter
         self._clock = clock
         self._times = times
         self._handler: ClusterHandler | None = None
-        self._purges = Purges(self.replica, clock, self._changed)
+        self._voice = voice = Voice(adapter, self.node_id)
+        self._refusals = Refusals(clock, counters)
         self._interest = Interest(adapter, clock, self._is_needed)
         self._journal = Journal(hub, clock, times.delta_interval, self._send_delta)
-        self._started_at = clock.now()
-        self._next_heartbeat = 0.0
+        self._heartbeats = Heartbeats(
+            hub, clock, voice, times.heartbeat_interval, lambda: (self._journal.number, len(self._interest))
+        )
+        self._echoes = Echoes(clock)
+        slices = Slices(clock, self._refusals.failed, lambda: self._membership.news.set())
+        merging = Merging(self.replica, counters, self._changed)
+        self._membership = Membership(
+            self.nodes, clock, voice, slices, counters, self._refusals, merging, self._echoes, self._set_alone
+        )
+        snapshots = Snapshots(hub, self._journal, voice, slices, counters)
+        self._hearing = Hearing(
+            clock,
+            voice,
+            slices,
+            counters,
+            self._refusals,
+            self._membership,
+            merging,
+            self._heartbeats,
+            snapshots,
+            self._echoes,
+        )
         self._ticked_at = clock.monotonic()
         self._timer: Handle | None = None
-        self._lag = self._followed_until = 0.0
-        self._echoes = Echoes(clock)
-        # Set when what is known of the others has changed.
-        self._news = asyncio.Event()
         self._event_header, self._stored_header = (envelope.header(kind, self.node_id) for kind in envelope.EVENTS)
         self._plain_event_header = self._event_header + b"\0"
         self._own_id = bytes.fromhex(self.node_id)
@@ -95,17 +109,17 @@ class Cluster:
     @property
     def is_synced(self) -> bool:
         """Whether everything is known that the nodes alive have."""
-        return all(peer.is_synced for peer in self.nodes.peers())
+        return self._membership.is_synced
 
     async def start(self, handler: ClusterHandler) -> None:
         """Join the bus, introduce this node and learn what the others have."""
-        self._handler = handler
+        self._handler = self._hearing.handler = handler
         await self._adapter.start(self)
         # Its own topic first: who is heard on the other is asked at once, and answers there.
         for topic in (node_topic(self.node_id), EVERYONE):
             if (joined := self._adapter.subscribe(topic)) is not None:
                 await joined
-        self._send_heartbeat(hello=True)
+        self._heartbeats.send(hello=True)
         self._tick()
         await asyncio.sleep(self._times.introduction)
         await self._synced()
@@ -116,7 +130,7 @@ class Cluster:
             self._timer.cancel()
             self._timer = None
             self._journal.flush()
-            self._say(EVERYONE, envelope.GOODBYE, encode(Goodbye()))
+            self._voice.say(EVERYONE, envelope.GOODBYE, Goodbye())
         await self._adapter.aclose()
 
     async def settle(self) -> None:
@@ -129,11 +143,12 @@ class Cluster:
 
     async def _synced(self) -> None:
         """Wait until everything is known that the nodes alive have."""
+        news = self._membership.news
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SYNC_TIMEOUT):
                 while not self.is_synced:
-                    self._news.clear()
-                    await self._news.wait()
+                    news.clear()
+                    await news.wait()
 
     # What the node says
 
@@ -165,15 +180,15 @@ class Cluster:
         if self.is_alone:
             return
         self.counters.events_sent += 1
-        self._say(EVERYONE, envelope.CACHED_EVENT, encode(CachedEvent(app_id, name, except_id, frame)))
+        self._voice.say(EVERYONE, envelope.CACHED_EVENT, CachedEvent(app_id, name, except_id, frame))
 
     def terminate(self, app_id: str, user_id: str) -> None:
         """End the connections that a user has on other nodes."""
-        self._say(EVERYONE, envelope.TERMINATE, encode(Terminate(app_id, user_id)))
+        self._voice.say(EVERYONE, envelope.TERMINATE, Terminate(app_id, user_id))
 
     def app_changed(self, app_id: str) -> None:
         """Tell that an app has been changed in the database."""
-        self._say(EVERYONE, envelope.APP_CHANGED, encode(AppChanged(app_id)))
+        self._voice.say(EVERYONE, envelope.APP_CHANGED, AppChanged(app_id))
 
     def connections_changed(self, app_id: str) -> None:
         """Tell that a connection has come or gone here."""
@@ -201,14 +216,18 @@ class Cluster:
 
     def report(self, verb: Verb, reports: list[Report], to: str | None = None, *, is_sure: bool = True) -> None:
         """Say something about reports to the outside: to every node, or to the one whose id is given."""
-        if not self.is_alone:
-            said = Reports(verb, reports, self.node_ids() if verb is Verb.ASK else [], is_sure)
-            self._say(EVERYONE if to is None else node_topic(to), envelope.REPORTS, encode(said))
+        if self.is_alone:
+            return
+        topic, node_ids = EVERYONE if to is None else node_topic(to), self.node_ids() if verb is Verb.ASK else []
+        *others, last = batches_of(reports)
+        for some in others:
+            self._voice.say(topic, envelope.REPORTS, Reports(verb, some, node_ids, is_sure, has_more=True))
+        self._voice.say(topic, envelope.REPORTS, Reports(verb, last, node_ids, is_sure))
 
     def delivered(self, delivered: Delivered) -> None:
         """Tell of an attempt to deliver a webhook, if somebody follows."""
-        if self._clock.monotonic() < self._followed_until:
-            self._say(DELIVERIES, envelope.DELIVERED, encode(delivered))
+        if self._clock.monotonic() < self._hearing.followed_until:
+            self._voice.say(DELIVERIES, envelope.DELIVERED, delivered)
 
     def node_ids(self) -> list[str]:
         """Return the ids of the other nodes that are alive, as far as this one knows."""
@@ -220,18 +239,24 @@ class Cluster:
         """Take one message of the bus."""
         # hot path
         if len(data) <= envelope.HEADER_BYTES:
-            self.counters.misunderstood += 1
-            return
-        if data[1 : envelope.HEADER_BYTES] == self._own_id:
-            self._take_own(data)
+            self._refusals.misunderstood(f"{len(data)} bytes are too short for a message")
+        elif data[1 : envelope.HEADER_BYTES] == self._own_id:
+            self._heartbeats.heard(data)
         elif data[0] in envelope.EVENTS:
             place = self._interest.place(topic)
             if place is not None and self._handler is not None:
-                self.counters.events_received += 1
                 frame, except_id = envelope.parse_event(data)
-                self._handler.deliver(place.app_id, place.name, frame, except_id, data[0] == envelope.STORED_EVENT)
+                if not is_text_frame(frame):
+                    self._refusals.misunderstood(f"an event without a text frame, on {topic}", envelope.sender(data))
+                    return
+                self.counters.events_received += 1
+                try:
+                    self._handler.deliver(place.app_id, place.name, frame, except_id, data[0] == envelope.STORED_EVENT)
+                # It would cost the connection to the bus.
+                except Exception as error:
+                    self._refusals.failed(error)
         else:
-            self._take_control(data)
+            self._hearing.take(data)
 
     def lost(self, reason: str) -> None:
         """Note that the bus is gone: local delivery goes on."""
@@ -242,90 +267,8 @@ class Cluster:
         _log.info("bus restored")
         if self._handler is not None:
             self._handler.rejoined()
-        for peer in self.nodes.peers():
-            peer.is_synced = False
-        self._send_heartbeat(hello=True)
-        self._ask_for_snapshots(at_once=True)
-
-    def _take_own(self, data: bytes) -> None:
-        heartbeat = envelope.parse(data) if data[0] == envelope.HEARTBEAT else None
-        if isinstance(heartbeat, Heartbeat):
-            self._lag = max(0.0, self._clock.now() - heartbeat.sent_at)
-
-    def _take_control(self, data: bytes) -> None:
-        node_id, message = envelope.sender(data), envelope.parse(data)
-        if message is None:
-            # No sign of life: garbage must not pass for a node.
-            self.counters.misunderstood += 1
-            return
-        if self.nodes.has_left(node_id):
-            return
-        match message:
-            case Goodbye():
-                if self.nodes.leave(node_id):
-                    self._forgotten(node_id, "left")
-            # Who says one of these need be no node.
-            case RollCall():
-                self._send_heartbeat(hello=False)
-            case AppChanged(app_id) if self._handler is not None:
-                self._handler.app_changed(app_id)
-            case Follow(seconds):
-                self._followed_until = self._clock.monotonic() + min(seconds, LONGEST_FOLLOW)
-            case _:
-                self._take_from(node_id, message)
-
-    def _take_from(self, node_id: str, message: msgspec.Struct) -> None:
-        peer, is_new = self.nodes.heard(node_id, self._clock.monotonic())
-        if is_new:
-            self.is_alone = False
-            self._purges.stop(node_id)
-            _log.info("node joined", node=node_id, nodes=len(self.nodes) + 1)
-        self._take(peer, message)
-        self._ask_for_snapshot(peer)
-
-    def _take(self, peer: Peer, message: msgspec.Struct) -> None:
-        match message:
-            case Heartbeat():
-                self._take_heartbeat(peer, message)
-            case Delta() if peer.take_delta(message):
-                self.counters.deltas_received += 1
-                self._changed(self.replica.apply(peer.node_id, message.apps))
-            case SnapshotPart():
-                self._take_snapshot(peer, message)
-            case Sync():
-                self._send_snapshot(peer.node_id)
-            case Question(number):
-                self._say(node_topic(peer.node_id), envelope.ECHO, encode(Echo(number)))
-            case Echo(number):
-                self._echoes.heard(peer.node_id, number)
-            case CachedEvent(app_id, name, except_id, frame) if self._handler is not None:
-                self.counters.events_received += 1
-                self._handler.keep(app_id, name, frame)
-                self._handler.deliver(app_id, name, frame, except_id)
-            case Terminate(app_id, user_id) if self._handler is not None:
-                self._handler.terminate(app_id, user_id)
-            case Reports() if self._handler is not None:
-                self._handler.reported(peer.node_id, message)
-
-    def _take_heartbeat(self, peer: Peer, heartbeat: Heartbeat) -> None:
-        if peer.heartbeat is None and self._handler is not None:
-            self._handler.met(is_older=heartbeat.started_at < self._started_at)
-        peer.heartbeat = heartbeat
-        self._news.set()
-        peer.take_number(heartbeat.number)
-        if heartbeat.hello:
-            self._send_heartbeat(hello=False)
-
-    def _take_snapshot(self, peer: Peer, part: SnapshotPart) -> None:
-        apps = peer.take_part(part)
-        if apps is None:
-            return
-        self.counters.snapshots_received += 1
-        self._news.set()
-        changes = self.replica.replace(peer.node_id, apps)
-        for delta in peer.next_deltas():
-            changes += self.replica.apply(peer.node_id, delta.apps)
-        self._changed(changes)
+        self._heartbeats.send(hello=True)
+        self._membership.unsynced()
 
     # Keeping up
 
@@ -337,63 +280,22 @@ class Cluster:
         if stalled > _TICK:
             # This process was stopped: the others were not silent, nobody listened.
             self.nodes.excuse(stalled, now)
-        if now >= self._next_heartbeat:
-            self._send_heartbeat(hello=False)
-        for node_id in self.nodes.silent(now):
-            if self.nodes.forget(node_id):
-                self._forgotten(node_id, "silent")
-        self._ask_for_snapshots()
+        self._heartbeats.send_if_due()
+        self._membership.look()
 
-    def _forgotten(self, node_id: str, why: str) -> None:
-        """Note that a node is gone: everything it had leaves by the same path as if it had said so."""
-        self.is_alone = not len(self.nodes)
-        self._news.set()
-        self._echoes.forget(node_id)
-        self.counters.nodes_purged += 1
-        _log.info("node gone", node=node_id, why=why, nodes=len(self.nodes) + 1)
-        self._purges.begin(node_id)
+    def _set_alone(self, is_alone: bool) -> None:
+        self.is_alone = is_alone
 
     def _changed(self, changes: list[Change]) -> None:
-        if changes and self._handler is not None:
+        if self._handler is not None:
             self._handler.changed(changes)
 
-    def _ask_for_snapshots(self, *, at_once: bool = False) -> None:
-        for peer in self.nodes.peers():
-            self._ask_for_snapshot(peer, at_once=at_once)
-
-    def _ask_for_snapshot(self, peer: Peer, *, at_once: bool = False) -> None:
-        now = self._clock.monotonic()
-        if not peer.is_synced and (at_once or now - peer.asked_at >= _ASK_FOR_SNAPSHOT_AGAIN):
-            peer.asked_at = now
-            self._say(node_topic(peer.node_id), envelope.SYNC, encode(Sync()))
-
     def _ask_for_echoes(self, question: int) -> None:
-        self._say(EVERYONE, envelope.QUESTION, encode(Question(question)))
-
-    def _send_snapshot(self, node_id: str) -> None:
-        self.counters.snapshots_sent += 1
-        for part in self._journal.snapshot():
-            self._say(node_topic(node_id), envelope.SNAPSHOT, encode(part))
+        self._voice.say(EVERYONE, envelope.QUESTION, Question(question))
 
     def _send_delta(self, delta: Delta) -> None:
         self.counters.deltas_sent += 1
-        self._say(EVERYONE, envelope.DELTA, encode(delta))
-
-    def _send_heartbeat(self, *, hello: bool) -> None:
-        self._next_heartbeat = self._clock.monotonic() + self._times.heartbeat_interval
-        heartbeat = own_heartbeat(
-            self._hub,
-            number=self._journal.number,
-            hello=hello,
-            sent_at=self._clock.now(),
-            started_at=self._started_at,
-            topics=len(self._interest),
-            lag=self._lag,
-        )
-        self._say(EVERYONE, envelope.HEARTBEAT, encode(heartbeat))
-
-    def _say(self, topic: str, kind: int, rest: bytes) -> None:
-        self._adapter.publish(topic, envelope.header(kind, self.node_id) + rest)
+        self._voice.say(EVERYONE, envelope.DELTA, delta)
 
     def _is_needed(self, app_id: str, name: str) -> bool:
         is_awaited = self._handler is not None and self._handler.awaits(app_id, name)

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class ClusterCounters:
-    """Totals since the start."""
+    """Totals since the start.
+
+    Attributes:
+        misunderstood: messages that no node sends; they were dropped.
+        overflowed: messages that came faster than this node can take them; they were dropped.
+        failed: messages on which this node stumbled.
+    """
 
     events_sent: int = 0
     events_received: int = 0
@@ -17,3 +23,5 @@ class ClusterCounters:
     snapshots_received: int = 0
     nodes_purged: int = 0
     misunderstood: int = 0
+    overflowed: int = 0
+    failed: int = 0

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from sockudo.cluster.state import (
+    LONGEST_STATE,
     AppChanged,
     CachedEvent,
     Delivered,
@@ -30,6 +31,7 @@ from sockudo.cluster.state import (
     Sync,
     Terminate,
 )
+from sockudo.rfc6455.relayed import is_text_frame, is_utf8
 
 EVENT: Final = 1
 CACHED_EVENT: Final = 2
@@ -71,6 +73,9 @@ _BODIES: Final[Mapping[int, type[msgspec.Struct]]] = {
 ID_BYTES: Final = 8
 HEADER_BYTES: Final = 1 + ID_BYTES
 
+# Goes over a JSON value without making anything of it.
+_skip: Final = msgspec.json.Decoder(msgspec.Raw).decode
+
 
 def new_node_id() -> str:
     """Return a random node id: 16 hex digits, new with every start, so that a restarted node is another one."""
@@ -107,12 +112,43 @@ def parse_event(data: bytes) -> tuple[bytes, str | None]:
 
 
 def parse(data: bytes) -> msgspec.Struct | None:
-    """Return what follows the header of everything but an event; None for what cannot be understood."""
-    kind = _BODIES.get(data[0])
-    if kind is None:
+    """Return what follows the header of everything but an event; None for what no node says."""
+    kind = _BODIES.get(data[0]) if data else None
+    # An event is as long as the settings of its node allow.
+    if kind is None or (len(data) > LONGEST_STATE and kind is not CachedEvent):
         return None
     try:
-        return msgspec.msgpack.decode(data[HEADER_BYTES:], type=kind)
+        message = msgspec.msgpack.decode(data[HEADER_BYTES:], type=kind)
     except (ValueError, RecursionError):
         # ValueError: of msgspec, and UnicodeDecodeError. RecursionError: nested too deeply.
         return None
+    return message if _can_be_told(message) else None
+
+
+def problem_with(data: bytes) -> str:
+    """Say in a few words why `parse` returned None, for a log."""
+    if not data or data[0] not in _BODIES:
+        return f"kind {data[0] if data else 'none'} is unknown"
+    if len(data) > LONGEST_STATE and data[0] != CACHED_EVENT:
+        return f"it has {len(data)} bytes, nodes send at most {LONGEST_STATE}"
+    return f"a {_BODIES[data[0]].__name__} that no node sends"
+
+
+def _can_be_told(message: msgspec.Struct) -> bool:
+    """Tell whether clients can be given what they would be given of a message: text that they can read."""
+    match message:
+        case CachedEvent(frame=frame):
+            return is_text_frame(frame)
+        case Delta(apps=apps) | SnapshotPart(apps=apps):
+            states = (state for app in apps.values() for state in app.channels.values() if state.joined)
+            return all(is_json(info) for state in states for info in state.joined.values())
+    return True
+
+
+def is_json(data: bytes) -> bool:
+    """Tell whether bytes are one JSON value in UTF-8."""
+    try:
+        _skip(data)
+    except (msgspec.MsgspecError, RecursionError):
+        return False
+    return is_utf8(data)

@@ -11,6 +11,7 @@ import os
 from typing import Final
 
 _MOST_NODES: Final = 10_000
+_LONGEST_LABEL: Final = 64
 
 
 class Epochs:
@@ -40,7 +41,7 @@ class Epochs:
             return True
         node, _, text = label.partition(b".")
         # What is no label was published by something else, which may be heard.
-        if not text.isdigit() or len(text) > 9:
+        if not text.isdigit() or len(text) > 9 or len(label) > _LONGEST_LABEL:
             return True
         epoch, newest = int(text), self._newest.get(node)
         if newest is not None and epoch < newest:

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-import msgspec
-
 from sockudo.cluster import envelope
 from sockudo.cluster.base import Adapter
 from sockudo.cluster.state import Delivered, Follow, encode
@@ -24,14 +22,10 @@ class _Deliveries:
         self._hear = hear
 
     def received(self, topic: str, data: bytes) -> None:
-        if data[:1] != bytes([envelope.DELIVERED]):
-            return
-        try:
-            delivered = msgspec.msgpack.decode(data[envelope.HEADER_BYTES :], type=Delivered)
-        except msgspec.MsgspecError:
-            # Of a node of a version that this one does not understand.
-            return
-        self._hear(delivered)
+        # What is malformed, or of a node of a version that this one does not understand, is passed over.
+        delivered = envelope.parse(data) if data[:1] == bytes([envelope.DELIVERED]) else None
+        if isinstance(delivered, Delivered):
+            self._hear(delivered)
 
     def lost(self, reason: str) -> None:
         """Do nothing: the bus is reconnected, and asked again."""

@@ -1,29 +1,91 @@
-"""What a node says of itself in a sign of life."""
+"""What a node says of itself in a sign of life, and how often."""
 
 from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
+from typing import Final
 
 from sockudo import __version__
+from sockudo.clock import Clock
+from sockudo.cluster import envelope
 from sockudo.cluster.state import Heartbeat
+from sockudo.cluster.topics import EVERYONE
+from sockudo.cluster.voice import Voice
 from sockudo.hub.hub import Hub
 
+# Who asks for a sign of life within so many seconds of the last one that was asked for shares the next with others.
+ANSWER_PAUSE: Final = 0.05
 
-def own_heartbeat(
-    hub: Hub, *, number: int, hello: bool, sent_at: float, started_at: float, topics: int, lag: float
-) -> Heartbeat:
-    """Return a sign of life of this process; the arguments are as in `Heartbeat`."""
-    return Heartbeat(
-        number=number,
-        hello=hello,
-        sent_at=sent_at,
-        host=socket.gethostname(),
-        process=os.getpid(),
-        version=__version__,
-        started_at=started_at,
-        connections=sum(hub.connection_count(app_id) for app_id in hub.app_ids()),
-        channels=sum(len(hub.channels(app_id)) for app_id in hub.app_ids()),
-        topics=topics,
-        lag=lag,
-    )
+
+class Heartbeats:
+    """Gives the signs of life of this process.
+
+    Args:
+        numbers: returns the number of the last delta, and how many topics this node is on.
+
+    Attributes:
+        lag: how long this node's own last one was under way, in seconds, where the bus brings it back.
+    """
+
+    def __init__(
+        self, hub: Hub, clock: Clock, voice: Voice, interval: float, numbers: Callable[[], tuple[int, int]]
+    ) -> None:
+        self._hub = hub
+        self._clock = clock
+        self._voice = voice
+        self._interval = interval
+        self._numbers = numbers
+        self._next_at = 0.0
+        self._answered_at = float("-inf")
+        self._is_answering = False
+        self.started_at = clock.now()
+        self.lag = 0.0
+
+    def send_if_due(self) -> None:
+        """Give a sign of life, if it is time for one."""
+        if self._clock.monotonic() >= self._next_at:
+            self.send(hello=False)
+
+    def send(self, *, hello: bool) -> None:
+        """Give a sign of life; with `hello` the others are to answer it."""
+        self._next_at = self._clock.monotonic() + self._interval
+        number, topics = self._numbers()
+        hub = self._hub
+        heartbeat = Heartbeat(
+            number=number,
+            hello=hello,
+            sent_at=self._clock.now(),
+            host=socket.gethostname(),
+            process=os.getpid(),
+            version=__version__,
+            started_at=self.started_at,
+            connections=sum(hub.connection_count(app_id) for app_id in hub.app_ids()),
+            channels=sum(len(hub.channels(app_id)) for app_id in hub.app_ids()),
+            topics=topics,
+            lag=self.lag,
+        )
+        self._voice.say(EVERYONE, envelope.HEARTBEAT, heartbeat)
+
+    def answer(self) -> None:
+        """Give a sign of life to somebody who has asked: at once, or one for all who ask in a moment."""
+        if self._is_answering:
+            return
+        wait = self._answered_at + ANSWER_PAUSE - self._clock.monotonic()
+        if wait > 0:
+            self._is_answering = True
+            self._clock.call_later(wait, self._answer)
+        else:
+            self._answer()
+
+    def heard(self, own: bytes) -> None:
+        """Take a message of this node that the bus has brought back."""
+        heartbeat = envelope.parse(own) if own[0] == envelope.HEARTBEAT else None
+        if isinstance(heartbeat, Heartbeat):
+            self.lag = max(0.0, self._clock.now() - heartbeat.sent_at)
+
+    def _answer(self) -> None:
+        self._is_answering = False
+        self._answered_at = self._clock.monotonic()
+        self.send(hello=False)

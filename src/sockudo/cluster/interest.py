@@ -9,8 +9,9 @@ the subscription, and is not for this subscriber.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Final, NamedTuple
 
 from sockudo.clock import Clock, Handle
@@ -22,6 +23,8 @@ from sockudo.hub.hub import Hub
 from sockudo.pusher.channels import SERVER_TO_USER
 
 LINGER: Final = 1.0
+# Topics that are left in one turn of the event loop: a client may leave hundreds of thousands in a moment.
+SWEPT_AT_ONCE: Final = 250
 # A bus that hangs delays the subscribers of a topic that is joined by no more than that.
 MOST_BEHIND: Final = 1.0
 
@@ -50,7 +53,7 @@ class Interest:
         self._places: dict[str, Place] = {}
         self._joining: dict[str, asyncio.Future[None]] = {}
         # topic -> when it may be left, oldest first
-        self._lingering: dict[str, float] = {}
+        self._lingering: OrderedDict[str, float] = OrderedDict()
         # Who waits to have caught up, and until when, oldest first.
         self._behind: deque[tuple[float, asyncio.Future[None]]] = deque()
         self._timer: Handle | None = None
@@ -129,9 +132,10 @@ class Interest:
 
     def _sweep(self) -> None:
         now = self._clock.monotonic()
-        # A timer may fire a little early by the clock's own resolution.
-        due = [topic for topic, until in self._lingering.items() if until <= now + 0.001]
-        for topic in due:
+        for topic in list(islice(self._lingering, SWEPT_AT_ONCE)):
+            # A timer may fire a little early by the clock's own resolution.
+            if self._lingering[topic] > now + 0.001:
+                break
             del self._lingering[topic]
             place = self._places[topic]
             if topic in self._joining:

@@ -2,21 +2,24 @@
 
 Changes are told at the end of the tick. Only where many follow each other are those of a few milliseconds gathered, so
 that a crowd does not flood the other nodes. Counts are read from the hub when a delta is made, so that a channel that
-many join in a moment is told of once.
+many join in a moment is told of once. What is more than a little is told bit by bit, some of it in each tick.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from itertools import islice
 from typing import Final
 
 from sockudo.clock import Clock
 from sockudo.cluster.batches import Batches
-from sockudo.cluster.state import AppState, Delta, SnapshotPart
+from sockudo.cluster.state import Delta
 from sockudo.hub.hub import Hub
 
 # Deltas that may follow each other at once after a quiet time.
 BURST: Final = 20
+# Channels, members and users that are told of in one tick.
+MOST_AT_ONCE: Final = 1000
 
 
 class _Pending:
@@ -75,20 +78,20 @@ class Journal:
         pending.reads += reads
 
     def flush(self) -> None:
-        """Send what has changed, if anything has; in one delta, or in several that fit a message each."""
+        """Send what has changed, if anything has; where that is much, a part of it now and the rest tick by tick."""
         if not self._pending:
             return
-        pending, self._pending = self._pending, {}
         self._due = max(self._due, self._clock.monotonic()) + self._interval
-        for apps in self._changes(pending):
+        batches, room = Batches(self._hub.connection_count), MOST_AT_ONCE
+        for app_id in list(self._pending):
+            room = self._collect(batches, app_id, room)
+            if room <= 0:
+                break
+        if self._pending:
+            self._clock.call_soon(self.flush)
+        for apps in batches.parts():
             self.number += 1
             self._send(Delta(self.number, apps))
-
-    def snapshot(self) -> list[SnapshotPart]:
-        """Return everything this node has, in parts that fit a message; pending changes are sent before."""
-        self.flush()
-        parts = self._everything()
-        return [SnapshotPart(self.number, part, len(parts), apps) for part, apps in enumerate(parts)]
 
     def _app(self, app_id: str) -> _Pending:
         if not self._pending:
@@ -102,27 +105,29 @@ class Journal:
             pending = self._pending[app_id] = _Pending()
         return pending
 
-    def _changes(self, pending: Mapping[str, _Pending]) -> list[dict[str, AppState]]:
-        batches = Batches(self._hub.connection_count)
-        for app_id, app in pending.items():
-            # Named also where nothing but the number of its connections has changed.
-            state = batches.app(app_id)
-            state.events, state.reads = app.events, app.reads
-            for name in app.channels:
-                channel = self._hub.channel(app_id, name)
-                count = 0 if channel is None else len(channel.subscribers)
-                batches.channel(app_id, name, count, app.members.get(name, {}).items())
-            for user_id, online in app.users.items():
-                batches.user(app_id, user_id, online=online)
-        return batches.parts()
+    def _collect(self, batches: Batches, app_id: str, room: int) -> int:
+        """Take changes of an app while there is room; return how much is left. What is not taken stays pending."""
+        app = self._pending[app_id]
+        # Named also where nothing but the number of its connections has changed.
+        state = batches.app(app_id)
+        state.events, state.reads = app.events, app.reads
+        app.events = app.reads = 0
+        while app.channels and room > 0:
+            name = app.channels.pop()
+            pending = app.members.pop(name, {})
+            members = {user_id: pending.pop(user_id) for user_id in list(islice(pending, room))}
+            self._add(batches, app_id, name, members)
+            room -= 1 + len(members)
+            if pending:
+                app.channels.add(name)
+                app.members[name] = pending
+        for user_id in list(islice(app.users, max(0, room))):
+            batches.user(app_id, user_id, online=app.users.pop(user_id))
+            room -= 1
+        if not (app.channels or app.users):
+            del self._pending[app_id]
+        return room - 1
 
-    def _everything(self) -> list[dict[str, AppState]]:
-        batches = Batches(self._hub.connection_count)
-        for app_id in self._hub.app_ids():
-            batches.app(app_id)
-            for channel in self._hub.channels(app_id):
-                members = () if channel.members is None else channel.members.infos()
-                batches.channel(app_id, channel.name, len(channel.subscribers), members)
-            for user_id in self._hub.online_users(app_id):
-                batches.user(app_id, user_id, online=True)
-        return batches.parts()
+    def _add(self, batches: Batches, app_id: str, name: str, members: dict[str, bytes | None]) -> None:
+        channel = self._hub.channel(app_id, name)
+        batches.channel(app_id, name, 0 if channel is None else len(channel.subscribers), members.items())

@@ -45,9 +45,13 @@ from sockudo.cluster.kafka_wire import (
     read_produce,
 )
 from sockudo.cluster.link import settle
+from sockudo.log import get_logger
 
-# Bytes of one answer to a fetch; a batch that is longer comes alone.
-_MOST_FETCHED: Final = 4 * 1024 * 1024
+_log = get_logger("sockudo.cluster.kafka")
+
+# Bytes of one answer to a fetch, which is read in one turn of the event loop; a batch that is longer comes alone.
+_MOST_FETCHED: Final = 256 * 1024
+_UNREADABLE_LOGGED_EVERY: Final = 1000
 # Fetches that are answered in the time of silence after which a broker counts as lost.
 _FETCHES_PER_TIMEOUT: Final = 4
 
@@ -74,13 +78,18 @@ class LeaderEvents:
 
 
 class Leader:
-    """One broker, as the leader of some partitions; `open` makes it ready."""
+    """One broker, as the leader of some partitions; `open` makes it ready.
+
+    Attributes:
+        unreadable: batches that were passed over.
+    """
 
     def __init__(self, partitions: list[int], options: KafkaOptions, events: LeaderEvents) -> None:
         self._partitions = partitions
         self._options = options
         self._topic = options.prefix
         self._events = events
+        self.unreadable = 0
         self._publisher: KafkaConnection | None = None
         self._fetcher: KafkaConnection | None = None
         self._loop = asyncio.get_running_loop()
@@ -240,13 +249,18 @@ class Leader:
                 return
             if part.records:
                 offset = self._offsets[part.number]
-                self._offsets[part.number] = read_batches(part.records, offset, self._events.heard)
+                self._offsets[part.number] = read_batches(part.records, offset, self._events.heard, self._unreadable)
                 if self._fetching:
                     self._settle_fetched(part.number)
         fetcher = self._fetcher
         if fetcher is not None and fetcher.is_open:
             wait = self._options.silence_timeout / _FETCHES_PER_TIMEOUT
             fetcher.ask(FETCH, ask_fetch(self._topic, self._offsets, wait, _MOST_FETCHED), self._take_fetched)
+
+    def _unreadable(self, reason: str) -> None:
+        self.unreadable += 1
+        if self.unreadable % _UNREADABLE_LOGGED_EVERY == 1:
+            _log.warning("kafka batch passed over: it cannot be read", reason=reason, times=self.unreadable)
 
     def _settle_fetched(self, partition: int) -> None:
         """Let those go who wait for no more than what has been fetched of a partition."""

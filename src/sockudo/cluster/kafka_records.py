@@ -6,8 +6,9 @@ before it in one byte.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Any, Final
 
 from aiokafka.errors import KafkaError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
@@ -46,24 +47,40 @@ def build_batch(records: Iterable[Record], milliseconds: int) -> bytes:
     return bytes(builder.build())
 
 
-def read_batches(data: bytes, position: int, heard: Heard) -> int:
+def read_batches(data: bytes, position: int, heard: Heard, unreadable: Callable[[str], None]) -> int:
     """Hand on the records from `position` on, each with its key, offset and value; returns the position after them.
 
+    Args:
+        unreadable: told why a batch cannot be read, such as one that a stranger has compressed in a way that nothing
+            here can undo. It is passed over.
+
     Raises:
-        BadBytesError: what came is no batch of records, or compressed in a way that nothing here can undo.
+        BadBytesError: what came is no batch of records.
     """
     # hot path
-    records = MemoryRecords(data)
     try:
+        records = MemoryRecords(data)
         while records.has_next():
             batch = records.next_batch()
             assert batch is not None, "there is a next one"
             # What begins or ends a transaction is no message.
             if not batch.is_control_batch:
-                for record in batch:
-                    if record.offset >= position and record.key is not None and record.value is not None:
-                        heard(record.key, record.offset, record.value)
+                for key, offset, value in _read(batch, position, unreadable):
+                    heard(key, offset, value)
             position = max(position, batch.next_offset)
-    except (KafkaError, ValueError, UnicodeDecodeError) as error:
-        raise BadBytesError(f"a batch of records that cannot be read: {error}") from error
+    except (KafkaError, ValueError, IndexError, struct.error) as problem:
+        raise BadBytesError(f"a batch of records that cannot be read: {problem}") from problem
     return position
+
+
+def _read(batch: Any, position: int, unreadable: Callable[[str], None]) -> list[tuple[bytes, int, bytes]]:
+    try:
+        return [
+            (record.key, record.offset, record.value)
+            for record in batch
+            if record.offset >= position and record.key is not None and record.value is not None
+        ]
+    # Whatever a decompressor or the library stumbles over, in what anybody may have published.
+    except Exception as problem:
+        unreadable(f"{type(problem).__name__}: {problem}")
+        return []

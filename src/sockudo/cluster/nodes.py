@@ -9,10 +9,14 @@ from collections.abc import Collection
 from hashlib import blake2b
 from typing import Final
 
-from sockudo.cluster.state import AppState, ChannelState, Delta, Heartbeat, SnapshotPart
+from sockudo.cluster.incoming_snapshot import IncomingSnapshot
+from sockudo.cluster.state import AppState, Delta, Heartbeat, SnapshotPart
 
-# Deltas that are kept while a snapshot is on its way; with more missing, it is asked for again.
+# Deltas that are kept while a snapshot is on its way, and their bytes; with more missing, it is asked for again.
 MAX_BUFFERED: Final = 10_000
+MAX_BUFFERED_BYTES: Final = 16 * 1024 * 1024
+# Other nodes that are known at once. Each costs the owner of a channel a hash, with every event of a webhook.
+MOST_NODES: Final = 1024
 # Nodes that have said goodbye and are remembered for it.
 MAX_LEFT: Final = 1000
 
@@ -34,22 +38,25 @@ class Peer:
         self.heard_at = now
         self.asked_at = float("-inf")
         self.heartbeat: Heartbeat | None = None
-        self._parts: dict[int, SnapshotPart] = {}
+        self._snapshot = IncomingSnapshot()
         self._buffered: dict[int, Delta] = {}
+        self._buffered_bytes = 0
 
-    def take_delta(self, delta: Delta) -> bool:
+    def take_delta(self, delta: Delta, size: int = 0) -> bool:
         """Tell whether a delta is the next one, to be applied; others are kept for after the snapshot, or are old.
 
-        A missing one makes the peer unsynced.
+        A missing one makes the peer unsynced. `size` is that of the message, in bytes.
         """
         if self.is_synced and delta.number == self.number + 1:
             self.number += 1
             return True
         if delta.number > self.number:
             self.is_synced = False
-            if len(self._buffered) >= MAX_BUFFERED:
+            if len(self._buffered) >= MAX_BUFFERED or self._buffered_bytes + size > MAX_BUFFERED_BYTES:
                 self._buffered.clear()
+                self._buffered_bytes = 0
             self._buffered[delta.number] = delta
+            self._buffered_bytes += size
         return False
 
     def take_number(self, number: int) -> None:
@@ -58,20 +65,13 @@ class Peer:
             self.is_synced = False
 
     def take_part(self, part: SnapshotPart) -> dict[str, AppState] | None:
-        """Take a part of a snapshot; return it whole when this was the last one that was missing."""
-        if not 0 <= part.part < part.parts:
-            return None
-        if any(other.number != part.number or other.parts != part.parts for other in self._parts.values()):
-            self._parts.clear()
-        self._parts[part.part] = part
-        if len(self._parts) < part.parts:
-            return None
-        parts, self._parts = self._parts, {}
-        if part.number < self.number:
-            # Asked for twice, and older than what is known by now.
+        """Take a part of a snapshot; return it whole when this was the last one."""
+        apps = self._snapshot.take(part)
+        if apps is None or part.number < self.number:
+            # Older than what is known by now, where it was asked for twice.
             return None
         self.number, self.is_synced = part.number, True
-        return _merged([parts[index].apps for index in sorted(parts)])
+        return apps
 
     def next_deltas(self) -> list[Delta]:
         """Return the kept deltas that follow the snapshot; the peer is unsynced if one is missing among them."""
@@ -82,6 +82,8 @@ class Peer:
         self._buffered = {number: delta for number, delta in self._buffered.items() if number > self.number}
         if self._buffered:
             self.is_synced = False
+        else:
+            self._buffered_bytes = 0
         return found
 
 
@@ -102,14 +104,15 @@ class Nodes:
         """Return the nodes that are alive."""
         return self._peers.values()
 
-    def heard(self, node_id: str, now: float) -> tuple[Peer, bool]:
-        """Note a sign of life; return the node, and whether it is new."""
+    def heard(self, node_id: str, now: float) -> Peer | None:
+        """Note a sign of life; return the node, or None where it is new and there are too many."""
         peer = self._peers.get(node_id)
         if peer is None:
+            if len(self._peers) >= MOST_NODES:
+                return None
             peer = self._peers[node_id] = Peer(node_id, now)
-            return peer, True
         peer.heard_at = now
-        return peer, False
+        return peer
 
     def known(self, node_id: str) -> Peer | None:
         """Return a node that is alive, or None."""
@@ -155,20 +158,3 @@ class Nodes:
 
 def _weight(node_id: str, key: bytes) -> bytes:
     return blake2b(key, digest_size=8, key=node_id.encode()).digest() + node_id.encode()
-
-
-def _merged(parts: list[dict[str, AppState]]) -> dict[str, AppState]:
-    """Join the parts of a snapshot; a channel with many members may be spread over several."""
-    whole: dict[str, AppState] = {}
-    for part in parts:
-        for app_id, state in part.items():
-            into = whole.setdefault(app_id, AppState(state.connections, {}, [], []))
-            into.online.extend(state.online)
-            for name, channel in state.channels.items():
-                known = into.channels.get(name)
-                if known is None:
-                    into.channels[name] = ChannelState(channel.count, dict(channel.joined), [])
-                else:
-                    known.count = channel.count
-                    known.joined.update(channel.joined)
-    return whole

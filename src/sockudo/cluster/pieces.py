@@ -14,6 +14,8 @@ from typing import Final
 LONGEST_MESSAGE: Final = 64 * 1024 * 1024
 # Messages that may be under way at once. A node that died in the middle of one leaves it behind.
 _MOST_OPEN: Final = 64
+# What all of them may take together; the oldest makes room.
+MOST_OPEN_BYTES: Final = 2 * LONGEST_MESSAGE
 
 
 class Splitter:
@@ -32,12 +34,28 @@ class Splitter:
         ]
 
 
-class Assembler:
-    """Puts the pieces together that arrive at one node."""
+class _Open:
+    """A message of which some pieces have come."""
+
+    __slots__ = ("bytes", "pieces")
 
     def __init__(self) -> None:
-        self._open: dict[tuple[str, bytes, bytes], list[bytes]] = {}
+        self.pieces: list[bytes] = []
+        self.bytes = 0
+
+
+class Assembler:
+    """Puts the pieces together that arrive at one node.
+
+    Attributes:
+        dropped: pieces, and messages of which some had come, that were dropped.
+        bytes: what the pieces that wait for others take.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, bytes, bytes], _Open] = {}
         self.dropped = 0
+        self.bytes = 0
 
     def add(self, topic: str, node: bytes, label: bytes, data: bytes) -> bytes | None:
         """Take one piece of a message of a node; returns the message once it is whole."""
@@ -49,30 +67,35 @@ class Assembler:
             return None
         key = (topic, node, message)
         if index == 0:
-            self._make_room()
-            self._open[key] = []
-        pieces = self._open.get(key)
-        if pieces is None or index != len(pieces) or index >= total or self._too_long(pieces, data):
+            self._close(key)
+            self._open[key] = _Open()
+        found = self._open.get(key)
+        too_long = found is not None and found.bytes + len(data) > LONGEST_MESSAGE
+        if found is None or index != len(found.pieces) or index >= total or too_long:
             # The first pieces were published before this node joined, or the bus lost some.
-            self._open.pop(key, None)
+            self._close(key)
             self.dropped += 1
             return None
-        pieces.append(data)
-        if len(pieces) < total:
+        found.pieces.append(data)
+        found.bytes += len(data)
+        self.bytes += len(data)
+        if len(found.pieces) < total:
+            self._make_room()
             return None
-        del self._open[key]
-        return b"".join(pieces)
+        self._close(key)
+        return b"".join(found.pieces)
 
     def clear(self) -> None:
         """Forget what is incomplete, when the bus was lost."""
         self._open.clear()
+        self.bytes = 0
+
+    def _close(self, key: tuple[str, bytes, bytes]) -> None:
+        found = self._open.pop(key, None)
+        if found is not None:
+            self.bytes -= found.bytes
 
     def _make_room(self) -> None:
-        if len(self._open) >= _MOST_OPEN:
-            del self._open[next(iter(self._open))]
+        while len(self._open) > _MOST_OPEN or self.bytes > MOST_OPEN_BYTES:
+            self._close(next(iter(self._open)))
             self.dropped += 1
-
-    @staticmethod
-    def _too_long(pieces: list[bytes], data: bytes) -> bool:
-        # All pieces but the last are of one length, so this adds nothing up.
-        return bool(pieces) and len(pieces) * len(pieces[0]) + len(data) > LONGEST_MESSAGE

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from enum import Enum
 from typing import Final, NamedTuple
 
+from sockudo.cluster.portions import Item, cut, split
 from sockudo.cluster.state import AppState, ChannelState
 from sockudo.pusher.events import roster_entry, roster_id
 
@@ -112,9 +113,8 @@ class RemoteChannel:
         return True
 
 
-_EMPTY: Final = ChannelState()
-# Channels, and users, of one step of forgetting a node.
-PURGED_AT_ONCE: Final = 1000
+# Looking at so many channels or users is as much work as changing one.
+_LOOKS: Final = 16
 
 
 class RemoteApp:
@@ -161,13 +161,19 @@ class Replica:
         channel = self.channel(app_id, name)
         return channel is not None and user_id in channel.members
 
-    def held_by(self, node_ids: Collection[str]) -> Iterator[tuple[str, str, str | None]]:
-        """Yield what any of some nodes have: app id, channel, and user id or None for the channel as a whole."""
-        for app_id, app in self._apps.items():
-            for name, channel in app.channels.items():
-                if not channel.counts.keys().isdisjoint(node_ids):
+    def held_by(self, node_ids: Collection[str]) -> Iterator[tuple[str, str, str | None] | None]:
+        """Yield what any of some nodes have: app id, channel, and user id or None for the channel as a whole.
+
+        Everything may be changed meanwhile. None stands for a little work that has found nothing.
+        """
+        for app_id in list(self._apps):
+            for number, name in enumerate(list(self.channels(app_id))):
+                channel = self.channel(app_id, name)
+                if channel is not None and not channel.counts.keys().isdisjoint(node_ids):
                     yield app_id, name, None
-                for user_id, nodes in channel.members.items():
+                elif number % _LOOKS == 0:
+                    yield None
+                for user_id, nodes in [] if channel is None else list(channel.members.items()):
                     if not nodes.keys().isdisjoint(node_ids):
                         yield app_id, name, user_id
 
@@ -194,50 +200,48 @@ class Replica:
             self._drop_if_empty(app_id, app, node_id)
         return changes
 
-    def replace(self, node_id: str, apps: dict[str, AppState]) -> list[Change]:
-        """Take a snapshot of a node in place of what was known of it; what is the same in both is no change."""
-        return self.apply(node_id, dict(self._differences(node_id, apps)))
+    def replacing(self, node_id: str, apps: dict[str, AppState]) -> Iterator[list[Change]]:
+        """Take a snapshot of a node in place of what was known of it, in steps; yield what each of them has changed.
+
+        What is the same in both is no change. Between two steps other nodes may be changed; this one may not.
+        """
+        for app_id in dict.fromkeys((*self._apps, *apps)):
+            state = apps.get(app_id) or AppState()
+            first = AppState(state.connections, {}, [], [])
+            for portion in cut(app_id, first, self._differences(node_id, app_id, state)):
+                yield self.apply(node_id, portion)
 
     def purging(self, node_id: str) -> Iterator[list[Change]]:
-        """Forget a node in steps of bounded work, and yield what each of them has changed.
+        """Forget a node, in steps as above."""
+        return self.replacing(node_id, {})
 
-        Between two steps other nodes may be changed; this one may not.
-        """
-        for app_id in list(self._apps):
-            found = self._apps.get(app_id) or RemoteApp()
-            names = [name for name, channel in found.channels.items() if channel.has_part_of(node_id)]
-            online = [user_id for user_id, nodes in found.online.items() if node_id in nodes]
-            # A node that has connections and nothing else is a step, too.
-            least = 1 if node_id in found.connections else 0
-            for start in range(0, max(len(names), len(online), least), PURGED_AT_ONCE):
-                until = start + PURGED_AT_ONCE
-                # The app may have been forgotten meanwhile, and come anew.
-                app = self._apps.get(app_id) or RemoteApp()
-                channels = {
-                    name: ChannelState(0, {}, app.channels[name].members_only_before(node_id, {}))
-                    for name in names[start:until]
-                    if name in app.channels
-                }
-                yield self.apply(node_id, {app_id: AppState(0, channels, [], online[start:until])})
-
-    def _differences(self, node_id: str, apps: dict[str, AppState]) -> Iterator[tuple[str, AppState]]:
-        """Yield the delta that leads from what is known of a node to its snapshot."""
-        for app_id in {*self._apps, *apps}:
-            app = self._apps.get(app_id) or RemoteApp()
-            state = apps.get(app_id) or AppState()
-            channels = dict(state.channels)
-            for name, channel in app.channels.items():
-                if channel.has_part_of(node_id):
-                    new = channels.get(name, _EMPTY)
-                    gone = channel.members_only_before(node_id, new.joined)
-                    if gone or new.joined or new.count != channel.counts.get(node_id, 0):
-                        channels[name] = ChannelState(new.count, new.joined, gone)
-                    else:
-                        # Most channels, after a bus that was lost for a moment.
-                        del channels[name]
-            online = set(state.online)
-            offline = [user_id for user_id, nodes in app.online.items() if node_id in nodes and user_id not in online]
-            yield app_id, AppState(state.connections, channels, state.online, offline)
+    def _differences(self, node_id: str, app_id: str, state: AppState) -> Iterator[Item]:
+        """Yield what leads from what is known of a node to its snapshot."""
+        for name, new in state.channels.items():
+            channel = self.channel(app_id, name)
+            gone = [] if channel is None else channel.members_only_before(node_id, new.joined)
+            if channel is None or gone or new.joined or new.count != channel.counts.get(node_id, 0):
+                for part in split(ChannelState(new.count, new.joined, gone)):
+                    yield name, part
+            else:
+                # Most channels, after a bus that was lost for a moment.
+                yield name, None
+        for number, name in enumerate(list(self.channels(app_id))):
+            channel = self.channel(app_id, name)
+            if channel is not None and name not in state.channels and channel.has_part_of(node_id):
+                for part in split(ChannelState(0, {}, channel.members_only_before(node_id, {}))):
+                    yield name, part
+            elif number % _LOOKS == 0:
+                yield name, None
+        for user_id in state.online:
+            yield user_id, True
+        app = self._apps.get(app_id)
+        online = set(state.online)
+        for number, (user_id, nodes) in enumerate([] if app is None else list(app.online.items())):
+            if node_id in nodes and user_id not in online:
+                yield user_id, False
+            elif number % _LOOKS == 0:
+                yield user_id, None
 
     def _apply_channel(self, node_id: str, app_id: str, app: RemoteApp, name: str, state: ChannelState) -> list[Change]:
         channel = app.channels.get(name)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-import msgspec
-
 from sockudo.cluster import envelope
 from sockudo.cluster.base import Adapter
+from sockudo.cluster.nodes import MOST_NODES
 from sockudo.cluster.state import Heartbeat, RollCall, encode
 from sockudo.cluster.topics import EVERYONE
 
@@ -19,14 +18,10 @@ class _Answers:
         self.found: dict[str, Heartbeat] = {}
 
     def received(self, topic: str, data: bytes) -> None:
-        if data[:1] != bytes([envelope.HEARTBEAT]):
-            return
-        try:
-            heartbeat = msgspec.msgpack.decode(data[envelope.HEADER_BYTES :], type=Heartbeat)
-        except msgspec.MsgspecError:
-            # A node of a version that this one does not understand; it is not listed.
-            return
-        self.found[envelope.sender(data)] = heartbeat
+        # What is malformed, or of a node of a version that this one does not understand, is not listed.
+        heartbeat = envelope.parse(data) if data[:1] == bytes([envelope.HEARTBEAT]) else None
+        if isinstance(heartbeat, Heartbeat) and len(self.found) < MOST_NODES:
+            self.found[envelope.sender(data)] = heartbeat
 
     def lost(self, reason: str) -> None:
         """Do nothing: what has been heard until then is what is told."""

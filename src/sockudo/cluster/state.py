@@ -8,9 +8,18 @@ from typing import Annotated, Final
 import msgspec
 
 # A part of a snapshot, and a delta, is closed above this, well below what any bus takes as one message.
-PART_BYTES: Final = 128 * 1024
+PART_BYTES: Final = 64 * 1024
+# A message about state that is longer than this is none of a node's: a part, and the information of one more member.
+LONGEST_STATE: Final = 192 * 1024
+# Reports of one message.
+MOST_REPORTS: Final = 250
 # Who follows deliveries says so again and again: nobody is told of them for longer than this after the last time.
 LONGEST_FOLLOW: Final = 30.0
+
+# Numbers that a node can mean; anything else would break sums and dates of the nodes that hear it.
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Moment = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+Seconds = Annotated[float, msgspec.Meta(ge=-1e11, le=1e11)]
 
 
 class ChannelState(msgspec.Struct, array_like=True, gc=False):
@@ -22,7 +31,7 @@ class ChannelState(msgspec.Struct, array_like=True, gc=False):
         left: users that are gone.
     """
 
-    count: int = 0
+    count: Count = 0
     joined: dict[str, bytes] = {}  # msgspec copies an empty default for each instance
     left: list[str] = []  # as above
 
@@ -38,27 +47,34 @@ class AppState(msgspec.Struct, array_like=True, gc=False):
         events, reads: what was let through since the delta before of the limits a second; in a snapshot 0.
     """
 
-    connections: int = 0
+    connections: Count = 0
     channels: dict[str, ChannelState] = {}  # msgspec copies an empty default for each instance
     online: list[str] = []  # as above
     offline: list[str] = []  # as above
-    events: int = 0
-    reads: int = 0
+    events: Count = 0
+    reads: Count = 0
 
 
 class Delta(msgspec.Struct, array_like=True, gc=False):
     """What has changed on a node; each has the number after the one before."""
 
-    number: int
+    number: Count
     apps: dict[str, AppState]
 
 
 class SnapshotPart(msgspec.Struct, array_like=True, gc=False):
-    """A part of everything a node has, as it was after the delta `number`."""
+    """A part of everything a node has, as it was after the delta `number` or later.
 
-    number: int
-    part: int
-    parts: int
+    Later deltas may be in it already: each says how something is and not by how much it has changed, so that hearing
+    of it again changes nothing.
+
+    Attributes:
+        part: counts from 0; parts are sent in order.
+    """
+
+    number: Count
+    part: Count
+    is_last: bool
     apps: dict[str, AppState]
 
 
@@ -71,17 +87,17 @@ class Heartbeat(msgspec.Struct, array_like=True, gc=False):
         sent_at: Unix seconds by the sender's clock.
     """
 
-    number: int
+    number: Count
     hello: bool
-    sent_at: float
+    sent_at: Moment
     host: str
-    process: int
+    process: Count
     version: str
-    started_at: float
-    connections: int
-    channels: int
-    topics: int
-    lag: float
+    started_at: Moment
+    connections: Count
+    channels: Count
+    topics: Count
+    lag: Moment
 
 
 class Terminate(msgspec.Struct, array_like=True, gc=False):
@@ -119,7 +135,7 @@ class Report(msgspec.Struct, array_like=True, frozen=True, gc=False):
     name: str
     user_id: str | None
     is_there: bool
-    since: float
+    since: Moment
 
 
 class Verb(IntEnum):
@@ -143,12 +159,14 @@ class Reports(msgspec.Struct, array_like=True, gc=False):
     Attributes:
         nodes: of ASK, the ids of the nodes that the sender knows.
         is_sure: of PENDING, the sender was there before, or has learnt it from one that was.
+        has_more: of PENDING, another message follows with more of the same answer.
     """
 
     verb: Verb
     reports: list[Report] = []  # msgspec copies an empty default for each instance
     nodes: list[str] = []  # as above
     is_sure: bool = True
+    has_more: bool = False
 
 
 class Sync(msgspec.Struct, array_like=True, gc=False):
@@ -162,7 +180,7 @@ class RollCall(msgspec.Struct, array_like=True, gc=False):
 class Follow(msgspec.Struct, array_like=True, gc=False):
     """A request to be told of deliveries for a while, from anybody; who asks need not be a node."""
 
-    seconds: float
+    seconds: Seconds
 
 
 class Delivered(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -179,27 +197,27 @@ class Delivered(msgspec.Struct, array_like=True, frozen=True, gc=False):
         after: seconds until it is tried again, of `retry`.
     """
 
-    at: float
+    at: Moment
     app: str
     webhook: str
     events: list[str]
-    attempt: int
-    seconds: float
+    attempt: Count
+    seconds: Moment
     result: str
     reason: str = ""
-    after: float = 0.0
+    after: Moment = 0.0
 
 
 class Question(msgspec.Struct, array_like=True, gc=False):
     """A request of a node for an echo: the answer of each other node behind all that it has published before."""
 
-    number: int
+    number: Count
 
 
 class Echo(msgspec.Struct, array_like=True, gc=False):
     """The answer to a question, to who has asked it."""
 
-    number: int
+    number: Count
 
 
 class Goodbye(msgspec.Struct, array_like=True, gc=False):

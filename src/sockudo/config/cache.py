@@ -23,7 +23,12 @@ class MemoryCacheSettings(Section):
         default=60, description="How often expired entries are removed (seconds)."
     )
     max_capacity: Annotated[Positive, env("CACHE_MAX_CAPACITY")] = Field(
-        default=10000, description="Entries that are kept; the oldest make room."
+        default=10000, description="Entries that are kept; those that were not used for the longest time make room."
+    )
+    max_memory_mb: Annotated[Positive, env("CACHE_MAX_MEMORY_MB")] = Field(
+        default=256,
+        description="Memory that the entries take at most (MB); the least recently used make room. An entry that is "
+        "larger than that is not kept.",
     )
 
 

@@ -24,6 +24,7 @@ from sockudo.cluster.local import NoPeers
 from sockudo.cluster.peers import Peers
 from sockudo.eventual import Eventual, Future, then
 from sockudo.log import get_logger
+from sockudo.rfc6455.relayed import is_utf8
 
 _log = get_logger("sockudo.node.cached_events")
 
@@ -161,7 +162,21 @@ class CachedEvents:
 
 
 def _event(cached: Cached | None) -> CachedEvent | None:
-    return None if cached is None else CachedEvent(cached.value, cached.ttl)
+    if cached is None:
+        return None
+    if not _is_event(cached.value):
+        # Another program has written it; clients could not read it.
+        _log.warning("cached event ignored: it is not the JSON of an event", bytes=len(cached.value))
+        return None
+    return CachedEvent(cached.value, cached.ttl)
+
+
+def _is_event(payload: bytes) -> bool:
+    try:
+        msgspec.json.decode(payload, type=_Payload)
+    except (ValueError, RecursionError):
+        return False
+    return is_utf8(payload)
 
 
 def _key(app_id: str, channel: str) -> str:

@@ -17,6 +17,7 @@ from sockudo.queues.base import FailedJob
 HEAD_BYTES: Final = 40
 """An id, two spaces and a date fit into so many bytes."""
 _ID_BYTES: Final = 16
+_LONGEST_DATE: Final = 15
 _UNREADABLE: Final = "it was no job of this queue"
 
 
@@ -48,7 +49,7 @@ def read_job(record: bytes) -> JobRecord:
     """Read a job. What somebody else put there is returned as not readable, so that it can be taken out of the way."""
     key = record[: _ID_BYTES + 1]
     date, space, body = record[_ID_BYTES + 1 :].partition(b" ")
-    if not space or not key.endswith(b" ") or not date.isdigit():
+    if not space or not key.endswith(b" ") or not _is_date(date):
         return JobRecord(key, 0.0, record, is_readable=False)
     return JobRecord(key, int(date) / 1000, body)
 
@@ -56,7 +57,11 @@ def read_job(record: bytes) -> JobRecord:
 def read_date(head: bytes) -> float | None:
     """Return when the job was accepted whose record begins like this (`HEAD_BYTES` of it), or None."""
     date = head[_ID_BYTES + 1 :].partition(b" ")[0]
-    return int(date) / 1000 if date.isdigit() else None
+    return int(date) / 1000 if _is_date(date) else None
+
+
+def _is_date(text: bytes) -> bool:
+    return text.isdigit() and len(text) <= _LONGEST_DATE
 
 
 def new_failed(job: JobRecord, lane: str, reason: str, failed_at: float, attempts: int) -> bytes:
@@ -82,5 +87,9 @@ def lane_bytes(lane: str) -> bytes:
 
 
 def lane_text(lane: bytes) -> str:
-    """Return the lane of bytes in a key."""
+    """Return the lane of bytes in a key.
+
+    Raises:
+        UnicodeDecodeError: it is no lane of this queue.
+    """
     return lane.decode("utf-8", "surrogatepass")

@@ -51,7 +51,7 @@ PUSH: Final = Script(
 """
     + _NOW
     + """
-local last = tonumber(redis.call('GET', KEYS[3]) or '0')
+local last = tonumber(redis.call('GET', KEYS[3]) or '0') or 0
 if #ARGV == 3 then return 0 end
 local first = tonumber(ARGV[2])
 for i = 4, #ARGV do
@@ -80,13 +80,20 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', at(now), 'LIMIT', 0, ARGV[1]
 TAKE: Final = Script(
     """
 -- Keys: lanes, jobs, held. Arguments: lane, token, lease (ms).
--- Returns the attempt and the first job, or nothing where somebody else was faster.
+-- Returns the attempt and the first job, or nothing where somebody else was faster. Where the jobs are no list, the
+-- lane is dropped; then it returns -1 and why.
 """
     + _NOW
     + _BEGIN
     + """
 local due = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not due or tonumber(due) > now then return false end
+local first, holder = redis.pcall('LINDEX', KEYS[2], 0), redis.pcall('HGET', KEYS[3], 'token')
+if type(first) == 'table' and first.err then
+  redis.call('ZREM', KEYS[1], ARGV[1])
+  return {-1, first.err}
+end
+if type(holder) == 'table' and holder.err then redis.call('DEL', KEYS[3]) end
 redis.call('PERSIST', KEYS[2])
 return begin()
 """

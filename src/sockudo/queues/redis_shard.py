@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Final, NamedTuple
 from zlib import crc32
 
+from sockudo.log import get_logger
 from sockudo.queues import redis_scripts as scripts
 from sockudo.queues.redis_options import RedisQueueOptions
 from sockudo.queues.redis_records import HEAD_BYTES, lane_bytes, lane_text
@@ -17,6 +18,10 @@ from sockudo.redis.base import RedisClient
 # How long a push can be repeated without being done twice; pushes are repeated every few seconds.
 _REMEMBERED_MS: Final = b"600000"
 _LANES_AT_ONCE: Final = 500
+# Bytes of what is no lane that a log shows.
+_SHOWN: Final = 40
+
+_log = get_logger("queue")
 
 
 class Head(NamedTuple):
@@ -54,13 +59,24 @@ class Shard:
     async def look(self, limit: int) -> list[str]:
         """Return lanes that are due, those that wait longest first."""
         names: list[bytes] = await self._client.run(scripts.LOOK, (self._lanes,), (b"%d" % limit,))
-        return [lane_text(name) for name in names]
+        lanes: list[str] = []
+        for name in names:
+            try:
+                lanes.append(lane_text(name))
+            except UnicodeDecodeError:
+                # Somebody else has put it there. It would be found again and again.
+                _log.warning("queue entry dropped: it is no lane of this queue", entry=repr(name[:_SHOWN]))
+                await self._client.call(b"ZREM", self._lanes, name)
+        return lanes
 
     async def take(self, lane: str, token: bytes) -> Head | None:
         """Hold a lane that is due; None where it is not, or somebody else has it."""
         name = lane_bytes(lane)
         keys = (self._lanes, self._jobs(name), self._held(name))
         reply = await self._client.run(scripts.TAKE, keys, (name, token, self._lease))
+        if reply is not None and reply[0] < 0:
+            _log.warning("queue lane dropped: its jobs are no list", lane=lane, reason=repr(reply[1][:_SHOWN]))
+            return None
         return None if reply is None else Head(reply[0], reply[1])
 
     async def finish(self, lane: str, token: bytes, key: bytes, failed: bytes) -> Finished | None:

@@ -12,7 +12,7 @@ import json
 import os
 import re
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -53,14 +53,17 @@ class Record:
         return FailedJob(self.id, self.lane, self.body, self.reason, self.failed_at, self.attempts)
 
 
+_Moment = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+
+
 class _Head(msgspec.Struct, omit_defaults=True):
     id: str
     lane: str
-    accepted_at: float
+    accepted_at: _Moment
     base64: bool = False
     reason: str = ""
-    failed_at: float = 0.0
-    attempts: int = 0
+    failed_at: _Moment = 0.0
+    attempts: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
 
 
 def new_job(lane: str, body: bytes, accepted_at: float) -> Record:

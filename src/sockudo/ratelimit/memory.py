@@ -1,8 +1,9 @@
 """The rate limiter of one process: an exact sliding window.
 
-Nothing runs in the background. An idle key is forgotten by the first decision after its window is over, and there are
-never more than `max_keys`: beyond that the key that was idle for longest starts afresh. A library was measured beside
-this and costs twice as much CPU for a decision, because its window needs a storage that is exactly this one.
+Nothing runs in the background. The decisions after the window of an idle key is over forget the key, some keys each.
+There are never more than `max_keys` with `max_units`: beyond that the key that was idle for longest starts afresh. A
+library was measured beside this and costs twice as much CPU for a decision, because its window needs a storage that is
+exactly this one.
 """
 
 from __future__ import annotations
@@ -17,16 +18,23 @@ from sockudo.deadlines import Deadlines
 from sockudo.ratelimit.base import Decision, Limit
 
 _MAX_KEYS: Final = 100_000
+# Each is a number of 32 bytes at most.
+_MAX_UNITS: Final = 2_000_000
+# Windows that end in the same second are looked at by the decisions after it.
+_FORGOTTEN_AT_ONCE: Final = 1000
 
 
 class MemoryRateLimiter:
     """Decides at once, from what this process has seen."""
 
-    __slots__ = ("_clock", "_ending", "_max_keys", "_windows")
+    __slots__ = ("_clock", "_ending", "_max_keys", "_max_units", "_windows", "units")
 
-    def __init__(self, clock: Clock, *, max_keys: int = _MAX_KEYS) -> None:
+    def __init__(self, clock: Clock, *, max_keys: int = _MAX_KEYS, max_units: int = _MAX_UNITS) -> None:
         self._clock = clock
         self._max_keys = max_keys
+        self._max_units = max_units
+        # How many units are remembered, of all keys together.
+        self.units = 0
         # Least recently used first.
         self._windows: OrderedDict[tuple[str, Limit], _Window] = OrderedDict()
         self._ending: Deadlines[_Window] = Deadlines(int(clock.monotonic()))
@@ -51,7 +59,12 @@ class MemoryRateLimiter:
         else:
             # A refusal counts as use too: a client that hammers must not be the one that is forgotten.
             self._windows.move_to_end(counted)
-        return window.take(cost, now)
+        before = len(window.taken)
+        decision = window.take(cost, now)
+        self.units += len(window.taken) - before
+        if self.units > self._max_units:
+            self._make_room(counted)
+        return decision
 
     def check(self) -> None:
         """Memory can always be used."""
@@ -68,11 +81,21 @@ class MemoryRateLimiter:
         return window
 
     def _forget(self, counted: tuple[str, Limit]) -> None:
-        self._ending.discard(self._windows.pop(counted))
+        window = self._windows.pop(counted)
+        self.units -= len(window.taken)
+        self._ending.discard(window)
+
+    def _make_room(self, used: tuple[str, Limit]) -> None:
+        """Forget the windows that were idle for longest, and never the one that is used now."""
+        while self.units > self._max_units and (oldest := next(iter(self._windows))) != used:
+            self._forget(oldest)
 
     def _forget_idle(self, now: float) -> None:
-        for window in self._ending.due(int(now)):
-            if window.slide(now):
+        for window in self._ending.due(int(now), _FORGOTTEN_AT_ONCE):
+            before = len(window.taken)
+            left = window.slide(now)
+            self.units -= before - left
+            if left:
                 # Used since it was scheduled. Moving it only now is cheaper than with every unit.
                 self._ending.schedule(window, ceil(window.taken[-1] + window.limit.seconds))
             else:

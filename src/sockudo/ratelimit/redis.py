@@ -36,7 +36,9 @@ DECIDE: Final = """
 local key, limit, length, cost = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local moment = string.format('%.0f', now)
 -- Half open: a unit that is exactly a window old is out, so waiting as long as a refusal says is always enough.
-redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now - length))
+local swept = redis.pcall('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now - length))
+-- What another program has put there is no window, and would be in the way for ever. It ends now.
+if type(swept) == 'table' and swept.err then redis.call('PEXPIRE', key, 0) end
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '(' .. moment, '+inf')) do
   redis.call('ZADD', key, moment, member)
 end

@@ -19,6 +19,8 @@ from sockudo.eventual import Eventual, Future
 ABSENT_SECONDS: Final = 5.0
 AGAIN_SECONDS: Final = 1.0
 _MOST_ABSENT: Final = 10_000
+# Ids that are asked for at once. What happens in more apps than that is not told.
+MOST_ASKED: Final = 10_000
 
 
 class Asked(Enum):
@@ -54,7 +56,7 @@ class AppLookup:
         self._apps = apps
         self._clock = clock
         self._looked_up = looked_up
-        # The ids that are asked for, with a timer once that has failed; no more than there are apps in the cluster.
+        # The ids that are asked for, with a timer once that has failed.
         self._asked: dict[str, Handle | None] = {}
         # Ids that no app has, and until when that is believed.
         self._absent: dict[str, float] = {}
@@ -66,7 +68,7 @@ class AppLookup:
         if app_id in self._asked:
             return ASKED
         app = self._apps.known(app_id)
-        if app is not None or self._is_absent(app_id):
+        if app is not None or self._is_absent(app_id) or len(self._asked) >= MOST_ASKED:
             return app
         answer = self._apps.by_id(app_id)
         if not isinstance(answer, Future):

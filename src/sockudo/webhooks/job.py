@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -29,7 +29,7 @@ class Job(msgspec.Struct, frozen=True, gc=False):
 
     app: str
     webhook: str
-    time_ms: int
+    time_ms: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
     events: msgspec.Raw
 
 

@@ -6,7 +6,9 @@ everything else is due at once. Synchronous, without a clock of its own; times a
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
+from math import inf
 from typing import Final, NamedTuple, TypeAlias
 
 Key: TypeAlias = tuple[str, str, str | None]
@@ -42,8 +44,11 @@ class Pending:
     def __init__(self, limit: int = MAX_PENDING) -> None:
         self.dropped = 0
         self._limit = limit
-        self._held: dict[Key, Change] = {}
-        self._due: dict[Key, Change] = {}
+        # Ordered, because what is taken out is taken from the front: of hundreds of thousands, some at a time.
+        self._held: OrderedDict[Key, Change] = OrderedDict()
+        self._due: OrderedDict[Key, Change] = OrderedDict()
+        # So many of them, from the first on, are to be looked at now, whatever they say themselves.
+        self._now = 0
 
     def __len__(self) -> int:
         return len(self._held) + len(self._due)
@@ -54,6 +59,10 @@ class Pending:
     def __iter__(self) -> Iterator[tuple[Key, Change]]:
         yield from self._due.items()
         yield from self._held.items()
+
+    def find(self, key: Key) -> Change | None:
+        """Return a change, or None."""
+        return self._due.get(key) or self._held.get(key)
 
     def hold(self, key: Key, change: Change) -> None:
         """Keep a change until it is due; all are held equally long, so that they come due in this order."""
@@ -71,6 +80,7 @@ class Pending:
         """Forget everything."""
         self._held.clear()
         self._due.clear()
+        self._now = 0
 
     def take_released(self, now: float, limit: int) -> list[tuple[Key, Change]]:
         """Take out at most `limit` changes that were held long enough."""
@@ -78,7 +88,11 @@ class Pending:
 
     def take_due(self, now: float, limit: int) -> list[tuple[Key, Change]]:
         """Take out at most `limit` due changes that are to be looked at."""
-        return _take(self._due, now, limit)
+        if not self._now:
+            return _take(self._due, now, limit)
+        taken = _take(self._due, inf, min(limit, self._now))
+        self._now = self._now - len(taken) if self._due else 0
+        return taken
 
     def take_one(self, key: Key) -> Change | None:
         """Take out a change that is due."""
@@ -86,27 +100,29 @@ class Pending:
 
     def release(self) -> None:
         """Hold nothing any longer."""
-        self._due = {**self._held, **self._due}
+        self._due = OrderedDict({**self._held, **self._due})
         self._held.clear()
         self.look_at_all()
 
     def look_at_all(self) -> None:
         """Let everything that is due be looked at now."""
-        self._due = {key: change._replace(next_look=float("-inf")) for key, change in self._due.items()}
+        self._now = len(self._due)
 
     def next_look(self) -> float | None:
         """Return when something is to be done next; None while nothing waits."""
+        if self._now and self._due:
+            return -inf
         times = [next(iter(changes.values())).next_look for changes in (self._held, self._due) if changes]
         return min(times, default=None)
 
-    def _put(self, changes: dict[Key, Change], key: Key, change: Change) -> None:
+    def _put(self, changes: OrderedDict[Key, Change], key: Key, change: Change) -> None:
         if len(self) >= self._limit:
             self.dropped += 1
         else:
             changes[key] = change
 
 
-def _take(changes: dict[Key, Change], now: float, limit: int) -> list[tuple[Key, Change]]:
+def _take(changes: OrderedDict[Key, Change], now: float, limit: int) -> list[tuple[Key, Change]]:
     taken: list[tuple[Key, Change]] = []
     for key, change in changes.items():
         # A timer may fire a little early by the clock's own resolution.

@@ -8,38 +8,36 @@ next owner sends it should this one die.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from itertools import chain, islice
 from typing import Final, Protocol
 
 from sockudo.apps.app import App
 from sockudo.apps.webhook import is_wanted
 from sockudo.clock import Clock, Handle
 from sockudo.cluster.peers import Peers
+from sockudo.cluster.slices import Steps
 from sockudo.cluster.state import Report, Reports, Verb
-from sockudo.pusher.webhooks import (
-    CHANNEL_OCCUPIED,
-    CHANNEL_VACATED,
-    MEMBER_ADDED,
-    MEMBER_REMOVED,
-    member_event,
-    occupancy_event,
-)
+from sockudo.pusher.webhooks import member_event, occupancy_event
 from sockudo.webhooks.app_lookup import ASKED, Asked
+from sockudo.webhooks.handover import Handover
 from sockudo.webhooks.pending import Change, Key, Pending
 from sockudo.webhooks.recent import Recent
+from sockudo.webhooks.reports import event_names, key_of, may_have_webhooks, report_of
 from sockudo.webhooks.settling import Settling, SettlingTimes
 
 # A change that its owner should have reported is looked at again.
 _LOOK: Final = 1.0
+# Where very many wait for their owners, each of them is looked at less often.
+_LOOKS_A_SECOND: Final = 5000
 # By then the owner has reported a change that it knows of.
 _CLAIM_AFTER: Final = 2.0
 # How long a change may be on its way from the node where it happened, after somebody else has reported it already.
 _LAG: Final = 1.0
-# Changes that are looked at before the event loop goes on.
+# Changes that are looked at before the event loop goes on: so many at most, some at a time while there is time.
 _SLICE: Final = 250
-_MOST_TOLD: Final = 10_000
+_AT_ONCE: Final = 10
+_SLICE_SECONDS: Final = 0.005
 # What was pending before a node came has been told by then.
 _SURE_AFTER: Final = 60.0
 
@@ -92,6 +90,8 @@ class Transitions:
         self._times = times
         self._settling = Settling(peers, clock, times, self._ask, self._settled)
         self._answer: Reports | None = None
+        # What was pending elsewhere is being taken over.
+        self._is_adopting = False
         self._has_settled = False
         # From when on what this node has for pending is good enough for others.
         self._sure_from = float("inf")
@@ -100,6 +100,7 @@ class Transitions:
         self._pending = Pending()
         # What the dispatcher has, and the queue has not accepted yet.
         self._sending: dict[Key, Change] = {}
+        self._handover = Handover(self._pending, self._sending, peers, clock, self._has_webhooks)
         self._told: list[Report] = []
         self._recent = Recent(clock)
         # Apps of which the queue takes nothing, and until when; what comes meanwhile waits behind what it did not take.
@@ -116,6 +117,10 @@ class Transitions:
     def dropped(self) -> int:
         """How many changes did not fit, and are never told."""
         return self._pending.dropped
+
+    @property
+    def _is_settled(self) -> bool:
+        return self._settling.is_over and not self._is_adopting
 
     @property
     def _is_sure(self) -> bool:
@@ -143,13 +148,13 @@ class Transitions:
     def changed(self, app_id: str, channel: str, user_id: str | None, *, is_there: bool) -> None:
         """Note that a channel has become occupied or vacant, or that a member has come or gone."""
         app = self._find_app(app_id)
-        if not _may_have_webhooks(app):
+        if not may_have_webhooks(app):
             return
         key = (app_id, channel, user_id)
         if self._pending.discard(key):
             # Receivers never heard that it was otherwise.
             return
-        if not isinstance(app, App) or any(is_wanted(app.webhooks, name, channel) for name in _names(user_id)):
+        if not isinstance(app, App) or any(is_wanted(app.webhooks, name, channel) for name in event_names(user_id)):
             self._take(key, Change(is_there, self._clock.now(), 0.0, 0.0))
 
     def app_looked_up(self) -> None:
@@ -181,20 +186,23 @@ class Transitions:
                 for report in said.reports:
                     self._claimed(report)
             case Verb.ASK:
-                if self._has_begun and self._settling.is_over and self._peers.is_healthy:
-                    pending = self._all_pending({node_id, *said.nodes})
-                    reports = list(islice(pending, _MOST_TOLD))
-                    self._peers.report(Verb.PENDING, reports, node_id, is_sure=self._is_sure)
+                if self._has_begun and self._is_settled and self._peers.is_healthy:
+                    self._handover.answer(node_id, {node_id, *said.nodes}, lambda: self._is_sure)
             case Verb.PENDING if self._settling.has_asked:
-                # One that comes back knows more than one that has only come.
-                if said.is_sure or not self._has_settled:
-                    self._answer = said
-                if said.is_sure:
-                    self._settling.end()
+                self._answered(self._handover.heard(node_id, said))
+
+    def _answered(self, answer: Reports | None) -> None:
+        if answer is None:
+            return
+        # One that comes back knows more than one that has only come.
+        if answer.is_sure or not self._has_settled:
+            self._answer = answer
+        if answer.is_sure:
+            self._settling.end()
 
     def _heard(self, report: Report) -> None:
         """Note that somebody has told the outside."""
-        key = _key(report)
+        key = key_of(report)
         self._recent.add(key, report.is_there)
         if report.is_there == self._is_there(key):
             self._pending.discard(key)
@@ -204,8 +212,8 @@ class Transitions:
 
     def _claimed(self, report: Report) -> None:
         """Take care of a change that another node thinks is forgotten, if this node is to tell it."""
-        key = _key(report)
-        if not self._settling.is_over or not self._peers.is_owner(report.app_id, report.name):
+        key = key_of(report)
+        if not self._is_settled or not self._peers.is_owner(report.app_id, report.name):
             return
         if key in self._pending or key in self._sending or self._is_there(key) is not report.is_there:
             return
@@ -217,33 +225,16 @@ class Transitions:
     def _ask(self) -> None:
         self._peers.report(Verb.ASK, [])
 
-    def _all_pending(self, known: set[str]) -> Iterator[Report]:
-        """Yield what the outside has not been told, as a node must see it that knows some nodes and no others.
-
-        The others may be dead and not missed yet. What they have was told to be there, and that node, which never
-        hears of it, is to know that.
-        """
-        for key, change in chain(self._sending.items(), self._pending):
-            yield _report(key, change)
-        strangers = set(self._peers.node_ids()) - known
-        if strangers:
-            now = self._clock.now()
-            for key in self._peers.replica.held_by(strangers):
-                if key not in self._pending and key not in self._sending and self._has_webhooks(key[0]):
-                    yield _report(key, Change(is_there=False, since=now, due=0.0, next_look=0.0))
-
-    def _adopt(self, reports: list[Report]) -> None:
-        """Take what another node has for what is pending."""
-        # What this node has told, and nobody has heard.
-        own = [(key, change) for key, change in self._pending if self._recent.last(key) is (not change.is_there)]
-        self._pending.clear()
-        for key, change in own:
-            self._take(key, change)
-        for report in reports:
-            key = _key(report)
-            is_news = key not in self._sending and key not in self._pending
-            if is_news and self._recent.last(key) is not report.is_there and self._is_there(key) is report.is_there:
-                self._take(key, Change(report.is_there, report.since, 0.0, 0.0))
+    def _adopt(self, key: Key, report: Report) -> None:
+        """Take a change that another node has for pending."""
+        here = self._pending.find(key)
+        if here is not None and here.is_there is not report.is_there:
+            # It was undone meanwhile, and receivers never heard of it.
+            self._pending.discard(key)
+            return
+        is_news = here is None and key not in self._sending
+        if is_news and self._recent.last(key) is not report.is_there and self._is_there(key) is report.is_there:
+            self._take(key, Change(report.is_there, report.since, 0.0, 0.0))
 
     # Telling the outside
 
@@ -262,9 +253,20 @@ class Transitions:
     def _settled(self) -> None:
         """Go on with what the others have for pending, or with what this node has where they do not say."""
         answer, self._answer = self._answer, None
-        if answer is not None:
-            self._adopt(answer.reports)
+        self._handover.forget()
         is_sure = self._peers.is_alone if answer is None else answer.is_sure
+        self._is_adopting = True
+        if answer is not None:
+            # What this node has told, and nobody has heard.
+            own = [(key, change) for key, change in self._pending if self._recent.last(key) is (not change.is_there)]
+            self._pending.clear()
+            for key, change in own:
+                self._take(key, change)
+        self._handover.run("adopt", self._adopting([] if answer is None else answer.reports, is_sure=is_sure))
+
+    def _adopting(self, reports: list[Report], *, is_sure: bool) -> Steps:
+        yield from self._handover.adopt(reports, self._adopt)
+        self._is_adopting = False
         self._sure_from = self._clock.monotonic() + (0.0 if is_sure else _SURE_AFTER)
         self._has_settled = True
         self._pending.look_at_all()
@@ -273,12 +275,17 @@ class Transitions:
     def _look(self) -> None:
         """Go through what has come due, and what has been due for a while."""
         now = self._clock.monotonic()
-        for key, change in self._pending.take_released(now, _SLICE):
-            self._due(key, change)
         claims: list[Report] = []
-        for key, change in self._pending.take_due(now, _SLICE):
-            if self._due(key, change) and now - change.due >= _CLAIM_AFTER and self._settling.is_over:
-                claims.append(_report(key, change))
+        for _ in range(_SLICE // _AT_ONCE):
+            released = self._pending.take_released(now, _AT_ONCE)
+            due = self._pending.take_due(now, _AT_ONCE)
+            for key, change in released:
+                self._due(key, change)
+            for key, change in due:
+                if self._due(key, change) and now - change.due >= _CLAIM_AFTER and self._is_settled:
+                    claims.append(report_of(key, change))
+            if not (released or due) or self._clock.monotonic() - now > _SLICE_SECONDS:
+                break
         if claims:
             self._peers.report(Verb.CLAIM, claims)
         self._arm()
@@ -287,7 +294,7 @@ class Transitions:
         """Tell a change if this node is to tell it, else keep it; return whether it is another node's."""
         app_id, channel, user_id = key
         app = self._find_app(app_id)
-        name = _names(user_id)[not change.is_there]
+        name = event_names(user_id)[not change.is_there]
         if app is None or self._is_there(key) is not change.is_there:
             return False
         if app is ASKED:
@@ -299,7 +306,7 @@ class Transitions:
             self._postpone(key, change, _LOOK)
             return False
         if not self._peers.is_owner(app_id, channel):
-            self._postpone(key, change, _LOOK)
+            self._postpone(key, change, max(_LOOK, len(self._pending) / _LOOKS_A_SECOND))
             return True
         time_ms = int(change.since * 1000)
         if user_id is None:
@@ -313,7 +320,7 @@ class Transitions:
 
     def _may_send(self, key: Key) -> bool:
         return (
-            self._settling.is_over
+            self._is_settled
             and key not in self._sending
             and not self._is_blocked(key[0])
             # Cut off from the others, it would report that all of theirs is gone.
@@ -332,7 +339,7 @@ class Transitions:
         del self._sending[key]
         if is_accepted:
             self._recent.add(key, change.is_there)
-            self._say_told(_report(key, change))
+            self._say_told(report_of(key, change))
             later = self._pending.take_one(key)
             if later is not None:
                 self._due(key, later)
@@ -375,23 +382,4 @@ class Transitions:
         return self._truth.has_member(app_id, channel, user_id)
 
     def _has_webhooks(self, app_id: str) -> bool:
-        return _may_have_webhooks(self._find_app(app_id))
-
-
-def _may_have_webhooks(app: App | Asked | None) -> bool:
-    """Tell whether an app has webhooks; what is not known yet counts as one that has."""
-    return app is ASKED or (app is not None and bool(app.webhooks))
-
-
-def _names(user_id: str | None) -> tuple[str, str]:
-    """Return what coming and going are called."""
-    return (CHANNEL_OCCUPIED, CHANNEL_VACATED) if user_id is None else (MEMBER_ADDED, MEMBER_REMOVED)
-
-
-def _key(report: Report) -> Key:
-    return report.app_id, report.name, report.user_id
-
-
-def _report(key: Key, change: Change) -> Report:
-    app_id, channel, user_id = key
-    return Report(app_id, channel, user_id, change.is_there, change.since)
+        return may_have_webhooks(self._find_app(app_id))

@@ -21,7 +21,7 @@ from sockudo.webhooks.transitions import Transitions, Truth
 # A channel that has no event is reported once in so many seconds, however many join it.
 _MISS_SECONDS: Final = 1.0
 _MOST_MISSES: Final = 10_000
-# Channels of an app whose counts are kept until it is known.
+# Channels whose counts are kept until their app is known.
 _MOST_COUNTS: Final = 10_000
 _STEP: Final = 0.02
 # What a store takes longer for is lost, and counted.
@@ -74,6 +74,7 @@ class Webhooks:
         )
         # The last counts of channels whose app is asked for.
         self._counts: dict[str, dict[str, int]] = {}
+        self._kept_counts = 0
         self._misses: dict[tuple[str, str], float] = {}
 
     def begin(self) -> None:
@@ -116,9 +117,7 @@ class Webhooks:
     def subscription_count(self, app_id: str, channel: str, count: int) -> None:
         app = self._apps.find(app_id)
         if app is ASKED:
-            counts = self._counts.setdefault(app_id, {})
-            if len(counts) < _MOST_COUNTS:
-                counts[channel] = count
+            self._keep_count(app_id, channel, count)
             return
         if app is None or not is_wanted(app.webhooks, events.SUBSCRIPTION_COUNT, channel):
             return
@@ -130,6 +129,15 @@ class Webhooks:
             self.dispatcher.send(
                 app, events.SUBSCRIPTION_COUNT, channel, event, now, replaces=(events.SUBSCRIPTION_COUNT, channel)
             )
+
+    def _keep_count(self, app_id: str, channel: str, count: int) -> None:
+        counts = self._counts.get(app_id, {})
+        if channel not in counts:
+            if self._kept_counts >= _MOST_COUNTS:
+                return
+            self._kept_counts += 1
+        counts[channel] = count
+        self._counts[app_id] = counts
 
     # This node's own clients
 
@@ -166,7 +174,9 @@ class Webhooks:
     def _looked_up(self, app_id: str) -> None:
         """Go on with what waited for an app."""
         self.transitions.app_looked_up()
-        for channel, count in self._counts.pop(app_id, {}).items():
+        counts = self._counts.pop(app_id, {})
+        self._kept_counts -= len(counts)
+        for channel, count in counts.items():
             self.subscription_count(app_id, channel, count)
 
     def _tell_connection(self, app: App, name: str, socket_id: str) -> None:

@@ -1,0 +1,162 @@
+"""What this node makes of the messages of others that are no events: each is judged, and done in slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from sockudo.clock import Clock
+from sockudo.cluster import envelope
+from sockudo.cluster.counters import ClusterCounters
+from sockudo.cluster.echoes import Echoes
+from sockudo.cluster.handler import ClusterHandler
+from sockudo.cluster.heartbeat import Heartbeats
+from sockudo.cluster.membership import Membership
+from sockudo.cluster.merging import Merging
+from sockudo.cluster.nodes import Peer
+from sockudo.cluster.refusals import Refusals
+from sockudo.cluster.slices import Slices, Steps
+from sockudo.cluster.snapshots import Snapshots
+from sockudo.cluster.state import (
+    LONGEST_FOLLOW,
+    AppChanged,
+    CachedEvent,
+    Delta,
+    Echo,
+    Follow,
+    Goodbye,
+    Heartbeat,
+    Question,
+    Reports,
+    RollCall,
+    SnapshotPart,
+    Sync,
+    Terminate,
+    Verb,
+)
+from sockudo.cluster.topics import node_topic
+from sockudo.cluster.voice import Voice
+
+# A unit of work is that many bytes to be parsed.
+_BYTES_OF_A_UNIT: Final = 1024
+# Reports that are taken in one step.
+_REPORTS_AT_ONCE: Final = 25
+# What it costs to get to know a node: a line of the log, a question and an answer.
+_NEW_NODE: Final = 10
+
+
+class Hearing:
+    """Takes one message after the other; see `slices` for what comes faster than it can be taken.
+
+    Attributes:
+        handler: the node above.
+        followed_until: until when somebody wants to be told of deliveries, monotonic.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        voice: Voice,
+        slices: Slices,
+        counters: ClusterCounters,
+        refusals: Refusals,
+        membership: Membership,
+        merging: Merging,
+        heartbeats: Heartbeats,
+        snapshots: Snapshots,
+        echoes: Echoes,
+    ) -> None:
+        self._clock = clock
+        self._voice = voice
+        self._slices = slices
+        self._counters = counters
+        self._refusals = refusals
+        self._membership = membership
+        self._merging = merging
+        self._heartbeats = heartbeats
+        self._snapshots = snapshots
+        self._echoes = echoes
+        self.handler: ClusterHandler | None = None
+        self.followed_until = 0.0
+
+    def take(self, data: bytes) -> None:
+        """Take a message: what a node says is done in its order."""
+        node_id = envelope.sender(data)
+        if not self._slices.run(node_id, self._hear(node_id, data), len(data)):
+            self._refusals.overflowed(node_id)
+
+    def _hear(self, node_id: str, data: bytes) -> Steps:
+        message = envelope.parse(data)
+        yield 1 + len(data) // _BYTES_OF_A_UNIT
+        if message is None:
+            # No sign of life: garbage must not pass for a node.
+            self._refusals.misunderstood(envelope.problem_with(data), node_id)
+        elif self.handler is not None and not self._membership.nodes.has_left(node_id):
+            yield from self._take(node_id, message, len(data), self.handler)
+
+    def _take(self, node_id: str, message: msgspec.Struct, size: int, handler: ClusterHandler) -> Steps:
+        match message:
+            case Goodbye():
+                yield from self._membership.left(node_id)
+            # Who says one of these need be no node.
+            case RollCall():
+                self._heartbeats.answer()
+            case AppChanged(app_id):
+                handler.app_changed(app_id)
+            case Follow(seconds):
+                self.followed_until = self._clock.monotonic() + min(seconds, LONGEST_FOLLOW)
+            case _:
+                if self._membership.nodes.known(node_id) is None:
+                    yield _NEW_NODE
+                peer = self._membership.heard(node_id)
+                if peer is not None:
+                    yield from self._take_from(peer, message, size, handler)
+                    self._membership.ask_for_snapshot(peer)
+
+    def _take_from(self, peer: Peer, message: msgspec.Struct, size: int, handler: ClusterHandler) -> Steps:
+        match message:
+            case Heartbeat():
+                self._take_heartbeat(peer, message, handler)
+            case Delta():
+                yield from self._merging.delta(peer, message, size)
+            case SnapshotPart():
+                # As long as parts come, it need not be asked for again.
+                peer.asked_at = self._clock.monotonic()
+                yield from self._merging.part(peer, message)
+                self._membership.news.set()
+            case Sync():
+                self._snapshots.send_to(peer.node_id)
+            case Question(number):
+                self._voice.say(node_topic(peer.node_id), envelope.ECHO, Echo(number))
+            case Echo(number):
+                self._echoes.heard(peer.node_id, number)
+            case CachedEvent(app_id, name, except_id, frame):
+                self._counters.events_received += 1
+                handler.keep(app_id, name, frame)
+                handler.deliver(app_id, name, frame, except_id)
+            case Terminate(app_id, user_id):
+                handler.terminate(app_id, user_id)
+            case Reports():
+                yield from _in_steps(message, lambda said: handler.reported(peer.node_id, said))
+
+    def _take_heartbeat(self, peer: Peer, heartbeat: Heartbeat, handler: ClusterHandler) -> None:
+        if peer.heartbeat is None:
+            handler.met(is_older=heartbeat.started_at < self._heartbeats.started_at)
+        peer.heartbeat = heartbeat
+        self._membership.news.set()
+        peer.take_number(heartbeat.number)
+        if heartbeat.hello:
+            self._heartbeats.answer()
+
+
+def _in_steps(said: Reports, take: Callable[[Reports], None]) -> Steps:
+    """Hand on reports, some at a time where each of them stands for itself."""
+    if said.verb not in (Verb.TOLD, Verb.CLAIM):
+        take(said)
+        return
+    for start in range(0, len(said.reports), _REPORTS_AT_ONCE):
+        some = said.reports[start : start + _REPORTS_AT_ONCE]
+        take(Reports(said.verb, some))
+        yield len(some)

@@ -1,0 +1,51 @@
+"""Messages of the bus that are dropped: counted, and told in the log once a minute for each reason."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sockudo.clock import Clock
+from sockudo.cluster.counters import ClusterCounters
+from sockudo.log import get_logger
+
+_QUIET: Final = 60.0
+
+_log = get_logger("sockudo.cluster")
+
+
+class Refusals:
+    """What a node does not take from the bus."""
+
+    def __init__(self, clock: Clock, counters: ClusterCounters) -> None:
+        self._clock = clock
+        self._counters = counters
+        # What it is about -> from when on it may be told again, and how many were not told.
+        self._told: dict[str, tuple[float, int]] = {}
+
+    def misunderstood(self, reason: str, node_id: str = "") -> None:
+        """Note a message that no node sends."""
+        self._counters.misunderstood += 1
+        self._tell("bus message dropped: it is malformed", reason=reason, node=node_id)
+
+    def overflowed(self, node_id: str) -> None:
+        """Note a message for which there is no room; what was in it is fetched again."""
+        self._counters.overflowed += 1
+        self._tell("bus message dropped: more arrive than this node can take", node=node_id)
+
+    def too_many_nodes(self, limit: int, node_id: str) -> None:
+        """Note a node that is one too many."""
+        self._tell("node ignored: too many nodes are on the bus", limit=limit, node=node_id)
+
+    def failed(self, error: Exception) -> None:
+        """Note a message on which this node stumbled."""
+        self._counters.failed += 1
+        self._tell("bus message failed", exc_info=error)
+
+    def _tell(self, event: str, **details: object) -> None:
+        now = self._clock.monotonic()
+        quiet_until, untold = self._told.get(event, (now, 0))
+        if now < quiet_until:
+            self._told[event] = quiet_until, untold + 1
+            return
+        self._told[event] = now + _QUIET, 0
+        _log.warning(event, **details, times=untold + 1)

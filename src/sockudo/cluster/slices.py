@@ -1,0 +1,119 @@
+"""Work that other nodes cause, in slices: so much in a turn of the event loop, and the rest in the turns after it.
+
+Work is an iterator: each step does a little and says what that cost, in units of about 20 microseconds. What belongs
+to one lane is done in its order; the lanes take turns. A turn ends after so many units or so much time, whichever is
+first, so that clients never wait long, whatever the others say and however much of it arrives at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
+
+from sockudo.clock import Clock
+
+MOST_UNITS: Final = 250
+LONGEST_SECONDS: Final = 0.005
+# What may wait, of all lanes together.
+MOST_WAITING: Final = 10_000
+MOST_WAITING_BYTES: Final = 64 * 1024 * 1024
+
+Steps: TypeAlias = Iterator[int]
+
+
+class Slices:
+    """Does work at once as far as this turn allows, and keeps the rest.
+
+    Args:
+        failed: told of an exception that ended a piece of work; the others go on.
+        emptied: told when all work of a lane that had to wait is done.
+    """
+
+    def __init__(
+        self, clock: Clock, failed: Callable[[Exception], None], emptied: Callable[[], object] = lambda: None
+    ) -> None:
+        self._clock = clock
+        self._failed = failed
+        self._emptied = emptied
+        self._lanes: dict[str, deque[tuple[Steps, int]]] = {}
+        self._waiting = self._bytes = 0
+        self._spent = 0
+        self._until = 0.0
+        self._is_woken = False
+
+    def is_busy(self, lane: str) -> bool:
+        """Tell whether work of a lane waits."""
+        return lane in self._lanes
+
+    def run(self, lane: str, steps: Steps, size: int | None = None) -> bool:
+        """Do work behind all other work of its lane; return False where too much waits and it is dropped.
+
+        Args:
+            size: bytes that are kept until it is done; None for what must not be dropped.
+        """
+        if not self._is_woken:
+            self._begin()
+        has_begun = lane not in self._lanes and self._has_time()
+        if has_begun and self._go_on(steps):
+            return True
+        if size is None:
+            size = 0
+        elif not has_begun and (self._waiting >= MOST_WAITING or self._bytes + size > MOST_WAITING_BYTES):
+            return False
+        self._lanes.setdefault(lane, deque()).append((steps, size))
+        self._waiting += 1
+        self._bytes += size
+        return True
+
+    def clear(self, lane: str) -> None:
+        """Forget the work of a lane."""
+        waiting = self._lanes.pop(lane, None)
+        if waiting is not None:
+            self._waiting -= len(waiting)
+            self._bytes -= sum(size for _, size in waiting)
+            waiting.clear()
+
+    def _begin(self) -> None:
+        self._spent, self._until = 0, self._clock.monotonic() + LONGEST_SECONDS
+        self._is_woken = True
+        self._clock.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        had_work, self._is_woken = self._spent > 0, False
+        if not self._lanes and not had_work:
+            return
+        self._begin()
+        while self._lanes and self._has_time():
+            lane, waiting = next(iter(self._lanes.items()))
+            # Behind the others; it stays there while it works, because work may ask for more work.
+            self._lanes[lane] = self._lanes.pop(lane)
+            steps, size = waiting[0]
+            if self._step(steps) and waiting and waiting[0][0] is steps:
+                waiting.popleft()
+                self._waiting -= 1
+                self._bytes -= size
+                if not waiting:
+                    del self._lanes[lane]
+                    self._emptied()
+
+    def _go_on(self, steps: Steps) -> bool:
+        """Take steps as long as there is time; return whether that was all."""
+        while not self._step(steps):
+            if not self._has_time():
+                return False
+        return True
+
+    def _step(self, steps: Steps) -> bool:
+        """Take one step; return whether it was the last."""
+        try:
+            units = next(steps, None)
+        # One message must not stop the others, whatever is wrong with it.
+        except Exception as error:
+            self._failed(error)
+            return True
+        self._spent += 1 if units is None else units
+        return units is None
+
+    def _has_time(self) -> bool:
+        return self._spent < MOST_UNITS and self._clock.monotonic() < self._until
