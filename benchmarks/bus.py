@@ -17,7 +17,7 @@ from typing import Any
 
 import uvloop
 
-from sockudo.cluster.base import Adapter, Inbox
+from sockudo.bus.base import Adapter, Inbox
 
 PAYLOAD = b"x" * 120
 TOPIC = "app/1/presence-room-1"
@@ -72,30 +72,30 @@ class RedisPy:
 
 
 def redis(url: str) -> Adapter:
-    from sockudo.cluster.redis import RedisAdapter
-    from sockudo.cluster.redis_options import RedisOptions
-    from sockudo.redis.options import RedisTarget
+    from sockudo.bus.redis.adapter import RedisAdapter
+    from sockudo.bus.redis.options import RedisOptions
+    from sockudo.redis_client.options import RedisTarget
 
     return RedisAdapter(RedisOptions(RedisTarget(url), prefix="bench:"))
 
 
 def redis_cluster(url: str) -> Adapter:
-    from sockudo.cluster.redis_cluster import RedisClusterAdapter
-    from sockudo.cluster.redis_options import RedisClusterOptions
+    from sockudo.bus.redis.cluster import RedisClusterAdapter
+    from sockudo.bus.redis.options import RedisClusterOptions
 
     return RedisClusterAdapter(RedisClusterOptions((url,), prefix="bench:"))
 
 
 def rabbitmq(url: str) -> Adapter:
-    from sockudo.cluster.rabbitmq import RabbitAdapter
-    from sockudo.cluster.rabbitmq_options import RabbitOptions
+    from sockudo.bus.rabbitmq.adapter import RabbitAdapter
+    from sockudo.bus.rabbitmq.options import RabbitOptions
 
     return RabbitAdapter(RabbitOptions(url=url, prefix="bench"))
 
 
 def kafka(broker: str) -> Adapter:
-    from sockudo.cluster.kafka import KafkaAdapter
-    from sockudo.cluster.kafka_options import KafkaOptions
+    from sockudo.bus.kafka.adapter import KafkaAdapter
+    from sockudo.bus.kafka.options import KafkaOptions
 
     return KafkaAdapter(KafkaOptions(brokers=(broker,), prefix="bench"))
 

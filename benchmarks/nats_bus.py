@@ -28,8 +28,8 @@ import hiredis
 import nats
 import uvloop
 
-from sockudo.cluster.nats import NatsAdapter
-from sockudo.cluster.nats_options import NatsOptions
+from sockudo.bus.nats.adapter import NatsAdapter
+from sockudo.bus.nats.options import NatsOptions
 
 TOPIC = "app/1:private-orders"
 DATA = b"x" * 200

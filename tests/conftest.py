@@ -12,22 +12,22 @@ from sockudo import log
 
 # A module that others import comes before them, so that pytest can still rewrite its asserts.
 pytest_plugins = [
-    "tests.support.processes",
-    "tests.support.redis_server",
-    "tests.support.redis_sentinel",
-    "tests.support.redis_cluster",
-    "tests.support.nats_server",
-    "tests.support.forge",
-    "tests.support.topologies",
-    "tests.support.rabbitmq_server",
-    "tests.support.kafka_server",
-    "tests.support.mariadb_server",
-    "tests.support.postgres_server",
-    "tests.support.cassandra_server",
-    "tests.support.dynamodb_server",
-    "tests.support.sqs_server",
-    "tests.support.app_databases",
-    "tests.support.redis_places",
+    "tests.servers.processes",
+    "tests.servers.redis_server",
+    "tests.servers.redis_sentinel",
+    "tests.servers.redis_cluster",
+    "tests.servers.nats_server",
+    "tests.servers.forge",
+    "tests.servers.topologies",
+    "tests.servers.rabbitmq_server",
+    "tests.servers.kafka_server",
+    "tests.servers.mariadb_server",
+    "tests.servers.postgres_server",
+    "tests.servers.cassandra_server",
+    "tests.servers.dynamodb_server",
+    "tests.servers.sqs_server",
+    "tests.servers.app_databases",
+    "tests.servers.redis_places",
 ]
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from sockudo.eventual import Eventual, caught, gathered, later, then
-from tests.support.eventual import now
+from tests.fakes.eventual import now
 
 
 def future() -> asyncio.Future[int]:

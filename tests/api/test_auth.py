@@ -13,9 +13,9 @@ from sockudo.api.messages import Request
 from sockudo.apps.app import App
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.query import parse_query
-from tests.support.node import KEY, SECRET, make_app
+from tests.clients.signing import query_string, sign, signed_params
+from tests.fakes.node import KEY, SECRET, make_app
 from tests.support.properties import THOROUGH, texts
-from tests.support.signing import query_string, sign, signed_params
 
 NOW = 1_700_000_000.5
 PATH = "/apps/1/events"

@@ -3,7 +3,7 @@ from __future__ import annotations
 from sockudo.api.call import Call
 from sockudo.api.messages import Request
 from sockudo.pusher.query import parse_query
-from tests.support.node import make_app
+from tests.fakes.node import make_app
 
 
 def test_a_call_without_names_has_none() -> None:

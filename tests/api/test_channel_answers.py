@@ -7,8 +7,8 @@ import pytest
 from sockudo.api.messages import Request, Response
 from sockudo.cache.base import Cached
 from sockudo.eventual import Future
-from tests.support.api import Api, error_of, json_of
-from tests.support.eventual import AskedCache, answer
+from tests.clients.api import Api, error_of, json_of
+from tests.fakes.eventual import AskedCache, answer
 
 
 def api_with(count: int, prefix: str = "news", cache: AskedCache | None = None, max_bytes: int = 100_000) -> Api:

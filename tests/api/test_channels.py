@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.api import Api, error_of, header, json_of
-from tests.support.node import make_app
+from tests.clients.api import Api, error_of, header, json_of
+from tests.fakes.node import make_app
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 from sockudo.api.messages import EMPTY_OBJECT
 from sockudo.eventual import Future
 from sockudo.node.memory import Memory
-from tests.support.api import Api, error_of, header, json_of
-from tests.support.eventual import AskedCache
-from tests.support.node import Client, make_app
+from tests.clients.api import Api, error_of, header, json_of
+from tests.fakes.eventual import AskedCache
+from tests.fakes.node import Client, make_app
 
 
 @pytest.fixture

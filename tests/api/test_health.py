@@ -8,9 +8,9 @@ from sockudo.apps.memory import MemoryAppManager
 from sockudo.eventual import Eventual
 from sockudo.node.memory import Memory
 from sockudo.server.health import Health
-from tests.support.api import json_of
-from tests.support.eventual import now
-from tests.support.node import make_app
+from tests.clients.api import json_of
+from tests.fakes.eventual import now
+from tests.fakes.node import make_app
 
 NOTHING = Memory(0, 0)
 

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from sockudo.api.cors import Cors
 from sockudo.api.messages import EMPTY_OBJECT
 from sockudo.node.memory import Memory
-from tests.support.api import Api, error_of, header, json_of
-from tests.support.node import KEY, SECRET, make_app
+from tests.clients.api import Api, error_of, header, json_of
+from tests.clients.signing import query_string, signed_params
+from tests.fakes.node import KEY, SECRET, make_app
 from tests.support.properties import THOROUGH
-from tests.support.signing import query_string, signed_params
 
 EVENT = {"name": "e", "channel": "news", "data": "d"}
 SIGNED = [

@@ -7,9 +7,9 @@ from sockudo.api.messages import Request, Response
 from sockudo.api.throttle import Throttle, rate_headers
 from sockudo.ratelimit.base import Decision, Limit, RateLimiter
 from sockudo.ratelimit.memory import MemoryRateLimiter
-from tests.support.api import error_of, header
-from tests.support.clock import FakeClock
-from tests.support.eventual import AskedLimiter, answer, now
+from tests.clients.api import error_of, header
+from tests.fakes.clock import FakeClock
+from tests.fakes.eventual import AskedLimiter, answer, now
 
 
 def request(peer: str | None = "192.0.2.1", forwarded: str | None = None) -> Request:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from sockudo.api.messages import EMPTY_OBJECT
-from tests.support.api import Api, error_of
-from tests.support.node import make_app
+from tests.clients.api import Api, error_of
+from tests.fakes.node import make_app
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.node import SECRET, make_app
+from tests.fakes.node import SECRET, make_app
 
 
 def test_an_app_does_not_show_its_secret() -> None:

@@ -11,14 +11,14 @@ from structlog.testing import capture_logs
 from sockudo.apps import cached
 from sockudo.apps.app import App
 from sockudo.apps.cached import AT_ONCE, CachedAppManager
-from sockudo.apps.record import Record
+from sockudo.apps.database.record import Record
 from sockudo.apps.shelf import ABSENT_TTL
 from sockudo.errors import ConfigError, DriverError
 from sockudo.eventual import Eventual, Future
 from tests.contracts.app_store import record
-from tests.support.app_store import FakeAppStore
-from tests.support.clock import FakeClock
-from tests.support.node import make_app
+from tests.fakes.app_store import FakeAppStore
+from tests.fakes.clock import FakeClock
+from tests.fakes.node import make_app
 
 TTL = 100.0
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from sockudo.apps.memory import MemoryAppManager
-from tests.support.node import make_app
+from tests.fakes.node import make_app
 
 FIRST, SECOND = make_app(id="1", key="k1"), make_app(id="2", key="k2")
 

@@ -6,7 +6,7 @@ import pytest
 
 from sockudo.apps import shelf
 from sockudo.apps.shelf import Shelf
-from tests.support.node import make_app
+from tests.fakes.node import make_app
 
 APP = make_app(id="app", key="key")
 

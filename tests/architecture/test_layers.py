@@ -10,50 +10,19 @@ from typing import Final
 from tests.support.source import SRC, Module, own_imports, read_modules, report, write_tree
 
 # Parts that import nothing of ours.
-PROTOCOL: Final = ("pusher", "rfc6455")
-GROUND: Final = ("backoff", "clock", "deadlines", "errors", "eventual", "log", "log_writer", "slices")
+PROTOCOL: Final = ("pusher", "websocket")
+GROUND: Final = ("errors", "eventual", "log", "log_writer", "timing")
 # The one of them that is made of two.
 LOG_MAY_IMPORT: Final = ("log_writer",)
 # Parts that may import those: clients of servers that drivers of several parts use.
-CLIENTS: Final = ("redis",)
+CLIENTS: Final = ("redis_client",)
 # Parts that may import all of those.
-SIDE: Final = ("apps", "cache", "migration", "queues", "ratelimit", "ticker")
+SIDE: Final = ("apps", "bus", "cache", "migration", "queues", "ratelimit")
 # Each may import what stands before it, and all of the above.
-SPINE: Final = (
-    "expiry",
-    "hub",
-    "cluster",
-    "webhooks",
-    "node",
-    "api",
-    "server",
-    "registry",
-    "database_redis",
-    "adapter_options",
-    "store_options",
-    "queue_options",
-    "webhook_options",
-    "app_options",
-    "stores",
-    "assembly",
-    "bootstrap",
-    "cli",
-    "__main__",
-)
+SPINE: Final = ("hub", "cluster", "webhooks", "node", "api", "supervisor", "server", "assembly", "cli", "__main__")
 # The settings are read by what puts the server together, and know next to nothing of it.
 CONFIG_MAY_IMPORT: Final = ("errors", "pusher", "apps.origins", "apps.patterns")
-CONFIG_IS_FOR: Final = (
-    "adapter_options",
-    "assembly",
-    "app_options",
-    "bootstrap",
-    "cli",
-    "database_redis",
-    "queue_options",
-    "store_options",
-    "stores",
-    "webhook_options",
-)
+CONFIG_IS_FOR: Final = ("assembly", "cli")
 # Nodes and the command line tell their version.
 VERSION_IS_FOR: Final = ("cluster", "webhooks", "cli")
 
@@ -62,18 +31,20 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     # The node knows the futures of what it waits for, and awaits nothing.
     "asyncio": (
         "apps",
-        "bootstrap",
+        "assembly",
+        "bus",
         "cache",
         "cli",
-        "clock",
         "cluster",
         "eventual",
         "node",
         "queues",
         "ratelimit",
-        "redis",
+        "redis_client",
         "server",
         "slices",
+        "supervisor",
+        "timing",
         "webhooks",
     ),
     "aiobotocore": ("apps", "queues", "webhooks"),
@@ -92,14 +63,14 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "re2": ("apps",),
     "rich": ("cli",),
     "selectors": (),
-    "socket": ("assembly", "cluster", "server", "webhooks"),
+    "socket": ("assembly", "bus", "cluster", "server", "supervisor", "webhooks"),
     "sqlalchemy": ("apps",),
-    "ssl": ("apps", "cluster", "redis", "webhooks"),
+    "ssl": ("apps", "bus", "cluster", "redis_client", "webhooks"),
     "structlog": ("log",),
     # Names are looked up in threads that hold up neither each other nor the end of the process.
     # So are the lines of the log written.
     "threading": ("log_writer", "webhooks"),
-    "uvloop": ("bootstrap",),
+    "uvloop": ("assembly",),
 }
 
 # What decides and routes is synchronous: nothing in it awaits, so nothing in it can race.
@@ -110,14 +81,14 @@ OUTSIDE: Final = frozenset({"environ", "getenv", "argv", "open", "read_text", "r
 READS_FILES: Final = (
     # The kernel's figures about memory and cores are files too.
     "sockudo.node.memory",
-    "sockudo.server.cores",
+    "sockudo.supervisor.cores",
     # A credentials file is read where it is used, so that what is secret in it goes nowhere else.
-    "sockudo.cluster.nats_options",
+    "sockudo.bus.nats.options",
     # A supervisor tells its workers what they are in their environment.
-    "sockudo.server.crew",
-    "sockudo.server.worker",
-    "sockudo.server.worker_process",
-    "sockudo.server.workers",
+    "sockudo.supervisor.crew",
+    "sockudo.supervisor.worker",
+    "sockudo.supervisor.worker_process",
+    "sockudo.supervisor.supervisor",
 )
 
 
@@ -259,17 +230,17 @@ def test_an_import_upwards_is_found_wherever_it_hides(tmp_path: Path) -> None:
 def test_the_protocol_may_import_nothing_of_ours_and_settings_only_what_they_check_with(tmp_path: Path) -> None:
     modules = made_up(
         tmp_path,
-        clock="",
+        timing__clock="",
         apps__app="",
         apps__origins="",
-        pusher__channels="import sockudo.clock\n",
+        pusher__channels="import sockudo.timing.clock\n",
         config__app="import sockudo.apps.origins\nimport sockudo.apps.app\nimport sockudo.pusher.channels\n",
         node__settings="import sockudo.config.app\n",
     )
     assert list(forbidden_imports(modules)) == [
         "sockudo.config.app:2 imports sockudo.apps.app",
         "sockudo.node.settings:1 imports sockudo.config.app",
-        "sockudo.pusher.channels:1 imports sockudo.clock",
+        "sockudo.pusher.channels:1 imports sockudo.timing.clock",
     ]
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sockudo.cache.base import Cached
 from sockudo.cache.memory import ENTRY_BYTES, MemoryCache
 from tests.contracts.cache import CacheContract
-from tests.support.clock import FakeClock
+from tests.fakes.clock import FakeClock
 
 
 @pytest.fixture

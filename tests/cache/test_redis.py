@@ -12,11 +12,11 @@ import structlog
 from sockudo.cache.base import Cached
 from sockudo.cache.redis import MAX_WRITES, RedisCache
 from sockudo.errors import DriverError
-from sockudo.redis.options import RedisPlace, RedisStoreOptions, RedisTarget, RedisTiming
+from sockudo.redis_client.options import RedisPlace, RedisStoreOptions, RedisTarget, RedisTiming
 from tests.contracts.cache import CacheContract
-from tests.redis.clients import IMPATIENT, until
-from tests.support.redis_places import PLACES
-from tests.support.redis_server import PASSWORD, RedisProcess
+from tests.redis_client.clients import IMPATIENT, until
+from tests.servers.redis_places import PLACES
+from tests.servers.redis_server import PASSWORD, RedisProcess
 
 SETTING = "cache.redis.url_override"
 CHANNEL = "app:1:channel:cache-news:cache_miss"

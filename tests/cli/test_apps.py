@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from sockudo.assembly.drivers import APP_STORES
 from sockudo.cli.main import main
-from sockudo.registry import APP_STORES
 
 Run = Callable[..., Result]
 

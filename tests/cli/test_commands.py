@@ -15,11 +15,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sockudo import __version__
+from sockudo.assembly.drivers import ADAPTERS, APP_STORES, CACHES, QUEUES
 from sockudo.cli.main import main
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, MissingExtraError
-from sockudo.registry import ADAPTERS, APP_STORES, CACHES, QUEUES
-from sockudo.server.workers import OnStart, Plan
+from sockudo.supervisor.supervisor import OnStart, Plan
 
 APPS = {"app_manager": {"array": {"apps": [{"id": "chat", "key": "chat-key", "secret": "TOPSECRET"}]}}}
 
@@ -51,9 +51,9 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
 
 
 def install(monkeypatch: pytest.MonkeyPatch, start: Callable[..., int]) -> None:
-    bootstrap = ModuleType("sockudo.bootstrap")
+    bootstrap = ModuleType("sockudo.assembly.run")
     bootstrap.run = start  # type: ignore[attr-defined]  # a module made for the test
-    monkeypatch.setitem(sys.modules, "sockudo.bootstrap", bootstrap)
+    monkeypatch.setitem(sys.modules, "sockudo.assembly.run", bootstrap)
 
 
 def write(name: str, document: object) -> str:
@@ -115,7 +115,7 @@ def test_several_workers_are_supervised(
         on_start([("127.0.0.1", 7001)], [11, 12])
         return 5
 
-    monkeypatch.setattr("sockudo.server.workers.supervise", supervise)
+    monkeypatch.setattr("sockudo.supervisor.supervisor.supervise", supervise)
     monkeypatch.setattr("sockudo.cli.serve.usable_cores", lambda: 6)
 
     result = run(*arguments, "--config", write("a.json", {**APPS, "shutdown_grace_period": 4}))
@@ -272,7 +272,7 @@ def test_check_config_says_which_extra_a_store_misses(
 def test_check_config_says_which_extra_the_functions_of_an_app_miss(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sockudo.registry.LAMBDA", "absent_library.driver:Functions")
+    monkeypatch.setattr("sockudo.assembly.drivers.LAMBDA", "absent_library.driver:Functions")
     hook = {"lambda": {"function_name": "f"}, "event_types": ["client_event"]}
     app = {**APPS["app_manager"]["array"]["apps"][0], "webhooks": [hook]}
 

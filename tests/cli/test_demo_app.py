@@ -12,8 +12,8 @@ from typing import Any
 import pusher
 import pytest
 
-from tests.support.client import PusherClient
-from tests.support.server import clean_environ, serving
+from tests.clients.client import PusherClient
+from tests.servers.server import clean_environ, serving
 
 DEMO = {"app_id": "1", "key": "app-key", "secret": "app-secret"}
 LOOPBACK = {"HOST": "127.0.0.1", "PORT": "0"}

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sockudo.cli.main import main
-from tests.support.client import ApiClient, PusherClient
-from tests.support.server import server_process
+from tests.clients.client import ApiClient, PusherClient
+from tests.servers.server import server_process
 
 SOKETI = {
     "port": 6005,

@@ -14,7 +14,7 @@ import pytest
 
 from sockudo.cli import import_config, main
 from sockudo.cli.apps import apps
-from tests.support.server import clean_environ
+from tests.servers.server import clean_environ
 
 # Runs a command, then writes the names of all modules to a file.
 PROGRAM: Final = """

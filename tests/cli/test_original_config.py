@@ -13,9 +13,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from sockudo.config.load import load
+from tests.clients.client import ApiClient, PusherClient
 from tests.config.original_names import DEFAULT_APP_VARIABLES, KEYS
-from tests.support.client import ApiClient, PusherClient
-from tests.support.server import KEY, clean_environ, server_process
+from tests.servers.server import KEY, clean_environ, server_process
 
 ORIGINAL = Path(__file__).parents[1] / "config/original"
 OF_THE_FILE = ("app-id", "app-key", "app-secret")

@@ -18,10 +18,10 @@ from typing import IO, Any
 import pytest
 
 from sockudo.cli import serve
-from tests.support.client import PusherClient, http
-from tests.support.ports import free_port
-from tests.support.server import app, clean_environ, document
-from tests.support.workers import workers_process
+from tests.clients.client import PusherClient, http
+from tests.servers.ports import free_port
+from tests.servers.server import app, clean_environ, document
+from tests.servers.workers import workers_process
 
 PICKY = app(allowed_origins=["https://a.example.com"])
 WAIT = 30.0

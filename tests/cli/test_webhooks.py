@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import PusherClient
-from tests.support.redis_server import RedisProcess
-from tests.support.server import ServerProcess, app, clean_environ, server_process
-from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
+from tests.clients.client import PusherClient
+from tests.servers.redis_server import RedisProcess
+from tests.servers.server import ServerProcess, app, clean_environ, server_process
+from tests.servers.webhook_receiver import WebhookReceiver, webhook_receiver
 
 # Any text can be the id of an app.
 APP_ID = "team/[red]one[/] :x:"

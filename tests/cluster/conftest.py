@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.broker_process import BrokerProcess
+from tests.servers.broker_process import BrokerProcess
 
 
 @pytest.hookimpl(wrapper=True)

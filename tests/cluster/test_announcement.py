@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from sockudo.bus.base import Inbox
 from sockudo.cluster import envelope
 from sockudo.cluster.announcement import announce_apps
-from sockudo.cluster.base import Inbox
-from sockudo.cluster.memory import MemoryAdapter, MemoryBus
 from sockudo.cluster.state import AppChanged
 from sockudo.cluster.topics import EVERYONE
 from sockudo.errors import DriverError
-from tests.support.inbox import RecordingInbox
-from tests.support.server import running_server
+from tests.fakes.inbox import RecordingInbox
+from tests.fakes.memory_bus import MemoryAdapter, MemoryBus
+from tests.servers.server import running_server
 
 
 async def test_everybody_on_the_bus_is_told_of_every_app() -> None:

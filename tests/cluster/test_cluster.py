@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from sockudo.cluster import envelope
 from sockudo.cluster.state import Delta, Goodbye, Heartbeat, SnapshotPart, Sync, Terminate, encode
 from sockudo.cluster.topics import EVERYONE, channel_topic, node_topic
-from tests.support.clock import FakeClock
-from tests.support.cluster import A_WHILE, Bus, Group, Member, Parcel, message
-from tests.support.node import APP_ID, World, make_app
+from tests.fakes.clock import FakeClock
+from tests.fakes.node import APP_ID, World, make_app
+from tests.servers.cluster import A_WHILE, Bus, Group, Member, Parcel, message
 from tests.support.properties import THOROUGH
 
 OTHER = "00000000000000ff"

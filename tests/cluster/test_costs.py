@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from sockudo.cluster.base import Adapter
-from sockudo.cluster.ipc import IpcAdapter
-from sockudo.cluster.memory import MemoryBus
+from sockudo.bus.base import Adapter
+from sockudo.bus.workers.adapter import IpcAdapter
 from sockudo.cluster.topics import channel_topic
-from tests.support.client import ApiClient, PusherClient
-from tests.support.counting import CountingAdapter
-from tests.support.nodes import COUNT, Nodes, adapters_of, cluster_of, running_nodes, with_barrier
-from tests.support.redis_cluster import RedisClusterProcesses
-from tests.support.redis_server import RedisProcess
-from tests.support.server import APP_ID, RunningServer
-from tests.support.topologies import BROKERS, adapter_settings
+from tests.clients.client import ApiClient, PusherClient
+from tests.fakes.counting import CountingAdapter
+from tests.fakes.memory_bus import MemoryBus
+from tests.servers.nodes import COUNT, Nodes, adapters_of, cluster_of, running_nodes, with_barrier
+from tests.servers.redis_cluster import RedisClusterProcesses
+from tests.servers.redis_server import RedisProcess
+from tests.servers.server import APP_ID, RunningServer
+from tests.servers.topologies import BROKERS, adapter_settings
 
 EVENTS = 50
 NEWS, NOBODYS = channel_topic(APP_ID, "news"), channel_topic(APP_ID, "nobodys")

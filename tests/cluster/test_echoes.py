@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from sockudo.clock import LoopClock
 from sockudo.cluster.echoes import Echoes
+from sockudo.timing.clock import LoopClock
 
 
 async def test_it_is_over_when_every_node_has_answered_that_question() -> None:

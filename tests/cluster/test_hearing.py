@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sockudo.cluster import envelope
 from sockudo.cluster.state import AppState, ChannelState, Delta, Report, Reports, SnapshotPart, Terminate, Verb, encode
 from sockudo.cluster.topics import EVERYONE, channel_topic, node_topic
-from tests.support.cluster import Group, message
-from tests.support.hostile_bus import heartbeat
-from tests.support.node import APP_ID
+from tests.fakes.hostile_bus import heartbeat
+from tests.fakes.node import APP_ID
+from tests.servers.cluster import Group, message
 from tests.support.properties import THOROUGH
 
 NODE = "00000000000000ee"

@@ -4,8 +4,8 @@ import asyncio
 
 from sockudo.cluster.interest import LINGER, MOST_BEHIND, SWEPT_AT_ONCE, Interest, Place
 from sockudo.cluster.topics import EVERYONE, channel_topic
-from tests.support.clock import FakeClock
-from tests.support.cluster import Bus
+from tests.fakes.clock import FakeClock
+from tests.servers.cluster import Bus
 
 NEWS = channel_topic("app", "news")
 

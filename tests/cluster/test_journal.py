@@ -4,7 +4,7 @@ import pytest
 
 from sockudo.cluster.journal import BURST, MOST_AT_ONCE, Journal
 from sockudo.cluster.state import PART_BYTES, AppState, ChannelState, Delta, encode
-from tests.support.node import APP_ID, World, make_app
+from tests.fakes.node import APP_ID, World, make_app
 
 
 class Told:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from sockudo.cluster.local import NoPeers
 from sockudo.node.remote_events import RemoteEvents
-from tests.support.node import World
+from tests.fakes.node import World
 
 
 async def test_a_node_without_peers_is_alone_healthy_and_owns_everything() -> None:

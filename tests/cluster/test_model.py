@@ -20,10 +20,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from sockudo.cluster import batches
 from sockudo.cluster.state import PART_BYTES
+from tests.fakes.clock import FakeClock
+from tests.fakes.node import APP_ID, Client, data_of, make_app
 from tests.faults.checker import History, Transition
-from tests.support.clock import FakeClock
-from tests.support.cluster import Bus, Member
-from tests.support.node import APP_ID, Client, data_of, make_app
+from tests.servers.cluster import Bus, Member
 
 APP: Final = {
     "enable_user_authentication": True,

@@ -4,7 +4,7 @@ from structlog.testing import capture_logs
 
 from sockudo.cluster.counters import ClusterCounters
 from sockudo.cluster.refusals import Refusals
-from tests.support.clock import FakeClock
+from tests.fakes.clock import FakeClock
 
 
 def test_each_refusal_is_counted_and_told_once_a_minute() -> None:

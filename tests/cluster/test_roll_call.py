@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from sockudo.cluster import envelope
-from sockudo.cluster.memory import MemoryBus
 from sockudo.cluster.nodes import MOST_NODES
 from sockudo.cluster.roll_call import roll_call
 from sockudo.cluster.topics import EVERYONE
-from tests.support.client import PusherClient
-from tests.support.hostile_bus import Deaf, heartbeat
-from tests.support.server import running_server
+from tests.clients.client import PusherClient
+from tests.fakes.hostile_bus import Deaf, heartbeat
+from tests.fakes.memory_bus import MemoryBus
+from tests.servers.server import running_server
 
 
 async def test_every_node_answers_with_what_it_has() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from sockudo.cluster import slices as module
 from sockudo.cluster.slices import MOST_UNITS, Slices, Steps
-from tests.support.clock import FakeClock
+from tests.fakes.clock import FakeClock
 
 
 class Bench:

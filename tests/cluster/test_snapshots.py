@@ -12,8 +12,8 @@ from sockudo.cluster.snapshots import Snapshots
 from sockudo.cluster.state import PART_BYTES, AppState, ChannelState, Delta, SnapshotPart
 from sockudo.cluster.topics import node_topic
 from sockudo.cluster.voice import Voice
-from tests.support.cluster import Bus
-from tests.support.node import APP_ID, World, make_app
+from tests.fakes.node import APP_ID, World, make_app
+from tests.servers.cluster import Bus
 
 NODE, OTHER, THIRD = "00000000000000aa", "00000000000000bb", "00000000000000cc"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sockudo.adapter_options import (
+from sockudo.assembly.cluster import (
     kafka_options,
     link_from_settings,
     nats_options,
@@ -15,10 +15,10 @@ from sockudo.adapter_options import (
     redis_cluster_options,
     redis_options,
 )
+from sockudo.assembly.drivers import ADAPTERS, adapter_class
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, MissingExtraError
-from sockudo.redis.options import Sentinels
-from sockudo.registry import ADAPTERS, adapter_class
+from sockudo.redis_client.options import Sentinels
 
 from .conftest import Load, Problems
 
@@ -124,7 +124,7 @@ def test_a_driver_without_its_library_says_what_to_install(
     driver: str, library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in list(sys.modules):
-        if name.startswith(("sockudo.cluster.", f"{library}.")):
+        if name.startswith(("sockudo.bus.", f"{library}.")):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(MissingExtraError, match=rf"^adapter\.driver {driver} needs {library}: .*'sockudo\[{driver}\]'"):

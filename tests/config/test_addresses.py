@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio.connection import parse_url
 
-from sockudo.app_options import store_options
-from sockudo.cluster.kafka_options import KafkaOptions, parse_brokers
-from sockudo.cluster.rabbitmq_options import RabbitOptions, parse_servers
-from sockudo.config.addresses import NatsServer, RedisUrl, without_login
-from sockudo.config.rabbit_urls import RabbitUrl
+from sockudo.assembly.apps import store_options
+from sockudo.bus.kafka.options import KafkaOptions, parse_brokers
+from sockudo.bus.rabbitmq.options import RabbitOptions, parse_servers
+from sockudo.config.kinds.addresses import NatsServer, RedisUrl, without_login
+from sockudo.config.kinds.rabbit_urls import RabbitUrl
 
 from .conftest import Load, Problems, choosing, document_with, merged
 

@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sockudo.config.kinds.section import Section, key_of, section_of
 from sockudo.config.load import load
 from sockudo.config.model import Settings
-from sockudo.config.section import Section, key_of, section_of
 from sockudo.config.unknown import item_section_of
 from sockudo.errors import ConfigError
 

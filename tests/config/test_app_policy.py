@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from sockudo.config.app import AppSettings
-from sockudo.config.app_policy import GROUPS
 from sockudo.config.app_record import app_from_record
-from tests.support.client import PusherClient
-from tests.support.server import app, server_process
+from sockudo.config.sections.app import AppSettings
+from sockudo.config.sections.app_policy import GROUPS
+from tests.clients.client import PusherClient
+from tests.servers.server import app, server_process
 
 from .conftest import Load, Problems
 

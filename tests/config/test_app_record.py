@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from sockudo.apps.record import PROPERTIES
-from sockudo.config.app import AppSettings
+from sockudo.apps.database.record import PROPERTIES
 from sockudo.config.app_record import app_from_record, read_changes, record_from_app
+from sockudo.config.sections.app import AppSettings
 from sockudo.errors import ConfigError
 
 IDENTITY = {"id": "a", "key": "k", "secret": "s"}

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sockudo.config.app import AppSettings
-from sockudo.config.default_app import DefaultAppSettings
 from sockudo.config.model import Settings
-from sockudo.config.webhook import EVENT_TYPES
+from sockudo.config.sections.app import AppSettings
+from sockudo.config.sections.default_app import DefaultAppSettings
+from sockudo.config.sections.webhook import EVENT_TYPES
 
 from .conftest import Load, Problems
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from sockudo.config.kinds.section import env_of
 from sockudo.config.model import Settings
-from sockudo.config.section import env_of
 from sockudo.config.unknown import setting_paths
 
 from .conftest import Load, Problems, choosing, document_with

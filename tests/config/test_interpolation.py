@@ -12,8 +12,8 @@ import pytest
 
 from sockudo.config.effective import effective
 from sockudo.config.interpolation import escaped, interpolate
-from tests.support.client import ApiClient, PusherClient
-from tests.support.server import app, clean_environ, server_process
+from tests.clients.client import ApiClient, PusherClient
+from tests.servers.server import app, clean_environ, server_process
 
 from .conftest import Load, Problems, document_with
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from sockudo.config.default_app import DefaultAppSettings
 from sockudo.config.environment import read_environment
 from sockudo.config.model import Settings
+from sockudo.config.sections.default_app import DefaultAppSettings
 
 from .conftest import Load, document_with
 from .original_names import DEFAULT_APP_VARIABLES, KEYS, LOG_VARIABLES, OTHER_KEYS

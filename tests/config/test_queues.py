@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
+from sockudo.assembly.drivers import QUEUES, queue_class
+from sockudo.assembly.queue import queue_from_settings
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError
-from sockudo.queue_options import queue_from_settings
 from sockudo.queues.memory import MemoryQueue
-from sockudo.queues.redis import RedisQueue
-from sockudo.queues.redis_cluster import RedisClusterQueue
-from sockudo.queues.sqs import SqsQueue
-from sockudo.queues.sqs_options import SqsQueueOptions
-from sockudo.redis.options import RedisNodes, RedisTarget, Sentinels
-from sockudo.registry import QUEUES, queue_class
-from tests.support.clock import FakeClock
+from sockudo.queues.redis.cluster import RedisClusterQueue
+from sockudo.queues.redis.queue import RedisQueue
+from sockudo.queues.sqs.options import SqsQueueOptions
+from sockudo.queues.sqs.queue import SqsQueue
+from sockudo.redis_client.options import RedisNodes, RedisTarget, Sentinels
+from tests.fakes.clock import FakeClock
 
 
 def options_of(monkeypatch: pytest.MonkeyPatch, queue: dict[str, Any], **database: Any) -> tuple[str, Any]:
@@ -26,7 +26,7 @@ def options_of(monkeypatch: pytest.MonkeyPatch, queue: dict[str, Any], **databas
     def note(driver: str) -> Any:
         return lambda _, options: found.append((driver, options))
 
-    monkeypatch.setattr("sockudo.queue_options.queue_class", note)
+    monkeypatch.setattr("sockudo.assembly.queue.queue_class", note)
     queue_from_settings(Settings.model_validate({"queue": queue, "database": {"redis": database}}), FakeClock())
     return found[0]
 

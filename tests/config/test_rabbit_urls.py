@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sockudo.adapter_options import rabbitmq_options
-from sockudo.cluster.rabbitmq_options import RabbitOptions, parse_servers
+from sockudo.assembly.cluster import rabbitmq_options
+from sockudo.bus.rabbitmq.options import RabbitOptions, parse_servers
 
 from .conftest import Load, Problems, document_with
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sockudo.config.app import AppSettings
+from sockudo.config.sections.app import AppSettings
 
 from .conftest import Load, Problems
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sockudo.config.app_manager import AppManagerSettings
-from sockudo.config.sql_databases import MysqlSettings, PoolingSettings, PostgresSettings, pool_size
-from sockudo.config.tls import SslSettings
-from sockudo.config.unix_socket import UnixSocketSettings
+from sockudo.config.sections.app_manager import AppManagerSettings
+from sockudo.config.sections.sql_databases import MysqlSettings, PoolingSettings, PostgresSettings, pool_size
+from sockudo.config.sections.tls import SslSettings
+from sockudo.config.sections.unix_socket import UnixSocketSettings
 
 from .conftest import Load, Problems
 

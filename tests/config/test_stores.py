@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from sockudo.assembly.drivers import CACHES, RATE_LIMITERS, cache_class, rate_limiter_class
+from sockudo.assembly.redis import cluster_nodes
+from sockudo.assembly.store_options import cache_options, rate_limiter_options
 from sockudo.config.model import Settings
-from sockudo.database_redis import cluster_nodes
 from sockudo.errors import ConfigError, MissingExtraError
-from sockudo.redis.options import RedisNodes, RedisStoreOptions, RedisTarget, Sentinels
-from sockudo.registry import CACHES, RATE_LIMITERS, cache_class, rate_limiter_class
-from sockudo.store_options import cache_options, rate_limiter_options
+from sockudo.redis_client.options import RedisNodes, RedisStoreOptions, RedisTarget, Sentinels
 
 from .conftest import Load, Problems, document_with
 
@@ -132,6 +132,6 @@ def test_an_extra_that_is_missing_is_named(
     def missing(name: str) -> Any:
         raise ModuleNotFoundError("No module named 'hiredis'", name="hiredis")
 
-    monkeypatch.setattr("sockudo.registry.import_module", missing)
+    monkeypatch.setattr("sockudo.assembly.drivers.import_module", missing)
     with pytest.raises(MissingExtraError, match=rf"{setting}\.driver redis needs hiredis: pip install"):
         choose("redis")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sockudo.config.default_app import DefaultAppSettings
 from sockudo.config.environment import variables_of
 from sockudo.config.model import Settings
+from sockudo.config.sections.default_app import DefaultAppSettings
 
 from .conftest import Load, Problems, document_with
 

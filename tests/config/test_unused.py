@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import PusherClient
-from tests.support.server import server_process
+from tests.clients.client import PusherClient
+from tests.servers.server import server_process
 
 from .conftest import CHOICES, Load, Problems, document_with
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sockudo.cluster.base import Adapter
-from tests.support.inbox import RecordingInbox
+from sockudo.bus.base import Adapter
+from tests.fakes.inbox import RecordingInbox
 
 # Names as they really occur: every character that a channel or an app may have.
 ODD_TOPIC = "t:app/1 é:ch:private-a_B-=@,.;:#x..y*>"

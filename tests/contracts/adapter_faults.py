@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from sockudo.cluster.base import Adapter
+from sockudo.bus.base import Adapter
 from tests.contracts.adapter import joined
-from tests.support.broker_process import BrokerProcess
-from tests.support.inbox import RecordingInbox
+from tests.fakes.inbox import RecordingInbox
+from tests.servers.broker_process import BrokerProcess
 
 Nodes = list[tuple[Adapter, RecordingInbox]]
 

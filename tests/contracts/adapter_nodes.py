@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sockudo.cluster.base import Adapter
+from sockudo.bus.base import Adapter
 from sockudo.cluster.roll_call import roll_call
-from tests.support.client import ApiClient, PusherClient
-from tests.support.server import running_server
+from tests.clients.client import ApiClient, PusherClient
+from tests.servers.server import running_server
 
 
 async def check_that_two_servers_are_one(adapters: Sequence[Adapter]) -> None:

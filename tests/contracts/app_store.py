@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from sockudo.apps import changes
-from sockudo.apps.record import PROPERTIES, Record
-from sockudo.apps.store import AppExistsError, AppStore
+from sockudo.apps.database import changes
+from sockudo.apps.database.record import PROPERTIES, Record
+from sockudo.apps.database.store import AppExistsError, AppStore
 from sockudo.errors import ConfigError, DriverError
 
 MakeStore = Callable[[], AppStore]

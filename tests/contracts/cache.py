@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sockudo.cache.base import Cache, Cached
 from sockudo.eventual import Future
-from tests.support.eventual import answer
+from tests.fakes.eventual import answer
 
 
 class CacheContract:

@@ -15,7 +15,7 @@ import pytest
 
 from sockudo.errors import DriverError
 from sockudo.queues.base import Delivery, Done, Failed, Outcome, Queue, QueueCounts, Retry
-from tests.support.jobs import WITHIN, RecordingHandler, hang
+from tests.fakes.jobs import WITHIN, RecordingHandler, hang
 
 JOBS = [b"%d" % number for number in range(40)]
 MakeQueue = Callable[[], Queue]

@@ -17,21 +17,10 @@ PAGE: Final = ROOT / "docs/architecture.md"
 _STEP: Final = re.compile(r"`([\w/]+\.py)`\s+`(\w+(?:\.\w+)?)`")
 
 
-def listed_files(text: str) -> list[str]:
-    """Return the files in a tree as text: a folder on a line of its own, its files indented below it."""
-    found, folder = [], ""
-    for line in text.splitlines():
-        word = line.strip().partition(" ")[0]
-        if word.endswith("/"):
-            folder = word
-        elif word:
-            found.append(folder + word if line.startswith(" ") else word)
-    return found
-
-
-def existing_files(folder: Path) -> list[str]:
-    """Return the files with code below a folder."""
-    return [str(path.relative_to(folder)) for path in folder.rglob("*.py") if path.stat().st_size]
+def existing_rooms(folder: Path) -> list[str]:
+    """Return the folders with code below a folder, each with a slash at its end, and the files beside them."""
+    rooms = {f"{path.parent.relative_to(folder)}/" for path in folder.rglob("*.py")} - {"./"}
+    return sorted(rooms) + sorted(path.name for path in folder.glob("*.py") if path.name != "__init__.py")
 
 
 def wrong_steps(text: str, modules: Mapping[str, Module]) -> Iterator[str]:
@@ -53,14 +42,14 @@ def _definitions(module: Module) -> set[str]:
     return found
 
 
-def test_the_tree_names_every_source_file_and_no_other() -> None:
-    listed = listed_files(the_block(PAGE, "text", "hub.py"))
-    assert sorted(listed) == sorted(existing_files(SRC / "sockudo"))
+def test_the_list_names_every_room_in_order_and_no_other() -> None:
+    listed = [line.split()[0] for line in the_block(PAGE, "text", "hub/").splitlines()]
+    assert listed == existing_rooms(SRC / "sockudo")
 
 
-def test_every_file_in_the_tree_has_a_few_words() -> None:
-    for line in the_block(PAGE, "text", "hub.py").splitlines():
-        assert not line or line.endswith("/") or len(line.split()) > 1, line
+def test_every_room_has_a_few_words() -> None:
+    for line in the_block(PAGE, "text", "hub/").splitlines():
+        assert len(line.split()) > 2, line
 
 
 def test_every_step_of_a_journey_exists() -> None:
@@ -79,7 +68,6 @@ def test_a_missing_file_and_a_wrong_step_are_found(tmp_path: Path) -> None:
     write_tree(
         tmp_path, {"sockudo/__init__.py": "", "sockudo/hub/__init__.py": "", "sockudo/hub/hub.py": "class Hub: ...\n"}
     )
-    assert listed_files("a.py  x\n\nhub/\n  hub.py   x\n") == ["a.py", "hub/hub.py"]
-    assert existing_files(tmp_path / "sockudo") == ["hub/hub.py"]
+    assert existing_rooms(tmp_path / "sockudo") == ["hub/"]
     text = "`hub/hub.py` `Hub`, then `hub/hub.py`\n   `Hub.deliver`, then `hub/gone.py` `gone`"
     assert list(wrong_steps(text, read_modules(tmp_path))) == ["hub/hub.py: Hub.deliver", "hub/gone.py: gone"]

@@ -8,9 +8,9 @@ from typing import Final
 
 import pytest
 
-from tests.support.client import ApiClient, PusherClient
+from tests.clients.client import ApiClient, PusherClient
+from tests.servers.server import app, running_server
 from tests.support.pages import section, table_rows
-from tests.support.server import app, running_server
 from tests.support.source import ROOT
 
 TEXT: Final = section(ROOT / "docs/clients.md", "## Channels")

@@ -8,12 +8,12 @@ from typing import Final
 
 import pytest
 
-from tests.support.client import ApiClient, PusherClient, http
+from tests.clients.client import ApiClient, PusherClient, http
+from tests.clients.raw import PING, TEXT, RawWebSocket
+from tests.servers.server import KEY, app, running_server, settings
+from tests.servers.webhook_receiver import webhook_receiver
 from tests.support.pages import Claims
-from tests.support.raw import PING, TEXT, RawWebSocket
-from tests.support.server import KEY, app, running_server, settings
 from tests.support.source import ROOT
-from tests.support.webhook_receiver import webhook_receiver
 
 PAGE: Final = ROOT / "docs/clients.md"
 CLIENTS: Final = Claims(PAGE, "## In clients")
@@ -32,7 +32,7 @@ def test_every_statement_has_a_test(claims: Claims) -> None:
 
 # In clients
 
-# These are about the libraries: the first one runs as shown in tests/clients, the others were not run.
+# These are about the libraries: the first one runs as shown in tests/libraries, the others were not run.
 CLIENTS.proves("pusher-js needs a `cluster`", "Some mobile wrappers take")(test_every_statement_has_a_test)
 
 

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support.client import ApiClient, PusherClient
+from tests.clients.client import ApiClient, PusherClient
+from tests.clients.raw import CLOSE, PING, RawWebSocket
+from tests.servers.server import app, running_server, server_process
 from tests.support.pages import Claims, section, table_rows
-from tests.support.raw import CLOSE, PING, RawWebSocket
-from tests.support.server import app, running_server, server_process
 from tests.support.source import ROOT
 
 PAGE: Final = ROOT / "docs/clients.md"

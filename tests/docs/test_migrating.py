@@ -7,11 +7,11 @@ from typing import Final
 import pytest
 from sqlalchemy import Integer, SmallInteger
 
-from sockudo.apps.soketi_table import COLUMNS, statements
-from sockudo.migration import reverb_variables
-from sockudo.migration.soketi_apps import FIELDS
-from sockudo.migration.soketi_names import EQUAL, NO_EQUAL, SPECIAL
-from sockudo.migration.soketi_variables import PREFIX, VARIABLES
+from sockudo.apps.database.soketi_table import COLUMNS, statements
+from sockudo.migration.reverb import variables as reverb_variables
+from sockudo.migration.soketi.apps import FIELDS
+from sockudo.migration.soketi.names import EQUAL, NO_EQUAL, SPECIAL
+from sockudo.migration.soketi.variables import PREFIX, VARIABLES
 from tests.support.pages import section, the_block
 from tests.support.source import ROOT
 

@@ -12,13 +12,13 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from tests.support.client import ApiClient, PusherClient
-from tests.support.mariadb_server import MariaDbProcess
+from tests.clients.client import ApiClient, PusherClient
+from tests.servers.mariadb_server import MariaDbProcess
+from tests.servers.postgres_server import PostgresProcess
+from tests.servers.server import clean_environ, server_process
+from tests.servers.webhook_receiver import webhook_receiver
 from tests.support.pages import the_block
-from tests.support.postgres_server import PostgresProcess
-from tests.support.server import clean_environ, server_process
 from tests.support.source import ROOT
-from tests.support.webhook_receiver import webhook_receiver
 
 PAGE: Final = ROOT / "docs/migrating.md"
 # As soketi's documentation makes it.

@@ -13,8 +13,8 @@ from typing import Final
 import pytest
 
 from sockudo import __version__
+from tests.servers.server import ServerProcess, server_process
 from tests.support.pages import code_blocks, the_block
-from tests.support.server import ServerProcess, server_process
 from tests.support.source import ROOT
 
 README: Final = ROOT / "README.md"

@@ -10,13 +10,13 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, Final
 
-from sockudo.config.app import AppSettings
-from sockudo.config.default_app import DefaultAppSettings
 from sockudo.config.environment import read_environment
 from sockudo.config.load import load
 from sockudo.config.model import Settings
+from sockudo.config.sections.app import AppSettings
+from sockudo.config.sections.default_app import DefaultAppSettings
 from sockudo.config.unknown import setting_paths
-from sockudo.migration.soketi_names import EQUAL, NO_EQUAL, SPECIAL
+from sockudo.migration.soketi.names import EQUAL, NO_EQUAL, SPECIAL
 from tests.support.pages import code_blocks, pages, prose, section, the_block
 from tests.support.source import ROOT, report
 

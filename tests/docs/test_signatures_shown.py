@@ -13,8 +13,8 @@ from typing import Final
 import pytest
 
 from sockudo.pusher.signatures import Signer, body_md5, request_string, signed_query
+from tests.servers.server import app, server_process
 from tests.support.pages import code_blocks, section, the_block
-from tests.support.server import app, server_process
 from tests.support.source import ROOT
 
 API: Final = ROOT / "docs/http-api.md"

@@ -11,9 +11,9 @@ from typing import Any, Final, Protocol
 import nats
 from nats.js.errors import NotFoundError
 
-from tests.support.nats_server import NatsServerProcess
-from tests.support.redis_cluster import RedisClusterProcesses
-from tests.support.redis_server import RedisProcess
+from tests.servers.nats_server import NatsServerProcess
+from tests.servers.redis_cluster import RedisClusterProcesses
+from tests.servers.redis_server import RedisProcess
 
 # Nodes notice each other's end, and a silent broker, soon.
 NODE_TIMEOUT_MS: Final = 1500

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from tests.support.raw import HttpConnection
+from tests.clients.raw import HttpConnection
 
 
 @dataclass

@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from tests.clients.client import ApiClient
+from tests.clients.raw import HttpConnection
 from tests.faults.buses import NODE_TIMEOUT_MS, Bus
 from tests.faults.checker import History, Outage, differences
 from tests.faults.doors import Door, Process
 from tests.faults.load import CHANNELS, LOST, ROOM, Client, Publisher
 from tests.faults.node import Node
-from tests.support.client import ApiClient
-from tests.support.raw import HttpConnection
 
 NODE_TIMEOUT: Final = NODE_TIMEOUT_MS / 1000
 LONGER_THAN_THE_TIMEOUT: Final = NODE_TIMEOUT + 0.7

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final
 
-from sockudo.cluster.base import Adapter
+from sockudo.bus.base import Adapter
 from sockudo.cluster.roll_call import roll_call
 from tests.faults.checker import differences
 

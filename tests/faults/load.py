@@ -12,11 +12,11 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
 
+from tests.clients.client import Answer, ApiClient, signature
+from tests.clients.raw import HttpConnection
 from tests.faults.checker import FLIGHT, History, Publish, Seen, Session, Told
 from tests.faults.doors import Door, Process
-from tests.support.client import Answer, ApiClient, signature
-from tests.support.raw import HttpConnection
-from tests.support.server import KEY
+from tests.servers.server import KEY
 
 ROOM = "presence-room"
 CHANNELS = ("news", "private-a")

@@ -12,11 +12,11 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+from tests.clients.raw import HttpConnection
 from tests.faults.buses import Bus
 from tests.faults.doors import Process
 from tests.faults.proxy import Proxy
-from tests.support.raw import HttpConnection
-from tests.support.server import app, clean_environ
+from tests.servers.server import app, clean_environ
 
 _BANNER = re.compile(rb"http://127\.0\.0\.1:(\d+)")
 

@@ -12,8 +12,8 @@ from typing import Final
 
 import pytest
 
-from sockudo.adapter_options import link_from_settings
-from sockudo.cluster.base import Adapter
+from sockudo.assembly.cluster import link_from_settings
+from sockudo.bus.base import Adapter
 from sockudo.config.model import Settings
 from tests.faults.buses import BEHIND_A_PROXY, Bus
 from tests.faults.fleet import LONGER_THAN_THE_TIMEOUT, Cluster

@@ -15,11 +15,11 @@ from typing import Any
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
 
-from tests.support.client import PusherClient, http
-from tests.support.ports import free_port
-from tests.support.redis_server import RedisProcess
-from tests.support.server import ServerProcess, app, server_process
-from tests.support.webhook_receiver import Received, WebhookReceiver, never, webhook_receiver
+from tests.clients.client import PusherClient, http
+from tests.servers.ports import free_port
+from tests.servers.redis_server import RedisProcess
+from tests.servers.server import ServerProcess, app, server_process
+from tests.servers.webhook_receiver import Received, WebhookReceiver, never, webhook_receiver
 
 ROOM = "presence-room"
 KILLS = 2

@@ -8,15 +8,15 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from sockudo.cluster.base import Adapter
-from sockudo.cluster.ipc import IpcAdapter
-from sockudo.server.worker import VARIABLE
+from sockudo.bus.base import Adapter
+from sockudo.bus.workers.adapter import IpcAdapter
+from sockudo.supervisor.worker import VARIABLE
+from tests.clients.raw import HttpConnection
 from tests.faults.doors import Process
 from tests.faults.fleet import Fleet
-from tests.support.raw import HttpConnection
-from tests.support.workers import WorkersProcess, workers_process
+from tests.servers.workers import WorkersProcess, workers_process
 
-# As `sockudo.bootstrap` has it for workers.
+# As `sockudo.assembly.run` has it for workers.
 NODE_TIMEOUT = 3.0
 # Connections until every worker has had one; the system spreads them by chance.
 _MOST_CONNECTIONS = 200

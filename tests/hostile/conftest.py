@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.support.attack import Bystander, Target, bystander, under_attack
+from tests.clients.attack import Bystander, Target, bystander, under_attack
 
 
 @pytest.fixture(scope="module")

@@ -21,9 +21,9 @@ from sockudo.cluster.state import (
 from sockudo.cluster.topics import EVERYONE, channel_topic
 from sockudo.hub.hub import Hub
 from sockudo.pusher.channels import kind_of
-from sockudo.rfc6455.frames import text_frame
-from tests.support.client import ApiClient, PusherClient
-from tests.support.hostile_bus import (
+from sockudo.websocket.frames import text_frame
+from tests.clients.client import ApiClient, PusherClient
+from tests.fakes.hostile_bus import (
     CHANNELS,
     NODE,
     Intruder,
@@ -33,7 +33,7 @@ from tests.support.hostile_bus import (
     intruder,
     said,
 )
-from tests.support.server import APP_ID, app
+from tests.servers.server import APP_ID, app
 from tests.support.turns import TOLERATED_TURN
 from tests.support.waiting import eventually
 

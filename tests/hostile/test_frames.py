@@ -8,10 +8,10 @@ import random
 
 import pytest
 
-from tests.support.attack import Bystander, Target
-from tests.support.client import PusherClient
-from tests.support.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT, masked_close, masked_frame
-from tests.support.raw import RawWebSocket
+from tests.clients.attack import Bystander, Target
+from tests.clients.client import PusherClient
+from tests.clients.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT, masked_close, masked_frame
+from tests.clients.raw import RawWebSocket
 
 
 def declared(length: int, opcode: int = TEXT) -> bytes:

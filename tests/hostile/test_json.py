@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.attack import Attacker, Bystander, Target
-from tests.support.client import ApiClient, PusherClient, signature
-from tests.support.frames import BINARY, TEXT, masked_frame
-from tests.support.raw import RawWebSocket
-from tests.support.server import KEY
+from tests.clients.attack import Attacker, Bystander, Target
+from tests.clients.client import ApiClient, PusherClient, signature
+from tests.clients.frames import BINARY, TEXT, masked_frame
+from tests.clients.raw import RawWebSocket
+from tests.servers.server import KEY
 
 DEPTH = 50_000
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.attack import Attacker, until
-from tests.support.client import ApiClient, signature
-from tests.support.frames import TEXT, masked_close, masked_frame, read_server_frames
-from tests.support.raw import HttpConnection, upgrade_bytes
-from tests.support.server import KEY, RunningServer, app, running_server
+from tests.clients.attack import Attacker, until
+from tests.clients.client import ApiClient, signature
+from tests.clients.frames import TEXT, masked_close, masked_frame, read_server_frames
+from tests.clients.raw import HttpConnection, upgrade_bytes
+from tests.servers.server import KEY, RunningServer, app, running_server
 
 CYCLES = 2000
 WARM_UP = 200

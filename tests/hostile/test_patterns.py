@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.client import PusherClient
-from tests.support.server import app
+from tests.clients.client import PusherClient
+from tests.servers.server import app
 from tests.support.turns import TOLERATED_TURN, watched_server
 
 PATTERNS = [r"^([a-z0-9]+-?)+$", r"^(([a-z])+.)+[A-Z]([a-z])+$", r"(x+x+)+y", r"(.?){1000}=!", r"([a-z]{0,30}){0,30}!"]

@@ -8,12 +8,12 @@ import ssl
 
 import pytest
 
-from tests.support.attack import Attacker, Bystander, Target, exchange, smuggled_request
-from tests.support.client import ApiClient, http
-from tests.support.frames import TEXT, masked_frame
-from tests.support.http_socket import read_answers
-from tests.support.raw import upgrade_bytes
-from tests.support.server import SECRET
+from tests.clients.attack import Attacker, Bystander, Target, exchange, smuggled_request
+from tests.clients.client import ApiClient, http
+from tests.clients.frames import TEXT, masked_frame
+from tests.clients.raw import upgrade_bytes
+from tests.fakes.http_socket import read_answers
+from tests.servers.server import SECRET
 
 GET = b"GET /up HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST /apps/1/events HTTP/1.1\r\nHost: x\r\n"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sockudo.assembly import Assembly
-from tests.support.attack import (
+from sockudo.assembly.server import Assembly
+from tests.clients.attack import (
     CHANNEL,
     Attacker,
     Bystander,
@@ -22,11 +22,11 @@ from tests.support.attack import (
     until,
     until_subscribers,
 )
-from tests.support.client import ApiClient, PusherClient, http
-from tests.support.frames import TEXT, masked_close, masked_frame, read_server_frames
-from tests.support.http_socket import read_answers
-from tests.support.raw import RawWebSocket, upgrade_bytes
-from tests.support.server import RunningServer, running_server
+from tests.clients.client import ApiClient, PusherClient, http
+from tests.clients.frames import TEXT, masked_close, masked_frame, read_server_frames
+from tests.clients.raw import RawWebSocket, upgrade_bytes
+from tests.fakes.http_socket import read_answers
+from tests.servers.server import RunningServer, running_server
 
 SUBSCRIBE = masked_frame(TEXT, b'{"event":"pusher:subscribe","data":{"channel":"%b"}}' % CHANNEL.encode())
 UPGRADE = upgrade_bytes("/app/app-key")

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from tests.support.attack import Attacker, exchange, until
-from tests.support.client import ApiClient
-from tests.support.frames import PING, TEXT, masked_frame
-from tests.support.raw import upgrade_bytes
+from tests.clients.attack import Attacker, exchange, until
+from tests.clients.client import ApiClient
+from tests.clients.frames import PING, TEXT, masked_frame
+from tests.clients.raw import upgrade_bytes
 from tests.support.turns import TOLERATED_TURN, WatchedServer, watched_server
 
 GET = b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n"

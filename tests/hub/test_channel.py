@@ -6,10 +6,10 @@ from sockudo.hub.channel import Channel
 from sockudo.hub.connection import Connection
 from sockudo.hub.outbox import Flusher
 from sockudo.pusher.channels import kind_of
-from sockudo.rfc6455.frames import text_frame
-from tests.support.clock import FakeClock
-from tests.support.node import make_app
-from tests.support.wire import RecordingWire
+from sockudo.websocket.frames import text_frame
+from tests.fakes.clock import FakeClock
+from tests.fakes.node import make_app
+from tests.fakes.wire import RecordingWire
 
 APP = make_app()
 FRAME = text_frame(b'{"event":"a"}')

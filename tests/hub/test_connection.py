@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from sockudo.hub.connection import Connection
 from sockudo.hub.outbox import Flusher
-from sockudo.rfc6455.frames import text_frame
-from tests.support.clock import FakeClock
-from tests.support.node import make_app
-from tests.support.wire import RecordingWire
+from sockudo.websocket.frames import text_frame
+from tests.fakes.clock import FakeClock
+from tests.fakes.node import make_app
+from tests.fakes.wire import RecordingWire
 
 A, B, C = (text_frame(b'{"event":"%b"}' % name) for name in (b"a", b"b", b"c"))
 

@@ -13,12 +13,12 @@ from sockudo.hub.hub import Hub
 from sockudo.hub.outbox import Flusher
 from sockudo.pusher.channels import kind_of
 from sockudo.pusher.members import Identity
-from sockudo.rfc6455.frames import text_frame
-from tests.support.clock import FakeClock
-from tests.support.node import make_app
+from sockudo.websocket.frames import text_frame
+from tests.fakes.clock import FakeClock
+from tests.fakes.node import make_app
+from tests.fakes.wire import RecordingWire
 from tests.support.properties import QUICK
 from tests.support.references import holders
-from tests.support.wire import RecordingWire
 
 APP, OTHER_APP = make_app(id="1"), make_app(id="2")
 FRAME = text_frame(b'{"event":"e"}')

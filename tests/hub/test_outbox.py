@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from sockudo.hub.connection import Connection
 from sockudo.hub.outbox import SLICE, Flusher
-from tests.support.clock import FakeClock
-from tests.support.node import make_app
+from tests.fakes.clock import FakeClock
+from tests.fakes.node import make_app
+from tests.fakes.wire import RecordingWire
 from tests.support.properties import THOROUGH
-from tests.support.wire import RecordingWire
 
 APP = make_app()
 

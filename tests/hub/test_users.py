@@ -3,9 +3,9 @@ from __future__ import annotations
 from sockudo.hub.connection import Connection
 from sockudo.hub.outbox import Flusher
 from sockudo.hub.users import Users
-from tests.support.clock import FakeClock
-from tests.support.node import make_app
-from tests.support.wire import RecordingWire
+from tests.fakes.clock import FakeClock
+from tests.fakes.node import make_app
+from tests.fakes.wire import RecordingWire
 
 FLUSHER = Flusher(FakeClock().call_soon)
 FIRST, SECOND = (Connection(i, make_app(), RecordingWire(), FLUSHER, now=0, version=7) for i in ("1.1", "1.2"))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.support.node import World, data_of, make_app
+from tests.fakes.node import World, data_of, make_app
 
 
 def test_the_others_hear_of_a_new_member_and_the_newcomer_does_not() -> None:

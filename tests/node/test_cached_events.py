@@ -12,10 +12,10 @@ from sockudo.cache.none import NoCache
 from sockudo.cluster.topics import channel_topic
 from sockudo.node.cached_events import CachedEvent, CachedEvents
 from sockudo.pusher.events import channel_event, json_text
-from tests.support.clock import FakeClock
-from tests.support.cluster import Bus, Member
-from tests.support.eventual import AskedCache, answer, now
-from tests.support.node import APP_ID, World, make_app
+from tests.fakes.clock import FakeClock
+from tests.fakes.eventual import AskedCache, answer, now
+from tests.fakes.node import APP_ID, World, make_app
+from tests.servers.cluster import Bus, Member
 from tests.support.properties import QUICK, texts
 
 PAYLOAD = channel_event(b'"e"', "cache-x", b'"{\\"a\\":1}"')

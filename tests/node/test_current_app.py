@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sockudo.pusher.channels import kind_of
-from tests.support.eventual import AskedAppManager
-from tests.support.node import Client, World, make_app
+from tests.fakes.eventual import AskedAppManager
+from tests.fakes.node import Client, World, make_app
 
 
 def world_with_store(**changes: Any) -> tuple[World, AskedAppManager, Client]:

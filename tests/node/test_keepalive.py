@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 
 from sockudo.hub.connection import Connection
 from sockudo.node.limits import NodeLimits
-from tests.support.clock import FakeClock
-from tests.support.node import KEY, SECRET, Client, World, make_app
+from tests.clients.signing import sign
+from tests.fakes.clock import FakeClock
+from tests.fakes.node import KEY, SECRET, Client, World, make_app
+from tests.fakes.wire import RecordingWire
 from tests.support.properties import QUICK
 from tests.support.references import holders
-from tests.support.signing import sign
-from tests.support.wire import RecordingWire
 
 USERS = make_app(enable_user_authentication=True, enable_watchlist_events=True)
 ERROR_4201 = {"event": "pusher:error", "data": {"code": 4201, "message": "Pong reply not received in time"}}

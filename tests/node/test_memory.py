@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sockudo.node.memory import Memory, MemoryGauge, RecentMemory, read_memory
-from tests.support.clock import FakeClock
+from tests.fakes.clock import FakeClock
 
 MEMINFO = "MemTotal:       1000 kB\nMemFree:         100 kB\nMemAvailable:    400 kB\nHugePages_Total:       0\n"
 

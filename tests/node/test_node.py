@@ -10,9 +10,9 @@ from sockudo.apps.origins import AllowedOrigins
 from sockudo.node.memory import Memory
 from sockudo.node.node import Node, shutting_down
 from sockudo.pusher.errors import CloseConnection
-from tests.support.node import Client, World, data_of, make_app
+from tests.fakes.node import Client, World, data_of, make_app
+from tests.fakes.wire import RecordingWire, text_payloads
 from tests.support.references import holders
-from tests.support.wire import RecordingWire, text_payloads
 
 Ending = Callable[[World, Client], None]
 

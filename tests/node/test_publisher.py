@@ -9,10 +9,10 @@ from hypothesis import given
 from sockudo.eventual import Future
 from sockudo.pusher.channels import kind_of
 from sockudo.pusher.triggers import Target, Trigger
-from tests.support.eventual import AskedCache, now
-from tests.support.node import PUBLISHING, Client, World, data_of, make_app
+from tests.fakes.eventual import AskedCache, now
+from tests.fakes.node import PUBLISHING, Client, World, data_of, make_app
+from tests.fakes.wire import Frame
 from tests.support.properties import QUICK, json_values
-from tests.support.wire import Frame
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from sockudo.pusher.channels import kind_of
-from tests.support.eventual import now
-from tests.support.node import World
+from tests.fakes.eventual import now
+from tests.fakes.node import World
 
 EVERYTHING = frozenset({"occupied", "user_count", "subscription_count", "cache"})
 

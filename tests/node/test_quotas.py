@@ -5,8 +5,8 @@ import pytest
 from sockudo.cluster.local import NoPeers
 from sockudo.node.quotas import AppQuotas
 from sockudo.pusher.errors import RequestRejected
-from tests.support.clock import FakeClock
-from tests.support.node import make_app
+from tests.fakes.clock import FakeClock
+from tests.fakes.node import make_app
 
 
 def test_exactly_the_limit_of_events_passes_in_a_second() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from sockudo import log
 from sockudo.node.refusal_log import MOST_KEYS, MOST_LINES, WINDOW, RefusalLog
-from tests.support.clock import FakeClock
+from tests.fakes.clock import FakeClock
 
 Capture = pytest.CaptureFixture[str]
 

@@ -5,8 +5,8 @@ import pytest
 from sockudo.apps.memory import MemoryAppManager
 from sockudo.cluster.replica import Change, Kind
 from sockudo.node.remote_events import RemoteEvents
-from sockudo.rfc6455.frames import text_frame
-from tests.support.node import APP_ID, World, data_of, make_app
+from sockudo.websocket.frames import text_frame
+from tests.fakes.node import APP_ID, World, data_of, make_app
 
 EVENT = b'{"event":"e","channel":"%b","data":"d"}'
 

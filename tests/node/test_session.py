@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sockudo.cluster.topics import channel_topic
-from tests.support.cluster import Bus, Member
-from tests.support.node import APP_ID, World, make_app
+from tests.fakes.node import APP_ID, World, make_app
+from tests.servers.cluster import Bus, Member
 from tests.support.properties import THOROUGH, json_values, texts
 
 SUCCEEDED = "pusher_internal:subscription_succeeded"

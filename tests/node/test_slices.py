@@ -9,11 +9,11 @@ import pytest
 from sockudo.node.node import shutting_down
 from sockudo.node.slices import BUDGET, Slices
 from sockudo.pusher.members import Identity
-from tests.support.client import PusherClient
-from tests.support.clock import FakeClock
-from tests.support.node import World, make_app
-from tests.support.raw import RawWebSocket
-from tests.support.server import APP_ID, app
+from tests.clients.client import PusherClient
+from tests.clients.raw import RawWebSocket
+from tests.fakes.clock import FakeClock
+from tests.fakes.node import World, make_app
+from tests.servers.server import APP_ID, app
 from tests.support.turns import TOLERATED_TURN, WatchedServer, watched_server
 from tests.support.waiting import eventually
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.node import Client, World, data_of, make_app
+from tests.fakes.node import Client, World, data_of, make_app
 from tests.support.properties import QUICK
 
 COUNTING = make_app(enable_subscription_count=True)

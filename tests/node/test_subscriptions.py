@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sockudo.node.limits import NodeLimits
-from tests.support.node import KEY, SECRET, Client, World, data_of, make_app
+from tests.clients.signing import sign
+from tests.fakes.node import KEY, SECRET, Client, World, data_of, make_app
+from tests.fakes.wire import Frame
 from tests.support.properties import THOROUGH
-from tests.support.signing import sign
-from tests.support.wire import Frame
 
 SUCCEEDED = "pusher_internal:subscription_succeeded"
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.support.cluster import Group
-from tests.support.node import APP_ID, World, make_app
+from tests.fakes.node import APP_ID, World, make_app
+from tests.servers.cluster import Group
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.node import Client, World, data_of, make_app
+from tests.fakes.node import Client, World, data_of, make_app
 from tests.support.references import holders
 
 APP = make_app(enable_user_authentication=True, enable_watchlist_events=True)

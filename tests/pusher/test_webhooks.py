@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sockudo.pusher import webhooks
 from sockudo.pusher.events import json_text
 from sockudo.pusher.signatures import Signer
-from sockudo.webhooks.job import decode_job, encode_job
+from sockudo.webhooks.delivery.job import decode_job, encode_job
 from tests.support.properties import QUICK, json_values, texts
 
 

@@ -11,13 +11,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from sockudo.clock import LoopClock
 from sockudo.errors import DriverError
 from sockudo.queues.base import Delivery, Done, Failed, Outcome, Queue, Retry
 from sockudo.queues.memory import MemoryQueue, MemoryQueueOptions
+from sockudo.timing.clock import LoopClock
 from tests.contracts.queue import QueueContract, counts_become, settled
-from tests.support.clock import FakeClock
-from tests.support.jobs import RecordingHandler, hang
+from tests.fakes.clock import FakeClock
+from tests.fakes.jobs import RecordingHandler, hang
 
 
 class TestMemoryQueue(QueueContract):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sockudo.ratelimit.base import Decision, Limit
 from sockudo.ratelimit.memory import MemoryRateLimiter
 from tests.contracts.rate_limiter import RateLimiterContract
-from tests.support.clock import FakeClock
+from tests.fakes.clock import FakeClock
 
 
 @pytest.fixture

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from sockudo.errors import DriverError
 from sockudo.ratelimit.base import Decision, Limit
 from sockudo.ratelimit.redis import DECIDE, RedisRateLimiter, decision_of
-from sockudo.redis.base import RedisClient, Script
-from sockudo.redis.options import RedisPlace, RedisStoreOptions, RedisTarget, RedisTiming
+from sockudo.redis_client.base import RedisClient, Script
+from sockudo.redis_client.options import RedisPlace, RedisStoreOptions, RedisTarget, RedisTiming
 from tests.contracts.rate_limiter import RateLimiterContract
-from tests.redis.clients import IMPATIENT, until
-from tests.redis.clients import started as client_of
-from tests.support.redis_cluster import RedisClusterProcesses
-from tests.support.redis_places import PLACES, nodes_of
-from tests.support.redis_server import PASSWORD, RedisProcess
+from tests.redis_client.clients import IMPATIENT, until
+from tests.redis_client.clients import started as client_of
+from tests.servers.redis_cluster import RedisClusterProcesses
+from tests.servers.redis_places import PLACES, nodes_of
+from tests.servers.redis_server import PASSWORD, RedisProcess
 
 SETTING = "rate_limiter.redis.url_override"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.nodes import Serve, one_node
-from tests.support.topologies import TOPOLOGIES
+from tests.servers.nodes import Serve, one_node
+from tests.servers.topologies import TOPOLOGIES
 
 
 @pytest.fixture(params=TOPOLOGIES)

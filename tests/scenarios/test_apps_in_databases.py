@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from sockudo.apps.store import AppStore
+from sockudo.apps.database.store import AppStore
 from sockudo.cluster.announcement import announce_apps
-from sockudo.cluster.memory import MemoryBus
+from tests.clients.client import ApiClient, PusherClient, http
 from tests.contracts.app_store import record
-from tests.support.app_databases import AppDatabase, make_database
-from tests.support.client import ApiClient, PusherClient, http
-from tests.support.nodes import running_nodes
-from tests.support.redis_server import RedisProcess
-from tests.support.server import APP_ID, KEY, SECRET, RunningServer, app, clean_environ, running_server, server_process
-from tests.support.webhook_receiver import webhook_receiver
+from tests.fakes.memory_bus import MemoryBus
+from tests.servers.app_databases import AppDatabase, make_database
+from tests.servers.nodes import running_nodes
+from tests.servers.redis_server import RedisProcess
+from tests.servers.server import APP_ID, KEY, SECRET, RunningServer, app, clean_environ, running_server, server_process
+from tests.servers.webhook_receiver import webhook_receiver
 
 
 @contextlib.asynccontextmanager

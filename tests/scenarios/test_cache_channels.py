@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import ApiClient, PusherClient
-from tests.support.nodes import Serve
-from tests.support.raw import HttpConnection
-from tests.support.server import app
-from tests.support.shared_stores import SHARING, serve_sharing
-from tests.support.topologies import TOPOLOGIES
+from tests.clients.client import ApiClient, PusherClient
+from tests.clients.raw import HttpConnection
+from tests.servers.nodes import Serve
+from tests.servers.server import app
+from tests.servers.shared_stores import SHARING, serve_sharing
+from tests.servers.topologies import TOPOLOGIES
 
 CACHED = ["cache-a", "private-cache-a", "private-encrypted-cache-a", "presence-cache-a"]
 NOT_CACHED = ["news", "my-cache-a", "private-a", "private-my-cache-a", "presence-a", "encrypted-cache-a"]

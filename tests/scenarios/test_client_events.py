@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.client import PusherClient
-from tests.support.nodes import Serve
-from tests.support.raw import BINARY, RawWebSocket
-from tests.support.server import app
+from tests.clients.client import PusherClient
+from tests.clients.raw import BINARY, RawWebSocket
+from tests.servers.nodes import Serve
+from tests.servers.server import app
 
 ROOM = "presence-room"
 

@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from tests.support.client import ApiClient, PusherClient
-from tests.support.nodes import Serve
-from tests.support.raw import TEXT, RawWebSocket, client_frame, upgrade_bytes
-from tests.support.server import KEY, app
+from tests.clients.client import ApiClient, PusherClient
+from tests.clients.raw import TEXT, RawWebSocket, client_frame, upgrade_bytes
+from tests.servers.nodes import Serve
+from tests.servers.server import KEY, app
 
 
 async def test_the_first_frame_is_connection_established_with_string_data(serve: Serve) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.client import ApiClient, PusherClient
-from tests.support.nodes import Serve
-from tests.support.server import APP_ID, app
+from tests.clients.client import ApiClient, PusherClient
+from tests.servers.nodes import Serve
+from tests.servers.server import APP_ID, app
 
 PATH = f"/apps/{APP_ID}/channels/news/events"
 

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support.client import ApiClient, PusherClient, http, signature
-from tests.support.nodes import Serve
-from tests.support.server import APP_ID, KEY, app
+from tests.clients.client import ApiClient, PusherClient, http, signature
+from tests.servers.nodes import Serve
+from tests.servers.server import APP_ID, KEY, app
 
 EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 EVENT = b'{"name":"e","channel":"a","data":"x"}'

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from tests.support.client import ApiClient, PusherClient
-from tests.support.nodes import Serve
-from tests.support.raw import HttpConnection, request_bytes
-from tests.support.server import APP_ID, app
+from tests.clients.client import ApiClient, PusherClient
+from tests.clients.raw import HttpConnection, request_bytes
+from tests.servers.nodes import Serve
+from tests.servers.server import APP_ID, app
 
 LARGE = 9 * 1024 * 1024
 EVENT = json.dumps({"name": "e", "channel": "news", "data": "x" * 60_000}).encode()

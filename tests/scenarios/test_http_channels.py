@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.client import ApiClient, PusherClient
-from tests.support.nodes import Serve
-from tests.support.server import app
+from tests.clients.client import ApiClient, PusherClient
+from tests.servers.nodes import Serve
+from tests.servers.server import app
 
 
 async def test_the_list_has_every_occupied_channel_and_an_object_when_there_is_none(serve: Serve) -> None:

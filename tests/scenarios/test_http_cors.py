@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import ApiClient, http
-from tests.support.nodes import Serve
-from tests.support.server import APP_ID
+from tests.clients.client import ApiClient, http
+from tests.servers.nodes import Serve
+from tests.servers.server import APP_ID
 
 SITE = "https://site.example"
 ASKED = {"Origin": SITE, "Access-Control-Request-Method": "POST"}

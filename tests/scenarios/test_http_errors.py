@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.client import ApiClient, http
-from tests.support.nodes import Serve
-from tests.support.server import APP_ID
+from tests.clients.client import ApiClient, http
+from tests.servers.nodes import Serve
+from tests.servers.server import APP_ID
 
 NO_EVENT = [b"[]", b"null", b'"text"', b"7", b"true", b"{}", b" ", b"{", b"\xff", b'{"name":"\xff"}', b"[" * 20_000]
 

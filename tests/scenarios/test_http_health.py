@@ -8,10 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from sockudo.node import memory
-from tests.support.attack import until
-from tests.support.client import ApiClient, PusherClient, http
-from tests.support.nodes import Serve
-from tests.support.server import APP_ID, app, running_server
+from tests.clients.attack import until
+from tests.clients.client import ApiClient, PusherClient, http
+from tests.servers.nodes import Serve
+from tests.servers.server import APP_ID, app, running_server
 
 
 async def test_up_is_ok_while_there_are_apps(serve: Serve) -> None:

@@ -14,9 +14,9 @@ import pusher
 import pytest
 from pusher.errors import PusherForbidden
 
-from tests.support.client import ApiClient, PusherClient, http, signature
-from tests.support.nodes import Serve
-from tests.support.server import APP_ID, KEY, SECRET, app
+from tests.clients.client import ApiClient, PusherClient, http, signature
+from tests.servers.nodes import Serve
+from tests.servers.server import APP_ID, KEY, SECRET, app
 
 USERS = app(id="3", enable_user_authentication=True)
 USER_PATH = "/users/ann/terminate_connections"

@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from tests.support.client import ApiClient, PusherClient, http
-from tests.support.nodes import Nodes, Serve
-from tests.support.raw import HttpConnection, request_bytes
-from tests.support.server import APP_ID, KEY
+from tests.clients.client import ApiClient, PusherClient, http
+from tests.clients.raw import HttpConnection, request_bytes
+from tests.servers.nodes import Nodes, Serve
+from tests.servers.server import APP_ID, KEY
 
 EVENT = b'{"name":"e","channel":"news","data":"x"}'
 UP = request_bytes("GET", "/up")

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.support.client import Answer, ApiClient, PusherClient
-from tests.support.server import KEY
+from tests.clients.client import Answer, ApiClient, PusherClient
+from tests.servers.server import KEY
 from tests.support.turns import TOLERATED_TURN, WatchedServer, watched_server
 
 MEGABYTE = 1024 * 1024

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
-from tests.support.client import ApiClient, PusherClient
-from tests.support.nodes import Serve
-from tests.support.raw import PING, PONG, TEXT, RawWebSocket
+from tests.clients.client import ApiClient, PusherClient
+from tests.clients.raw import PING, PONG, TEXT, RawWebSocket
+from tests.servers.nodes import Serve
 
 SPEED = 20
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.client import PusherClient
-from tests.support.nodes import Serve
-from tests.support.raw import BINARY, PING, PONG, TEXT, RawWebSocket, client_frame
+from tests.clients.client import PusherClient
+from tests.clients.raw import BINARY, PING, PONG, TEXT, RawWebSocket, client_frame
+from tests.servers.nodes import Serve
 
 
 @pytest.mark.parametrize(

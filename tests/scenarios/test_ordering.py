@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import ApiClient, PusherClient
-from tests.support.nodes import Nodes, Serve
-from tests.support.raw import HttpConnection, request_bytes
+from tests.clients.client import ApiClient, PusherClient
+from tests.clients.raw import HttpConnection, request_bytes
+from tests.servers.nodes import Nodes, Serve
 
 PUBLISHERS = 4
 JOINERS = 40

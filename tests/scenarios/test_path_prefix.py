@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.client import ApiClient, PusherClient, http
-from tests.support.nodes import Serve
-from tests.support.server import APP_ID, KEY
+from tests.clients.client import ApiClient, PusherClient, http
+from tests.servers.nodes import Serve
+from tests.servers.server import APP_ID, KEY
 
 PREFIX = "/sockudo_api"
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import ApiClient, PusherClient
-from tests.support.nodes import Serve
-from tests.support.server import app
+from tests.clients.client import ApiClient, PusherClient
+from tests.servers.nodes import Serve
+from tests.servers.server import app
 
 ROOM = "presence-room"
 

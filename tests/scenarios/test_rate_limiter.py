@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.support.client import Answer, ApiClient, PusherClient, http
-from tests.support.nodes import Nodes, Serve
-from tests.support.raw import RawWebSocket, upgrade_bytes
-from tests.support.server import APP_ID, KEY
+from tests.clients.client import Answer, ApiClient, PusherClient, http
+from tests.clients.raw import RawWebSocket, upgrade_bytes
+from tests.servers.nodes import Nodes, Serve
+from tests.servers.server import APP_ID, KEY
 
 
 def limiter(requests: int = 100, connections: int = 100, **api: Any) -> dict[str, Any]:

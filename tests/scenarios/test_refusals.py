@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.client import PusherClient
-from tests.support.nodes import Serve
-from tests.support.raw import RawWebSocket
-from tests.support.server import app
+from tests.clients.client import PusherClient
+from tests.clients.raw import RawWebSocket
+from tests.servers.nodes import Serve
+from tests.servers.server import app
 
 
 async def test_an_unknown_key_is_refused_with_4001(serve: Serve) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.support.attack import until
-from tests.support.client import ApiClient, PusherClient, http
-from tests.support.server import APP_ID, KEY, SECRET, app, server_process
+from tests.clients.attack import until
+from tests.clients.client import ApiClient, PusherClient, http
+from tests.servers.server import APP_ID, KEY, SECRET, app, server_process
 
 OFF = app(id="off", key="off-key", enabled=False)
 PICKY = app(id="picky", key="picky-key", allowed_origins=["https://a.example.com"], max_connections=0)

@@ -13,14 +13,14 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
-from tests.support.client import Answer, ApiClient, PusherClient, http
-from tests.support.nodes import Nodes, Serve
-from tests.support.raw import HttpConnection, RawWebSocket, request_bytes, upgrade_bytes
-from tests.support.redis_cluster import RedisClusterProcesses
-from tests.support.redis_server import RedisProcess
-from tests.support.server import KEY
-from tests.support.shared_stores import SHARING, in_redis, in_redis_cluster, serve_sharing, sharing
-from tests.support.topologies import TOPOLOGIES
+from tests.clients.client import Answer, ApiClient, PusherClient, http
+from tests.clients.raw import HttpConnection, RawWebSocket, request_bytes, upgrade_bytes
+from tests.servers.nodes import Nodes, Serve
+from tests.servers.redis_cluster import RedisClusterProcesses
+from tests.servers.redis_server import RedisProcess
+from tests.servers.server import KEY
+from tests.servers.shared_stores import SHARING, in_redis, in_redis_cluster, serve_sharing, sharing
+from tests.servers.topologies import TOPOLOGIES
 from tests.support.waiting import eventually
 
 LIMIT: Final = 25

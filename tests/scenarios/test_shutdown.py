@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.client import ApiClient, PusherClient
-from tests.support.raw import HttpConnection, RawWebSocket, request_bytes, upgrade_bytes
-from tests.support.server import KEY, app, server_process
+from tests.clients.client import ApiClient, PusherClient
+from tests.clients.raw import HttpConnection, RawWebSocket, request_bytes, upgrade_bytes
+from tests.servers.server import KEY, app, server_process
 
 GOODBYE = (4200, "Server shutting down")
 EVENT = b'{"name":"e","channel":"news","data":"x"}'

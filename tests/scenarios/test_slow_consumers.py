@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from tests.support.client import ApiClient, PusherClient
-from tests.support.nodes import Serve
-from tests.support.raw import CLOSE, RawWebSocket
+from tests.clients.client import ApiClient, PusherClient
+from tests.clients.raw import CLOSE, RawWebSocket
+from tests.servers.nodes import Serve
 
 ROOM = "presence-room"
 

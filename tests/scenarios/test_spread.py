@@ -8,9 +8,9 @@ from collections import Counter
 
 import pytest
 
-from tests.support.client import PusherClient
-from tests.support.forge import COUNT, Forge, running_workers
-from tests.support.workers import owner
+from tests.clients.client import PusherClient
+from tests.servers.forge import COUNT, Forge, running_workers
+from tests.servers.workers import owner
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import ApiClient, PusherClient
-from tests.support.redis_server import RedisProcess
-from tests.support.server import clean_environ, server_process
+from tests.clients.client import ApiClient, PusherClient
+from tests.servers.redis_server import RedisProcess
+from tests.servers.server import clean_environ, server_process
 
 
 def start(folder: Path, config: object) -> subprocess.CompletedProcess[str]:

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from tests.support.client import PusherClient
-from tests.support.nodes import Serve
-from tests.support.server import app
+from tests.clients.client import PusherClient
+from tests.servers.nodes import Serve
+from tests.servers.server import app
 
 COUNTING = app(enable_subscription_count=True)
 

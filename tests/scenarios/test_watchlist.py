@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from tests.support.client import ApiClient, PusherClient
-from tests.support.nodes import Serve
-from tests.support.server import app
+from tests.clients.client import ApiClient, PusherClient
+from tests.servers.nodes import Serve
+from tests.servers.server import app
 
 WATCHING = app(enable_user_authentication=True, enable_watchlist_events=True)
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import PusherClient
-from tests.support.nodes import Serve
-from tests.support.redis_cluster import RedisClusterProcesses
-from tests.support.redis_server import RedisProcess
-from tests.support.server import app
-from tests.support.sqs_server import SqsProcess
-from tests.support.webhook_receiver import webhook_receiver
+from tests.clients.client import PusherClient
+from tests.servers.nodes import Serve
+from tests.servers.redis_cluster import RedisClusterProcesses
+from tests.servers.redis_server import RedisProcess
+from tests.servers.server import app
+from tests.servers.sqs_server import SqsProcess
+from tests.servers.webhook_receiver import webhook_receiver
 
 
 @pytest.fixture(params=["redis", "redis-cluster", "sqs"])

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from sockudo.queues.base import FailedJob
-from tests.support.client import ApiClient, PusherClient
-from tests.support.nodes import Serve
-from tests.support.server import app
-from tests.support.webhook_receiver import Received, WebhookReceiver, webhook_receiver
+from tests.clients.client import ApiClient, PusherClient
+from tests.servers.nodes import Serve
+from tests.servers.server import app
+from tests.servers.webhook_receiver import Received, WebhookReceiver, webhook_receiver
 
 EVERY_TYPE = [
     "channel_occupied",

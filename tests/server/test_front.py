@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from tests.support.eventual import AskedAppManager
-from tests.support.http_socket import read_answers
-from tests.support.node import KEY, SECRET, make_app
-from tests.support.server import app
-from tests.support.signing import query_string, signed_params
-from tests.support.stack import Stack, upgrade
-from tests.support.transport import FakeTransport
+from tests.clients.signing import query_string, signed_params
+from tests.fakes.eventual import AskedAppManager
+from tests.fakes.http_socket import read_answers
+from tests.fakes.node import KEY, SECRET, make_app
+from tests.fakes.stack import Stack, upgrade
+from tests.fakes.transport import FakeTransport
+from tests.servers.server import app
 
 
 def ask(stack: Stack, data: bytes) -> tuple[int, dict[str, str], str]:

@@ -11,8 +11,8 @@ from sockudo.apps.memory import MemoryAppManager
 from sockudo.errors import DriverError
 from sockudo.eventual import Eventual
 from sockudo.server.health import Health
-from tests.support.eventual import AskedAppManager, answer
-from tests.support.node import make_app
+from tests.fakes.eventual import AskedAppManager, answer
+from tests.fakes.node import make_app
 
 
 def works() -> None:

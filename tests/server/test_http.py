@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from tests.support.clock import TickingClock
-from tests.support.http_socket import HttpSocket
-from tests.support.transport import FakeTransport
+from tests.fakes.clock import TickingClock
+from tests.fakes.http_socket import HttpSocket
+from tests.fakes.transport import FakeTransport
 
 HOST = b"Host: x\r\n"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.fakes.http_socket import HttpSocket
 from tests.server.test_http import get, post
-from tests.support.http_socket import HttpSocket
 
 
 class Bus:

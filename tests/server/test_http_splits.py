@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.http_socket import HttpSocket
+from tests.fakes.http_socket import HttpSocket
 
 HOST = b"Host: x\r\n"
 H2C = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"

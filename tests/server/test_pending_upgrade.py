@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from sockudo.ratelimit.base import Decision
-from tests.support.eventual import AskedAppManager, AskedLimiter
-from tests.support.frames import CLOSE, TEXT, masked_frame, read_server_frames
-from tests.support.http_socket import read_answers
-from tests.support.node import make_app
-from tests.support.stack import Stack, upgrade
-from tests.support.transport import FakeTransport
+from tests.clients.frames import CLOSE, TEXT, masked_frame, read_server_frames
+from tests.fakes.eventual import AskedAppManager, AskedLimiter
+from tests.fakes.http_socket import read_answers
+from tests.fakes.node import make_app
+from tests.fakes.stack import Stack, upgrade
+from tests.fakes.transport import FakeTransport
 
 PING = masked_frame(TEXT, b'{"event":"pusher:ping","data":{}}')
 

@@ -7,15 +7,15 @@ import socket
 
 import pytest
 
-from sockudo.assembly import assemble
-from sockudo.clock import LoopClock
-from sockudo.server.listeners import ListenError
+from sockudo.assembly.server import assemble
 from sockudo.server.server import Server
-from tests.support.attack import until
-from tests.support.client import WAIT, PusherClient, http
-from tests.support.frames import masked_close
-from tests.support.server import running_server, settings
-from tests.support.stack import upgrade
+from sockudo.supervisor.listeners import ListenError
+from sockudo.timing.clock import LoopClock
+from tests.clients.attack import until
+from tests.clients.client import WAIT, PusherClient, http
+from tests.clients.frames import masked_close
+from tests.fakes.stack import upgrade
+from tests.servers.server import running_server, settings
 
 
 async def test_it_listens_where_it_says_and_stops_listening() -> None:

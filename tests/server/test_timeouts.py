@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from sockudo.server.timeouts import Timeouts
-from tests.support.clock import FakeClock
+from tests.fakes.clock import FakeClock
 
 
 class Socket:

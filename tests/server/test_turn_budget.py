@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sockudo.server.turn_budget import GRANT, TurnBudget
-from tests.support.clock import FakeClock
+from tests.fakes.clock import FakeClock
 
 
 class Socket:

@@ -10,7 +10,7 @@ import pytest
 from sockudo.api.messages import Accepted, RequestHead, Response
 from sockudo.server.body_budget import BodyBudget
 from sockudo.server.upload import Upload
-from tests.support.http_socket import HttpSocket
+from tests.fakes.http_socket import HttpSocket
 
 MEGABYTE = 1024 * 1024
 LARGE = 100_000

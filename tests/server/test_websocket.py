@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from sockudo.rfc6455.frames import text_frame
-from tests.support.clock import FakeClock, TickingClock
-from tests.support.frames import (
+from sockudo.websocket.frames import text_frame
+from tests.clients.frames import (
     BINARY,
     CLOSE,
     CONTINUATION,
@@ -19,8 +18,9 @@ from tests.support.frames import (
     masked_close,
     masked_frame,
 )
-from tests.support.server import app
-from tests.support.stack import Stack, StackClient, upgrade
+from tests.fakes.clock import FakeClock, TickingClock
+from tests.fakes.stack import Stack, StackClient, upgrade
+from tests.servers.server import app
 
 SUBSCRIBE = masked_frame(TEXT, b'{"event":"pusher:subscribe","data":{"channel":"news"}}')
 

@@ -48,4 +48,4 @@ class GoProgram:
             say(f"the tests with {self.name} are skipped: {problem}")
 
 
-PUSHER_GO: Final = GoProgram("pusher-http-go 5.1.1", Path(__file__).parents[1] / "clients" / "go")
+PUSHER_GO: Final = GoProgram("pusher-http-go 5.1.1", Path(__file__).parents[1] / "libraries" / "go")

@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.setup.commands import SetupError, run, say
 
-NODE_FOLDER: Final = Path(__file__).parents[1] / "clients" / "node"
+NODE_FOLDER: Final = Path(__file__).parents[1] / "libraries" / "node"
 NODE_MAJOR: Final = 20
 
 

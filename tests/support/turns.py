@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 import uvloop
 
-from tests.support.server import RunningServer, running_server
+from tests.servers.server import RunningServer, running_server
 
 # Seconds of CPU. Tests allow what a slow processor and the measurement itself take on top of the promise of 20 ms.
 LONGEST_TURN: Final = 0.020

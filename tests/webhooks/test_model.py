@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from sockudo.cluster import envelope
-from tests.support.clock import FakeClock
-from tests.support.cluster import Bus
-from tests.support.node import Client
-from tests.support.reporting import Receiver, ReportingMember
+from tests.fakes.clock import FakeClock
+from tests.fakes.node import Client
+from tests.fakes.reporting import Receiver, ReportingMember
+from tests.servers.cluster import Bus
 
 CHANNELS = ("news", "private-x", "presence-x")
 USERS = ("1", "2")

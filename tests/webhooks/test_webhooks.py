@@ -16,8 +16,8 @@ from sockudo.eventual import Eventual, Future
 from sockudo.queues.base import Delivery, Done, Outcome
 from sockudo.queues.memory import MemoryQueue, MemoryQueueOptions
 from sockudo.webhooks.webhooks import Webhooks, WebhookTimes
-from tests.support.clock import FakeClock
-from tests.support.node import APP_ID, make_app
+from tests.fakes.clock import FakeClock
+from tests.fakes.node import APP_ID, make_app
 
 ALL = frozenset({"channel_occupied", "channel_vacated", "cache_miss", "subscription_count", "connection_terminated"})
 

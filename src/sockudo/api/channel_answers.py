@@ -13,7 +13,7 @@ from sockudo.eventual import Eventual, Future, gathered
 from sockudo.node.queries import Queries
 from sockudo.pusher.channels import ChannelKind, kind_of
 from sockudo.pusher.errors import RequestRejected
-from sockudo.slices import Slices, Steps
+from sockudo.timing.slices import Slices, Steps
 
 # Channels of one step: about 0.5 ms. A cached event may have 100 KB, and is decoded and encoded again.
 _CHUNK: Final = 200

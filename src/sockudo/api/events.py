@@ -17,7 +17,7 @@ from sockudo.node.quotas import AppQuotas
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.large_bodies import LARGE, batch_steps, trigger_steps
 from sockudo.pusher.triggers import Trigger, parse_batch, parse_raw_trigger, parse_trigger
-from sockudo.slices import Slices
+from sockudo.timing.slices import Slices
 
 
 class EventHandlers:

@@ -18,7 +18,6 @@ from sockudo.api.throttle import Throttle, rate_headers
 from sockudo.api.users import UserHandlers
 from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
-from sockudo.clock import Clock
 from sockudo.errors import DriverError
 from sockudo.eventual import Eventual, Future, caught, later, then
 from sockudo.log import get_logger
@@ -26,6 +25,7 @@ from sockudo.node.refusal_log import RefusalLog
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.query import Query, parse_query
 from sockudo.ratelimit.base import Decision
+from sockudo.timing.clock import Clock
 
 _log = get_logger("sockudo.api")
 

@@ -17,14 +17,14 @@ from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
 from sockudo.apps.app import App
-from sockudo.apps.preparation import prepare
-from sockudo.apps.record import Record, is_possible_name
+from sockudo.apps.database.preparation import prepare
+from sockudo.apps.database.record import Record, is_possible_name
+from sockudo.apps.database.store import AppStore
 from sockudo.apps.shelf import PACE, Entry, Name, Shelf
-from sockudo.apps.store import AppStore
-from sockudo.clock import Clock
 from sockudo.errors import ConfigError, DriverError
 from sockudo.eventual import Eventual, Future, then
 from sockudo.log import get_logger
+from sockudo.timing.clock import Clock
 
 _log = get_logger("sockudo.apps")
 _T = TypeVar("_T")

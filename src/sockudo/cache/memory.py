@@ -12,8 +12,8 @@ from math import ceil, inf
 from typing import Final
 
 from sockudo.cache.base import Cached
-from sockudo.clock import Clock
-from sockudo.deadlines import Deadlines
+from sockudo.timing.clock import Clock
+from sockudo.timing.deadlines import Deadlines
 
 # What an entry takes beside its key and its value.
 ENTRY_BYTES: Final = 400

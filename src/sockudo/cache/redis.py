@@ -23,10 +23,10 @@ from sockudo.cache.base import Cached
 from sockudo.cache.unconfirmed import Unconfirmed, Write
 from sockudo.eventual import caught
 from sockudo.log import get_logger
-from sockudo.redis.base import Script
-from sockudo.redis.client import redis_client
-from sockudo.redis.options import RedisStoreOptions
-from sockudo.redis.request import RedisLost, RedisRefusal
+from sockudo.redis_client.base import Script
+from sockudo.redis_client.client import redis_client
+from sockudo.redis_client.options import RedisStoreOptions
+from sockudo.redis_client.request import RedisLost, RedisRefusal
 
 _log = get_logger("sockudo.cache")
 

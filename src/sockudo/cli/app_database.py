@@ -7,15 +7,15 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from sockudo.adapter_options import link_from_settings
-from sockudo.app_options import app_store_from_settings
-from sockudo.apps import changes
+from sockudo.apps.database import changes
+from sockudo.apps.database.store import AppStore, Migration
 from sockudo.apps.shelf import ABSENT_TTL
-from sockudo.apps.store import AppStore, Migration
+from sockudo.assembly.apps import app_store_from_settings
+from sockudo.assembly.cluster import link_from_settings
 from sockudo.cluster.announcement import announce_apps
-from sockudo.config.app_manager import AppCacheSettings
 from sockudo.config.app_record import app_from_record, record_from_app
 from sockudo.config.model import Settings
+from sockudo.config.sections.app_manager import AppCacheSettings
 from sockudo.errors import DriverError, SockudoError
 
 

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from sockudo.apps.store import AppExistsError
+from sockudo.apps.database.store import AppExistsError
 from sockudo.cli import app_database
 from sockudo.cli.loading import EXIT_CONFIGURATION, load_or_exit, report_problems
 from sockudo.config.app_record import app_from_record, read_changes

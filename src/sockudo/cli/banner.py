@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.text import Text
 
 from sockudo import __version__
-from sockudo.config.app import AppSettings
 from sockudo.config.model import Settings
-from sockudo.config.rate_limiter import ApiRateLimit, WebSocketRateLimit
-from sockudo.server.open_files import room_for_sockets
+from sockudo.config.sections.app import AppSettings
+from sockudo.config.sections.rate_limiter import ApiRateLimit, WebSocketRateLimit
+from sockudo.supervisor.open_files import room_for_sockets
 
 try:
     import resource

@@ -7,16 +7,16 @@ import sys
 
 import click
 
-from sockudo.adapter_options import link_from_settings
-from sockudo.app_options import store_options
+from sockudo.assembly.apps import store_options
+from sockudo.assembly.cluster import link_from_settings
+from sockudo.assembly.stores import stores_from_settings
+from sockudo.assembly.webhooks import needs_webhooks, webhook_queue
 from sockudo.cli.loading import EXIT_CONFIGURATION, report_problems
 from sockudo.cli.show_config import as_json, as_table
-from sockudo.clock import LoopClock
 from sockudo.config.load import Loaded
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, MissingExtraError
-from sockudo.stores import stores_from_settings
-from sockudo.webhook_options import needs_webhooks, webhook_queue
+from sockudo.timing.clock import LoopClock
 
 
 def check(loaded: Loaded, *, show: bool, as_json_text: bool) -> None:

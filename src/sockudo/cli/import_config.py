@@ -17,8 +17,10 @@ from sockudo.config.files import read_file
 from sockudo.config.interpolation import escaped
 from sockudo.config.load import problems_of
 from sockudo.errors import ConfigError
-from sockudo.migration import dotenv, reverb, soketi
+from sockudo.migration import dotenv
 from sockudo.migration.draft import Draft
+from sockudo.migration.reverb import document as reverb
+from sockudo.migration.soketi import document as soketi
 
 _NO_APP: Final = 1
 # What is written holds the secrets of apps.

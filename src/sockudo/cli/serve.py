@@ -18,8 +18,8 @@ from sockudo.cli.loading import EXIT_CONFIGURATION, load_or_exit, report_problem
 from sockudo.config.load import Loaded
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, SockudoError
-from sockudo.server.cores import usable_cores
-from sockudo.server.worker import Worker
+from sockudo.supervisor.cores import usable_cores
+from sockudo.supervisor.worker import Worker
 
 # What a service manager may try again, unlike a configuration that cannot be used.
 _EXIT_FAILED: Final = 1
@@ -52,13 +52,13 @@ def run_server(config: Path | None, host: str | None, port: str | None, workers:
 
 def _run_alone(loaded: Loaded) -> int:
     # Only this command needs the server, so only this command waits for it to be imported; a supervisor never does.
-    from sockudo.bootstrap import run
+    from sockudo.assembly.run import run
 
     return run(loaded.settings, lambda addresses: _greet(loaded, addresses, ()))
 
 
 def _run_workers(loaded: Loaded, count: int) -> int:
-    from sockudo.server.workers import Plan, supervise
+    from sockudo.supervisor.supervisor import Plan, supervise
 
     settings = loaded.settings
     plan = Plan(
@@ -75,7 +75,7 @@ def _run_workers(loaded: Loaded, count: int) -> int:
 
 
 def _run_worker(settings: Settings, worker: Worker) -> int:
-    from sockudo.bootstrap import run
+    from sockudo.assembly.run import run
 
     log.label(worker=worker.index)
     worker.take_name()

@@ -21,7 +21,7 @@ from sockudo.cluster.state import Delivered
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, SockudoError
 from sockudo.queues.base import FailedJob, Queue, QueueCounts
-from sockudo.webhooks.job import Job, decode_job, event_names
+from sockudo.webhooks.delivery.job import Job, decode_job, event_names
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ def tail(config: Path | None, *, as_json_lines: bool) -> None:
 
 async def _tail(settings: Settings, show: Callable[[Delivered], None]) -> None:
     # Only this command needs drivers, so only this command waits for them to be imported.
-    from sockudo.adapter_options import link_from_settings
+    from sockudo.assembly.cluster import link_from_settings
     from sockudo.cluster.following import follow
 
     adapter, _ = link_from_settings(settings)
@@ -91,8 +91,8 @@ def _with_queue(config: Path | None, ask: Callable[[Queue], Awaitable[T]]) -> T:
     settings = load_or_exit(config).settings
 
     async def answer() -> T:
-        from sockudo.clock import LoopClock
-        from sockudo.queue_options import queue_from_settings
+        from sockudo.assembly.queue import queue_from_settings
+        from sockudo.timing.clock import LoopClock
 
         if settings.queue.driver in ("memory", "none"):
             raise ConfigError([_IN_PROCESS])

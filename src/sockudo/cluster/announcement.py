@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sockudo.bus.base import Adapter
 from sockudo.cluster import envelope
-from sockudo.cluster.base import Adapter
 from sockudo.cluster.state import AppChanged, encode
 from sockudo.cluster.topics import EVERYONE
 

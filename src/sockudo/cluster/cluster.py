@@ -10,9 +10,8 @@ import asyncio
 import contextlib
 from typing import Final
 
-from sockudo.clock import Clock, Handle
+from sockudo.bus.base import Adapter
 from sockudo.cluster import envelope
-from sockudo.cluster.base import Adapter
 from sockudo.cluster.batches import batches_of
 from sockudo.cluster.counters import ClusterCounters
 from sockudo.cluster.echoes import Echoes
@@ -45,7 +44,8 @@ from sockudo.cluster.topics import DELIVERIES, EVERYONE, channel_topic, node_top
 from sockudo.cluster.voice import Voice
 from sockudo.hub.hub import Hub
 from sockudo.log import get_logger
-from sockudo.rfc6455.relayed import is_text_frame
+from sockudo.timing.clock import Clock, Handle
+from sockudo.websocket.relayed import is_text_frame
 
 _log = get_logger("sockudo.cluster")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
-from sockudo.clock import Clock
+from sockudo.timing.clock import Clock
 
 
 class Echoes:

@@ -31,7 +31,7 @@ from sockudo.cluster.state import (
     Sync,
     Terminate,
 )
-from sockudo.rfc6455.relayed import is_text_frame, is_utf8
+from sockudo.websocket.relayed import is_text_frame, is_utf8
 
 EVENT: Final = 1
 CACHED_EVENT: Final = 2

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from sockudo.bus.base import Adapter
 from sockudo.cluster import envelope
-from sockudo.cluster.base import Adapter
 from sockudo.cluster.state import Delivered, Follow, encode
 from sockudo.cluster.topics import DELIVERIES, EVERYONE
 

@@ -7,7 +7,6 @@ from typing import Final
 
 import msgspec
 
-from sockudo.clock import Clock
 from sockudo.cluster import envelope
 from sockudo.cluster.counters import ClusterCounters
 from sockudo.cluster.echoes import Echoes
@@ -38,6 +37,7 @@ from sockudo.cluster.state import (
 )
 from sockudo.cluster.topics import node_topic
 from sockudo.cluster.voice import Voice
+from sockudo.timing.clock import Clock
 
 # A unit of work is that many bytes to be parsed.
 _BYTES_OF_A_UNIT: Final = 1024

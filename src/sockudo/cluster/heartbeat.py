@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Final
 
 from sockudo import __version__
-from sockudo.clock import Clock
 from sockudo.cluster import envelope
 from sockudo.cluster.state import Heartbeat
 from sockudo.cluster.topics import EVERYONE
 from sockudo.cluster.voice import Voice
 from sockudo.hub.hub import Hub
+from sockudo.timing.clock import Clock
 
 # Who asks for a sign of life within so many seconds of the last one that was asked for shares the next with others.
 ANSWER_PAUSE: Final = 0.05

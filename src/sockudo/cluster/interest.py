@@ -14,13 +14,13 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Final, NamedTuple
 
-from sockudo.clock import Clock, Handle
-from sockudo.cluster.base import Adapter
-from sockudo.cluster.link import settle
+from sockudo.bus.base import Adapter
+from sockudo.bus.broker.connection import settle
 from sockudo.cluster.topics import EVERYONE, channel_topic
 from sockudo.eventual import later
 from sockudo.hub.hub import Hub
 from sockudo.pusher.channels import SERVER_TO_USER
+from sockudo.timing.clock import Clock, Handle
 
 LINGER: Final = 1.0
 # Topics that are left in one turn of the event loop: a client may leave hundreds of thousands in a moment.

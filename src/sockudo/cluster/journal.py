@@ -11,10 +11,10 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Final
 
-from sockudo.clock import Clock
 from sockudo.cluster.batches import Batches
 from sockudo.cluster.state import Delta
 from sockudo.hub.hub import Hub
+from sockudo.timing.clock import Clock
 
 # Deltas that may follow each other at once after a quiet time.
 BURST: Final = 20

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from sockudo.clock import Clock
 from sockudo.cluster import envelope
 from sockudo.cluster.counters import ClusterCounters
 from sockudo.cluster.echoes import Echoes
@@ -18,6 +17,7 @@ from sockudo.cluster.state import Sync
 from sockudo.cluster.topics import node_topic
 from sockudo.cluster.voice import Voice
 from sockudo.log import get_logger
+from sockudo.timing.clock import Clock
 
 _log = get_logger("sockudo.cluster")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sockudo.clock import Clock
 from sockudo.cluster.counters import ClusterCounters
 from sockudo.log import get_logger
+from sockudo.timing.clock import Clock
 
 _QUIET: Final = 60.0
 

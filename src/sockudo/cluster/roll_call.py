@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from sockudo.bus.base import Adapter
 from sockudo.cluster import envelope
-from sockudo.cluster.base import Adapter
 from sockudo.cluster.nodes import MOST_NODES
 from sockudo.cluster.state import Heartbeat, RollCall, encode
 from sockudo.cluster.topics import EVERYONE

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
-from sockudo.clock import Clock
+from sockudo.timing.clock import Clock
 
 MOST_UNITS: Final = 250
 LONGEST_SECONDS: Final = 0.005

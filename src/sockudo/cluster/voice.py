@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from sockudo.bus.base import Adapter
 from sockudo.cluster import envelope
-from sockudo.cluster.base import Adapter
 from sockudo.cluster.state import encode
 
 

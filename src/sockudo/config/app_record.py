@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sockudo.config.app import AppSettings
 from sockudo.config.environment import shape
 from sockudo.config.problems import describe
+from sockudo.config.sections.app import AppSettings
 from sockudo.errors import ConfigError
 
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sockudo.config.default_app import IDENTITY, DefaultAppSettings
 from sockudo.config.environment import Reading, read_environment, variables_of
+from sockudo.config.sections.default_app import IDENTITY, DefaultAppSettings
 from sockudo.config.unread_variables import OWN_APP, UnreadVariable
 
 _ENABLED: Final = f"{OWN_APP}ENABLED"

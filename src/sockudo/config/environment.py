@@ -9,8 +9,8 @@ from typing import Any, Final, get_origin
 
 from pydantic.fields import FieldInfo
 
-from sockudo.config.section import Section, env_of, key_of, section_of
-from sockudo.config.values import Truth
+from sockudo.config.kinds.section import Section, env_of, key_of, section_of
+from sockudo.config.kinds.values import Truth
 
 _TRUE: Final = frozenset({"true", "1", "yes", "on"})
 _FALSE: Final = frozenset({"false", "0", "no", "off"})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from sockudo.config.kinds.section import Section, key_of, section_of
 from sockudo.config.problems import Location, path_text
-from sockudo.config.section import Section, key_of, section_of
 
 _NAMES: Final = frozenset({"app", "apps", "application", "applications", "defaultapp"})
 _IDENTITY: Final = ({"id", "appid"}, {"key", "appkey"}, {"secret", "appsecret"})

@@ -7,28 +7,34 @@ from uuid import uuid4
 
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
 
-from sockudo.config.adapter import AdapterSettings
-from sockudo.config.app import DEMO_APP, AppSettings
-from sockudo.config.app_manager import AppManagerSettings
-from sockudo.config.cache import CacheSettings
-from sockudo.config.cleanup import CleanupSettings
-from sockudo.config.cors import CorsSettings
-from sockudo.config.database import DatabaseSettings
-from sockudo.config.hosts import HostName
-from sockudo.config.limits import ChannelLimits, EventLimits, HttpApiSettings, PresenceLimits, WebSocketSettings
-from sockudo.config.logs import Level, LoggingSettings
-from sockudo.config.metrics import MetricsSettings
-from sockudo.config.queue import QueueSettings
-from sockudo.config.rate_limiter import RateLimiterSettings
-from sockudo.config.rules import check_with_rules
-from sockudo.config.section import Section, env
-from sockudo.config.sql_databases import PoolingSettings
-from sockudo.config.tls import SslSettings
-from sockudo.config.unix_socket import UnixSocketSettings
+from sockudo.config.kinds.hosts import HostName
+from sockudo.config.kinds.rules import check_with_rules
+from sockudo.config.kinds.section import Section, env
+from sockudo.config.kinds.values import Count, Flag, OneOf, Positive, Whole, Words, WorkerCount
+from sockudo.config.kinds.web_values import PathPrefix
+from sockudo.config.sections.adapter import AdapterSettings
+from sockudo.config.sections.app import DEMO_APP, AppSettings
+from sockudo.config.sections.app_manager import AppManagerSettings
+from sockudo.config.sections.cache import CacheSettings
+from sockudo.config.sections.cleanup import CleanupSettings
+from sockudo.config.sections.cors import CorsSettings
+from sockudo.config.sections.database import DatabaseSettings
+from sockudo.config.sections.limits import (
+    ChannelLimits,
+    EventLimits,
+    HttpApiSettings,
+    PresenceLimits,
+    WebSocketSettings,
+)
+from sockudo.config.sections.logs import Level, LoggingSettings
+from sockudo.config.sections.metrics import MetricsSettings
+from sockudo.config.sections.queue import QueueSettings
+from sockudo.config.sections.rate_limiter import RateLimiterSettings
+from sockudo.config.sections.sql_databases import PoolingSettings
+from sockudo.config.sections.tls import SslSettings
+from sockudo.config.sections.unix_socket import UnixSocketSettings
+from sockudo.config.sections.webhooks import WebhooksSettings
 from sockudo.config.unsupported import unsupported
-from sockudo.config.values import Count, Flag, OneOf, Positive, Whole, Words, WorkerCount
-from sockudo.config.web_values import PathPrefix
-from sockudo.config.webhooks import WebhooksSettings
 
 
 class InstanceSettings(Section):

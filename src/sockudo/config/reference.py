@@ -14,15 +14,15 @@ from typing import Any, Final, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from sockudo.config.app import DEMO_APP, AppSettings
-from sockudo.config.default_app import DefaultAppSettings
 from sockudo.config.files import DEFAULT_FILES, LOCATION_VARIABLE
+from sockudo.config.kinds.section import Section, env_of, key_of, section_of
+from sockudo.config.kinds.values import Check
 from sockudo.config.model import Settings
-from sockudo.config.section import Section, env_of, key_of, section_of
+from sockudo.config.sections.app import DEMO_APP, AppSettings
+from sockudo.config.sections.default_app import DefaultAppSettings
+from sockudo.config.sections.webhook import WebhookFilter, WebhookLambda, WebhookSettings
 from sockudo.config.unknown import item_section_of
 from sockudo.config.unsupported import UNSUPPORTED
-from sockudo.config.values import Check
-from sockudo.config.webhook import WebhookFilter, WebhookLambda, WebhookSettings
 
 _HEAD: Final = """# Configuration
 

@@ -8,11 +8,11 @@ from typing import Any, Final, get_args
 
 from pydantic.fields import FieldInfo
 
-from sockudo.config.app import AppSettings
-from sockudo.config.app_policy import Unfolded, unfold, unread_warnings
+from sockudo.config.kinds.section import Section, env_of, key_of, other_key_of, section_of
 from sockudo.config.problems import Location, path_text
 from sockudo.config.restrictions import nearest, refusal, restricts, secures
-from sockudo.config.section import Section, env_of, key_of, other_key_of, section_of
+from sockudo.config.sections.app import AppSettings
+from sockudo.config.sections.app_policy import Unfolded, unfold, unread_warnings
 
 # A name in more places than this says nothing about what was meant.
 _FEW: Final = 3

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic_core import InitErrorDetails
 
-from sockudo.config.rules import rule_broken
+from sockudo.config.kinds.rules import rule_broken
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from sockudo.node.watchlist import Watchlist
 from sockudo.pusher.channels import server_to_user
 from sockudo.pusher.events import member_added, member_removed
 from sockudo.pusher.members import Identity
-from sockudo.rfc6455.frames import text_frame
 from sockudo.webhooks.base import WebhookEvents
+from sockudo.websocket.frames import text_frame
 
 
 class Announcer:

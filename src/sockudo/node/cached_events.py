@@ -19,12 +19,12 @@ from typing import Final, NamedTuple
 import msgspec
 
 from sockudo.cache.base import Cache, Cached
-from sockudo.clock import Clock
 from sockudo.cluster.local import NoPeers
 from sockudo.cluster.peers import Peers
 from sockudo.eventual import Eventual, Future, then
 from sockudo.log import get_logger
-from sockudo.rfc6455.relayed import is_utf8
+from sockudo.timing.clock import Clock
+from sockudo.websocket.relayed import is_utf8
 
 _log = get_logger("sockudo.node.cached_events")
 

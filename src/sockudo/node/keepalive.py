@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from sockudo.clock import Clock
-from sockudo.deadlines import Deadlines
 from sockudo.hub.connection import Connection
 from sockudo.node.limits import NodeLimits
 from sockudo.node.slices import Slices
 from sockudo.pusher.codes import Code
 from sockudo.pusher.errors import CloseConnection
-from sockudo.ticker import TICK, Ticker
+from sockudo.timing.clock import Clock
+from sockudo.timing.deadlines import Deadlines
+from sockudo.timing.ticker import TICK, Ticker
 
 # A tick is never quite in time, and only one that comes later than that is an exception.
 _SLACK: Final = 0.05

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sockudo.clock import Clock
 from sockudo.log import get_logger
+from sockudo.timing.clock import Clock
 
 SAMPLE_INTERVAL: Final = 1.0
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
-from sockudo.clock import Clock
 from sockudo.cluster.peers import Peers
 from sockudo.hub.changes import Left, Offline
 from sockudo.hub.connection import Connection, Wire
@@ -28,8 +27,9 @@ from sockudo.pusher.codes import Code
 from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.events import connection_established, error
 from sockudo.pusher.versions import parse_version
-from sockudo.rfc6455.frames import text_frame
+from sockudo.timing.clock import Clock
 from sockudo.webhooks.base import NoWebhooks, WebhookEvents
+from sockudo.websocket.frames import text_frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ from sockudo.pusher.commands import ClientEvent
 from sockudo.pusher.errors import CommandRejected
 from sockudo.pusher.events import channel_event, client_event
 from sockudo.pusher.triggers import Trigger
-from sockudo.rfc6455.frames import text_frame
-from sockudo.slices import Steps
+from sockudo.timing.slices import Steps
 from sockudo.webhooks.base import NoWebhooks, WebhookEvents
+from sockudo.websocket.frames import text_frame
 
 # How much publishing is done in one go, in subscribers that are queued for: these take about 1 ms. A copy of so many
 # bytes takes as long as one subscriber, and an event to a channel as long as so many subscribers.

@@ -7,10 +7,10 @@ what they tell as if it had been asked here. What several nodes let through in t
 from __future__ import annotations
 
 from sockudo.apps.app import App
-from sockudo.clock import Clock
 from sockudo.cluster.peers import Peers
 from sockudo.pusher.errors import RequestRejected
 from sockudo.ratelimit.window import SecondWindow
+from sockudo.timing.clock import Clock
 
 
 class AppQuotas:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from sockudo import log
-from sockudo.clock import Clock, Handle
+from sockudo.timing.clock import Clock, Handle
 
 _log = log.get_logger("sockudo.refusals")
 

@@ -11,7 +11,7 @@ from sockudo.node.cached_events import CachedEvents
 from sockudo.node.node import Node
 from sockudo.pusher.channels import SERVER_TO_USER, kind_of
 from sockudo.pusher.events import member_added, member_removed
-from sockudo.rfc6455.frames import payload_of, text_frame
+from sockudo.websocket.frames import payload_of, text_frame
 
 _MEMBERS: Final = (Kind.MEMBER_ADDED, Kind.MEMBER_REMOVED)
 

@@ -21,7 +21,7 @@ from sockudo.pusher.errors import (
     PusherError,
     SubscriptionRejected,
 )
-from sockudo.rfc6455.frames import text_frame
+from sockudo.websocket.frames import text_frame
 
 _PONG = text_frame(events.PONG)
 

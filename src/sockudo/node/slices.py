@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
-from sockudo.clock import Clock, Handle
+from sockudo.timing.clock import Clock, Handle
 
 # Seconds in one turn. A turn may take four times as long, with all else that is done in it.
 BUDGET: Final = 0.005

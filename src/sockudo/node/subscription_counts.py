@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Final
 
 from sockudo.apps.app import App
-from sockudo.clock import Clock
 from sockudo.hub.channel import Channel
 from sockudo.hub.hub import Hub
 from sockudo.node.view import View
 from sockudo.pusher.events import subscription_count
-from sockudo.rfc6455.frames import text_frame
+from sockudo.timing.clock import Clock
+from sockudo.websocket.frames import text_frame
 
 INTERVAL: Final = 1.0
 

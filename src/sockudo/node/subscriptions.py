@@ -30,7 +30,7 @@ from sockudo.pusher.members import (
     with_text_id,
 )
 from sockudo.pusher.signatures import channel_string, is_authorised, user_string
-from sockudo.rfc6455.frames import text_frame
+from sockudo.websocket.frames import text_frame
 
 
 class Stage(IntEnum):

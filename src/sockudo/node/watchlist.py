@@ -9,7 +9,7 @@ from sockudo.hub.connection import Connection
 from sockudo.hub.outbox import Flusher
 from sockudo.node.view import View
 from sockudo.pusher.events import watchlist_events
-from sockudo.rfc6455.frames import text_frame
+from sockudo.websocket.frames import text_frame
 
 
 class Watchlist:

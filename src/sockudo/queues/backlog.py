@@ -14,11 +14,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sockudo.backoff import delays
 from sockudo.errors import DriverError
 from sockudo.log import get_logger
 from sockudo.queues.handling import refuse
 from sockudo.queues.losses import Losses
+from sockudo.timing.backoff import delays
 
 _log = get_logger("queue")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from sockudo.clock import Clock
 from sockudo.log import get_logger
+from sockudo.timing.clock import Clock
 
 _QUIET: Final = 10.0
 

@@ -11,11 +11,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from sockudo.clock import Clock
 from sockudo.errors import DriverError
 from sockudo.queues.base import Delivery, Done, FailedJob, Handler, QueueCounts, Retry
 from sockudo.queues.handling import MAX_DELIVERIES, outcome_of, problem_with, refused
 from sockudo.queues.losses import Losses
+from sockudo.timing.clock import Clock
 
 # At the end nobody comes after this process, so what waits for a retry is tried at once, and after pauses of so long.
 _LAST_PAUSE: Final = 1.0

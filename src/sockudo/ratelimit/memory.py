@@ -13,9 +13,9 @@ from itertools import repeat
 from math import ceil
 from typing import Final
 
-from sockudo.clock import Clock
-from sockudo.deadlines import Deadlines
 from sockudo.ratelimit.base import Decision, Limit
+from sockudo.timing.clock import Clock
+from sockudo.timing.deadlines import Deadlines
 
 _MAX_KEYS: Final = 100_000
 # Each is a number of 32 bytes at most.

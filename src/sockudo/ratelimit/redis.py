@@ -18,9 +18,9 @@ from math import ceil
 from typing import Any, Final
 
 from sockudo.ratelimit.base import Decision, Limit
-from sockudo.redis.base import Script
-from sockudo.redis.client import redis_client
-from sockudo.redis.options import RedisStoreOptions
+from sockudo.redis_client.base import Script
+from sockudo.redis_client.client import redis_client
+from sockudo.redis_client.options import RedisStoreOptions
 
 _MICROSECONDS: Final = 1_000_000
 

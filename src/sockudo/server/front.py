@@ -19,17 +19,17 @@ from sockudo.pusher.codes import Code
 from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.query import parse_query
 from sockudo.ratelimit.base import Decision
-from sockudo.rfc6455.handshake import HandshakeError, accept, is_upgrade
 from sockudo.server import refusals
 from sockudo.server.answers import Answers
 from sockudo.server.body_budget import BodyBudget
 from sockudo.server.http import HttpProtocol
-from sockudo.server.open_files import SocketRoom
 from sockudo.server.pending_upgrade import PendingUpgrade
 from sockudo.server.service import Socket
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
 from sockudo.server.websocket import WebSocketContext, WebSocketProtocol
+from sockudo.supervisor.open_files import SocketRoom
+from sockudo.websocket.handshake import HandshakeError, accept, is_upgrade
 
 _Admitted: TypeAlias = App | CloseConnection | Response | None
 

@@ -12,7 +12,7 @@ from typing import Final
 from sockudo.log import get_logger
 from sockudo.node.node import Node, shutting_down
 from sockudo.server.front import Front
-from sockudo.server.listeners import BACKLOG, ListenError, open_listeners
+from sockudo.supervisor.listeners import BACKLOG, ListenError, open_listeners
 
 _log = get_logger("sockudo.server")
 

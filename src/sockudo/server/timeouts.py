@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from sockudo.clock import Clock
-from sockudo.expiry import Expiry
+from sockudo.timing.clock import Clock
+from sockudo.timing.expiry import Expiry
 
 HEAD_TIMEOUT: Final = 10
 BODY_TIMEOUT: Final = 30

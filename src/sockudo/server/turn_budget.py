@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, Protocol
 
-from sockudo.clock import Clock
+from sockudo.timing.clock import Clock
 
 # Cost, in bytes, that is admitted between two looks at the clock; a read costs its bytes and `READ_COST`.
 GRANT: Final = 4096

@@ -14,9 +14,9 @@ from sockudo.node.session import Session
 from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.events import error
 from sockudo.ratelimit.client_address import plain_address
-from sockudo.rfc6455.frames import BINARY, CLOSE, PING, PONG, TEXT, FrameReader, close_frame, encode_frame, text_frame
 from sockudo.server.timeouts import CLOSE_TIMEOUT, Timeouts
 from sockudo.server.turn_budget import GRANT, READ_COST, TurnBudget
+from sockudo.websocket.frames import BINARY, CLOSE, PING, PONG, TEXT, FrameReader, close_frame, encode_frame, text_frame
 
 _PING_FRAME: Final = encode_frame(PING)
 _TOO_BIG: Final = 1009

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from sockudo.queues.base import Queue
-from sockudo.webhooks.sender import Sender
+from sockudo.webhooks.delivery.sender import Sender
 from sockudo.webhooks.webhooks import Webhooks
 
 

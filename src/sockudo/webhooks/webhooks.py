@@ -8,15 +8,15 @@ from typing import Final
 
 from sockudo.apps.app import App
 from sockudo.apps.webhook import is_wanted
-from sockudo.clock import Clock
 from sockudo.cluster.peers import Peers
 from sockudo.cluster.state import Reports
 from sockudo.pusher import webhooks as events
 from sockudo.queues.base import Queue
-from sockudo.webhooks.app_lookup import ASKED, AppLookup, Apps
-from sockudo.webhooks.dispatcher import Dispatcher
-from sockudo.webhooks.settling import SettlingTimes
-from sockudo.webhooks.transitions import Transitions, Truth
+from sockudo.timing.clock import Clock
+from sockudo.webhooks.delivery.dispatcher import Dispatcher
+from sockudo.webhooks.reporting.app_lookup import ASKED, AppLookup, Apps
+from sockudo.webhooks.reporting.settling import SettlingTimes
+from sockudo.webhooks.reporting.transitions import Transitions, Truth
 
 # A channel that has no event is reported once in so many seconds, however many join it.
 _MISS_SECONDS: Final = 1.0

@@ -1,0 +1,145 @@
+"""An app as databases hold it: which properties there are, of which kind, and what a column may have in it.
+
+A record has the properties under their names, with lists and objects as such; what is absent is None. Tables that other
+programs have made are looser than ours: numbers may be text or decimals, flags numbers or bits, lists JSON text, also
+text that is JSON twice; those of soketi have negative numbers for limits that are none. Reading takes all of it, and
+whether the values make an app is decided by whoever makes one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from sockudo.apps.database.soketi_rows import limit_of, webhooks_of
+
+Record: TypeAlias = dict[str, Any]
+
+# Ids, keys and secrets longer than this fit into no column of the schema.
+LONGEST_NAME: Final = 255
+
+
+class Kind(Enum):
+    """What a property is."""
+
+    TEXT = "text"
+    COUNT = "count"
+    FLAG = "flag"
+    JSON = "json"
+
+
+class Property(NamedTuple):
+    """One property of an app.
+
+    Attributes:
+        required: the schema has no NULL in it.
+        default: what the schema fills in where a row is made without it, and None where it fills nothing in.
+    """
+
+    name: str
+    kind: Kind
+    required: bool = False
+    default: bool | None = None
+
+
+PROPERTIES: Final = (
+    Property("id", Kind.TEXT, required=True),
+    Property("key", Kind.TEXT, required=True),
+    Property("secret", Kind.TEXT, required=True),
+    Property("max_connections", Kind.COUNT, required=True),
+    Property("enable_client_messages", Kind.FLAG, required=True, default=False),
+    Property("enabled", Kind.FLAG, required=True, default=True),
+    Property("max_backend_events_per_second", Kind.COUNT),
+    Property("max_client_events_per_second", Kind.COUNT, required=True),
+    Property("max_read_requests_per_second", Kind.COUNT),
+    Property("max_presence_members_per_channel", Kind.COUNT),
+    Property("max_presence_member_size_in_kb", Kind.COUNT),
+    Property("max_channel_name_length", Kind.COUNT),
+    Property("max_event_channels_at_once", Kind.COUNT),
+    Property("max_event_name_length", Kind.COUNT),
+    Property("max_event_payload_in_kb", Kind.COUNT),
+    Property("max_event_batch_size", Kind.COUNT),
+    Property("enable_user_authentication", Kind.FLAG),
+    Property("enable_watchlist_events", Kind.FLAG),
+    Property("webhooks", Kind.JSON),
+    Property("allowed_origins", Kind.JSON),
+    # Not a property of the original.
+    Property("enable_subscription_count", Kind.FLAG),
+)
+
+# Newer tables of the original have this beside the properties. It is read where it is there, and never made or changed.
+POLICY: Final = Property("policy", Kind.JSON)
+
+# The largest number that is kept where numbers have a sign.
+LARGEST_SIGNED: Final = 2**31 - 1
+IDENTITY: Final = ("id", "key", "secret")
+_DIGITS: Final = re.compile(r"-?[0-9]{1,20}", re.ASCII)
+# Also as a column of one bit has them.
+_FLAGS: Final[Mapping[object, bool]] = {
+    "1": True, "0": False, "true": True, "false": False, "\x01": True, "\x00": False,
+}  # fmt: skip
+
+
+def read_record(columns: Mapping[str, Any]) -> Record:
+    """Return the record that is in the columns of a row; columns that are no property are left out."""
+    record = {name: limit_of(name, _read(kind, columns.get(name))) for name, kind, *_ in PROPERTIES}
+    record["webhooks"] = webhooks_of(record["webhooks"])
+    policy = _read(POLICY.kind, columns.get(POLICY.name))
+    return record if policy is None else record | {POLICY.name: policy}
+
+
+def json_text(value: Any) -> str | None:
+    """Return a list or an object as it is stored in a column of text; None stays None."""
+    return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def is_possible_name(name: str) -> bool:
+    """Tell whether an app can have this id or key at all, so that no database need be asked.
+
+    Databases refuse some texts as such, which would look as if they could not be used.
+    """
+    return 0 < len(name) <= LONGEST_NAME and "\0" not in name and not _has_surrogates(name)
+
+
+def _has_surrogates(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _read(kind: Kind, value: Any) -> Any:
+    if isinstance(value, bytes | bytearray):
+        value = value.decode("utf-8", "replace")
+    if value is None:
+        return None
+    if kind is Kind.FLAG:
+        return _FLAGS.get(str(value).lower(), value)
+    if kind is Kind.COUNT and _is_whole(value):
+        return int(value)
+    if kind is Kind.JSON and isinstance(value, str):
+        return _read_json(value)
+    # What else there are columns for is shown to people as it is, and refused by whoever makes an app of it.
+    return value if isinstance(value, str | int | float | list | dict) else str(value)
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether a number that is no integer says one all the same."""
+    if isinstance(value, str):
+        return _DIGITS.fullmatch(value) is not None
+    return isinstance(value, float | Decimal) and float(value).is_integer()
+
+
+def _read_json(text: str) -> Any:
+    try:
+        value = json.loads(text) if text.strip() else None
+    except (ValueError, RecursionError):
+        # The text is no list, so whoever makes an app of it will refuse it.
+        return text
+    # Who writes text into a column of JSON makes JSON of it once more.
+    return _read_json(value) if isinstance(value, str) else value

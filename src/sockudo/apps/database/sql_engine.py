@@ -1,0 +1,109 @@
+"""How each kind of SQL database is reached: addresses, pools, TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from sockudo.apps.database.options import SqlOptions
+
+# A connection that is older is replaced before it is used.
+_RECYCLE: Final = 180
+_DIALECTS: Final = {"mysql": "mysql+asyncmy", "pgsql": "postgresql+asyncpg"}
+
+Creator = Callable[[], Awaitable[Any]]
+
+
+def make_engines(options: SqlOptions, timeout: float) -> list[AsyncEngine]:
+    """Return engines to try in turn, of which nothing is connected; there are two where TLS may be or not.
+
+    Raises:
+        ModuleNotFoundError: the library of the database is not installed.
+        OSError: the file of authorities cannot be used.
+    """
+    if options.driver == "sqlite":
+        return [_sqlite(options, timeout)]
+    if options.driver == "pgsql" and options.tls == "prefer":
+        # This library asks the server itself.
+        return [_server(options, timeout, "prefer")]
+    with_tls = {"off": (False,), "prefer": (True, False)}.get(options.tls, (True,))
+    return [_server(options, timeout, _tls_context(options) if tls else None) for tls in with_tls]
+
+
+def _server(options: SqlOptions, timeout: float, tls: ssl.SSLContext | str | None) -> AsyncEngine:
+    url = URL.create(
+        _DIALECTS[options.driver],
+        username=options.username,
+        password=options.password or None,
+        host=options.host,
+        port=options.port,
+        database=options.database,
+    )
+    if options.driver == "mysql":
+        # As bytes, because of text the library makes Latin-1.
+        password = options.password.encode()
+        arguments: dict[str, Any] = {"connect_timeout": timeout, "charset": "utf8mb4", "password": password}
+        if tls is not None:
+            arguments["ssl"] = tls
+    else:
+        # Without prepared statements that outlive a change of the table, or that a pooler before the server loses.
+        arguments = {"timeout": timeout, "statement_cache_size": 0, "ssl": tls or False}
+        url = url.update_query_dict({"prepared_statement_cache_size": "0"})
+    # A pool of size 0 would be one without a limit.
+    kept = max(1, min(options.pool_min, options.pool_max))
+    return create_async_engine(
+        url,
+        connect_args=arguments,
+        pool_size=kept,
+        max_overflow=options.pool_max - kept,
+        pool_timeout=timeout,
+        pool_recycle=_RECYCLE,
+        pool_pre_ping=True,
+        **_COMMON,
+    )
+
+
+# Every question is one statement, so a transaction around it would only cost a round trip.
+_COMMON: Final[dict[str, Any]] = {
+    "hide_parameters": True,
+    "isolation_level": "AUTOCOMMIT",
+    "pool_reset_on_return": None,
+}
+
+
+def _sqlite(options: SqlOptions, timeout: float) -> AsyncEngine:
+    # Opened for each question, so that a file that was replaced is noticed, and never made by asking for it.
+    import aiosqlite
+
+    path = Path(options.database).absolute()
+    address = f"file:{quote(str(path))}?mode=rw"
+
+    async def connect() -> aiosqlite.Connection:
+        return await aiosqlite.connect(address, uri=True, timeout=timeout, isolation_level=None)
+
+    return create_async_engine("sqlite+aiosqlite://", async_creator=connect, poolclass=NullPool, **_COMMON)
+
+
+async def make_file(options: SqlOptions) -> None:
+    """Make the file of SQLite where there is none.
+
+    Raises:
+        OSError: that is not possible.
+    """
+    await asyncio.to_thread(Path(options.database).touch)
+
+
+def _tls_context(options: SqlOptions) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=options.tls_ca)
+    if options.tls != "verify":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

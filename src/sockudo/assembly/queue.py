@@ -1,0 +1,78 @@
+"""Settings -> the queue in which webhooks wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from sockudo.assembly.drivers import queue_class
+from sockudo.assembly.redis import cluster_login, cluster_nodes
+from sockudo.assembly.store_options import redis_target
+from sockudo.config.model import Settings
+from sockudo.errors import ConfigError
+from sockudo.queues.base import Queue
+from sockudo.queues.memory import MemoryQueue
+from sockudo.queues.redis.options import RedisQueueOptions
+from sockudo.queues.sqs.options import SqsQueueOptions
+from sockudo.redis_client.options import RedisNodes, RedisTiming
+from sockudo.timing.clock import Clock
+
+_NODES: Final = "queue.redis_cluster.nodes or database.redis.cluster_nodes"
+
+
+def queue_from_settings(settings: Settings, clock: Clock) -> Queue:
+    """Return the queue of the settings, not started. Without a driver (`none`) it is in this process, as in memory.
+
+    Raises:
+        ConfigError: a cluster has no nodes.
+        MissingExtraError: what the driver needs is not installed.
+    """
+    driver = settings.queue.driver
+    if driver in ("memory", "none"):
+        return MemoryQueue(clock)
+    if driver == "redis" and settings.queue.redis.cluster_mode:
+        driver = "redis-cluster"
+    queue: Queue = queue_class(driver)(clock, _OPTIONS[driver](settings))
+    return queue
+
+
+def _redis_options(settings: Settings) -> RedisQueueOptions:
+    section = settings.queue.redis
+    place = redis_target(settings, section.url_override, "queue.redis.url_override")
+    return RedisQueueOptions(place, _prefix(settings, section.prefix), section.concurrency)
+
+
+def _redis_cluster_options(settings: Settings) -> RedisQueueOptions:
+    section, database = settings.queue.redis_cluster, settings.database.redis
+    nodes = cluster_nodes(database, section.nodes)
+    if not nodes:
+        raise ConfigError([f"{_NODES}: queue.driver redis-cluster needs the address of at least one node"])
+    place = RedisNodes(nodes, _NODES, *cluster_login(database))
+    timing = RedisTiming(answer_timeout=section.request_timeout_ms / 1000)
+    return RedisQueueOptions(place, _prefix(settings, section.prefix), section.concurrency, timing=timing)
+
+
+def _sqs_options(settings: Settings) -> SqsQueueOptions:
+    section = settings.queue.sqs
+    return SqsQueueOptions(
+        region=section.region,
+        queue_url_prefix=section.queue_url_prefix,
+        endpoint_url=section.endpoint_url,
+        visibility_timeout=section.visibility_timeout,
+        max_messages=section.max_messages,
+        wait_time=section.wait_time_seconds,
+        concurrency=section.concurrency,
+        fifo=section.fifo,
+        group_prefix=section.message_group_id or "",
+    )
+
+
+_OPTIONS: Final[Mapping[str, Callable[[Settings], object]]] = {
+    "redis": _redis_options,
+    "redis-cluster": _redis_cluster_options,
+    "sqs": _sqs_options,
+}
+
+
+def _prefix(settings: Settings, own: str | None) -> str:
+    return own if own is not None else f"{settings.database.redis.key_prefix}queue:"

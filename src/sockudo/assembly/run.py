@@ -1,0 +1,118 @@
+"""Runs a server: the event loop, signals, and what is started and stopped in which order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+from collections.abc import Callable, Coroutine
+from typing import Final
+
+from sockudo.assembly.cluster import Link, link_from_settings
+from sockudo.assembly.server import assemble
+from sockudo.cluster.times import ClusterTimes
+from sockudo.config.model import Settings
+from sockudo.log import get_logger
+from sockudo.supervisor.open_files import raise_limit
+from sockudo.supervisor.stopping import Stopping
+from sockudo.supervisor.worker import Worker
+from sockudo.timing.clock import Clock, LoopClock
+
+_log = get_logger("sockudo")
+
+# New objects before they are looked at; how often that is before those that stayed are, and that before all are.
+COLLECT_AFTER: Final = (10_000, 2, 1_000_000)
+
+# Workers share a machine: no network between them can be slow, and who is silent is dead.
+_WORKER_TIMES = ClusterTimes(heartbeat_interval=0.5, node_timeout=3.0, introduction=0.05)
+
+
+def run(
+    settings: Settings,
+    on_start: Callable[[list[tuple[str, int]]], None],
+    worker: Worker | None = None,
+    link: Link | None = None,
+    make_clock: Callable[[asyncio.AbstractEventLoop], Clock] = LoopClock,
+) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit status.
+
+    Args:
+        on_start: called with the addresses once the server listens.
+        worker: what a supervisor has given to this process, which is one of several.
+        link: how to reach the other nodes, and the times of the cluster; None for what the settings say.
+        make_clock: where time comes from.
+
+    Raises:
+        ConfigError: a driver lacks a setting.
+        DriverError: a store or the bus cannot be used.
+        MissingExtraError: what a driver needs is not installed.
+        ListenError: the address cannot be had.
+    """
+    raise_limit()
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        return runner.run(_serve(settings, on_start, worker, link, make_clock))
+
+
+async def _serve(
+    settings: Settings,
+    on_start: Callable[[list[tuple[str, int]]], None],
+    worker: Worker | None,
+    link: Link | None,
+    make_clock: Callable[[asyncio.AbstractEventLoop], Clock],
+) -> int:
+    loop = asyncio.get_running_loop()
+    stopping = Stopping()
+    stopping.listen(loop)
+    if worker is not None:
+        await worker.follow(stopping)
+    clock = make_clock(loop)
+    adapter, times = link or link_from_settings(settings)
+    if worker is not None and adapter is None:
+        adapter, times = worker.adapter(), _WORKER_TIMES
+    assembly = assemble(settings, clock, adapter, times)
+    addresses = await assembly.start(worker.sockets if worker is not None else ())
+    _settle_memory()
+    on_start(addresses)
+    if worker is not None:
+        worker.ready()
+    await stopping.asked()
+    _log.info("shutting down", reason=stopping.reason, grace_period=settings.shutdown_grace_period)
+    deadline = clock.monotonic() + settings.shutdown_grace_period + stopping.linger
+    await _unless_hurried(assembly.server.drain(settings.shutdown_grace_period, linger=stopping.linger), stopping)
+    await _unless_hurried(assembly.stop(max(0.0, deadline - clock.monotonic())), stopping)
+    await assembly.stop()
+    if worker is not None:
+        worker.tidy()
+    _log.info("stopped")
+    return 0
+
+
+async def _unless_hurried(step: Coroutine[None, None, None], stopping: Stopping) -> None:
+    """Take a step of leaving in order; a second signal ends it at once."""
+    leaving = asyncio.ensure_future(step)
+    hurry = asyncio.ensure_future(stopping.hurried())
+    await asyncio.wait({leaving, hurry}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (leaving, hurry):
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def _settle_memory() -> None:
+    """Keep the collector from going through every connection again and again.
+
+    What is there now stays for ever. Connections are freed by their reference counts; the collector is only for
+    accidental cycles. It looks at what is new and at little of that at once, so that a node that learns of hundreds of
+    thousands of channels does not stop for it, and it never goes through everything.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()

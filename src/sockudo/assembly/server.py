@@ -1,0 +1,253 @@
+"""Settings -> the parts of a server, put together; nothing is started here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from socket import socket
+from typing import Final, Literal
+
+from sockudo.api.auth import Authenticator
+from sockudo.api.channel_answers import ChannelAnswers
+from sockudo.api.channels import ChannelHandlers
+from sockudo.api.cors import Cors
+from sockudo.api.events import EventHandlers
+from sockudo.api.health import HealthHandlers
+from sockudo.api.routes import Routes
+from sockudo.api.throttle import Throttle
+from sockudo.api.users import UserHandlers
+from sockudo.assembly.stores import Stores, stores_from_settings
+from sockudo.assembly.webhooks import needs_webhooks, service_from_settings
+from sockudo.bus.base import Adapter
+from sockudo.cluster.cluster import Cluster
+from sockudo.cluster.local import NoPeers
+from sockudo.cluster.peers import Peers
+from sockudo.cluster.times import ClusterTimes
+from sockudo.config.model import Settings
+from sockudo.hub.hub import Hub
+from sockudo.hub.outbox import Flusher
+from sockudo.node.cached_events import CachedEvents
+from sockudo.node.limits import NodeLimits
+from sockudo.node.memory import MemoryGauge, RecentMemory
+from sockudo.node.node import Node
+from sockudo.node.publisher import Publisher
+from sockudo.node.queries import Queries
+from sockudo.node.remote_events import RemoteEvents
+from sockudo.node.session import Session
+from sockudo.node.subscriptions import Subscriptions
+from sockudo.node.view import View
+from sockudo.ratelimit.base import Limit, RateLimiter
+from sockudo.server.answers import Answers
+from sockudo.server.body_budget import BodyBudget
+from sockudo.server.front import Front
+from sockudo.server.health import Health
+from sockudo.server.housekeeping import Housekeeping
+from sockudo.server.server import Server
+from sockudo.server.timeouts import Timeouts
+from sockudo.server.turn_budget import TurnBudget
+from sockudo.server.websocket import WebSocketContext
+from sockudo.timing.clock import Clock
+from sockudo.timing.slices import Slices
+from sockudo.webhooks.base import NoWebhooks, WebhookEvents
+from sockudo.webhooks.service import WebhookService
+
+_KILOBYTE: Final = 1024
+_MEGABYTE: Final = 1024 * 1024
+_DEFAULT_TIMES: Final = ClusterTimes()
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """A server that has been put together."""
+
+    server: Server
+    node: Node
+    front: Front
+    remote_events: RemoteEvents
+    stores: Stores
+    webhooks: WebhookService | None
+
+    async def start(self, sockets: Sequence[socket] = ()) -> list[tuple[str, int]]:
+        """Join the cluster, then listen, on sockets that are bound where they are given; return the addresses.
+
+        Raises:
+            ConfigError: an app of the settings cannot be put into the database.
+            DriverError: a store or the bus cannot be used.
+            ListenError: the address cannot be had.
+        """
+        changed = await self.stores.start()
+        if self.webhooks is not None:
+            await self.webhooks.start()
+        try:
+            await self.node.peers.start(self.remote_events)
+            for app_id in changed:
+                self.node.peers.app_changed(app_id)
+            if self.webhooks is not None:
+                self.webhooks.webhooks.begin()
+            return await self.server.start(sockets)
+        except BaseException:
+            if self.webhooks is not None:
+                await self.webhooks.aclose()
+            raise
+
+    async def stop(self, seconds: float = 0.0) -> None:
+        """Drop what is left, and leave the cluster; webhooks may take so many seconds to be sent."""
+        deadline = self.node.clock.monotonic() + seconds
+        await self.server.stop()
+        if self.webhooks is not None:
+            # Before the others are left: what is held is told by one of them, or here.
+            await self.webhooks.webhooks.leave(seconds)
+        await self.node.peers.aclose()
+        if self.webhooks is not None:
+            await self.webhooks.aclose(max(0.0, deadline - self.node.clock.monotonic()))
+        await self.stores.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class _NodeParts:
+    """A node and its use cases."""
+
+    node: Node
+    memory: MemoryGauge
+    publisher: Publisher
+    queries: Queries
+    session: Session
+    remote_events: RemoteEvents
+
+
+def assemble(
+    settings: Settings,
+    clock: Clock,
+    adapter: Adapter | None = None,
+    times: ClusterTimes = _DEFAULT_TIMES,
+    stores: Stores | None = None,
+) -> Assembly:
+    """Put a server together; nothing is started, and no socket is open.
+
+    Args:
+        adapter: how to reach the other nodes; None for a node that is alone.
+        stores: others than those that the settings ask for.
+
+    Raises:
+        ConfigError: a driver lacks a setting.
+        MissingExtraError: what a driver needs is not installed.
+    """
+    stores = stores or stores_from_settings(settings, clock)
+    hub = Hub(Flusher(clock.call_soon))
+    peers: Peers = NoPeers() if adapter is None else Cluster(hub, adapter, clock, times)
+    webhooks = None
+    if needs_webhooks(settings):
+        view = View(hub, peers.replica)
+        webhooks = service_from_settings(settings, stores.apps, view, peers, clock, times)
+    parts = _node_parts(settings, clock, hub, peers, stores, NoWebhooks() if webhooks is None else webhooks.webhooks)
+    checks = dict(stores.other_checks)
+    if webhooks is not None:
+        checks["queue"] = webhooks.check
+    health = Health(stores.apps, lambda: parts.node.is_ready, stores.checks, checks, parts.memory.problem)
+    front = _front(settings, clock, parts, stores, health, has_bus=adapter is not None)
+    server = Server(front, parts.node, settings.host, settings.port)
+    return Assembly(server, parts.node, front, parts.remote_events, stores, webhooks)
+
+
+def _node_parts(
+    settings: Settings, clock: Clock, hub: Hub, peers: Peers, stores: Stores, webhooks: WebhookEvents
+) -> _NodeParts:
+    memory = MemoryGauge(settings.http_api.accept_traffic.memory_threshold, clock)
+    limits = _node_limits(settings)
+    node = Node(hub, stores.apps, peers, limits, clock, memory, webhooks)
+    cached_events = CachedEvents(stores.cache, limits.cache_ttl, clock, peers)
+    publisher = Publisher(hub, stores.apps, peers, cached_events, webhooks)
+    return _NodeParts(
+        node=node,
+        memory=memory,
+        publisher=publisher,
+        queries=Queries(node.view, cached_events),
+        session=Session(node, Subscriptions(node, cached_events), publisher),
+        remote_events=RemoteEvents(node, cached_events),
+    )
+
+
+def _front(
+    settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores, health: Health, *, has_bus: bool
+) -> Front:
+    cors = Cors(
+        settings.cors.origin,
+        settings.cors.methods,
+        settings.cors.allowed_headers,
+        credentials=settings.cors.credentials,
+    )
+    answers = Answers(cors.common, clock.now())
+    http_api = settings.http_api
+    sweep_every = settings.cache.memory.cleanup_interval
+
+    def every_second() -> None:
+        answers.renew(clock.now())
+        # The log says when the gate opens although nobody comes.
+        parts.memory.is_over_threshold()
+        front.room.look()
+
+    housekeeping = Housekeeping(every_second, stores.sweep, sweep_every)
+    front = Front(
+        apps=stores.apps,
+        routes=_routes(settings, clock, parts, stores, health, cors),
+        websockets=_websockets(settings, parts, Timeouts(clock, housekeeping.tick)),
+        answers=answers,
+        throttle=_throttle(settings, "websocket", stores.limiter),
+        path_prefix=settings.path_prefix,
+        max_body_bytes=http_api.request_limit_in_mb * _MEGABYTE,
+        # A single body of full size always fits.
+        bodies=BodyBudget(max(http_api.max_bodies_in_flight_mb, http_api.request_limit_in_mb) * _MEGABYTE),
+        needs_peer=stores.limiter is not None,
+        after_bus=clock.call_soon if has_bus else None,
+    )
+    return front
+
+
+def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores, health: Health, cors: Cors) -> Routes:
+    node, queries, quotas = parts.node, parts.queries, parts.node.quotas
+    slices = Slices(clock.call_soon)
+    channel_answers = ChannelAnswers(queries, slices, settings.http_api.response_limit_in_mb * _MEGABYTE)
+    return Routes(
+        apps=stores.apps,
+        authenticator=Authenticator(settings.path_prefix),
+        clock=clock,
+        events=EventHandlers(parts.publisher, channel_answers, quotas, parts.memory, slices),
+        channels=ChannelHandlers(
+            queries, quotas, channel_answers, unknown_channel_not_found=settings.http_api.unknown_channel_not_found
+        ),
+        users=UserHandlers(node),
+        health=HealthHandlers(health, RecentMemory(clock).read),
+        cors=cors,
+        throttle=_throttle(settings, "api", stores.limiter),
+        refusals=node.refusals,
+        path_prefix=settings.path_prefix,
+    )
+
+
+def _websockets(settings: Settings, parts: _NodeParts, timeouts: Timeouts) -> WebSocketContext:
+    return WebSocketContext(
+        node=parts.node,
+        session=parts.session,
+        timeouts=timeouts,
+        turn=TurnBudget(parts.node.clock),
+        max_message_bytes=settings.websocket_max_payload_kb * _KILOBYTE,
+        max_buffer_bytes=settings.websocket.max_buffer_kb * _KILOBYTE,
+    )
+
+
+def _node_limits(settings: Settings) -> NodeLimits:
+    return NodeLimits(
+        activity_timeout=settings.activity_timeout,
+        user_authentication_timeout=settings.user_authentication_timeout,
+        cache_ttl=settings.channel_limits.cache_ttl,
+        max_channels_per_connection=settings.channel_limits.max_channels_per_connection,
+    )
+
+
+def _throttle(settings: Settings, name: Literal["api", "websocket"], limiter: RateLimiter | None) -> Throttle | None:
+    if limiter is None:
+        return None
+    rates = settings.rate_limiter
+    limit = rates.api_rate_limit if name == "api" else rates.websocket_rate_limit
+    requests = Limit(limit.max_requests, limit.window_seconds)
+    return Throttle(limiter, requests, name=name, trust_hops=limit.trust_hops, ipv6_prefix=rates.ipv6_prefix)

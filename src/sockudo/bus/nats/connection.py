@@ -1,0 +1,200 @@
+"""One connection to a NATS server: handshake, confirmations.
+
+Confirmations are asked for with one PING after everything that was sent in a tick: a server answers in order, so its
+PONG says that everything before it is done. What other connections sent before is another matter: a server reads them
+all at the same time, so one that is busy may answer a PING before it has got to a message that came first. It has by
+the time it answers a second one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections import deque
+from typing import Any, Final, Protocol
+
+from sockudo.bus.broker.attachment import RefusedError
+from sockudo.bus.broker.connection import BadBytesError, Link, settle
+from sockudo.bus.nats.options import Identity, NatsOptions, NatsServer
+from sockudo.bus.nats.wire import Parser, encode_prefix
+from sockudo.eventual import later
+
+# Subject and subscription with which a new connection asks whether it may use the prefix at all.
+_PROBE: Final = b"PROBE"
+
+
+class Owner(Protocol):
+    """Who uses a connection."""
+
+    def message(self, subscription: bytes, reply: bytes, payload: bytes) -> None:
+        """Take one message."""
+
+    def refused(self, reason: str) -> None:
+        """Note that the server refused something and goes on."""
+
+    def disconnected(self, connection: NatsConnection, reason: str) -> None:
+        """Note that the connection is gone."""
+
+
+class NatsConnection(Link):
+    """A connection; `connect` makes one that is ready."""
+
+    def __init__(self, owner: Owner, options: NatsOptions) -> None:
+        super().__init__(kind="NATS", silence_timeout=options.ping_timeout, most_unsent=options.most_unsent)
+        self._owner: Owner | None = owner
+        self._parser = Parser(owner.message, self._command)
+        self._unconfirmed: list[asyncio.Future[None]] | None = None
+        self._pongs: deque[list[asyncio.Future[None]]] = deque()
+        self._greeting: asyncio.Future[None] = self._loop.create_future()
+        self._is_ready = False
+        self._refusal: str | None = None
+        self.info: dict[str, Any] = {}
+        self.max_payload = 1024 * 1024
+
+    def confirm(self) -> asyncio.Future[None]:
+        """Return a future that is done when the server has taken everything so far, or is gone; it never fails."""
+        confirmed: asyncio.Future[None] = self._loop.create_future()
+        if not self.is_open:
+            confirmed.set_result(None)
+            return confirmed
+        if self._unconfirmed is None:
+            self._unconfirmed = []
+            # Wakes the flush, which adds the PING.
+            self.send(b"")
+        self._unconfirmed.append(confirmed)
+        return confirmed
+
+    def caught_up(self) -> asyncio.Future[None]:
+        """Return a future that is done when what the server had before is heard, or it is gone; it never fails."""
+        return later(self.confirm(), lambda _: self.confirm())
+
+    def take(self, data: bytes) -> None:
+        """Parse what was read."""
+        self._parser.feed(data)
+
+    def ping(self) -> None:
+        """Ask for a PONG."""
+        self.confirm()
+
+    def flush(self) -> None:
+        """Write what was sent in this tick, and a PING where somebody waits for it to be done."""
+        if self._unconfirmed is not None and self.is_open:
+            self._pongs.append(self._unconfirmed)
+            self._unconfirmed = None
+            self._out.append(b"PING\r\n")
+        super().flush()
+
+    async def aclose(self) -> None:
+        """Close when the server has taken everything that was sent; the owner is not told."""
+        self._owner = None
+        await self.finish(self.confirm())
+
+    async def greeted(self) -> None:
+        """Wait for INFO."""
+        await self._greeting
+        self.expect_open()
+
+    async def introduce(self, fields: dict[str, Any], prefix: bytes) -> None:
+        """Say who we are and ask whether we may use the prefix; returns when the server agrees."""
+        probe = b"%b.%b" % (prefix, _PROBE)
+        self.send(b"CONNECT %b\r\n" % json.dumps(fields).encode())
+        self.send(b"SUB %b %b\r\nPUB %b 0\r\n\r\nUNSUB %b\r\n" % (probe, _PROBE, probe, _PROBE))
+        await self.confirm()
+        if self._refusal is not None:
+            raise RefusedError(self._refusal)
+        self.expect_open()
+        self._is_ready = True
+        self.watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._gone.set_result(None)
+        self._end(self._refusal or (str(exc) if exc else "closed by the server"))
+
+    def ended(self, reason: str) -> None:
+        """Settle what waits and tell the owner."""
+        for waiting in (*self._pongs, self._unconfirmed or []):
+            for future in waiting:
+                settle(future)
+        self._pongs.clear()
+        self._unconfirmed = None
+        settle(self._greeting)
+        if self._owner is not None:
+            self._owner.disconnected(self, reason)
+
+    def _command(self, verb: bytes, argument: bytes) -> None:
+        if verb == b"PING":
+            self.send(b"PONG\r\n")
+        elif verb == b"PONG":
+            for future in self._pongs.popleft() if self._pongs else ():
+                settle(future)
+        elif verb == b"INFO":
+            self._take_info(argument)
+        elif verb == b"-ERR":
+            self._take_error(argument.decode("utf-8", "replace").strip(" '"))
+        elif verb != b"+OK":
+            raise BadBytesError("an unknown command")
+
+    def _take_info(self, argument: bytes) -> None:
+        try:
+            info = json.loads(argument)
+        except ValueError:
+            info = None
+        if not isinstance(info, dict):
+            raise BadBytesError("INFO without an object")
+        # A server sends more of these when its cluster changes.
+        self.info.update(info)
+        limit = self.info.get("max_payload")
+        if isinstance(limit, int) and limit > 0:
+            self.max_payload = limit
+        settle(self._greeting)
+
+    def _take_error(self, text: str) -> None:
+        if self._is_ready and self._owner is not None:
+            self._owner.refused(text)
+        if not (self._is_ready and text.startswith("Permissions Violation")):
+            # The server hangs up after it, so it is the reason.
+            self._refusal = text
+
+
+async def connect(
+    server: NatsServer, options: NatsOptions, identity: Identity, context: ssl.SSLContext, owner: Owner
+) -> NatsConnection:
+    """Connect to one server.
+
+    Raises:
+        OSError: it cannot be reached, or not in time.
+        RefusedError: it does not want us.
+    """
+    connection = NatsConnection(owner, options)
+    try:
+        async with asyncio.timeout(options.connect_timeout):
+            loop = asyncio.get_running_loop()
+            await loop.create_connection(lambda: connection, server.host, server.port)
+            await connection.greeted()
+            tls = bool(server.tls or options.asks_for_tls or connection.info.get("tls_required"))
+            if tls:
+                await connection.start_tls(context, server.host)
+            nonce = str(connection.info.get("nonce", ""))
+            await connection.introduce(
+                {
+                    "verbose": False,
+                    "pedantic": False,
+                    "echo": False,
+                    "headers": False,
+                    "protocol": 1,
+                    "lang": "python",
+                    "version": "sockudo",
+                    "name": "sockudo",
+                    "tls_required": tls,
+                    **identity.fields(server, nonce),
+                },
+                encode_prefix(options.prefix),
+            )
+    except TimeoutError:
+        connection.drop("no answer")
+        raise TimeoutError(f"no answer in {options.connect_timeout:g} s") from None
+    except BaseException:
+        connection.drop("not connected")
+        raise
+    return connection

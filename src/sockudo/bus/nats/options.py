@@ -1,0 +1,165 @@
+"""What a NATS adapter is told: where the servers are and who we are to them."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
+
+from sockudo.errors import DriverError, MissingExtraError
+
+if TYPE_CHECKING:
+    from sockudo.bus.nats.keys import UserKey
+
+DEFAULT_PORT: Final = 4222
+_SECTION: Final = re.compile(r"-{3,}[^\n]*-{3,}\s*(\S+)\s*-{3,}[^\n]*-{3,}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatsOptions:
+    """Settings of `adapter.nats`. What is secret stays out of the text of this object.
+
+    At most one kind of credentials is used, in this order: `credentials_file`, `nkey_seed`, `token`, `username`, then
+    what the address of a server carries.
+
+    Attributes:
+        servers: addresses, `nats://host:port` or `tls://host:port`; tried in order, again and again.
+        prefix: what all subjects begin with.
+        credentials_file: a file with a user JWT and the seed of its key, as `nsc` writes it.
+        tls_ca: certificates to trust instead of the system's. Giving any of the three `tls_` files asks for TLS.
+        connect_timeout: seconds for one server, from the first packet to its first PONG.
+        ping_timeout: seconds without a byte from the server after which the bus counts as lost.
+        most_unsent: bytes that may wait for the server; above that the bus counts as lost.
+    """
+
+    servers: tuple[str, ...] = field(default=(f"nats://localhost:{DEFAULT_PORT}",), repr=False)
+    prefix: str = "sockudo"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    nkey_seed: str | None = field(default=None, repr=False)
+    credentials_file: Path | None = None
+    tls_ca: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    connect_timeout: float = 5.0
+    ping_timeout: float = 10.0
+    most_unsent: int = 64 * 1024 * 1024
+
+    @property
+    def asks_for_tls(self) -> bool:
+        """Whether TLS is used even where neither the address nor the server asks for it."""
+        return any((self.tls_ca, self.tls_cert, self.tls_key))
+
+    @property
+    def credentials_setting(self) -> str:
+        """The setting that decides who we are, for messages."""
+        for name in ("credentials_file", "nkey_seed", "token", "username"):
+            if getattr(self, name) is not None:
+                return f"adapter.nats.{name}" + (" or password" if name == "username" else "")
+        return "adapter.nats.servers"
+
+
+@dataclass(frozen=True, slots=True)
+class NatsServer:
+    """One server: where it is, and the credentials that its address carries."""
+
+    host: str
+    port: int
+    tls: bool = False
+    username: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'tls' if self.tls else 'nats'}://{host}:{self.port}"
+
+
+def parse_servers(options: NatsOptions) -> list[NatsServer]:
+    """Read the addresses.
+
+    Raises:
+        DriverError: there is none, or one is not an address.
+    """
+    if not options.servers:
+        raise DriverError("adapter.nats.servers: expected at least one server")
+    return [_parse_server(text, position) for position, text in enumerate(options.servers)]
+
+
+def _parse_server(text: str, position: int) -> NatsServer:
+    # The text is not quoted in a message, because it may carry a password.
+    problem = DriverError(f"adapter.nats.servers[{position}]: expected nats://host:port or tls://host:port")
+    text = text.strip()
+    try:
+        url = urlsplit(text if "://" in text else f"nats://{text}")
+        port = url.port
+    except ValueError:
+        raise problem from None
+    if url.scheme not in ("nats", "tls") or not url.hostname or url.path not in ("", "/") or url.query:
+        raise problem
+    return NatsServer(
+        url.hostname,
+        DEFAULT_PORT if port is None else port,
+        url.scheme == "tls",
+        unquote(url.username) if url.username else None,
+        unquote(url.password) if url.password is not None else None,
+    )
+
+
+class Identity:
+    """Who we are, as CONNECT says it; keys are read once and sign the nonce of each connection."""
+
+    def __init__(self, options: NatsOptions) -> None:
+        """Read what the options name.
+
+        Raises:
+            DriverError: the credentials file or the seed cannot be used.
+            MissingExtraError: a key is to be used and the library for it is missing.
+        """
+        self._options = options
+        self._jwt, seed = _read_credentials(options)
+        self._key = None if seed is None else _key_of(seed, options.credentials_setting)
+
+    def fields(self, server: NatsServer, nonce: str) -> dict[str, str]:
+        """Return the part of CONNECT that proves who we are."""
+        options = self._options
+        if self._key is not None:
+            signature = base64.urlsafe_b64encode(self._key.sign(nonce.encode())).rstrip(b"=").decode()
+            if self._jwt is not None:
+                return {"jwt": self._jwt, "sig": signature}
+            return {"nkey": self._key.public_key, "sig": signature}
+        if options.token is not None:
+            return {"auth_token": options.token}
+        if options.username is not None:
+            return {"user": options.username, "pass": options.password or ""}
+        if server.username is not None and server.password is not None:
+            return {"user": server.username, "pass": server.password}
+        return {} if server.username is None else {"auth_token": server.username}
+
+
+def _read_credentials(options: NatsOptions) -> tuple[str | None, str | None]:
+    path = options.credentials_file
+    if path is None:
+        return None, options.nkey_seed
+    try:
+        found = _SECTION.findall(path.read_text("ascii"))
+    except (OSError, ValueError) as error:
+        raise DriverError(f"adapter.nats.credentials_file: {path}: {getattr(error, 'strerror', 'not text')}") from None
+    if len(found) != 2:
+        raise DriverError(f"adapter.nats.credentials_file: {path}: expected a user JWT and a seed")
+    return found[0], found[1]
+
+
+def _key_of(seed: str, setting: str) -> UserKey:
+    try:
+        # Only those who log in with a key need its library.
+        from sockudo.bus.nats.keys import UserKey
+    except ImportError:
+        raise MissingExtraError(f"{setting} needs an optional dependency: pip install 'sockudo[nats]'") from None
+    try:
+        return UserKey(seed)
+    except ValueError as problem:
+        raise DriverError(f"{setting}: expected the seed of a user key (SU...), and this is {problem}") from None

@@ -1,0 +1,138 @@
+"""Where in a Redis Cluster each topic is joined, and how topics move when slots do.
+
+Rules: a name is at one shard at most. It is joined at another one only after the first has confirmed that it is left,
+has taken it from us, or is dead. What was joined and is not any more is `unserved` until it is joined again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sockudo.bus.broker.waiters import Waiters
+from sockudo.bus.redis.shard import Shard
+from sockudo.redis_client.key_slot import key_slot
+
+
+class Places:
+    """The topics of one adapter, by the bytes that Redis knows them by."""
+
+    def __init__(self, owner_of: Callable[[int], Shard | None], waiters: Waiters[bytes]) -> None:
+        self._owner_of = owner_of
+        self._waiters = waiters
+        self.topics: dict[bytes, str] = {}
+        self.unserved: set[bytes] = set()
+        self._at: dict[bytes, Shard] = {}
+        self._leaving: dict[bytes, Shard] = {}
+        self._homeless: set[bytes] = set()
+        # Every name that is wanted or is still being left.
+        self._by_slot: dict[int, set[bytes]] = {}
+
+    def at(self, name: bytes) -> Shard | None:
+        """Return where a name is joined, or is being joined."""
+        return self._at.get(name)
+
+    def add(self, name: bytes, topic: str) -> None:
+        """Join a name."""
+        self.topics[name] = topic
+        self._by_slot.setdefault(key_slot(name), set()).add(name)
+        self._assign(name)
+
+    def remove(self, name: bytes) -> None:
+        """Leave a name."""
+        self.unserved.discard(name)
+        self._homeless.discard(name)
+        del self.topics[name]
+        shard = self._at.pop(name, None)
+        if shard is not None:
+            self._leave(name, shard)
+        if name not in self._leaving:
+            self._forget(name)
+
+    def settled(self, shard: Shard, name: bytes) -> bool:
+        """Note that a shard confirmed the last thing asked for a name; tells whether the name is joined now."""
+        if self._at.get(name) is shard:
+            self.unserved.discard(name)
+            return True
+        if self._leaving.get(name) is shard:
+            self._left(name)
+        return False
+
+    def gone(self, shard: Shard, name: bytes) -> None:
+        """Note that a shard took a name from us. Who serves it now is known after the next look at the map."""
+        if self._at.get(name) is not shard:
+            return
+        del self._at[name]
+        shard.wanted.pop(name, None)
+        self._homeless.add(name)
+        # Who still waits for the first confirmation has missed nothing.
+        if name not in self._waiters:
+            self.unserved.add(name)
+
+    def moved(self, shard: Shard, slot: int) -> None:
+        """Note that a shard refuses what was asked for the names of a slot, because it does not serve them."""
+        if shard.link is None:
+            return
+        for name in list(self._by_slot.get(slot, ())):
+            if self._at.get(name) is shard:
+                shard.link.subscriber.forget(name)
+                self.gone(shard, name)
+            elif self._leaving.get(name) is shard:
+                shard.link.subscriber.forget(name)
+                self._left(name)
+
+    def lost(self, shard: Shard) -> None:
+        """Note that the link of a shard is dead: what was joined is not, and what was to be left is left."""
+        self.unserved.update(name for name in shard.wanted if name not in self._waiters)
+        for name in [name for name, old in self._leaving.items() if old is shard]:
+            self._left(name)
+
+    def rearrange(self, *, has_changed: bool) -> None:
+        """Bring every name to the shard that serves it; those that have none now, and, after a change, all."""
+        for name in list(self._homeless):
+            self._assign(name)
+        if not has_changed:
+            return
+        for slot, names in list(self._by_slot.items()):
+            owner = self._owner_of(slot)
+            if owner is None:
+                continue
+            for name in [name for name in names if self._at.get(name, owner) is not owner]:
+                old = self._at.pop(name)
+                if name not in self._waiters:
+                    self.unserved.add(name)
+                self._leave(name, old)
+                self._assign(name)
+
+    def _assign(self, name: bytes) -> None:
+        """Join a name at its shard, unless another one must be left before."""
+        owner = self._owner_of(key_slot(name))
+        old = self._leaving.get(name)
+        if owner is None or (name in self._homeless and owner.is_doubtful) or (old is not None and old is not owner):
+            self._homeless.add(name)
+            return
+        self._leaving.pop(name, None)
+        self._homeless.discard(name)
+        self._at[name] = owner
+        owner.wanted[name] = self.topics[name]
+        if owner.link is not None:
+            owner.link.subscriber.changed(name)
+
+    def _leave(self, name: bytes, shard: Shard) -> None:
+        shard.wanted.pop(name, None)
+        if shard.link is not None:
+            self._leaving[name] = shard
+            shard.link.subscriber.changed(name)
+
+    def _left(self, name: bytes) -> None:
+        del self._leaving[name]
+        if name in self.topics:
+            self._assign(name)
+        else:
+            self._forget(name)
+
+    def _forget(self, name: bytes) -> None:
+        slot = key_slot(name)
+        names = self._by_slot.get(slot, set())
+        names.discard(name)
+        if not names:
+            self._by_slot.pop(slot, None)

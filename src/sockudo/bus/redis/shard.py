@@ -1,0 +1,132 @@
+"""One master of a Redis Cluster: its link, which is opened again for ever, and the names that belong to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sockudo.bus.redis.link import Events, Identity, RedisLink, Terms, open_link
+from sockudo.errors import DriverError
+from sockudo.redis_client.key_slot import key_slot
+from sockudo.redis_client.server import RedisServer
+from sockudo.timing.backoff import delays
+
+_ATTEMPTS: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class ShardEvents:
+    """Whom a shard tells what happens to it."""
+
+    message: Callable[[str, bytes], None]
+    # The server confirmed the last thing that was asked for a name.
+    settled: Callable[[Shard, bytes], None]
+    # The server took a name from us that is wanted.
+    gone: Callable[[Shard, bytes], None]
+    # A subscription, or a message, was answered with an error.
+    not_joined: Callable[[Shard, str], None]
+    refused: Callable[[str], None]
+    # The link works and everything wanted is joined; or it does not any more; or it could not be opened.
+    ready: Callable[[Shard], None]
+    lost: Callable[[Shard, str], None]
+    unreachable: Callable[[Shard, str], None]
+
+
+class Shard:
+    """The link to one master. `wanted` are the names to join there and their topics."""
+
+    def __init__(self, server: RedisServer, terms: Terms, prefix: bytes, events: ShardEvents) -> None:
+        self.server = server
+        self.wanted: dict[bytes, str] = {}
+        # The link that joins or has joined the names.
+        self.link: RedisLink | None = None
+        self.is_ready = False
+        self._terms = terms
+        self._prefix = prefix
+        self._events = events
+        self._previous: Identity | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self, is_ours: Callable[[int], bool]) -> None:
+        """Open the link and join the names.
+
+        Args:
+            is_ours: whether this server serves a slot.
+
+        Raises:
+            DriverError: that failed.
+        """
+        events = self._events
+        mine = Events(
+            events.message,
+            lambda name: events.settled(self, name),
+            self._gone,
+            lambda text: events.not_joined(self, text),
+            events.refused,
+            self._lost,
+        )
+        terms = replace(self._terms, test_name=self._test_name(is_ours))
+        link = await open_link((self.server, self.server), terms, self.wanted, mine, self._previous)
+        self.link = link
+        self._previous = link.identity or self._previous
+        try:
+            await link.join_wanted()
+        except BaseException:
+            self.link = None
+            link.drop()
+            raise
+        self.is_ready = True
+
+    def keep_open(self, is_ours: Callable[[int], bool]) -> None:
+        """Open the link in the background, for ever."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._keep_open(is_ours))
+
+    async def _keep_open(self, is_ours: Callable[[int], bool]) -> None:
+        for delay in delays():
+            try:
+                await self.open(is_ours)
+            except DriverError as error:
+                self._events.unreachable(self, str(error))
+                await asyncio.sleep(delay)
+                continue
+            self._events.ready(self)
+            return
+
+    def _gone(self, name: bytes) -> None:
+        # A master that became a replica takes all names from us, and then would let us join them again and hear what
+        # its new master tells it. It is not the place to be.
+        if self.link is not None:
+            self.link.ask_role()
+        self._events.gone(self, name)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the server may be no master any more."""
+        return self.link is not None and self.link.is_doubtful
+
+    def _lost(self, reason: str) -> None:
+        self.link = None
+        if self.is_ready:
+            self.is_ready = False
+            self._events.lost(self, reason)
+
+    def retire(self) -> Coroutine[Any, Any, None]:
+        """Be nobody's shard from now on; what is returned sends what was published and closes."""
+        self.is_ready = False
+        link, self.link = self.link, None
+        return self._close(link)
+
+    async def _close(self, link: RedisLink | None) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        if link is not None:
+            await link.aclose()
+
+    def _test_name(self, is_ours: Callable[[int], bool]) -> bytes | None:
+        """Find a name that nobody listens to in a slot of this server, unless it has next to none."""
+        names = (b"%b?%d" % (self._prefix, number) for number in range(_ATTEMPTS))
+        return next((name for name in names if is_ours(key_slot(name))), None)

@@ -1,0 +1,51 @@
+"""The commands of Redis' two kinds of pub/sub: the plain one, and the sharded one of a cluster.
+
+In this package a *name* is the bytes that Redis calls a channel, that is, the prefix and a topic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from sockudo.redis_client.key_slot import key_slot
+
+_LONGEST_BATCH: Final = 512
+
+Batches = Callable[[Iterable[bytes]], Iterator[list[bytes]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verbs:
+    """What to say, and what the server calls what it says."""
+
+    publish: bytes
+    subscribe: bytes
+    unsubscribe: bytes
+    message: bytes
+    subscribed: bytes
+    unsubscribed: bytes
+    # Which names may stand in one command.
+    batches: Batches
+
+
+def _in_chunks(names: Iterable[bytes]) -> Iterator[list[bytes]]:
+    batch = list(names)
+    for start in range(0, len(batch), _LONGEST_BATCH):
+        yield batch[start : start + _LONGEST_BATCH]
+
+
+def _by_slot(names: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """One command may name channels of one slot only."""
+    for _, group in groupby(sorted(names, key=key_slot), key=key_slot):
+        yield from _in_chunks(group)
+
+
+PLAIN: Final = Verbs(
+    b"PUBLISH", b"SUBSCRIBE", b"UNSUBSCRIBE", b"message", b"subscribe", b"unsubscribe", batches=_in_chunks
+)
+SHARDED: Final = Verbs(
+    b"SPUBLISH", b"SSUBSCRIBE", b"SUNSUBSCRIBE", b"smessage", b"ssubscribe", b"sunsubscribe", batches=_by_slot
+)

@@ -1,0 +1,294 @@
+"""The bus between the workers of one machine: unix sockets in a directory, and no broker.
+
+Strategy: every worker listens on `<directory>/<index>.sock` and dials every other. A message is written only to workers
+that have joined its topic; publishing to a topic that nobody else has joined costs a look-up. Nothing is encoded twice:
+the bytes that arrive are those that were published.
+
+There is no bus that could be lost: a worker alone is fine, and one that dies takes only itself away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sockudo.bus.base import Inbox
+from sockudo.bus.workers import wire as wire
+from sockudo.bus.workers.links import Feed, Listener, Outgoing
+from sockudo.bus.workers.peers import Peers, socket_path
+from sockudo.bus.workers.topics import Topics
+from sockudo.errors import DriverError
+from sockudo.log import get_logger
+
+_log = get_logger("sockudo.bus.workers.adapter")
+
+_BACKLOG: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class IpcOptions:
+    """What can be changed for tests and odd machines.
+
+    Attributes:
+        max_unsent_bytes: what may wait for a worker that does not read before its connection is dropped and made anew.
+        scan_seconds: how often the directory is read. New workers make themselves known; this is the second way.
+        answer_seconds: a worker that owes an answer for longer is stuck: its connection is made anew.
+        settle_seconds: how long a start waits for the workers that are there to listen, and a stop for them to read.
+    """
+
+    max_unsent_bytes: int = 64 * 1024 * 1024
+    scan_seconds: float = 1.0
+    answer_seconds: float = 5.0
+    settle_seconds: float = 5.0
+
+
+class Audience:
+    """The workers that have joined one topic."""
+
+    __slots__ = ("listeners", "name")
+
+    def __init__(self, name: bytes) -> None:
+        self.name = name
+        self.listeners: list[Listener] = []
+
+
+class IpcAdapter:
+    """An `Adapter` among the workers that share a directory. Each has an index of its own.
+
+    Attributes:
+        dropped: messages that were published while it was closed, or are too large for the wire.
+    """
+
+    def __init__(self, directory: Path, index: int, options: IpcOptions | None = None) -> None:
+        self.index = index
+        self.dropped = 0
+        self._directory = directory
+        self._options = options or IpcOptions()
+        self._inbox: Inbox | None = None
+        self._outgoing = Outgoing(self._options.max_unsent_bytes)
+        self._topics = Topics()
+        self._peers = Peers(directory, index, self)
+        self._listeners: set[Listener] = set()
+        self._audiences: dict[str, Audience] = {}
+        self._server: asyncio.Server | None = None
+        self._scan: asyncio.TimerHandle | None = None
+        self._change = asyncio.Event()
+
+    # The adapter
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether this worker listens."""
+        return self._inbox is not None
+
+    @property
+    def peers(self) -> int:
+        """How many other workers are heard."""
+        return sum(1 for peer in self._peers if peer.feed is not None)
+
+    @property
+    def overflows(self) -> int:
+        """How many connections were dropped because the other worker did not read."""
+        return self._outgoing.overflows
+
+    async def start(self, inbox: Inbox) -> None:
+        """Listen, and wait until the workers that are there hear this one.
+
+        Raises:
+            DriverError: the socket cannot be had.
+        """
+        listening = _listen(self._directory, self.index)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_unix_server(self._new_listener, sock=listening, backlog=_BACKLOG)
+        self._inbox = inbox
+        # Whoever comes after this finds the socket; whoever was there before is found now.
+        self._look_around()
+        try:
+            async with asyncio.timeout(self._options.settle_seconds):
+                while not self._is_settled():
+                    self._change.clear()
+                    await self._change.wait()
+        except TimeoutError:
+            _log.warning("a worker does not answer", heard=self.peers)
+
+    def publish(self, topic: str, data: bytes) -> None:
+        """Send `data` to the workers on `topic`."""
+        # hot path
+        audience = self._audiences.get(topic)
+        if self._inbox is None:
+            self.dropped += 1
+        elif audience is not None:
+            if len(data) > wire.MAX_FRAME_BYTES // 2:
+                self.dropped += 1
+                return
+            head = wire.head(wire.MESSAGE, audience.name, len(data))
+            for listener in audience.listeners:
+                listener.send(head, data)
+
+    def subscribe(self, topic: str) -> asyncio.Future[None]:
+        """Join a topic, or catch up with it; confirmed when every worker that is heard has answered."""
+        return self._topics.join(topic)
+
+    def unsubscribe(self, topic: str) -> None:
+        """Leave a topic."""
+        self._topics.leave(topic)
+
+    async def aclose(self) -> None:
+        """Send what was published, and leave."""
+        if self._inbox is None:
+            return
+        self._inbox = None
+        if self._scan is not None:
+            self._scan.cancel()
+        # The name goes first, so that nobody dials a worker that is leaving.
+        with contextlib.suppress(OSError):
+            socket_path(self._directory, self.index).unlink()
+        if self._server is not None:
+            self._server.close()
+        self._topics.close()
+        await self._peers.close()
+        await self._close_listeners()
+
+    # What the connections tell
+
+    def message(self, name: bytes, data: bytes) -> None:
+        """Take a message from a feed."""
+        # hot path
+        topic = self._topics.names.get(name)
+        if topic is not None and self._inbox is not None:
+            self._inbox.received(topic, data)
+
+    def done(self, feed: Feed, number: int) -> None:
+        """Take an answer from a feed."""
+        self._topics.answered(feed, number)
+
+    def new_feed(self, index: int, *, is_awaited: bool) -> Feed:
+        """Return the protocol for a connection to another worker."""
+        return Feed(index, self._outgoing, self, is_awaited=is_awaited)
+
+    def feed_opened(self, feed: Feed) -> None:
+        """Tell another worker what is joined here."""
+        self._topics.add(feed, wire.hello(self.index))
+
+    def feed_closed(self, feed: Feed) -> None:
+        """Wait no longer for the answers of another worker."""
+        self._topics.remove(feed)
+
+    def greeted(self, listener: Listener) -> None:
+        """Note who dials. One worker has one connection, so an older one is dead although nobody has said so yet."""
+        assert listener.index is not None
+        for other in self._listeners:
+            if other is not listener and other.index == listener.index:
+                other.drop("dialled again")
+        self._peers.call(listener.index)
+
+    def join(self, listener: Listener, name: bytes) -> None:
+        """Let another worker hear a topic."""
+        topic = name.decode()
+        if topic not in listener.topics:
+            listener.topics.add(topic)
+            audience = self._audiences.get(topic)
+            if audience is None:
+                self._audiences[topic] = audience = Audience(name)
+            audience.listeners.append(listener)
+
+    def leave(self, listener: Listener, name: bytes) -> None:
+        """Keep a topic from another worker."""
+        topic = name.decode()
+        if topic in listener.topics:
+            listener.topics.remove(topic)
+            self._remove(listener, topic)
+
+    def synced(self, listener: Listener) -> None:
+        """Note that another worker has said what it wants to hear."""
+        self._change.set()
+
+    def forget(self, listener: Listener) -> None:
+        """Keep everything from a worker that is gone."""
+        self._listeners.discard(listener)
+        for topic in listener.topics:
+            self._remove(listener, topic)
+        listener.topics.clear()
+        if listener.reason:
+            _log.warning("dropped the connection of a worker", peer=listener.index, reason=listener.reason)
+        self._change.set()
+
+    def changed(self) -> None:
+        """Note that a worker was dialled or is gone."""
+        self._change.set()
+
+    # Parts
+
+    def _new_listener(self) -> Listener:
+        listener = Listener(self, self._outgoing)
+        self._listeners.add(listener)
+        return listener
+
+    def _remove(self, listener: Listener, topic: str) -> None:
+        audience = self._audiences[topic]
+        audience.listeners.remove(listener)
+        if not audience.listeners:
+            del self._audiences[topic]
+
+    def _look_around(self) -> None:
+        self._scan = asyncio.get_running_loop().call_later(self._options.scan_seconds, self._look_around)
+        for feed in self._topics.overdue(self._options.answer_seconds):
+            feed.is_awaited = False
+            feed.is_greeted = False
+            feed.drop("it does not answer")
+        try:
+            self._peers.scan()
+        except OSError as error:
+            _log.warning("cannot read the directory of the workers", reason=str(error))
+
+    def _is_settled(self) -> bool:
+        """Whether every worker that was found is heard and hears this one, or is not there."""
+        heard_by = {listener.index for listener in self._listeners if listener.is_synced}
+        return all(peer.is_tried and (peer.feed is None or peer.index in heard_by) for peer in self._peers)
+
+    async def _close_listeners(self) -> None:
+        self._outgoing.flush()
+        ends = [listener.ended for listener in self._listeners]
+        for listener in tuple(self._listeners):
+            listener.close()
+        if ends:
+            await asyncio.wait(ends, timeout=self._options.settle_seconds)
+        for listener in tuple(self._listeners):
+            listener.drop("it does not read what is sent to it")
+
+
+def _listen(directory: Path, index: int) -> socket.socket:
+    """Take the socket of a worker, also where one that has died left its file behind."""
+    path = socket_path(directory, index)
+    # Bound under another name and moved when it listens, so that nobody can find it before it answers.
+    unready = path.with_suffix(".new")
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        _check_unused(path)
+        unready.unlink(missing_ok=True)
+        listening.bind(str(unready))
+        listening.listen(_BACKLOG)
+        os.replace(unready, path)
+    except OSError as error:
+        listening.close()
+        # Not only what the system refuses: a path longer than a socket's address may be.
+        raise DriverError(f"the bus of the workers (workers) cannot listen on {path}: {error}") from error
+    return listening
+
+
+def _check_unused(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return
+        except BlockingIOError:
+            pass
+    raise FileExistsError("another worker listens there")

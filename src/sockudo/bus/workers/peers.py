@@ -1,0 +1,155 @@
+"""The other workers that one worker hears: found in the directory, dialled, and dialled again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, Protocol
+
+from sockudo.bus.workers.links import Feed
+from sockudo.log import get_logger
+
+_log = get_logger("sockudo.bus.workers.adapter")
+
+_SUFFIX: Final = ".sock"
+_FIRST_WAIT: Final = 0.05
+_LONGEST_WAIT: Final = 2.0
+
+
+def socket_path(directory: Path, index: int) -> Path:
+    """Where a worker listens."""
+    return directory / f"{index}{_SUFFIX}"
+
+
+class Owner(Protocol):
+    """Whose peers these are."""
+
+    def new_feed(self, index: int, *, is_awaited: bool) -> Feed:
+        """Return the protocol for one more connection."""
+        ...
+
+    def feed_opened(self, feed: Feed) -> None:
+        """Note a connection."""
+
+    def feed_closed(self, feed: Feed) -> None:
+        """Note that it is gone."""
+
+    def changed(self) -> None:
+        """Look again at what was waited for."""
+
+
+class Peer:
+    """Another worker, for as long as its socket is in the directory.
+
+    Attributes:
+        feed: the connection over which it is heard, if there is one now.
+        is_tried: whether it has been dialled at all, with or without success.
+    """
+
+    __slots__ = ("_is_called", "_owner", "_path", "feed", "index", "is_tried", "task")
+
+    def __init__(self, index: int, path: Path, owner: Owner, forget: Callable[[int], None]) -> None:
+        self.index = index
+        self.feed: Feed | None = None
+        self.is_tried = False
+        self._path = path
+        self._owner = owner
+        self._is_called = asyncio.Event()
+        self.task = asyncio.get_running_loop().create_task(self._keep())
+        self.task.add_done_callback(lambda _: forget(index))
+
+    def call(self) -> None:
+        """Dial now: the other worker is known to be there."""
+        self._is_called.set()
+
+    async def _keep(self) -> None:
+        """Be connected until the socket is gone from the directory."""
+        wait, is_awaited = _FIRST_WAIT, True
+        while True:
+            try:
+                feed = await self._dial(is_awaited=is_awaited)
+            except FileNotFoundError:
+                return
+            except OSError:
+                # Left behind by a worker that has died, or busy. A new worker replaces the file.
+                is_awaited = True
+            else:
+                await self._hear(feed)
+                # A worker that accepts and says nothing is stuck, and not waited for until it has answered.
+                is_awaited = feed.is_greeted
+                wait = _FIRST_WAIT if feed.is_greeted else wait
+            self.is_tried = True
+            self._owner.changed()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_called.wait(), wait)
+            self._is_called.clear()
+            wait = min(2 * wait, _LONGEST_WAIT)
+
+    async def _dial(self, *, is_awaited: bool) -> Feed:
+        loop = asyncio.get_running_loop()
+        feed = self._owner.new_feed(self.index, is_awaited=is_awaited)
+        await loop.create_unix_connection(lambda: feed, str(self._path))
+        self._is_called.clear()
+        return feed
+
+    async def _hear(self, feed: Feed) -> None:
+        self.feed, self.is_tried = feed, True
+        self._owner.feed_opened(feed)
+        try:
+            await feed.ended
+        finally:
+            self.feed = None
+            self._owner.feed_closed(feed)
+            feed.drop("")
+        if feed.reason:
+            _log.warning("dropped the connection to a worker", peer=self.index, reason=feed.reason)
+
+
+class Peers:
+    """All of them."""
+
+    def __init__(self, directory: Path, own_index: int, owner: Owner) -> None:
+        self._directory = directory
+        self._own_index = own_index
+        self._owner = owner
+        self._peers: dict[int, Peer] = {}
+
+    def __iter__(self) -> Iterator[Peer]:
+        return iter(self._peers.values())
+
+    def scan(self) -> None:
+        """Dial what is new in the directory."""
+        for name in os.listdir(self._directory):
+            stem, dot, rest = name.partition(_SUFFIX)
+            if dot and not rest and stem.isascii() and stem.isdigit():
+                self._find(int(stem))
+
+    def call(self, index: int) -> None:
+        """Dial a worker that is known to be there, unless it is heard already."""
+        peer = self._find(index)
+        if peer is not None and peer.feed is None:
+            peer.call()
+
+    async def close(self) -> None:
+        """Hear nobody any more."""
+        tasks = [peer.task for peer in self]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _find(self, index: int) -> Peer | None:
+        if index == self._own_index:
+            return None
+        peer = self._peers.get(index)
+        if peer is None:
+            path = socket_path(self._directory, index)
+            self._peers[index] = peer = Peer(index, path, self._owner, self._forget)
+        return peer
+
+    def _forget(self, index: int) -> None:
+        self._peers.pop(index, None)
+        self._owner.changed()

@@ -1,0 +1,77 @@
+"""Limits: channel names, events, presence, the HTTP API and WebSocket buffers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from sockudo.config.kinds.section import Section, env
+from sockudo.config.kinds.values import Count, Flag, Positive, Share
+
+
+class ChannelLimits(Section):
+    """Limits on channels."""
+
+    max_name_length: Positive = Field(default=200, description="Length of a channel name.")
+    cache_ttl: Positive = Field(default=3600, description="How long a cache channel keeps its last event (seconds).")
+    max_channels_per_connection: Annotated[Count, env("CHANNEL_LIMITS_MAX_CHANNELS_PER_CONNECTION")] = Field(
+        default=1000,
+        description="Channels a connection may be on at a time; 0 means no limit. Not a setting of the original.",
+    )
+
+
+class EventLimits(Section):
+    """Limits on events; an app may have its own."""
+
+    max_channels_at_once: Positive = Field(default=100, description="Channels of one publish.")
+    max_name_length: Positive = Field(default=200, description="Length of an event name.")
+    max_payload_in_kb: Positive = Field(default=100, description="Size of an event's data (KB).")
+    max_batch_size: Positive = Field(default=10, description="Events of one batch.")
+
+
+class PresenceLimits(Section):
+    """Limits on presence channels; an app may have its own."""
+
+    max_members_per_channel: Positive = Field(default=100, description="Members of a presence channel.")
+    max_member_size_in_kb: Positive = Field(default=2, description="Size of a member's user_info (KB).")
+
+
+class AcceptTraffic(Section):
+    """When the server is too busy to take more."""
+
+    memory_threshold: Annotated[float, Share()] = Field(
+        default=0.9,
+        description="Share of the machine's memory in use above which new connections and events are refused.",
+    )
+
+
+class HttpApiSettings(Section):
+    """The HTTP API."""
+
+    request_limit_in_mb: Positive = Field(default=10, description="Size of a request body (MB).")
+    response_limit_in_mb: Positive = Field(
+        default=10, description="Size of an answer about channels (MB). Not a setting of the original."
+    )
+    max_bodies_in_flight_mb: Positive = Field(
+        default=100,
+        description="Size of all request bodies that are being received at once (MB), at least that of one. "
+        "Not a setting of the original.",
+    )
+    accept_traffic: AcceptTraffic = Field(
+        default_factory=AcceptTraffic, description="When the server is too busy to take more."
+    )
+    unknown_channel_not_found: Flag = Field(
+        default=False,
+        description="Answer 404 for a channel nobody is on, instead of occupied: false. Not a setting of the original.",
+    )
+
+
+class WebSocketSettings(Section):
+    """WebSocket connections."""
+
+    max_buffer_kb: Positive = Field(
+        default=1024,
+        description="Unsent data a connection may have (KB) before it is dropped as too slow. "
+        "Not a setting of the original.",
+    )

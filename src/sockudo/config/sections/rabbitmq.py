@@ -1,0 +1,48 @@
+"""`adapter.rabbitmq`: the bus between nodes over RabbitMQ."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from sockudo.config.kinds.rabbit_urls import RabbitUrls, unused_parameters
+from sockudo.config.kinds.section import Section, env
+from sockudo.config.kinds.values import OptionalCount, OptionalWords, Positive, Words
+
+_OURS = "Not a setting of the original."
+
+
+class RabbitAdapterSettings(Section):
+    """The bus over RabbitMQ (driver `rabbitmq`)."""
+
+    # An address may hold a password.
+    url: Annotated[RabbitUrls, env("RABBITMQ_URL")] = Field(
+        default="amqp://guest:guest@127.0.0.1:5672/%2f",
+        repr=False,
+        description="`amqp://` or `amqps://` (TLS); several servers of one cluster with commas between them. "
+        "`?heartbeat=30` is how long the server may be silent (seconds), instead of request_timeout_ms.",
+    )
+    prefix: Annotated[Words, env("RABBITMQ_PREFIX")] = Field(
+        default="sockudo_adapter", description="Name of the exchange, and what the names of all queues begin with."
+    )
+    request_timeout_ms: Annotated[Positive, env("RABBITMQ_REQUEST_TIMEOUT_MS")] = Field(
+        default=5000, description="How long the server may be silent (milliseconds); a second at least."
+    )
+    connection_timeout_ms: Annotated[Positive, env("RABBITMQ_CONNECTION_TIMEOUT_MS")] = Field(
+        default=5000, description="How long connecting may take (milliseconds)."
+    )
+    max_queue_mb: Positive = Field(
+        default=64, description=f"How much may wait at the server for one node; above that it starts afresh. {_OURS}"
+    )
+    tls_ca: OptionalWords = Field(default=None, description=f"Certificates to trust, instead of the system's. {_OURS}")
+    tls_cert: OptionalWords = Field(default=None, description=f"Our certificate. {_OURS}")
+    tls_key: OptionalWords = Field(default=None, description=f"The key of it. {_OURS}")
+    nodes_number: Annotated[OptionalCount, env("RABBITMQ_NODES_NUMBER")] = Field(
+        default=None, description="Accepted as the original does, and without effect."
+    )
+
+    def advice(self) -> list[str]:
+        """What in the address has no effect."""
+        names = ", ".join(unused_parameters(self.url))
+        return [f"adapter.rabbitmq.url: {names} has no effect; see the settings of adapter.rabbitmq"] if names else []

@@ -1,0 +1,97 @@
+"""The library that speaks to SQS: its client, and its errors as ours."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any, Final
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from botocore.exceptions import ClientError
+
+from sockudo.errors import DriverError
+from sockudo.queues.sqs.options import SqsQueueOptions
+
+_LONGEST_REASON: Final = 300
+# Connections besides those that wait for messages.
+_CONNECTIONS: Final = 50
+
+
+class Refused(DriverError):
+    """SQS has answered, with an error code."""
+
+    def __init__(self, text: str, code: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class SqsClient:
+    """Calls SQS. What is called fails with `DriverError`, after a bounded time; who calls tries again."""
+
+    def __init__(self, options: SqsQueueOptions) -> None:
+        self._options = options
+        self._open = contextlib.AsyncExitStack()
+        self._client: Any = None
+
+    async def start(self) -> None:
+        """Make the client; whether SQS is there is seen with the first call.
+
+        Raises:
+            DriverError: the region or the credentials are no such thing.
+        """
+        options = self._options
+        try:
+            self._client = await self._open.enter_async_context(
+                get_session().create_client(
+                    "sqs",
+                    region_name=options.region,
+                    endpoint_url=options.endpoint_url,
+                    config=AioConfig(
+                        connect_timeout=2,
+                        read_timeout=options.timeout + options.wait_time,
+                        max_pool_connections=options.concurrency + _CONNECTIONS,
+                        # The queue tries again, in its own time.
+                        retries={"total_max_attempts": 1},
+                    ),
+                )
+            )
+        except Exception as error:
+            # What is wrong with credentials or the region has many names.
+            await self.aclose()
+            raise self.unusable(error) from None
+
+    async def call(self, name: str, /, wait: float = 0.0, **arguments: Any) -> Any:
+        """Call SQS, which may take its time for `wait` seconds more than usual.
+
+        Raises:
+            Refused: it says no.
+            DriverError: it does not answer.
+        """
+        if self._client is None:
+            raise DriverError("the queue in SQS is closed")
+        timeout = self._options.timeout
+        try:
+            async with asyncio.timeout(timeout + wait):
+                return await getattr(self._client, name)(**arguments)
+        except TimeoutError:
+            raise self.unusable(f"no answer in {timeout:g} s") from None
+        except ClientError as error:
+            problem = error.response.get("Error", {})
+            code, text = problem.get("Code", ""), problem.get("Message", "")
+            raise Refused(str(self.unusable(f"{code} {text}".strip())), code) from None
+        except Exception as error:
+            # The network below the library has errors of its own.
+            raise self.unusable(error) from None
+
+    def unusable(self, reason: str | Exception) -> DriverError:
+        """Return an error that names the place and the setting, and nothing secret."""
+        text = reason if isinstance(reason, str) else str(reason) or type(reason).__name__
+        if self._options.endpoint_url is not None:
+            text = text.replace(self._options.endpoint_url, self._options.place)
+        return DriverError(f"{self._options.place} cannot be used (queue.sqs): {text[:_LONGEST_REASON]}")
+
+    async def aclose(self) -> None:
+        """Close every connection; may be called again."""
+        self._client = None
+        await self._open.aclose()

@@ -1,0 +1,209 @@
+"""One queue of SQS: found or made, and what is done with its messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from sockudo.errors import DriverError
+from sockudo.log import get_logger
+from sockudo.queues.sqs.client import Refused, SqsClient
+from sockudo.queues.sqs.options import SqsQueueOptions
+from sockudo.queues.sqs.records import MAX_MESSAGE_BYTES
+
+BATCH: Final = 10
+"""How many messages SQS takes and gives at a time."""
+LONGEST_HIDING: Final = 43_200
+"""How long a message can be hidden (seconds)."""
+_MISSING: Final = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
+# Receipts that were good once: the message has been given to somebody else, or is gone.
+_OVER: Final = frozenset(
+    {
+        "ReceiptHandleIsInvalid",
+        "InvalidParameterValue",
+        "MessageNotInflight",
+        "AWS.SimpleQueueService.MessageNotInflight",
+    }
+)
+_SIZES: Final = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+
+_log = get_logger("queue")
+
+
+class Message(NamedTuple):
+    """A message that was received; `receipt` is the right to hide and delete it, `receives` how often that was."""
+
+    id: str
+    receipt: str
+    text: str
+    receives: int
+
+
+class Outgoing(NamedTuple):
+    """A message to be sent. A FIFO queue gives those of one `group` in order, and takes one of each `key`."""
+
+    text: str
+    group: str
+    key: str
+
+
+class MessageStore:
+    """One queue of SQS. Everything raises `DriverError` where SQS cannot be asked."""
+
+    def __init__(self, client: SqsClient, options: SqsQueueOptions, name: str, attributes: Mapping[str, str]) -> None:
+        """Make one that is to be found before it is used.
+
+        Args:
+            client: asks SQS.
+            options: where it is, and whether it is a FIFO queue.
+            name: what it is called.
+            attributes: those with which it is made where it is missing.
+        """
+        self._client = client
+        self._name = name
+        self._fifo = options.fifo
+        self._url = ""
+        if options.queue_url_prefix is not None:
+            self._url = options.queue_url_prefix + name
+            # The prefix may have the beginning of the name in it.
+            self._name = self._url.rpartition("/")[2]
+        fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if options.fifo else {}
+        self._attributes = {**attributes, **fifo}
+
+    async def find(self) -> None:
+        """Find the queue, or make it, and see whether it is of use.
+
+        Raises:
+            DriverError: it is not; the message names the setting.
+        """
+        refusal = ""
+        found = await self._look()
+        if found is None:
+            refusal = await self._make()
+            found = await self._look()
+        if found is None:
+            raise self._client.unusable(f"there is no queue {self._name}, and it cannot be made: {refusal}")
+        size = int(found.get("MaximumMessageSize", MAX_MESSAGE_BYTES))
+        if size < MAX_MESSAGE_BYTES:
+            raise self._client.unusable(
+                f"the queue {self._name} takes messages of {size} bytes; set its MaximumMessageSize to "
+                f"{MAX_MESSAGE_BYTES} or more"
+            )
+        if "RedrivePolicy" in found:
+            _log.warning("SQS will take jobs away that are received often: the queue has a redrive policy",
+                         queue=self._name)  # fmt: skip
+
+    async def check(self) -> None:
+        """Return when it can be used."""
+        await self._ask("get_queue_attributes", AttributeNames=["QueueArn"])
+
+    async def size(self) -> int:
+        """Return how many messages it has, about."""
+        answer = await self._ask("get_queue_attributes", AttributeNames=list(_SIZES))
+        return sum(int(answer["Attributes"].get(name, 0)) for name in _SIZES)
+
+    async def send(self, messages: Sequence[Outgoing]) -> list[int]:
+        """Send up to `BATCH` messages; return the places of those that were not taken, and log why."""
+        entries: list[dict[str, str]] = []
+        for place, message in enumerate(messages):
+            entry = {"Id": str(place), "MessageBody": message.text}
+            if self._fifo:
+                entry |= {"MessageGroupId": message.group, "MessageDeduplicationId": message.key}
+            entries.append(entry)
+        answer = await self._ask("send_message_batch", Entries=entries)
+        failures = answer.get("Failed", [])
+        if failures:
+            _log.warning("SQS has not taken a message", queue=self._name, reason=_reason(failures[0]))
+        return [int(failure["Id"]) for failure in failures]
+
+    async def receive(self, limit: int, hidden: int, wait: int) -> list[Message]:
+        """Return up to so many messages, which nobody else gets for `hidden` seconds."""
+        answer = await self._ask(
+            "receive_message",
+            wait=wait,
+            MaxNumberOfMessages=limit,
+            VisibilityTimeout=hidden,
+            WaitTimeSeconds=wait,
+            AttributeNames=["ApproximateReceiveCount"],
+        )
+        return [
+            Message(
+                one["MessageId"],
+                one["ReceiptHandle"],
+                one["Body"],
+                int(one.get("Attributes", {}).get("ApproximateReceiveCount", 1)),
+            )
+            for one in answer.get("Messages", [])
+        ]
+
+    async def hide(self, receipts: Sequence[tuple[str, int]]) -> list[bool]:
+        """Hide messages for so many seconds from now; return for each whether it is still ours.
+
+        Raises:
+            DriverError: for some it is not known.
+        """
+        ours: list[bool] = []
+        for start in range(0, len(receipts), BATCH):
+            part = receipts[start : start + BATCH]
+            entries = [
+                {"Id": str(place), "ReceiptHandle": receipt, "VisibilityTimeout": min(seconds, LONGEST_HIDING)}
+                for place, (receipt, seconds) in enumerate(part)
+            ]
+            answer = await self._ask("change_message_visibility_batch", Entries=entries)
+            over = set()
+            for failure in answer.get("Failed", []):
+                if failure.get("Code") not in _OVER:
+                    raise self._client.unusable(_reason(failure))
+                over.add(int(failure["Id"]))
+            ours += [place not in over for place in range(len(part))]
+        return ours
+
+    async def delete(self, receipt: str) -> bool:
+        """Delete a message; return whether it was still ours."""
+        try:
+            await self._ask("delete_message", ReceiptHandle=receipt)
+        except Refused as refused:
+            if refused.code not in _OVER:
+                raise
+            return False
+        return True
+
+    async def _look(self) -> Mapping[str, str] | None:
+        """Return the attributes of the queue, or None where there is none."""
+        try:
+            if not self._url:
+                self._url = (await self._client.call("get_queue_url", QueueName=self._name))["QueueUrl"]
+            answer = await self._client.call("get_queue_attributes", QueueUrl=self._url, AttributeNames=["All"])
+        except Refused as refused:
+            if refused.code in _MISSING:
+                return None
+            raise
+        attributes: Mapping[str, str] = answer["Attributes"]
+        return attributes
+
+    async def _make(self) -> str:
+        """Ask for the queue; return why that was refused. Another node may have asked already."""
+        try:
+            await self._client.call("create_queue", QueueName=self._name, Attributes=self._attributes)
+        except DriverError as error:
+            return str(error)
+        return "it is not where its URL says"
+
+    async def _ask(self, call: str, **arguments: Any) -> Any:
+        try:
+            return await self._client.call(call, QueueUrl=self._url, **arguments)
+        except Refused as refused:
+            if refused.code not in _MISSING:
+                raise
+        # Somebody has deleted it, with what was in it. What comes from now on still needs a place.
+        _log.error("a queue of SQS is gone; it is made again", queue=self._name)
+        await self.find()
+        return await self._client.call(call, QueueUrl=self._url, **arguments)
+
+
+def _reason(failure: Mapping[str, Any]) -> str:
+    return f"{failure.get('Code', '')} {failure.get('Message', '')}".strip()

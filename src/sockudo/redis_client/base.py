@@ -1,0 +1,140 @@
+"""The client that stores use: one Redis, the master of some sentinels, or a Redis Cluster.
+
+It is built of the parts that the bus has anyway (reading URLs, logging in, asking sentinels, maps of slots), because a
+store may be asked for every request of a server: commands are pipelined, and those of one tick share a write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import hiredis
+
+from sockudo.redis_client.key_slot import key_slot
+from sockudo.redis_client.line import Line
+from sockudo.redis_client.options import RedisTiming
+from sockudo.redis_client.request import Request, as_it_is
+from sockudo.redis_client.resp import Reply, encode
+
+T = TypeVar("T")
+
+_PING: Final = encode(b"PING")
+
+
+class Script:
+    """A Lua script. Its server is told its text once and its hash from then on."""
+
+    __slots__ = ("_digest", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text.encode()
+        # What Redis names scripts by; nothing about it is secret.
+        self._digest = hashlib.sha1(self._text, usedforsecurity=False).hexdigest().encode()
+
+    def by_hash(self, keys: Sequence[bytes], arguments: Sequence[bytes]) -> bytes:
+        """Write the command for a server that knows the script."""
+        return encode(b"EVALSHA", self._digest, b"%d" % len(keys), *keys, *arguments)
+
+    def whole(self, keys: Sequence[bytes], arguments: Sequence[bytes]) -> bytes:
+        """Write the command for a server that does not."""
+        return encode(b"EVAL", self._text, b"%d" % len(keys), *keys, *arguments)
+
+
+class RedisClient(ABC):
+    """Commands to a Redis. What is sent for one key is carried out in the order in which it was sent.
+
+    No method but the asynchronous ones waits. A future fails with `RedisLost` while the server cannot be reached (at
+    once, so nothing piles up) and with `RedisRefusal` when it answers with an error, both of which are `DriverError`s
+    that name the setting. A command that blocks holds up everything behind it, so it needs a client of its own.
+
+    Attributes:
+        on_restored: called whenever servers that were away can be used again.
+    """
+
+    def __init__(self, timing: RedisTiming) -> None:
+        self._timing = timing
+        self.on_restored: Callable[[], None] | None = None
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            DriverError: a server cannot be reached or refuses.
+        """
+
+    @abstractmethod
+    async def check(self) -> None:
+        """Ask every server for a sign of life.
+
+        Raises:
+            DriverError: one cannot be used now.
+        """
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Wait for the replies of what was sent, for a moment, and close; may be called again."""
+
+    def call(
+        self, *words: bytes, key: bytes | None = None, patience: float | None = None, at_once: bool = False
+    ) -> asyncio.Future[Reply]:
+        """Send a command.
+
+        Args:
+            words: the command and its arguments.
+            key: the key that says which server of a cluster it is for, where that is not the second word.
+            patience: how long the reply may take (seconds), for commands that block; else `answer_timeout`.
+            at_once: it is on its way when this returns, ahead of all else that the tick has to send.
+        """
+        slot = self._slot(key if key is not None else words[1])
+        patience = patience or self._timing.answer_timeout
+        return self._start(Request(words[0], encode(*words), patience, as_it_is, slot=slot, at_once=at_once))
+
+    def run(self, script: Script, keys: Sequence[bytes], arguments: Sequence[bytes] = ()) -> asyncio.Future[Reply]:
+        """Run a script; in a cluster all of its keys must be in one slot."""
+        return self.run_for(as_it_is, script, keys, arguments)
+
+    def run_for(
+        self, read: Callable[[Reply], T], script: Script, keys: Sequence[bytes], arguments: Sequence[bytes] = ()
+    ) -> asyncio.Future[T]:
+        """Run a script; the result is what `read` makes of the reply. It may raise for one that makes no sense."""
+        data, fallback = script.by_hash(keys, arguments), partial(script.whole, keys, arguments)
+        slot = self._slot(keys[0])
+        return self._start(Request(b"EVALSHA", data, self._timing.answer_timeout, read, slot=slot, fallback=fallback))
+
+    def _start(self, request: Request[T]) -> asyncio.Future[T]:
+        self._send(request)
+        return request.future
+
+    def _slot(self, key: bytes) -> int:
+        return key_slot(key)
+
+    @abstractmethod
+    def _send(self, request: Request[Any]) -> None:
+        """Send a request to the server that it is for."""
+
+    def _settle(self, line: Line, request: Request[Any], reply: Reply) -> None:
+        """Take the reply to a request."""
+        if request.fallback is not None and isinstance(reply, hiredis.ReplyError) and _is_unknown_script(reply):
+            request.data, request.fallback = request.fallback(), None
+            line.send(request)
+        else:
+            request.answer(reply, line.name)
+
+    def _ping(self, line: Line) -> asyncio.Future[Reply]:
+        request: Request[Reply] = Request(b"PING", _PING, self._timing.answer_timeout, as_it_is)
+        line.send(request)
+        return request.future
+
+    def _tell_restored(self) -> None:
+        if self.on_restored is not None:
+            self.on_restored()
+
+
+def _is_unknown_script(reply: hiredis.ReplyError) -> bool:
+    return str(reply).startswith("NOSCRIPT")

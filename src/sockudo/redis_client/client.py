@@ -1,0 +1,14 @@
+"""Make the client for a place where a Redis is."""
+
+from __future__ import annotations
+
+from sockudo.redis_client.base import RedisClient
+from sockudo.redis_client.cluster import ClusterRedis
+from sockudo.redis_client.options import RedisPlace, RedisTarget, RedisTiming
+from sockudo.redis_client.single import SingleRedis
+
+
+def redis_client(place: RedisPlace, timing: RedisTiming | None = None) -> RedisClient:
+    """Return a client, not started, for one Redis (perhaps behind sentinels) or for a Redis Cluster."""
+    timing = timing or RedisTiming()
+    return SingleRedis(place, timing) if isinstance(place, RedisTarget) else ClusterRedis(place, timing)

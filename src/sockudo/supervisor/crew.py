@@ -1,0 +1,104 @@
+"""The processes of a supervisor: started, watched, and ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from sockudo.bus.workers.peers import socket_path
+from sockudo.log import get_logger
+from sockudo.supervisor.listeners import Sockets
+from sockudo.supervisor.stopping import Stopping
+from sockudo.supervisor.worker_process import WorkerProcess
+
+_log = get_logger("sockudo.workers")
+
+_START_SECONDS: Final = 60.0
+# What a worker may take beyond its time before it is told to hurry, and then before it is killed.
+_SPARE_SECONDS: Final = 3.0
+
+
+class Crew:
+    """Every worker that lives, in whichever place, those on their way out included."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], directory: Path) -> None:
+        self._command = command
+        self._environment = environment
+        self._directory = directory
+        self._serial = 0
+        self._alive: set[WorkerProcess] = set()
+
+    @property
+    def ready_count(self) -> int:
+        """How many workers serve."""
+        return sum(1 for worker in self._alive if worker.is_ready)
+
+    def start(self, index: int, sockets: Sockets) -> WorkerProcess:
+        """Start one more.
+
+        Raises:
+            OSError: the system has no room for it.
+        """
+        worker = WorkerProcess(index, self._serial)
+        self._serial += 1
+        worker.start(self._command, self._environment, self._directory, sockets)
+        self._alive.add(worker)
+        return worker
+
+    def reap(self) -> None:
+        """Note which processes have ended; to be called when one may have."""
+        for worker in tuple(self._alive):
+            worker.reap()
+            if worker.exited.is_set():
+                self._alive.discard(worker)
+                # Nobody else would: a worker that was killed could not.
+                socket_path(self._directory, worker.serial).unlink(missing_ok=True)
+
+    async def is_started(self, worker: WorkerProcess) -> bool:
+        """Wait until a worker is ready, or will not be."""
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await worker.started.wait()
+        except TimeoutError:
+            worker.failure = f"it was not ready within {_START_SECONDS:.0f} s"
+            worker.kill()
+            await worker.exited.wait()
+        return worker.is_ready
+
+    async def ended(self, workers: Collection[WorkerProcess], seconds: float, stopping: Stopping | None = None) -> None:
+        """Wait for workers that were told to leave; what stays longer, or too long for who hurries, is killed."""
+        gone = asyncio.create_task(_all_exited(workers))
+        hurried = asyncio.create_task(stopping.hurried() if stopping else _never())
+        try:
+            await asyncio.wait({gone, hurried}, timeout=seconds + _SPARE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if gone.done():
+                return
+            for worker in workers:
+                worker.hurry()
+            await asyncio.wait({gone}, timeout=_SPARE_SECONDS)
+            for worker in workers:
+                if not worker.exited.is_set():
+                    _log.error("a worker does not end and is killed", worker=worker.index, pid=worker.pid)
+                    worker.kill()
+            await gone
+        finally:
+            hurried.cancel()
+            gone.cancel()
+
+    async def stop(self, grace: float, stopping: Stopping) -> None:
+        """Let every worker leave in order, and wait for them."""
+        workers = tuple(self._alive)
+        for worker in workers:
+            worker.drain()
+        await self.ended(workers, grace, stopping)
+
+
+async def _all_exited(workers: Collection[WorkerProcess]) -> None:
+    for worker in workers:
+        await worker.exited.wait()
+
+
+async def _never() -> None:
+    await asyncio.Event().wait()

@@ -1,0 +1,150 @@
+"""The supervisor: several server processes on one port, kept alive, and replaced one by one on SIGHUP.
+
+Rules: the supervisor serves nobody and imports little of the server, so that hardly anything can end it. It starts a
+worker by running its own command line again, so a worker loads the code and the configuration as they are by then;
+what the supervisor itself was started with (the address, how many workers) stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from sockudo.log import get_logger
+from sockudo.supervisor.crew import Crew
+from sockudo.supervisor.listeners import CAN_BALANCE, Sockets, close_listeners, open_listeners
+from sockudo.supervisor.seats import Place
+from sockudo.supervisor.stopping import Stopping
+
+_log = get_logger("sockudo.workers")
+
+OnStart: TypeAlias = Callable[[list[tuple[str, int]], list[int]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to supervise.
+
+    Attributes:
+        count: how many workers.
+        balanced: whether each has a listening socket of its own, where the system can balance them; else they share.
+        grace: how long a worker may take to leave (seconds).
+        command: what starts a worker, with `environment` and one more variable.
+    """
+
+    host: str
+    port: int
+    count: int
+    balanced: bool
+    grace: float
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(repr=False)
+
+
+def supervise(plan: Plan, on_start: OnStart) -> int:
+    """Run workers until SIGTERM or SIGINT; return the exit status.
+
+    Args:
+        on_start: called with the addresses and the processes once every worker serves.
+
+    Raises:
+        ListenError: the address cannot be had.
+        WorkerError: a worker cannot start.
+    """
+    balanced = plan.balanced and CAN_BALANCE
+    listeners = open_listeners(plan.host, plan.port, plan.count, balanced=balanced)
+    directory = Path(tempfile.mkdtemp(prefix="sockudo-"))
+    crew = Crew(plan.command, plan.environment, directory)
+    try:
+        return asyncio.run(Supervisor(listeners, crew, grace=plan.grace, balanced=balanced).run(on_start))
+    finally:
+        close_listeners(listeners)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+class Supervisor:
+    """Keeps a worker in each place.
+
+    Attributes:
+        stopping: how it is told to stop.
+    """
+
+    def __init__(self, listeners: Sequence[Sockets], crew: Crew, *, grace: float, balanced: bool) -> None:
+        self._listeners = listeners
+        self._crew = crew
+        self._grace = grace
+        self._places = [Place(index, sockets, crew, owns_sockets=balanced) for index, sockets in enumerate(listeners)]
+        self.stopping = Stopping()
+        self._roll: asyncio.Task[None] | None = None
+        self._roll_again = False
+
+    async def run(self, on_start: OnStart) -> int:
+        """Supervise until told to stop; see `supervise`."""
+        loop = asyncio.get_running_loop()
+        self.stopping.listen(loop)
+        loop.add_signal_handler(signal.SIGCHLD, self._crew.reap)
+        loop.add_signal_handler(signal.SIGHUP, self.roll)
+        parts = [loop.create_task(place.keep()) for place in self._places]
+        parts.append(loop.create_task(self._serve(on_start)))
+        await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        failure = next((part.exception() for part in parts if part.done() and part.exception()), None)
+        if self._roll is not None:
+            parts.append(self._roll)
+        for part in parts:
+            part.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
+        await self._stop()
+        if failure is not None:
+            raise failure
+        return 0
+
+    def roll(self) -> None:
+        """Replace every worker, one after the other; when told again meanwhile, do it once more."""
+        if self._roll is None:
+            self._roll = asyncio.get_running_loop().create_task(self._replace_all())
+        else:
+            self._roll_again = True
+
+    async def _serve(self, on_start: OnStart) -> None:
+        """Tell when every worker serves, and return when they are to stop."""
+        asked = asyncio.ensure_future(self.stopping.asked())
+        proven = asyncio.ensure_future(self._all_proven())
+        try:
+            await asyncio.wait({asked, proven}, return_when=asyncio.FIRST_COMPLETED)
+            if proven.done():
+                addresses = [listening.getsockname()[:2] for listening in self._listeners[0]]
+                on_start(addresses, [place.worker.pid for place in self._places if place.worker])
+            await asked
+        finally:
+            asked.cancel()
+            proven.cancel()
+
+    async def _all_proven(self) -> None:
+        for place in self._places:
+            await place.proven.wait()
+
+    async def _replace_all(self) -> None:
+        _log.info("replacing the workers")
+        for place in self._places:
+            if not await place.replace(self._grace):
+                _log.error("the other workers stay as they are")
+                break
+        else:
+            _log.info("all workers are replaced")
+        self._roll = None
+        if self._roll_again:
+            self._roll_again = False
+            self.roll()
+
+    async def _stop(self) -> None:
+        _log.info("stopping the workers", reason=self.stopping.reason or "failed", grace_period=self._grace)
+        # From here on it is the workers' sockets alone, so that the last one that leaves closes the port.
+        close_listeners(self._listeners)
+        await self._crew.stop(self._grace, self.stopping)
+        _log.info("stopped")

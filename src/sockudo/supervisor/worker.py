@@ -1,0 +1,123 @@
+"""A worker, as it sees itself: what its supervisor gave it, and the line between the two.
+
+The supervisor starts the same command again with one more variable in its environment. They talk over a socket, in
+lines: the worker says `ready`, or `failed` and why; the supervisor says `retire` (a new worker takes over), `drain`
+(the server stops) and `hurry`. The end of the stream means that the other one is gone, whatever has ended it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sockudo.bus.base import Adapter
+from sockudo.bus.workers.adapter import IpcAdapter
+from sockudo.supervisor.listeners import Sockets
+from sockudo.supervisor.stopping import Stopping
+
+VARIABLE: Final = "_SOCKUDO_WORKER"
+
+READY: Final = b"ready"
+FAILED: Final = b"failed"
+RETIRE: Final = b"retire"
+DRAIN: Final = b"drain"
+HURRY: Final = b"hurry"
+
+# A worker that is replaced serves for another moment who had connected before: a client that has sent nothing yet may
+# be about to, and one that sends a request now must not find its connection closed.
+LINGER: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What a worker is given.
+
+    Attributes:
+        index: its place among the workers, from 0; a worker that replaces another has the same.
+        serial: its number among all that this supervisor has started; no two have the same.
+        directory: where the sockets of the bus between the workers are.
+        sockets: what it listens on.
+        control: the line to the supervisor.
+    """
+
+    index: int
+    serial: int
+    directory: Path
+    sockets: Sockets
+    control: socket.socket
+
+    @classmethod
+    def from_environment(cls, variables: MutableMapping[str, str]) -> Worker | None:
+        """Return what the supervisor gave, or None in a process that is no worker. It is given once."""
+        text = variables.pop(VARIABLE, None)
+        if text is None:
+            return None
+        given = json.loads(text)
+        return cls(
+            index=given["index"],
+            serial=given["serial"],
+            directory=Path(given["directory"]),
+            sockets=tuple(socket.socket(fileno=number) for number in given["sockets"]),
+            control=socket.socket(fileno=given["control"]),
+        )
+
+    def adapter(self) -> Adapter:
+        """Return this worker's place on the bus between the workers, not started."""
+        # By serial: while a worker is replaced, both are on the bus.
+        return IpcAdapter(self.directory, self.serial)
+
+    def take_name(self) -> None:
+        """Show which worker this is where processes are listed; and outlive a hang-up, which is for the supervisor."""
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        with contextlib.suppress(OSError):
+            Path("/proc/self/comm").write_text(f"sockudo:{self.index}")
+
+    async def follow(self, stopping: Stopping) -> None:
+        """Do what the supervisor says, from now on."""
+        # A copy, so that the loop may close it and `failed` can still be said.
+        await asyncio.get_running_loop().create_unix_connection(lambda: _Orders(stopping), sock=self.control.dup())
+
+    def ready(self) -> None:
+        """Tell the supervisor that this worker serves."""
+        self._say(READY)
+
+    def failed(self, reason: str) -> None:
+        """Tell the supervisor why this worker cannot serve."""
+        self._say(FAILED + b" " + json.dumps(reason).encode())
+
+    def tidy(self) -> None:
+        """Remove the directory if this was the last worker of a supervisor that died and could not do it."""
+        with contextlib.suppress(OSError):
+            os.rmdir(self.directory)
+
+    def _say(self, line: bytes) -> None:
+        # A supervisor that is gone is noticed by `follow`.
+        with contextlib.suppress(OSError):
+            self.control.sendall(line + b"\n")
+
+
+class _Orders(asyncio.Protocol):
+    def __init__(self, stopping: Stopping) -> None:
+        self._stopping = stopping
+        self._rest = b""
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            if line == RETIRE:
+                self._stopping.ask("replaced", linger=LINGER)
+            elif line == DRAIN:
+                self._stopping.ask("stopped by the supervisor")
+            elif line == HURRY:
+                self._stopping.hurry("stopped by the supervisor")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stopping.ask("the supervisor is gone")

@@ -1,0 +1,44 @@
+"""Something that is done once a second, and the second itself for those who need no better time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sockudo.timing.clock import Clock, Handle
+
+TICK: Final = 1.0
+
+
+class Ticker:
+    """Base of what has work every second; one timer serves all of it.
+
+    Attributes:
+        now: the current second of the monotonic clock, renewed once a second, so that noting when something happened
+            costs one attribute.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._timer: Handle | None = None
+        self.now = int(clock.monotonic())
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self.now = int(self._clock.monotonic())
+        self._timer = self._clock.call_later(TICK, self._tick)
+
+    def stop(self) -> None:
+        """Stop ticking."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def second_passed(self) -> None:
+        """Do the work of a second; `now` has been renewed."""
+        raise NotImplementedError
+
+    def _tick(self) -> None:
+        # First, so that work that fails once is tried again.
+        self._timer = self._clock.call_later(TICK, self._tick)
+        self.now = int(self._clock.monotonic())
+        self.second_passed()

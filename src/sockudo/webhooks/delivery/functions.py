@@ -1,0 +1,30 @@
+"""Functions that are invoked, without their library as long as none is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sockudo.apps.webhook import Function
+from sockudo.errors import MissingExtraError
+from sockudo.webhooks.delivery.post_error import PostError
+from sockudo.webhooks.delivery.sender import Invoker
+
+
+class Functions:
+    """An `Invoker` that is made with the first function to invoke."""
+
+    def __init__(self, make: Callable[[], Invoker]) -> None:
+        self._make = make
+        self._invoker: Invoker | None = None
+
+    async def invoke(self, function: Function, body: bytes) -> None:
+        if self._invoker is None:
+            try:
+                self._invoker = self._make()
+            except MissingExtraError as problem:
+                raise PostError(str(problem)) from None
+        await self._invoker.invoke(function, body)
+
+    async def aclose(self) -> None:
+        if self._invoker is not None:
+            await self._invoker.aclose()

@@ -1,0 +1,50 @@
+"""What counts as a wish to stop, and what as a wish to hurry."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from sockudo.supervisor.stopping import Stopping
+
+
+def state(stopping: Stopping) -> tuple[bool, bool]:
+    """Whether it is asked to stop, and to hurry."""
+    return (stopping._asked.is_set(), stopping._hurried.is_set())
+
+
+async def test_a_second_signal_means_hurry() -> None:
+    stopping = Stopping()
+    assert state(stopping) == (False, False)
+    stopping.signalled(signal.SIGTERM)
+    assert state(stopping) == (True, False)
+    stopping.signalled(signal.SIGINT)
+    assert state(stopping) == (True, True)
+    await asyncio.wait_for(stopping.asked(), 1)
+    await asyncio.wait_for(stopping.hurried(), 1)
+    assert stopping.reason == "SIGTERM"
+
+
+async def test_the_supervisor_and_a_signal_are_one_wish() -> None:
+    for first_signal in (True, False):
+        stopping = Stopping()
+        if first_signal:
+            stopping.signalled(signal.SIGTERM)
+        stopping.ask("stopped by the supervisor")
+        if not first_signal:
+            stopping.signalled(signal.SIGTERM)
+        assert state(stopping) == (True, False)
+
+
+async def test_the_first_who_asks_says_why_and_how_long_to_linger() -> None:
+    stopping = Stopping()
+    stopping.ask("replaced", linger=2.0)
+    stopping.ask("the supervisor is gone")
+    assert (stopping.reason, stopping.linger) == ("replaced", 2.0)
+
+
+async def test_hurry_alone_is_enough() -> None:
+    stopping = Stopping()
+    stopping.hurry("now")
+    assert state(stopping) == (True, True)
+    assert stopping.reason == "now"
