@@ -142,7 +142,8 @@ def wslimit(folder: Path) -> Iterator[tuple[int, int]]:
 
 
 def load(folder: Path, row: tuple[str, ...], port: int, pid: int, seconds: float, *, check: bool) -> dict[str, Any]:
-    command = [str(folder / "wsload"), *row, "--port", str(port), "--pid", str(pid), "--seconds", str(seconds)]
+    command = [str(folder / "wsload"), *row, "--app-id", "1", "--port", str(port), "--pid", str(pid)]
+    command += ["--seconds", str(seconds)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode not in ((0,) if check else (0, 2)):
         raise SystemExit(f"{' '.join(command)}: {done.stdout}{done.stderr}")
