@@ -84,7 +84,8 @@ class Subscriptions:
         if kind.user:
             self._join_own_user_channel(connection, name)
             return None
-        self._check_channel_count(connection, name)
+        if connection.subscriptions is not None:
+            self._check_channel_count(connection, name)
         if kind.private:
             _verify(connection, command, kind)
         identity = self._identity(connection, command) if kind.presence else None
@@ -188,7 +189,7 @@ class Subscriptions:
 
     def _check_channel_count(self, connection: Connection, name: str) -> None:
         limit, joined = self._node.limits.max_channels_per_connection, connection.subscriptions
-        if limit and joined is not None and len(joined) >= limit and name not in joined:
+        if limit and joined and len(joined) >= limit and name not in joined:
             raise SubscriptionRejected(
                 name,
                 "LimitReached",

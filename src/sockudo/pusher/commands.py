@@ -186,6 +186,11 @@ def _data(raw: msgspec.Raw, decoder: msgspec.json.Decoder[_T], what: str) -> _T:
     if text[:1] == b'"':
         text = _decode_string(bytes(raw), what)
     try:
+        return decoder.decode(text)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        pass
+    try:
+        # Half a surrogate pair may be all that is at fault.
         return decode(decoder, text)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as problem:
         reason = f"Invalid message format: data of {what}: {_reason(problem)}"

@@ -86,7 +86,7 @@ def parse_trigger(body: bytes, limits: TriggerLimits, query: Query | None = None
     Raises:
         RequestRejected: 400, 403 (too many channels) or 413 (data too large).
     """
-    event = decode_event(body) if body or query is None else EventBody()
+    event = _decode(_event_decoder, body) if body or query is None else EventBody()
     if query is not None and query.last:
         fill_event(event, query)
     return check_event(event, limits)
@@ -161,6 +161,16 @@ def check_json(text: bytes) -> None:
 def _decode(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
     try:
         # Raw values are not looked at by the decoder, and must not carry other encodings into frames.
+        if not body.isascii():
+            body.decode()
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _mended(decoder, body)
+
+
+def _mended(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
+    """Decode what is only at fault by half a surrogate pair; refuse everything else."""
+    try:
         if not body.isascii():
             body.decode()
         return decode(decoder, body)

@@ -125,10 +125,15 @@ class HttpProtocol(HttpWriter):
         elif is_upgrade:
             if not self._upgrade(self._request(Request), keep_alive):
                 return
-        elif self._must_wait():
+        elif self._is_paused or self._waiting or self._is_answering:
             self._put_off(self._request(Request), keep_alive)
         else:
-            self._answer(self._request(Request), keep_alive)
+            request = self._request(Request)
+            response = self._service.handle(request)
+            if isinstance(response, Response):
+                self._write(response, request.method, keep_alive)
+            else:
+                self._await(response, request.method, keep_alive)
         self._reset()
         self._expires = self._service.timeouts.now + IDLE_TIMEOUT
 
