@@ -184,3 +184,16 @@ def test_a_variable_that_a_file_names_is_no_attempt_at_an_app(load_document: Loa
     loaded = load_document(document, {SECRET: "hush", "SOCKUDO_APP_ID": "hush"})
 
     assert [app.id for app in loaded.settings.apps] == ["a"]
+
+
+@pytest.mark.parametrize("text", [",", " , ", ",,"])
+def test_commas_alone_are_no_list_that_allows_everything(text: str, problems_of: Problems) -> None:
+    variable = "SOCKUDO_DEFAULT_APP_ALLOWED_ORIGINS"
+    restricted = document_with("app_manager.array.apps", [APP | {"allowed_origins": ["a.io"]}])
+
+    for document, whole in (({}, WHOLE), (restricted, {**WHOLE, ID: "a"})):
+        (problem,) = problems_of(document, {**whole, variable: text})
+        assert problem.startswith(variable)
+        assert problem.endswith("it is empty")
+    (problem,) = problems_of({"cors": {"origin": ["https://a.io"]}}, {**WHOLE, "CORS_ORIGINS": text})
+    assert problem.startswith("CORS_ORIGINS")

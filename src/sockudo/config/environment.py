@@ -90,5 +90,10 @@ def shape(field: FieldInfo, text: str) -> Any:
         lowered = text.lower()
         return True if lowered in _TRUE else False if lowered in _FALSE else text
     if get_origin(field.annotation) is tuple:
-        return [item.strip() for item in text.split(",") if item.strip()]
+        return [item.strip() for item in text.split(",") if item.strip()] or _blanks(text)
     return text
+
+
+def _blanks(text: str) -> list[str]:
+    """Commas alone are one entry without text, which is refused: an empty list often means that everything is allowed."""
+    return [""] if text.strip() else []
