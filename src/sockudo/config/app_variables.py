@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,8 +12,10 @@ from sockudo.config.environment import Reading, read_environment, variables_of
 from sockudo.config.unread_variables import OWN_APP, UnreadVariable
 
 _ENABLED: Final = f"{OWN_APP}ENABLED"
-# What back ends call the app that they publish to. This server does not read it.
-_OF_PUBLISHERS: Final = ("PUSHER_APP_ID", "PUSHER_APP_KEY", "PUSHER_APP_SECRET")
+# What back ends call the app that they publish to, and our names with another beginning. This server reads neither.
+_OF_OTHERS: Final = re.compile(
+    r"PUSHER_(APP_)?(ID|KEY|SECRET)|(?!SOCKUDO_|SOKETI_|REVERB_)(\w+_)?DEFAULT_APP_(ID|KEY|SECRET)"
+)
 _NEEDED: Final = " and ".join((", ".join(IDENTITY[:-1]), IDENTITY[-1]))
 
 
@@ -107,6 +110,10 @@ def app_variables(
     if not read.issuperset(IDENTITY):
         readings = [one for one in readings if one.variable not in mentioned]
     empty = [name for name in sorted(known) if name in environ and name not in read | set(mentioned)]
-    others = [name for name in _OF_PUBLISHERS if environ.get(name, "").strip() and name not in mentioned]
+    others = [
+        name
+        for name, text in sorted(environ.items())
+        if _OF_OTHERS.fullmatch(name.upper()) and text.strip() and name not in mentioned
+    ]
     others += [one.name for one in unread if one.is_of_an_app_manager and one.is_set]
     return AppVariables(readings, empty, [one for one in unread if one.is_of_an_app], others)

@@ -95,5 +95,5 @@ def shape(field: FieldInfo, text: str) -> Any:
 
 
 def _blanks(text: str) -> list[str]:
-    """Commas alone are one entry without text, which is refused: an empty list often means that everything is allowed."""
+    """Commas alone are an entry without text, which is refused: an empty list often allows everything."""
     return [""] if text.strip() else []

@@ -29,7 +29,12 @@ _RESTRICTIONS: Final = frozenset(
 _RESTRICTIVE_WORDS: Final = re.compile(
     r"_(ORIGINS?|DOMAINS?|HOSTS?|ALLOW(ED)?(_\w+)?|DENY|DENIED|BLOCK(ED)?|AUTH\w*)$|_APP_(EN|DIS)ABLED?$", re.ASCII
 )
-_WORD_APP: Final = re.compile(r"(^|_)APPS?(_|$)", re.ASCII)
+_WORD_APP: Final = re.compile(
+    r"(^|_)(DEFAULT_?)?APPS?(_|ID$|KEY$|SECRET$|$)"
+    # An identity without a word for what it is of: SOCKUDO_KEY, SOCKUDO_DEFAULT_SECRET.
+    r"|^(SOCKUDO|SOKETI|REVERB)_(DEFAULT_)?(ID|KEY|SECRET)$",
+    re.ASCII,
+)
 _NEAR: Final = 0.7
 
 
