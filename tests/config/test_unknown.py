@@ -87,6 +87,17 @@ def test_an_unknown_key_near_a_restricting_setting_is_refused(
         ({"channel_namespaces": [{"name": "a"}]}, "channel_namespaces"),
         ({"message_rate_limit": {"enabled": True}}, "message_rate_limit"),
         ({"accept_client_events_from": "members"}, "accept_client_events_from"),
+        ({"active": False}, "active"),
+        ({"isActive": False}, "isActive"),
+        ({"status": "disabled"}, "status"),
+        ({"suspended": True}, "suspended"),
+        ({"deleted_at": "2024-01-01"}, "deleted_at"),
+        ({"expires_at": "2024-01-01"}, "expires_at"),
+        ({"capacity": 10}, "capacity"),
+        ({"throttle": 10}, "throttle"),
+        ({"readonly": True}, "readonly"),
+        ({"referers": ["a.io"]}, "referers"),
+        ({"scopes": ["read"]}, "scopes"),
     ],
 )
 def test_an_app_with_a_restriction_that_is_unknown_is_refused(
@@ -102,6 +113,15 @@ def test_an_app_with_a_restriction_that_is_unknown_is_refused(
     [
         {"name": "Chat", "created_at": "2024", "_comment": "x"},
         {"channel_namespaces": None, "decay_seconds": None, "terminate_on_limit": False},
+        {
+            "active": True,
+            "is_active": True,
+            "suspended": False,
+            "deleted_at": None,
+            "status": "active",
+            "capacity": None,
+        },
+        {"path": "", "statistics": True, "labels": {"team": "x"}, "activity_timeout": 30, "options": {"useTLS": True}},
         {"channel_namespaces": [], "message_rate_limit": {"enabled": False}},
         {"channel_delta_compression": {"a:*": "fossil"}, "idempotency": {"enabled": True}, "annotations_enabled": True},
     ],
