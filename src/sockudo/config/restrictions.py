@@ -1,7 +1,8 @@
 """Unknown keys that would have restricted something: each is a problem, because to drop a restriction opens something.
 
-In an app, a webhook and a filter the words of a key tell whether it may restrict. Elsewhere that is said of keys only
-that are near to a setting that restricts, because files may have whole sections that this server does not know.
+In an app, a webhook and a filter the words of a key tell whether it may restrict. In a section of limits every key may.
+Elsewhere that is said of keys only that are near to a setting that restricts, because files may have whole sections that
+this server does not know.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ _IDLE: Final[Mapping[str, object]] = {
 
 def restricts(name: str) -> bool:
     """Tell whether a setting may restrict something, by the words of its name."""
-    return not _RESTRICTING.isdisjoint(_words(name))
+    return says_any(name, _RESTRICTING)
 
 
 def _words(name: str) -> Iterator[str]:
@@ -76,7 +77,12 @@ def _words(name: str) -> Iterator[str]:
 
 def secures(name: str) -> bool:
     """Tell whether a setting of any section secures something, by the words of its name."""
-    return not _SECURING.isdisjoint(_words(name))
+    return says_any(name, _SECURING)
+
+
+def says_any(name: str, words: Collection[str]) -> bool:
+    """Tell whether a key is made of any of some words."""
+    return any(word in words for word in _words(name))
 
 
 def nearest(key: str, names: Collection[str], cutoff: float = _NEAR) -> str | None:
@@ -107,7 +113,7 @@ def dropped(values: Mapping[str, Any], known: Collection[str], harmless: Collect
         if key in known or key in harmless or says_nothing(key, value):
             continue
         near = nearest(key, known)
-        if restricts(key) or not _NARROWING.isdisjoint(_words(key)) or (near is not None and restricts(near)):
+        if restricts(key) or says_any(key, _NARROWING) or (near is not None and restricts(near)):
             yield key
 
 
