@@ -205,3 +205,15 @@ def test_commas_alone_are_no_list_that_allows_everything(text: str, problems_of:
         assert problem.endswith("it is empty")
     (problem,) = problems_of({"cors": {"origin": ["https://a.io"]}}, {**WHOLE, "CORS_ORIGINS": text})
     assert problem.startswith("CORS_ORIGINS")
+
+
+def test_an_empty_variable_of_origins_is_a_warning_where_all_may_connect(load_document: Load) -> None:
+    environ = {**WHOLE, "SOCKUDO_DEFAULT_APP_ALLOWED_ORIGINS": " "}
+    restricted = document_with("app_manager.array.apps", [APP | {"id": "d", "allowed_origins": ["a.io"]}])
+
+    (warning,) = load_document(environ=environ).warnings
+    assert warning == (
+        "SOCKUDO_DEFAULT_APP_ALLOWED_ORIGINS is empty, so every origin may connect; set it to * if that is meant"
+    )
+    assert load_document(restricted, environ).warnings == []
+    assert load_document(FILE, {"SOCKUDO_DEFAULT_APP_ALLOWED_ORIGINS": ""}).warnings == []

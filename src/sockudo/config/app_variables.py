@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from sockudo.config.app import AppSettings
 from sockudo.config.default_app import IDENTITY, DefaultAppSettings
 from sockudo.config.environment import Reading, read_environment, variables_of
 from sockudo.config.unread_variables import OWN_APP, UnreadVariable
@@ -16,6 +17,7 @@ _ENABLED: Final = f"{OWN_APP}ENABLED"
 _OF_OTHERS: Final = re.compile(
     r"PUSHER_(APP_)?(ID|KEY|SECRET)|(?!SOCKUDO_|SOKETI_|REVERB_)(\w+_)?DEFAULT_APP_(ID|KEY|SECRET)"
 )
+_ORIGINS: Final = f"{OWN_APP}ALLOWED_ORIGINS"
 _NEEDED: Final = " and ".join((", ".join(IDENTITY[:-1]), IDENTITY[-1]))
 
 
@@ -98,6 +100,13 @@ class AppVariables:
         if not self.others:
             return []
         return [f"{', '.join(self.others)}: this server does not read an app from these, and serves no demo app"]
+
+    def open_origins(self, apps: Collection[AppSettings]) -> list[str]:
+        """Say that an empty list of origins keeps nobody out of the environment's app."""
+        own = {str(one.value) for one in self.readings if one.variable == IDENTITY[0]}
+        if _ORIGINS not in self.empty or not any(app.id in own and not app.allowed_origins for app in apps):
+            return []
+        return [f"{_ORIGINS} is empty, so every origin may connect; set it to * if that is meant"]
 
 
 def app_variables(

@@ -94,6 +94,7 @@ def _load_document(
             merged.put(tuple(name.split(".")), value, f"--{name.rpartition('.')[2].replace('_', '-')}")
     settings = merged.validate()
     warnings += merged.warnings + [one.warning for one in unread if one.is_set]
+    warnings += app.open_origins(settings.configured_apps)
     warnings += misspelt_variables(environ, known, setting_paths(Settings), mentioned)
     if settings.app_manager.driver == "memory" and not settings.apps:
         if path is None and app.is_silent:

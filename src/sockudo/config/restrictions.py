@@ -1,8 +1,8 @@
 """Unknown keys that would have restricted something: each is a problem, because to drop a restriction opens something.
 
 In an app, a webhook and a filter the words of a key tell whether it may restrict. In a section of limits every key may.
-Elsewhere only keys that are near to a setting that restricts are refused, because files may have whole sections that this
-server does not know.
+Elsewhere only keys that are near to a setting that restricts are refused, because files may have whole sections that
+this server does not know.
 """
 
 from __future__ import annotations
