@@ -14,6 +14,7 @@ from sockudo.config.values import Truth
 
 _TRUE: Final = frozenset({"true", "1", "yes", "on"})
 _FALSE: Final = frozenset({"false", "0", "no", "off"})
+_SERVICE_URL: Final = re.compile(r"(tcp|udp|sctp)://", re.ASCII)
 _MENTION: Final = re.compile(r"\$\{\s*([A-Za-z_]\w*)", re.ASCII)
 
 
@@ -54,9 +55,14 @@ def _read_field(key: str, field: FieldInfo, environ: Mapping[str, str]) -> Readi
             return Reading((key,), mark.switch_on, value)
     for variable in mark.names:
         text = environ.get(variable, "").strip()
-        if text:
+        if text and not _is_a_service_port(variable, text):
             return Reading((key,), variable, shape(field, text))
     return None
+
+
+def _is_a_service_port(variable: str, text: str) -> bool:
+    """Whether Kubernetes or a container link made it, for a neighbour whose name gives the same variable."""
+    return variable.endswith("_PORT") and _SERVICE_URL.match(text) is not None
 
 
 def variables_of(model: type[Section]) -> Iterator[str]:
