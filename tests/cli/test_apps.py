@@ -162,6 +162,7 @@ def test_properties_are_changed_and_all_others_stay(run: Run) -> None:
         ("webhooks=[nonsense", "webhooks: expected JSON"),
         ('webhooks=[{"url": "https://a.example"}]', "webhooks[0].event_types: is required"),
         ("allowed_origins=http://", "allowed_origins[0]: expected an origin"),
+        ("allowed_origins= , ", "allowed_origins[0]: expected an origin"),
         ("allowed_origins=wss://a.example", "it has the scheme of the connection"),
         ("allowed_origins=localhost:*", "it needs a scheme"),
         (

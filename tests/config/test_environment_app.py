@@ -35,6 +35,11 @@ ALONE = [
     {"SOCKUDO_ENABLE_CLIENT_MESSAGES": "true"},
     {"SOCKUDO_APP_ID": "hush", "SOCKUDO_APP_KEY": "hush", "SOCKUDO_APP_SECRET": "hush"},
     {"SOCKUDO_APPS": "hush"},
+    {"SOCKUDO_ID": "hush", "SOCKUDO_KEY": "hush", "SOCKUDO_SECRET": "hush"},
+    {"SOCKUDO_DEFAULT_KEY": "hush"},
+    {"SOCKUDO_DEFAULT_APPID": "hush"},
+    {"SOCKUDO_DEFAULTAPP_SECRET": "hush"},
+    {"SOCKUDO_APPKEY": "hush"},
     {"SOKETI_DEFAULT_APP_ID": "hush", "SOKETI_DEFAULT_APP_KEY": "hush", "SOKETI_DEFAULT_APP_SECRET": "hush"},
     {"SOKETI_APP_ID": "hush"},
     {"SOKETI_DEFAULT_APP_SECRET": ""},
@@ -98,6 +103,9 @@ def test_the_error_names_what_is_missing_and_what_was_meant(problems_of: Problem
         (None, {ID: "d", **OFF}),
         ({}, {**WHOLE, **OFF}),
         (None, {"PUSHER_APP_ID": "1", "PUSHER_APP_KEY": "hush", "PUSHER_APP_SECRET": "hush"}),
+        (None, {"PUSHER_KEY": "hush", "PUSHER_SECRET": "hush"}),
+        (None, {"DEFAULT_APP_ID": "1", "DEFAULT_APP_KEY": "hush", "DEFAULT_APP_SECRET": "hush"}),
+        (None, {"SOKUDO_DEFAULT_APP_ID": "1", "default_app_key": "hush"}),
         (None, {"SOKETI_APP_MANAGER_DRIVER": "mysql"}),
     ],
 )
@@ -184,3 +192,28 @@ def test_a_variable_that_a_file_names_is_no_attempt_at_an_app(load_document: Loa
     loaded = load_document(document, {SECRET: "hush", "SOCKUDO_APP_ID": "hush"})
 
     assert [app.id for app in loaded.settings.apps] == ["a"]
+
+
+@pytest.mark.parametrize("text", [",", " , ", ",,"])
+def test_commas_alone_are_no_list_that_allows_everything(text: str, problems_of: Problems) -> None:
+    variable = "SOCKUDO_DEFAULT_APP_ALLOWED_ORIGINS"
+    restricted = document_with("app_manager.array.apps", [APP | {"allowed_origins": ["a.io"]}])
+
+    for document, whole in (({}, WHOLE), (restricted, {**WHOLE, ID: "a"})):
+        (problem,) = problems_of(document, {**whole, variable: text})
+        assert problem.startswith(variable)
+        assert problem.endswith("it is empty")
+    (problem,) = problems_of({"cors": {"origin": ["https://a.io"]}}, {**WHOLE, "CORS_ORIGINS": text})
+    assert problem.startswith("CORS_ORIGINS")
+
+
+def test_an_empty_variable_of_origins_is_a_warning_where_all_may_connect(load_document: Load) -> None:
+    environ = {**WHOLE, "SOCKUDO_DEFAULT_APP_ALLOWED_ORIGINS": " "}
+    restricted = document_with("app_manager.array.apps", [APP | {"id": "d", "allowed_origins": ["a.io"]}])
+
+    (warning,) = load_document(environ=environ).warnings
+    assert warning == (
+        "SOCKUDO_DEFAULT_APP_ALLOWED_ORIGINS is empty, so every origin may connect; set it to * if that is meant"
+    )
+    assert load_document(restricted, environ).warnings == []
+    assert load_document(FILE, {"SOCKUDO_DEFAULT_APP_ALLOWED_ORIGINS": ""}).warnings == []

@@ -165,6 +165,14 @@ def test_an_empty_variable_is_no_list_that_allows_everything(text: str, problems
     assert problems_of(with_app(allowed_origins=[text]), {"X": ""})
 
 
+@pytest.mark.parametrize("text", ["${X}", "${X}${X}", "${Y:-,}"])
+def test_commas_from_a_variable_are_no_list_that_allows_everything(text: str, problems_of: Problems) -> None:
+    for document in (with_app(allowed_origins=text), with_app(policy={"channels": {"allowed_origins": text}})):
+        (problem,) = problems_of(document, {"X": " ,"})
+        assert "allowed_origins[0]" in problem
+        assert "got an empty string from ${" in problem
+
+
 def test_variables_and_keys_are_not_interpolated(load_document: Load) -> None:
     document = with_app(webhooks=[HOOK | {"headers": {"X-A": "$${A}"}}])
     environ = {"A": "x", "ENVIRONMENT": "${A}", "DATABASE_REDIS_KEY_PREFIX": "$${A}"}

@@ -239,3 +239,12 @@ def test_the_shipped_file_loads_without_a_warning() -> None:
     assert loaded.warnings == []
     assert [app.id for app in loaded.settings.apps] == ["1"]
     assert not loaded.settings.uses_demo_app
+
+
+def test_ports_that_kubernetes_injects_for_neighbours_are_no_settings(load_document: Load) -> None:
+    # The services are called metrics and database-mysql.
+    environ = {"METRICS_PORT": "tcp://10.0.0.1:9601", "DATABASE_MYSQL_PORT": "tcp://10.0.0.2:3306"}
+
+    loaded = load_document({"app_manager": {"driver": "mysql"}}, environ)
+
+    assert (loaded.settings.metrics.port, loaded.settings.database.mysql.port, loaded.warnings) == (9601, 3306, [])

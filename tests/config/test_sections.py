@@ -12,7 +12,7 @@ from sockudo.config.sections.sql_databases import MysqlSettings, PoolingSettings
 from sockudo.config.sections.tls import SslSettings
 from sockudo.config.sections.unix_socket import UnixSocketSettings
 
-from .conftest import Load, Problems
+from .conftest import Load, Problems, document_with
 
 
 @pytest.mark.parametrize(
@@ -166,3 +166,31 @@ def test_a_socket_in_tmp_is_fine_outside_of_production() -> None:
     section = UnixSocketSettings.model_validate({"enabled": True, "path": "/tmp/sockudo.sock"})
 
     assert section.advice("development", tls=False) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "environ", "warning"),
+    [
+        ({"rate_limiter": {"api_rate_limit": {"max_requests": 5}}}, {}, "the limits of rate_limiter have no effect"),
+        ({"rate_limiter": {"websocket_rate_limit": {"window_seconds": 5}}}, {}, "the limits of rate_limiter have no"),
+        ({}, {"RATE_LIMITER_API_MAX_REQUESTS": "5"}, "the limits of rate_limiter have no effect"),
+        ({"ssl": {"cert_path": "/c", "key_path": "/k"}}, {}, "the files of ssl have no effect"),
+        ({}, {"SSL_CA_PATH": "/ca"}, "the files of ssl have no effect"),
+    ],
+)
+def test_a_restriction_that_nobody_switched_on_is_a_warning(
+    document: dict[str, Any], environ: dict[str, str], warning: str, load_document: Load
+) -> None:
+    apps = document_with("app_manager.array.apps", [{"id": "a", "key": "k", "secret": "s"}])
+    section = "rate_limiter" if "rate" in warning else "ssl"
+
+    (found,) = load_document(apps | document, environ).warnings
+    assert found.startswith(warning)
+    off = {section: {"enabled": False, **document.get(section, {})}}
+    assert load_document(apps | off, environ).warnings == []
+
+
+def test_trusted_proxies_alone_are_no_limit(load_document: Load) -> None:
+    apps = document_with("app_manager.array.apps", [{"id": "a", "key": "k", "secret": "s"}])
+
+    assert load_document(apps, {"RATE_LIMITER_WS_TRUST_HOPS": "1", "RATE_LIMITER_DRIVER": "redis"}).warnings == []

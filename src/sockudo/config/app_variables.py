@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sockudo.config.environment import Reading, read_environment, variables_of
+from sockudo.config.sections.app import AppSettings
 from sockudo.config.sections.default_app import IDENTITY, DefaultAppSettings
 from sockudo.config.unread_variables import OWN_APP, UnreadVariable
 
 _ENABLED: Final = f"{OWN_APP}ENABLED"
-# What back ends call the app that they publish to. This server does not read it.
-_OF_PUBLISHERS: Final = ("PUSHER_APP_ID", "PUSHER_APP_KEY", "PUSHER_APP_SECRET")
+# What back ends call the app that they publish to, and our names with another beginning. This server reads neither.
+_OF_OTHERS: Final = re.compile(
+    r"PUSHER_(APP_)?(ID|KEY|SECRET)|(?!SOCKUDO_|SOKETI_|REVERB_)(\w+_)?DEFAULT_APP_(ID|KEY|SECRET)"
+)
+_ORIGINS: Final = f"{OWN_APP}ALLOWED_ORIGINS"
 _NEEDED: Final = " and ".join((", ".join(IDENTITY[:-1]), IDENTITY[-1]))
 
 
@@ -96,6 +101,13 @@ class AppVariables:
             return []
         return [f"{', '.join(self.others)}: this server does not read an app from these, and serves no demo app"]
 
+    def open_origins(self, apps: Collection[AppSettings]) -> list[str]:
+        """Say that an empty list of origins keeps nobody out of the environment's app."""
+        own = {str(one.value) for one in self.readings if one.variable == IDENTITY[0]}
+        if _ORIGINS not in self.empty or not any(app.id in own and not app.allowed_origins for app in apps):
+            return []
+        return [f"{_ORIGINS} is empty, so every origin may connect; set it to * if that is meant"]
+
 
 def app_variables(
     environ: Mapping[str, str], unread: Sequence[UnreadVariable], mentioned: Collection[str]
@@ -107,6 +119,10 @@ def app_variables(
     if not read.issuperset(IDENTITY):
         readings = [one for one in readings if one.variable not in mentioned]
     empty = [name for name in sorted(known) if name in environ and name not in read | set(mentioned)]
-    others = [name for name in _OF_PUBLISHERS if environ.get(name, "").strip() and name not in mentioned]
+    others = [
+        name
+        for name, text in sorted(environ.items())
+        if _OF_OTHERS.fullmatch(name.upper()) and text.strip() and name not in mentioned
+    ]
     others += [one.name for one in unread if one.is_of_an_app_manager and one.is_set]
     return AppVariables(readings, empty, [one for one in unread if one.is_of_an_app], others)

@@ -14,6 +14,7 @@ from sockudo.config.kinds.values import Truth
 
 _TRUE: Final = frozenset({"true", "1", "yes", "on"})
 _FALSE: Final = frozenset({"false", "0", "no", "off"})
+_SERVICE_URL: Final = re.compile(r"(tcp|udp|sctp)://", re.ASCII)
 _MENTION: Final = re.compile(r"\$\{\s*([A-Za-z_]\w*)", re.ASCII)
 
 
@@ -54,9 +55,14 @@ def _read_field(key: str, field: FieldInfo, environ: Mapping[str, str]) -> Readi
             return Reading((key,), mark.switch_on, value)
     for variable in mark.names:
         text = environ.get(variable, "").strip()
-        if text:
+        if text and not _is_a_service_port(variable, text):
             return Reading((key,), variable, shape(field, text))
     return None
+
+
+def _is_a_service_port(variable: str, text: str) -> bool:
+    """Whether Kubernetes or a container link made it, for a neighbour whose name gives the same variable."""
+    return variable.endswith("_PORT") and _SERVICE_URL.match(text) is not None
 
 
 def variables_of(model: type[Section]) -> Iterator[str]:
@@ -90,5 +96,10 @@ def shape(field: FieldInfo, text: str) -> Any:
         lowered = text.lower()
         return True if lowered in _TRUE else False if lowered in _FALSE else text
     if get_origin(field.annotation) is tuple:
-        return [item.strip() for item in text.split(",") if item.strip()]
+        return [item.strip() for item in text.split(",") if item.strip()] or _blanks(text)
     return text
+
+
+def _blanks(text: str) -> list[str]:
+    """Commas alone are an entry without text, which is refused: an empty list often allows everything."""
+    return [""] if text.strip() else []

@@ -21,12 +21,13 @@ from sockudo.config.files import find_file, read_file
 from sockudo.config.interpolated import shape_interpolated
 from sockudo.config.interpolation import interpolate
 from sockudo.config.misplaced_apps import misplaced_apps, not_about
+from sockudo.config.misspelt_variables import misspelt_variables
 from sockudo.config.model import Settings
 from sockudo.config.problems import Location, describe
 from sockudo.config.sections.app_manager import listed_apps
 from sockudo.config.sections.app_policy import override
 from sockudo.config.sections.default_app import DefaultAppSettings
-from sockudo.config.unknown import UnknownKeys, rename_keys, without_environment_only
+from sockudo.config.unknown import UnknownKeys, rename_keys, setting_paths, without_environment_only
 from sockudo.config.unread_variables import unread_variables
 from sockudo.config.unused import drop, is_unused, unused_sections
 from sockudo.errors import ConfigError
@@ -83,7 +84,8 @@ def _load_document(
     without_environment_only(document, Settings)
     for reading in read_environment(Settings, environ):
         merged.put(reading.path, reading.value, reading.variable)
-    unread = unread_variables(environ, [*variables_of(Settings), *variables_of(DefaultAppSettings)], mentioned)
+    known = [*variables_of(Settings), *variables_of(DefaultAppSettings)]
+    unread = unread_variables(environ, known, mentioned)
     app = app_variables(environ, unread, mentioned)
     merged.add_app(app)
     merged.refuse(one.problem for one in unread if one.restricts)
@@ -92,6 +94,8 @@ def _load_document(
             merged.put(tuple(name.split(".")), value, f"--{name.rpartition('.')[2].replace('_', '-')}")
     settings = merged.validate()
     warnings += merged.warnings + [one.warning for one in unread if one.is_set]
+    warnings += app.open_origins(settings.configured_apps)
+    warnings += misspelt_variables(environ, known, setting_paths(Settings), mentioned)
     if settings.app_manager.driver == "memory" and not settings.apps:
         if path is None and app.is_silent:
             settings = settings.with_demo_app()

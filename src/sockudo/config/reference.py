@@ -68,7 +68,8 @@ The memory driver serves a demo app if there is no configuration file and no var
 key `{demo.key}`, secret `{demo.secret}`, client events on. Its secret is public knowledge, so it is for a first try
 only. A file without an app, an empty list and `SOCKUDO_DEFAULT_APP_ENABLED=false` mean no app: the server starts with a
 warning, and no client can connect. So do `PUSHER_APP_ID`, `PUSHER_APP_KEY` and `PUSHER_APP_SECRET`, which back ends
-read, and variables such as `SOKETI_APP_MANAGER_DRIVER`, where nothing else describes an app.
+read, `DEFAULT_APP_KEY` with any other beginning than `SOCKUDO_`, and variables such as `SOKETI_APP_MANAGER_DRIVER`,
+where nothing else describes an app.
 
 An app may have its properties in a `policy`, as newer files of Sockudo have them: the `max_...` limits in
 `policy.limits`, the `enable_...` switches in `policy.features`, `allowed_origins` in `policy.channels`, and

@@ -1,7 +1,8 @@
 """Unknown keys that would have restricted something: each is a problem, because to drop a restriction opens something.
 
-In an app, a webhook and a filter the words of a key tell whether it may restrict. Elsewhere that is said of keys only
-that are near to a setting that restricts, because files may have whole sections that this server does not know.
+In an app, a webhook and a filter the words of a key tell whether it may restrict. In a section of limits every key may.
+Elsewhere only keys that are near to a setting that restricts are refused, because files may have whole sections that
+this server does not know.
 """
 
 from __future__ import annotations
@@ -28,6 +29,26 @@ _RESTRICTING: Final = frozenset((
     "whitelist", "window",
 ))
 # fmt: on
+# Words that restrict only where they are said of an app, or of a part of one. They tell who is meant, or when.
+# fmt: off
+_NARROWING: Final = frozenset((
+    "access", "active", "allowlist", "archived", "blocklist", "capacity", "cidr", "condition", "conditions",
+    "connections", "deactivated", "deleted", "denylist", "ends", "expiration", "expires", "expiry", "frozen", "glob",
+    "ignore", "ignored", "inactive", "lock", "locked", "match", "matches", "matching", "mute", "muted", "not", "off",
+    "pause", "paused", "readonly", "redact", "referer", "referers", "referrer", "referrers", "regex", "regexp",
+    "revoked", "role", "roles", "scope", "scopes", "sites", "skip", "starts", "status", "suspend", "suspended",
+    "throttle", "throttled", "throttling", "topic", "topics", "unless", "when",
+))
+# fmt: on
+# Switches among those words, with the value that restricts nothing.
+_SWITCHES: Final[Mapping[str, object]] = {
+    "active": True,
+    "deleted": False,
+    "inactive": False,
+    "status": "active",
+} | dict.fromkeys(
+    ("archived", "deactivated", "frozen", "locked", "muted", "off", "paused", "readonly", "revoked", "suspended"), False
+)
 # Words that mean a secured connection or a permission in whatever section they stand.
 _SECURING: Final = frozenset(
     ("allowlist", "required", "require", "ssl", "sslmode", "tls", "trust", "trusted", "verification", "verify")
@@ -36,7 +57,8 @@ _SECURING: Final = frozenset(
 _NEAR: Final = 0.75
 # Values with which these keys restrict nothing.
 _IDLE: Final[Mapping[str, object]] = {
-    "active": True,
+    **_SWITCHES,
+    **{f"is_{name}": value for name, value in _SWITCHES.items()},
     "decay_seconds": 1,
     "disabled": False,
     "enabled": True,
@@ -46,17 +68,26 @@ _IDLE: Final[Mapping[str, object]] = {
 
 def restricts(name: str) -> bool:
     """Tell whether a setting may restrict something, by the words of its name."""
-    return not _RESTRICTING.isdisjoint(word.lower() for word in _WORD.findall(name))
+    return says_any(name, _RESTRICTING)
+
+
+def _words(name: str) -> Iterator[str]:
+    return (word.lower() for word in _WORD.findall(name))
 
 
 def secures(name: str) -> bool:
     """Tell whether a setting of any section secures something, by the words of its name."""
-    return not _SECURING.isdisjoint(word.lower() for word in _WORD.findall(name))
+    return says_any(name, _SECURING)
+
+
+def says_any(name: str, words: Collection[str]) -> bool:
+    """Tell whether a key is made of any of some words."""
+    return any(word in words for word in _words(name))
 
 
 def nearest(key: str, names: Collection[str], cutoff: float = _NEAR) -> str | None:
     """Return the name that a key is probably a slip of."""
-    plain = "_".join(word.lower() for word in _WORD.findall(key)) or key.lower()
+    plain = "_".join(_words(key)) or key.lower()
     return next(iter(get_close_matches(plain, names, n=1, cutoff=cutoff)), None)
 
 
@@ -82,7 +113,7 @@ def dropped(values: Mapping[str, Any], known: Collection[str], harmless: Collect
         if key in known or key in harmless or says_nothing(key, value):
             continue
         near = nearest(key, known)
-        if restricts(key) or (near is not None and restricts(near)):
+        if restricts(key) or says_any(key, _NARROWING) or (near is not None and restricts(near)):
             yield key
 
 

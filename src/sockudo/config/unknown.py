@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from typing import Any, Final, get_args
 
@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from sockudo.config.kinds.section import Section, env_of, key_of, other_key_of, section_of
 from sockudo.config.problems import Location, path_text
-from sockudo.config.restrictions import nearest, refusal, restricts, secures
+from sockudo.config.restrictions import nearest, refusal, restricts, says_any, secures
 from sockudo.config.sections.app import AppSettings
 from sockudo.config.sections.app_policy import Unfolded, unfold, unread_warnings
 
@@ -19,6 +19,21 @@ _FEW: Final = 3
 # How near a key must be to a setting of another place to be taken for it.
 _SAME: Final = 0.9
 _DRIVERS: Final = ("adapter.", "cache.", "database.", "queue.")
+# Sections whose keys all restrict something, and what newer files of the original have in them that restricts nothing.
+_LIMITING: Final = (
+    ("channel_limits",),
+    ("event_limits",),
+    ("presence",),
+    ("rate_limiter",),
+    ("http_api", "accept_traffic"),
+)
+_NOT_LIMITING: Final = (("rate_limiter", "redis"),)
+_HARMLESS: Final = frozenset(
+    ("ungraceful_timeout_seconds", "update_rate_limit_per_member_per_second", "v2_ungraceful_timeout_seconds")
+)
+# Words that say which addresses webhooks may go to.
+_REACHING: Final = frozenset(("allow", "block", "deny", "forbid", "internal", "loopback", "private", "public"))
+_LISTENING: Final = frozenset(("bind", "bind_address", "listen", "listen_address"))
 
 
 class UnknownKeys:
@@ -76,6 +91,10 @@ class UnknownKeys:
             return False
         if secures(key) and value is not False:
             return True
+        if _is_in_limits(key, path) or (not path and key in _LISTENING):
+            return True
+        if path[:1] == ("webhooks",) and says_any(key, _REACHING):
+            return True
         near = nearest(key, fields)
         if near is not None and _has_restrictions(near, fields[near]):
             return True
@@ -91,6 +110,16 @@ class UnknownKeys:
         # A name that exists in one other place is misplaced rather than misspelt.
         meant = [path_text((*path, near[0]))] if near and len(elsewhere) != 1 else elsewhere
         return f" (did you mean {' or '.join(meant)}?)" if 0 < len(meant) <= _FEW else ""
+
+
+def _is_in_limits(key: str, path: tuple[str | int, ...]) -> bool:
+    if key in _HARMLESS or key.startswith(("_", "$", "//")):
+        return False
+    return _is_below(path, _LIMITING) and not _is_below(path, _NOT_LIMITING)
+
+
+def _is_below(path: tuple[str | int, ...], sections: Collection[tuple[str, ...]]) -> bool:
+    return any(path[: len(section)] == section for section in sections)
 
 
 def _has_restrictions(name: str, field: FieldInfo) -> bool:

@@ -29,7 +29,12 @@ _RESTRICTIONS: Final = frozenset(
 _RESTRICTIVE_WORDS: Final = re.compile(
     r"_(ORIGINS?|DOMAINS?|HOSTS?|ALLOW(ED)?(_\w+)?|DENY|DENIED|BLOCK(ED)?|AUTH\w*)$|_APP_(EN|DIS)ABLED?$", re.ASCII
 )
-_WORD_APP: Final = re.compile(r"(^|_)APPS?(_|$)", re.ASCII)
+_WORD_APP: Final = re.compile(
+    r"(^|_)(DEFAULT_?)?APPS?(_|ID$|KEY$|SECRET$|$)"
+    # An identity without a word for what it is of: SOCKUDO_KEY, SOCKUDO_DEFAULT_SECRET.
+    r"|^(SOCKUDO|SOKETI|REVERB)_(DEFAULT_)?(ID|KEY|SECRET)$",
+    re.ASCII,
+)
 _NEAR: Final = 0.7
 
 
@@ -92,14 +97,17 @@ def unread_variables(
     return [
         UnreadVariable(name, bool(text.strip()), _nearest(name, read))
         for name, text in sorted(environ.items())
-        if name.upper().startswith((OWN, *_OTHERS))
-        and name not in read
-        and name not in mentioned
-        and not _is_of_a_service(name, text)
+        if has_prefix(name) and name not in read and name not in mentioned and not is_of_a_service(name, text)
     ]
 
 
-def _is_of_a_service(name: str, text: str) -> bool:
+def has_prefix(name: str) -> bool:
+    """Tell whether a variable begins like those of this server, of soketi or of Laravel Reverb."""
+    return name.upper().startswith((OWN, *_OTHERS))
+
+
+def is_of_a_service(name: str, text: str) -> bool:
+    """Tell whether a variable describes a neighbour, as Kubernetes and container links make them."""
     if _SERVICE.fullmatch(name) is not None:
         return True
     return name.endswith("_PORT") and _SERVICE_URL.match(text) is not None

@@ -56,6 +56,20 @@ def test_client_events_are_accepted_or_not(app: dict[str, Any], accepted: bool, 
     assert len(remarks) == count
 
 
+@pytest.mark.parametrize("name", ["allowed_origin", "allowedOrigins", "origins"])
+def test_a_misspelt_list_of_origins_refuses_browsers(name: str) -> None:
+    app, remarks = one(**{name: ["example.com"]})
+
+    assert not AllowedOrigins(app.allowed_origins).allows("https://other.example")
+    assert remarks[0].startswith(f"apps.apps.0.{name}: is not allowed_origins, which Reverb reads")
+
+
+def test_an_unknown_key_of_a_rate_limit_is_named() -> None:
+    _, remarks = one(rate_limiting={"enable": True, "max_attempts": 5})
+
+    assert remarks == ["apps.apps.0.rate_limiting.enable: is no setting of a limit of Reverb"]
+
+
 def test_an_empty_list_of_origins_refuses_browsers_here_too() -> None:
     app, (remark,) = one(allowed_origins=[])
 

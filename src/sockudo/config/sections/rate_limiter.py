@@ -89,3 +89,11 @@ class RateLimiterSettings(Section):
     redis: RedisRateLimiterSettings = Field(
         default_factory=RedisRateLimiterSettings, description="Counting in a Redis or a Redis Cluster."
     )
+
+    def advice(self) -> list[str]:
+        """Say that limits have no effect where nobody said whether they should."""
+        limits = {"max_requests", "window_seconds"}
+        given = any(limits & one.model_fields_set for one in (self.api_rate_limit, self.websocket_rate_limit))
+        if self.enabled or "enabled" in self.model_fields_set or not given:
+            return []
+        return ["the limits of rate_limiter have no effect, because rate_limiter.enabled is not set: set it to true"]

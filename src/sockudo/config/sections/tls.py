@@ -40,3 +40,9 @@ class SslSettings(Section):
             names = [name for name in ("cert_path", "key_path") if data.get(name, "") == ""]
             broken = [rule_broken((name,), "is required while ssl.enabled is true") for name in names]
         return check_with_rules(cls.__name__, data, handler, broken)
+
+    def advice(self) -> list[str]:
+        """Say that the port speaks no TLS where files for it are given and nobody said whether it should."""
+        if self.enabled or "enabled" in self.model_fields_set or not (self.cert_path or self.key_path or self.ca_path):
+            return []
+        return ["the files of ssl have no effect, because ssl.enabled is not set: the port speaks no TLS"]

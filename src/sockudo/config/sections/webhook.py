@@ -46,6 +46,8 @@ class ChannelPattern(Check):
             return None
         if not isinstance(value, str):
             raise self.refuse()
+        if not value:
+            raise self.refuse("is empty, and would match every channel: leave it out if that is meant")
         try:
             return Pattern(value).text
         except PatternError as error:

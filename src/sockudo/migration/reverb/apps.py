@@ -15,6 +15,7 @@ from sockudo.migration.draft import NO_ORIGIN, Draft, NoEqual
 # What Reverb installs, for a value that cannot be read.
 _MESSAGE_SIZE: Final = 10_000
 _SENDERS: Final = ("all", "members", "none", "", None)
+_OF_A_LIMIT: Final = ("enabled", "max_attempts", "decay_seconds", "terminate_on_limit")
 _IDENTITY: Final = (("app_id", "id"), ("key", "key"), ("secret", "secret"))
 _KNOWN: Final = frozenset(
     {
@@ -106,7 +107,13 @@ def _client_events(app: Mapping[str, Any], key: str, own: Draft) -> None:
 
 
 def _origins(app: Mapping[str, Any], key: str, own: Draft) -> None:
+    misspelt = [name for name in app if name not in _KNOWN and "origin" in name.lower()]
     if "allowed_origins" not in app:
+        if misspelt:
+            own.put("allowed_origins", [NO_ORIGIN])
+            own.remark(
+                f"{key}.{misspelt[0]}", f"is not allowed_origins, which Reverb reads; {NO_ORIGIN} takes its place"
+            )
         return
     key = f"{key}.allowed_origins"
     given = app["allowed_origins"]
@@ -143,6 +150,9 @@ def _rate_limit(app: Mapping[str, Any], key: str, own: Draft) -> None:
     key = f"{key}.rate_limiting"
     # A value that is neither an object nor empty asks for a limit, and does not say for which.
     limit = _strictly(own, key, app.get("rate_limiting"), members, {"enabled": True, "max_attempts": 1})
+    for name in limit:
+        if name not in _OF_A_LIMIT:
+            own.remark(f"{key}.{name}", "is no setting of a limit of Reverb")
     if not _strictly(own, f"{key}.enabled", limit.get("enabled"), flag, True):
         return
     attempts = _strictly(own, f"{key}.max_attempts", limit.get("max_attempts") or 60, positive, 1)
