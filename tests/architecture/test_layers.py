@@ -11,13 +11,13 @@ from tests.support.source import SRC, Module, own_imports, read_modules, report,
 
 # Parts that import nothing of ours.
 PROTOCOL: Final = ("pusher", "rfc6455")
-GROUND: Final = ("backoff", "clock", "deadlines", "errors", "eventual", "log", "log_writer", "slices")
+GROUND: Final = ("backoff", "clock", "deadlines", "errors", "eventual", "log", "log_writer")
 # The one of them that is made of two.
 LOG_MAY_IMPORT: Final = ("log_writer",)
 # Parts that may import those: clients of servers that drivers of several parts use.
 CLIENTS: Final = ("redis",)
 # Parts that may import all of those.
-SIDE: Final = ("apps", "cache", "migration", "queues", "ratelimit", "ticker")
+SIDE: Final = ("apps", "cache", "migration", "queues", "ratelimit", "slices", "ticker")
 # Each may import what stands before it, and all of the above.
 SPINE: Final = (
     "expiry",
