@@ -29,7 +29,7 @@ SHARE: Final = 0.002
 
 
 class _Work(Protocol):
-    """What takes turns with other work."""
+    """Work of either form."""
 
     def go_on(self, until: float, now: Callable[[], float]) -> bool:
         """Take steps until a moment; return whether more can be taken in the next turn."""

@@ -211,7 +211,7 @@ def test_a_problem_says_what_was_expected_and_what_was_found(problems_of: Proble
 
     assert problems_of(document) == [
         'debug: expected true or false, got "yes"',
-        "host: expected the name or address of a host, without a scheme and a login, got an empty string",
+        "host: expected the name or address of a host, without a scheme or a login, got an empty string",
         'port: expected an integer between 0 and 65535, got "abc"',
         "mode: expected a non-empty string, got an empty object",
         "event_limits: expected an object, got null",
