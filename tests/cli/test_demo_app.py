@@ -108,3 +108,12 @@ async def test_a_server_without_an_app_starts_and_lets_nobody_in(
     checked = run(tmp_path, "check-config", *options[1:], environ=environ)
     assert checked.returncode == 0
     assert "  apps         none\n" in checked.stdout
+
+
+@pytest.mark.parametrize(("secret", "is_warned"), [("app-secret", True), ("hush", False)])
+def test_the_public_secret_in_a_file_is_warned_about(secret: str, *, is_warned: bool, tmp_path: Path) -> None:
+    document = {"app_manager": {"array": {"apps": [{"id": "a", "key": "k", "secret": secret}]}}}
+    (tmp_path / "mine.json").write_text(json.dumps(document))
+    checked = run(tmp_path, "check-config", "mine.json", environ={})
+    assert checked.returncode == 0
+    assert ('warning: app "a" has the secret of the demo app, which is public knowledge' in checked.stdout) is is_warned

@@ -47,6 +47,18 @@ def command(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+def serve_once(folder: Path, *options: str) -> None:
+    """Start a server, and stop it when it is ready."""
+    with command(folder, "serve", "--host", "127.0.0.1", "--port", "0", *options) as process:
+        assert process.stdout is not None
+        try:
+            assert any("http://127.0.0.1" in line for line in process.stdout)
+        finally:
+            process.send_signal(signal.SIGTERM)
+        process.stdout.read()
+    assert process.returncode == 0
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["webhooks", "--help"], ["--version"]])
 def test_help_imports_nothing_but_click(tmp_path: Path, arguments: list[str]) -> None:
     with command(tmp_path, *arguments) as process:
@@ -56,26 +68,12 @@ def test_help_imports_nothing_but_click(tmp_path: Path, arguments: list[str]) ->
 
 
 def test_serving_with_defaults_imports_only_what_it_uses(tmp_path: Path) -> None:
-    with command(tmp_path, "serve", "--host", "127.0.0.1", "--port", "0") as process:
-        assert process.stdout is not None
-        try:
-            assert any("http://127.0.0.1" in line for line in process.stdout)
-        finally:
-            process.send_signal(signal.SIGTERM)
-        process.stdout.read()
-    assert process.returncode == 0
+    serve_once(tmp_path)
     assert imported(tmp_path) <= SERVE
 
 
 def test_a_supervisor_imports_nothing_of_the_server(tmp_path: Path) -> None:
-    with command(tmp_path, "serve", "--host", "127.0.0.1", "--port", "0", "--workers", "2") as process:
-        assert process.stdout is not None
-        try:
-            assert any("http://127.0.0.1" in line for line in process.stdout)
-        finally:
-            process.send_signal(signal.SIGTERM)
-        process.stdout.read()
-    assert process.returncode == 0
+    serve_once(tmp_path, "--workers", "2")
     modules: set[str] = set(json.loads((tmp_path / "modules.json").read_text()))
     assert imported(tmp_path) <= SERVE - {"httptools", "msgspec", "uvloop"}
     assert not {"sockudo.hub.hub", "sockudo.node.node", "sockudo.server.server"} & modules

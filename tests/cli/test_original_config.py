@@ -48,11 +48,12 @@ def test_the_variables_are_those_of_the_original() -> None:
     assert set(variables()) - known == {"LOG_OUTPUT_FORMAT", "RUST_LOG", "SOCKUDO_LOG_PROD"}
 
 
-def test_the_file_loads_with_one_remark() -> None:
+def test_the_file_loads_with_two_remarks() -> None:
     loaded = load(ORIGINAL / "config.json", {}, {}, ORIGINAL)
 
     assert loaded.warnings == [
         "cors.credentials has no effect, because cors.origin does not list single origins",
+        'app "app-id" has the secret of the demo app, which is public knowledge: set a secret of your own',
     ]
 
 

@@ -22,7 +22,6 @@ from sockudo.eventual import Eventual
 from sockudo.ratelimit.base import Limit
 from sockudo.ratelimit.memory import MemoryRateLimiter
 from sockudo.server.health import Health
-from sockudo.timing.slices import Slices
 from tests.clients.signing import query_string, signed_params
 from tests.fakes.eventual import now
 from tests.fakes.node import KEY, SECRET, World
@@ -50,7 +49,7 @@ class Api:
         if requests_per_minute is not None:
             limit = Limit(requests_per_minute, 60)
             throttle = Throttle(MemoryRateLimiter(world.clock), limit, name="api", trust_hops=0)
-        slices = Slices(world.clock.call_soon)
+        slices = world.node.slices
         answers = ChannelAnswers(world.queries, slices, max_answer_bytes)
         self.routes = Routes(
             apps=world.apps,

@@ -172,7 +172,7 @@ def test_a_sentinel_with_a_login_is_a_problem_that_does_not_quote_it(path: str, 
     (problem,) = problems_of(document_with(path, [host if path.endswith("hosts") else {"host": host}]))
 
     assert problem.startswith(f"{path}[0]")
-    assert "expected the name or address of a host, without a scheme and a login, got a string" in problem
+    assert "expected the name or address of a host, without a scheme or a login, got a string" in problem
     assert "SECRET" not in problem
 
 
@@ -190,7 +190,7 @@ def test_a_host_is_a_name_or_an_address(path: str, host: str, load_document: Loa
 def test_a_host_with_a_login_is_a_problem_that_does_not_quote_it(path: str, host: Any, problems_of: Problems) -> None:
     (problem,) = problems_of(document_with(path, host))
 
-    assert problem.startswith(f"{path}: expected the name or address of a host, without a scheme and a login, got a")
+    assert problem.startswith(f"{path}: expected the name or address of a host, without a scheme or a login, got a")
     assert "SECRET" not in problem
 
 

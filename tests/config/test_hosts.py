@@ -68,7 +68,7 @@ def test_a_host_that_cannot_be_used_is_refused_with_its_reason(
 
     shown = host.replace("$$", "$")
     assert problem == (
-        f'{path}: expected the name or address of a host, without a scheme and a login, got "{shown}": it {why}'
+        f'{path}: expected the name or address of a host, without a scheme or a login, got "{shown}": it {why}'
     )
 
 

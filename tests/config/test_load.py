@@ -211,7 +211,7 @@ def test_a_problem_says_what_was_expected_and_what_was_found(problems_of: Proble
 
     assert problems_of(document) == [
         'debug: expected true or false, got "yes"',
-        "host: expected the name or address of a host, without a scheme and a login, got an empty string",
+        "host: expected the name or address of a host, without a scheme or a login, got an empty string",
         'port: expected an integer between 0 and 65535, got "abc"',
         "mode: expected a non-empty string, got an empty object",
         "event_limits: expected an object, got null",
@@ -233,10 +233,12 @@ def test_a_section_of_the_wrong_kind_does_not_hide_variables_elsewhere(problems_
     ]
 
 
-def test_the_shipped_file_loads_without_a_warning() -> None:
+def test_the_shipped_file_is_warned_about_for_its_public_secret_alone() -> None:
     loaded = load(Path("config/config.json"), {}, {}, Path(__file__).parents[2])
 
-    assert loaded.warnings == []
+    assert loaded.warnings == [
+        'app "1" has the secret of the demo app, which is public knowledge: set a secret of your own',
+    ]
     assert [app.id for app in loaded.settings.apps] == ["1"]
     assert not loaded.settings.uses_demo_app
 

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Question(NamedTuple):
-    """What is asked of one channel."""
+    """A question about one channel."""
 
     name: str
     kind: ChannelKind
@@ -43,7 +43,7 @@ class ChannelAnswers:
         self._max_bytes = max_bytes
 
     def occupied(self, app_id: str, prefix: str, info: frozenset[str]) -> Eventual[Response]:
-        """Tell of each channel that somebody is on: `{"channels": {NAME: {..}}}`."""
+        """Describe each occupied channel: `{"channels": {NAME: {..}}}`."""
         queries = self._queries
 
         def questions() -> Iterator[Question | None]:
@@ -55,11 +55,11 @@ class ChannelAnswers:
         return self._run(queries.channel_count(app_id), self._named(app_id, questions(), _chunk(info)), info)
 
     def named(self, app_id: str, questions: list[Question], info: frozenset[str]) -> Eventual[Response]:
-        """Tell of each of some channels: `{"channels": {NAME: {..}}}`."""
+        """Describe each of some channels: `{"channels": {NAME: {..}}}`."""
         return self._run(len(questions), self._named(app_id, questions, _chunk(info)), info)
 
     def listed(self, app_id: str, questions: list[Question]) -> Eventual[Response]:
-        """Tell of some channels in their order: `{"batch": [{..}]}`."""
+        """Describe some channels in their order: `{"batch": [{..}]}`."""
         info = frozenset[str]().union(*(question.info for question in questions))
         return self._run(len(questions), self._listed(app_id, questions, _chunk(info)), info)
 

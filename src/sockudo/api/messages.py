@@ -66,7 +66,7 @@ class Request:
 
 
 class RequestHead(Request):
-    """A request whose body is not there yet. Who accepts it answers `Accepted`; any other answer refuses it.
+    """A request whose body is not there yet. The answer `Accepted` accepts it; any other answer refuses it.
 
     Attributes:
         md5: the hex MD5 of the body, which whoever reads the body sets with it.

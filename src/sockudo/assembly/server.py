@@ -47,7 +47,6 @@ from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
 from sockudo.server.websocket import WebSocketContext
 from sockudo.timing.clock import Clock
-from sockudo.timing.slices import Slices
 from sockudo.webhooks.base import NoWebhooks, WebhookEvents
 from sockudo.webhooks.service import WebhookService
 
@@ -205,13 +204,12 @@ def _front(
 
 def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores, health: Health, cors: Cors) -> Routes:
     node, queries, quotas = parts.node, parts.queries, parts.node.quotas
-    slices = Slices(clock.call_soon)
-    channel_answers = ChannelAnswers(queries, slices, settings.http_api.response_limit_in_mb * _MEGABYTE)
+    channel_answers = ChannelAnswers(queries, node.slices, settings.http_api.response_limit_in_mb * _MEGABYTE)
     return Routes(
         apps=stores.apps,
         authenticator=Authenticator(settings.path_prefix),
         clock=clock,
-        events=EventHandlers(parts.publisher, channel_answers, quotas, parts.memory, slices),
+        events=EventHandlers(parts.publisher, channel_answers, quotas, parts.memory, node.slices),
         channels=ChannelHandlers(
             queries, quotas, channel_answers, unknown_channel_not_found=settings.http_api.unknown_channel_not_found
         ),

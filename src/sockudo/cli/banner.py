@@ -64,7 +64,7 @@ class Listening:
 
     @property
     def families(self) -> str:
-        """Over what clients reach a server that listens on every interface."""
+        """The address families over which clients reach a server that listens on every interface."""
         return "IPv4 and IPv6" if self.host == "::" else self.host
 
     @property

@@ -160,13 +160,18 @@ class Settings(Section):
         if self.adapter.driver == "rabbitmq":
             found += self.adapter.rabbitmq.advice()
         found += self.unix_socket.advice(self.mode, tls=self.ssl.enabled)
+        return found + self._advice_on_apps()
+
+    def _advice_on_apps(self) -> list[str]:
         if self.uses_demo_app:
-            found.append(
-                f'no app is configured: the demo app "{DEMO_APP.id}" is active, and its secret is public knowledge'
-            )
-        elif self.app_manager.driver == "memory" and not self.apps:
-            found.append(
+            return [f'no app is configured: the demo app "{DEMO_APP.id}" is active, and its secret is public knowledge']
+        if self.app_manager.driver == "memory" and not self.apps:
+            return [
                 "no app is configured, so no client can connect: list one in app_manager.array.apps, or set "
                 "SOCKUDO_DEFAULT_APP_ID, SOCKUDO_DEFAULT_APP_KEY and SOCKUDO_DEFAULT_APP_SECRET"
-            )
-        return found
+            ]
+        return [
+            f'app "{app.id}" has the secret of the demo app, which is public knowledge: set a secret of your own'
+            for app in self.configured_apps
+            if app.secret == DEMO_APP.secret
+        ]

@@ -50,9 +50,9 @@ into keys, other variables or rows of a database. A switch, a number or a list m
 missing variable stops the start, and so does an empty one where a credential or a list stands. No error shows the value
 of a variable that a file names.
 
-A variable that begins with `SOCKUDO_`, `SOKETI_` or `REVERB_` and that nothing reads is a warning with the nearest
-name, except those that Kubernetes injects for a service. It stops the start if its name looks like a restriction of an
-app (`SOCKUDO_DEFAULT_APP_ALLOWED_ORIGIN`), because the server would be open without it.
+The server warns about a variable that begins with `SOCKUDO_`, `SOKETI_` or `REVERB_` and that nothing reads, and names
+the nearest one. It ignores those that Kubernetes injects for a service. The variable stops the start if its name looks
+like a restriction of an app (`SOCKUDO_DEFAULT_APP_ALLOWED_ORIGIN`), because the server would be open without it.
 
 Where several environment variables are named, the first that is set wins. Where the key is "-", there is only the
 environment.
@@ -73,20 +73,20 @@ where nothing else describes an app.
 
 An app may have its properties in a `policy`, as newer files of Sockudo have them: the `max_...` limits in
 `policy.limits`, the `enable_...` switches in `policy.features`, `allowed_origins` in `policy.channels`, and
-`policy.webhooks`. A property that the policy and the app give differently is refused, and so is what else a policy may
-restrict, such as `channel_namespaces`. Features that this version does not have (history, idempotency, connection
-recovery, delta compression, annotations) are warnings.
+`policy.webhooks`. The server refuses a property with one value in the policy and another beside it, and every
+other restriction in a policy, such as `channel_namespaces`. It warns about features that this version does not have
+(history, idempotency, connection recovery, delta compression, annotations).
 
-Origins are kept as browsers write them: in lower case, without a default port and without a slash at the end. An origin
-that no browser sends (`wss://...`, one with a path, `localhost:*` without a scheme) is refused.
+The server keeps origins as browsers write them: in lower case, without a default port and without a slash at the end.
+It refuses an origin that no browser sends (`wss://...`, one with a path, `localhost:*` without a scheme).
 """
 
 _DEFAULT_APP: Final = """
 ## An app from the environment
 
-Added to the apps of the file when id, key and secret are all set. Its limits are {limit} unless set, unlike those of an
-app in a file. If the file has an app with the same id, the variables that are set replace those properties of it, and
-all others stay as they are in the file.
+The server adds this app to those of the file when id, key and secret are all set. Its limits are {limit} unless set,
+unlike those of an app in a file. If the file has an app with the same id, the variables that are set replace those
+properties of it, and all others stay as they are in the file.
 
 Any of these variables without id, key and secret stops the start, with or without a file. Where nothing else describes
 an app, so do empty ones, and those of others: `SOCKUDO_APP_ID`, `SOKETI_DEFAULT_APP_ID`, `REVERB_APP_ID` and their

@@ -50,8 +50,8 @@ class Hub:
     def remove(self, connection: Connection) -> Iterator[Left | Offline]:
         """Forget a connection at once, then take it off what it had joined, one change at a time; safe to call again.
 
-        The table stays consistent between two changes: who has not been taken off yet still counts, so that a user
-        who comes back meanwhile has never been gone.
+        The table stays consistent between two changes: a connection still counts on the channels that it has not left
+        yet, so a user who comes back meanwhile has never been gone.
         """
         routes = self._apps.get(connection.app.id)
         if routes is None or routes.connections.pop(connection.socket_id, None) is None:

@@ -13,11 +13,11 @@ from typing import Final
 
 from sockudo.hub.connection import Connection
 from sockudo.node.limits import NodeLimits
-from sockudo.node.slices import Slices
 from sockudo.pusher.codes import Code
 from sockudo.pusher.errors import CloseConnection
 from sockudo.timing.clock import Clock
 from sockudo.timing.deadlines import Deadlines
+from sockudo.timing.slices import Slices
 from sockudo.timing.ticker import TICK, Ticker
 
 # A tick is never quite in time, and only one that comes later than that is an exception.
@@ -75,7 +75,7 @@ class Keepalive(Ticker):
             self._look_at_due()
 
     def _look_at_due(self) -> None:
-        self._slices.run(self._look_at_all())
+        self._slices.in_order(self._look_at_all())
 
     def _look_at_all(self) -> Iterator[None]:
         while due := self._deadlines.due(self.now, _PART):

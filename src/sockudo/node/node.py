@@ -17,7 +17,6 @@ from sockudo.node.limits import NodeLimits
 from sockudo.node.memory import MemoryGauge
 from sockudo.node.quotas import AppQuotas
 from sockudo.node.refusal_log import RefusalLog
-from sockudo.node.slices import Slices
 from sockudo.node.socket_ids import new_socket_id
 from sockudo.node.subscription_counts import SubscriptionCounts
 from sockudo.node.view import View
@@ -28,6 +27,7 @@ from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.events import connection_established, error
 from sockudo.pusher.versions import parse_version
 from sockudo.timing.clock import Clock
+from sockudo.timing.slices import Slices
 from sockudo.webhooks.base import NoWebhooks, WebhookEvents
 from sockudo.websocket.frames import text_frame
 
@@ -155,7 +155,7 @@ class Node:
         self.counters.disconnections += 1
         changes = self.hub.remove(connection)
         self.peers.connections_changed(connection.app.id)
-        self.slices.run(self._depart(connection, changes))
+        self.slices.in_order(self._depart(connection, changes))
 
     def _depart(self, connection: Connection, changes: Iterator[Left | Offline]) -> Iterator[None]:
         yield from self.announcer.departing(connection, changes)
@@ -165,7 +165,7 @@ class Node:
 
     def disconnect_all(self) -> None:
         """Forget every connection, in slices."""
-        self.slices.run(_each(tuple(self.hub.connections()), self.disconnect))
+        self.slices.in_order(_each(tuple(self.hub.connections()), self.disconnect))
 
     def fail(self, connection: Connection, problem: CloseConnection) -> None:
         """End a connection: the error frame, a close frame with the same code and text, then the leave."""
@@ -189,7 +189,7 @@ class Node:
 
     def fail_all(self, connections: Iterable[Connection], problem: CloseConnection) -> None:
         """End connections, in slices where they are many."""
-        self.slices.run(_each(connections, lambda connection: self.fail(connection, problem)))
+        self.slices.in_order(_each(connections, lambda connection: self.fail(connection, problem)))
 
     def drop_slow(self, connection: Connection) -> None:
         """End a connection that does not read what it is sent."""
@@ -207,7 +207,7 @@ class Node:
 
     def terminate_here(self, app_id: str, user_id: str) -> None:
         """End the connections of a user that this node has, in slices where they or the channels are many."""
-        self.slices.run(self._terminate(app_id, user_id))
+        self.slices.in_order(self._terminate(app_id, user_id))
 
     def _terminate(self, app_id: str, user_id: str) -> Iterator[None]:
         problem = CloseConnection(Code.UNAUTHORIZED, "User terminated by app.")

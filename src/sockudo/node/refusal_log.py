@@ -28,7 +28,7 @@ _LONGEST: Final = 120
 
 
 class _Key(NamedTuple):
-    """What is counted together."""
+    """A kind of refusal and an app, which are counted together."""
 
     event: str
     code: int | None

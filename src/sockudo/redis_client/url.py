@@ -16,7 +16,7 @@ _SCHEMES: Final = ("redis", "rediss", "unix")
 
 @dataclass(frozen=True, slots=True)
 class RedisUrl:
-    """What a URL says. None stands for what it leaves open.
+    """The parts of a URL. None stands for a part that it leaves open.
 
     Attributes:
         path: of a unix socket.

@@ -46,7 +46,7 @@ class ListenError(SockudoError):
 
 
 class _Target(NamedTuple):
-    """What is listened on; an IPv6 wildcard for both families also takes what comes over IPv4."""
+    """An address to listen on; an IPv6 wildcard for both families also takes connections over IPv4."""
 
     family: int
     address: _Address
@@ -106,9 +106,9 @@ def _open_each(targets: Sequence[_Target], count: int) -> list[Sockets]:
             is_last_hope = number == len(targets) and not opened
             if error.errno in _ABSENT and target.both_families:
                 opened.append(_open(_Target(socket.AF_INET, (_IPV4_WILDCARD, target.address[1])), count))
-                _log.warning("IPv6 is not there: only IPv4 is served", host=_IPV6_WILDCARD, reason=str(error))
+                _log.warning("IPv6 not available: the server serves only IPv4", host=_IPV6_WILDCARD, reason=str(error))
             elif error.errno in _ABSENT and not is_last_hope:
-                _log.warning("address is not there and is passed over", address=target.address[0], reason=str(error))
+                _log.warning("address skipped: not on this machine", address=target.address[0], reason=str(error))
             else:
                 close_listeners(opened)
                 raise

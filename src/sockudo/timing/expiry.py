@@ -18,7 +18,7 @@ T = TypeVar("T", bound=Scheduled)
 
 
 class Expiry(Ticker, Generic[T]):
-    """Base of what watches over many deadlines."""
+    """Base class of objects that watch many deadlines."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
@@ -31,7 +31,7 @@ class Expiry(Ticker, Generic[T]):
         self._forget_rest()
 
     def came_due(self, item: T) -> None:
-        """Do what is to be done with an item whose second has come."""
+        """Handle an item whose second has come."""
         raise NotImplementedError
 
     def second_passed(self) -> None:

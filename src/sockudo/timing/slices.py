@@ -1,17 +1,23 @@
-"""Long work in slices, so that no request holds up the event loop.
+"""Long work in slices, so that nothing that one peer causes holds up the event loop.
 
 Work is a generator that yields after each short step. All work together has one budget for each turn of the loop, and
-takes turns within it. Work that has to wait for a store yields the future that it waits for.
+takes turns within it. There are two forms:
+
+* `run` is for work with a result. It may wait for a store: it yields the future that it waits for.
+* `in_order` is for work whose order matters. It begins at once where this turn has time left, and each piece begins
+  when the one before it has ended.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from asyncio import Future
 from collections import deque
-from collections.abc import Callable, Generator
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
+
+from sockudo.timing.clock import Clock, Handle
 
 T = TypeVar("T")
 
@@ -22,56 +28,101 @@ BUDGET: Final = 0.005
 SHARE: Final = 0.002
 
 
-class _Work(Generic[T]):
-    """Steps that are under way, and the future of their result."""
+class _Work(Protocol):
+    """Work of either form."""
 
-    __slots__ = ("_result", "_steps")
+    def go_on(self, until: float, now: Callable[[], float]) -> bool:
+        """Take steps until a moment; return whether more can be taken in the next turn."""
+        ...
 
-    def __init__(self, steps: Steps[T]) -> None:
+
+class _WithResult(Generic[T]):
+    """Steps that are under way, and the future of their result.
+
+    Args:
+        resume: takes the work back when the future is done that it waits for.
+    """
+
+    __slots__ = ("_resume", "_steps", "result")
+
+    def __init__(self, steps: Steps[T], resume: Callable[[_Work], None]) -> None:
         self._steps = steps
-        self._result: Future[T] = asyncio.get_running_loop().create_future()
+        self._resume = resume
+        self.result: Future[T] = asyncio.get_running_loop().create_future()
 
-    @property
-    def result(self) -> Future[T]:
-        return self._result
+    def wait_for(self, awaited: Future[Any]) -> None:
+        awaited.add_done_callback(lambda _: self._resume(self))
 
-    def go_on(self, until: float, now: Callable[[], float]) -> Future[Any] | bool:
-        """Take steps until a moment; return whether more are left, or the future that they wait for."""
+    def go_on(self, until: float, now: Callable[[], float]) -> bool:
         try:
             while True:
                 awaited = next(self._steps)
                 if awaited is not None and not awaited.done():
-                    return awaited
+                    self.wait_for(awaited)
+                    return False
                 if now() >= until:
                     return True
         except StopIteration as stopped:
-            if not self._result.done():
-                self._result.set_result(stopped.value)
+            if not self.result.done():
+                self.result.set_result(stopped.value)
         except Exception as error:
-            if not self._result.done():
-                self._result.set_exception(error)
+            if not self.result.done():
+                self.result.set_exception(error)
+        return False
+
+
+class _InOrder:
+    """Pieces of work, of which each begins when the one before it has ended.
+
+    Attributes:
+        is_under_way: whether it is being carried out, or goes on in the next turn.
+    """
+
+    __slots__ = ("_pieces", "is_under_way")
+
+    def __init__(self) -> None:
+        self._pieces: deque[Iterator[None]] = deque()
+        self.is_under_way = False
+
+    def add(self, steps: Iterator[None]) -> None:
+        self._pieces.append(steps)
+
+    def go_on(self, until: float, now: Callable[[], float]) -> bool:
+        pieces = self._pieces
+        try:
+            while pieces:
+                for _ in pieces[0]:
+                    if now() >= until:
+                        return True
+                pieces.popleft()
+        except BaseException:
+            # A piece that fails ends, and all others go on.
+            pieces.popleft()
+            raise
+        self.is_under_way = False
         return False
 
 
 class Slices:
-    """Carries out work in slices.
+    """Carries out work in slices, those of one turn of the loop within one budget."""
 
-    Args:
-        call_soon: runs a callback in the next turn of the loop.
-        now: seconds by which slices are measured.
-    """
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._ready: deque[_Work] = deque()
+        self._in_order = _InOrder()
+        # Seconds that work may still take before all else gets its turn.
+        self._left = BUDGET
+        self._is_busy = False
+        self._next: Handle | None = None
 
-    def __init__(
-        self, call_soon: Callable[[Callable[[], None]], object], now: Callable[[], float] = time.perf_counter
-    ) -> None:
-        self._call_soon = call_soon
-        self._now = now
-        self._ready: deque[_Work[Any]] = deque()
-        self._is_scheduled = False
+    @property
+    def is_idle(self) -> bool:
+        """Whether all work is done, but for what waits for a store."""
+        return not self._ready
 
     def run(self, steps: Steps[T]) -> Future[T]:
         """Carry out steps from the next turn on; the future has what they return or raise."""
-        work = _Work(steps)
+        work = _WithResult(steps, self._add)
         self._add(work)
         return work.result
 
@@ -81,34 +132,62 @@ class Slices:
             while True:
                 awaited = next(steps)
                 if awaited is not None and not awaited.done():
-                    work = _Work(steps)
-                    self._wait(work, awaited)
+                    work = _WithResult(steps, self._add)
+                    work.wait_for(awaited)
                     return work.result
         except StopIteration as stopped:
             result: T = stopped.value
             return result
 
-    def _add(self, work: _Work[Any]) -> None:
+    def in_order(self, steps: Iterator[None]) -> None:
+        """Carry out steps after those that were given before, now or in the next turns; no step waits for anything."""
+        self._in_order.add(steps)
+        if self._in_order.is_under_way:
+            return
+        self._in_order.is_under_way = True
+        if self._is_busy:
+            self._ready.append(self._in_order)
+        else:
+            with self._spending() as end:
+                self._take_share(self._in_order, end)
+
+    def next_turn(self) -> None:
+        """Carry out the next slice, which otherwise comes with the next turn of the loop."""
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        self._left = BUDGET
+        now, ready = self._clock.monotonic, self._ready
+        with self._spending() as end:
+            while ready and (moment := now()) < end:
+                self._take_share(ready.popleft(), min(end, moment + SHARE))
+
+    def _add(self, work: _Work) -> None:
         self._ready.append(work)
-        if not self._is_scheduled:
-            self._is_scheduled = True
-            self._call_soon(self._turn)
+        self._see_to_rest()
 
-    def _wait(self, work: _Work[Any], awaited: Future[Any]) -> None:
-        awaited.add_done_callback(lambda _: self._add(work))
+    def _see_to_rest(self) -> None:
+        """Have the next turn carry out what is left, if anything is."""
+        if self._ready and self._next is None and not self._is_busy:
+            self._next = self._clock.call_soon(self.next_turn)
 
-    def _turn(self) -> None:
-        now, ready = self._now, self._ready
-        moment = now()
-        end = moment + BUDGET
-        while ready and moment < end:
-            work = ready.popleft()
-            left = work.go_on(min(end, moment + SHARE), now)
-            if isinstance(left, Future):
-                self._wait(work, left)
-            elif left:
-                ready.append(work)
-            moment = now()
-        self._is_scheduled = bool(ready)
-        if ready:
-            self._call_soon(self._turn)
+    @contextmanager
+    def _spending(self) -> Iterator[float]:
+        """Spend what is left of this turn; the value is when it is spent."""
+        end = self._clock.monotonic() + self._left
+        self._is_busy = True
+        try:
+            yield end
+        finally:
+            self._is_busy = False
+            self._left = max(0.0, end - self._clock.monotonic())
+            self._see_to_rest()
+
+    def _take_share(self, work: _Work, until: float) -> None:
+        # Work in order that raises has more to do: what was given after the piece that failed.
+        has_more = True
+        try:
+            has_more = work.go_on(until, self._clock.monotonic)
+        finally:
+            if has_more:
+                self._ready.append(work)

@@ -58,7 +58,7 @@ def _renamed(table: str, driver: str, name: str, ours: str) -> str:
 
 
 def _moved(table: str, name: str, ours: str) -> list[str]:
-    """What is in the column with their name goes into ours, which is there already and may have NULL in it."""
+    """Return the statements that move a column of theirs into ours, which exists and may have NULL in it."""
     return [
         f"UPDATE {table} SET {ours} = {name} WHERE {ours} IS NULL",
         f"ALTER TABLE {table} DROP COLUMN {name}",

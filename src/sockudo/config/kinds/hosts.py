@@ -31,7 +31,7 @@ class Host(Address):
 
     @property
     def expected(self) -> str:
-        return "the name or address of a host, without a scheme and a login"
+        return "the name or address of a host, without a scheme or a login"
 
     @property
     def type_name(self) -> str:

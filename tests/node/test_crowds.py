@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sockudo.node.node import shutting_down
-from sockudo.node.slices import BUDGET, Slices
 from sockudo.pusher.members import Identity
+from sockudo.timing.slices import BUDGET
 from tests.clients.client import PusherClient
 from tests.clients.raw import RawWebSocket
-from tests.fakes.clock import FakeClock
+from tests.fakes.clock import TickingClock
 from tests.fakes.node import World, make_app
 from tests.servers.server import APP_ID, app
 from tests.support.turns import TOLERATED_TURN, WatchedServer, watched_server
@@ -20,104 +20,10 @@ from tests.support.waiting import eventually
 SUCCEEDED = "pusher_internal:subscription_succeeded"
 
 
-class BusyClock(FakeClock):
-    """A clock on which time passes while it is looked at, as if every step took a share of the budget."""
-
-    share = 0.25
-
-    def monotonic(self) -> float:
-        self._monotonic += BUDGET * self.share
-        return self._monotonic
-
-
-def steps(name: str, count: int, done: list[str]) -> Iterator[None]:
-    for number in range(count):
-        done.append(f"{name}{number}")
-        yield
-
-
-def test_what_fits_into_a_turn_is_done_at_once() -> None:
-    clock, done = FakeClock(), list[str]()
-    slices = Slices(clock)
-    slices.run(steps("a", 1000, done))
-    assert (len(done), slices.is_idle) == (1000, True)
-
-
-def test_what_does_not_fit_goes_on_in_the_next_turns_in_order() -> None:
-    clock, done = BusyClock(), list[str]()
-    slices = Slices(clock)
-    slices.run(steps("a", 10, done))
-    slices.run(steps("b", 2, done))
-    seen = [len(done)]
-    while not slices.is_idle:
-        clock.run_soon()
-        seen.append(len(done))
-    assert done == [f"a{number}" for number in range(10)] + ["b0", "b1"]
-    assert all(later - earlier <= 5 for earlier, later in zip([0, *seen], seen, strict=False))
-
-
-def test_work_of_one_turn_shares_its_time() -> None:
-    clock, done = BusyClock(), list[str]()
-    slices = Slices(clock)
-    for number in range(20):
-        slices.run(steps(f"{number}:", 1, done))
-    assert len(done) <= 5
-    while not slices.is_idle:
-        clock.run_soon()
-    assert done == [f"{number}:0" for number in range(20)]
-
-
-def test_work_that_adds_work_is_carried_out_before_it() -> None:
-    done: list[str] = []
-    slices = Slices(FakeClock())
-
-    def parent() -> Iterator[None]:
-        for number in range(2):
-            slices.run(steps(f"child{number}:", 1, done))
-            done.append(f"parent{number}")
-            yield
-
-    slices.run(parent())
-    assert done == ["parent0", "parent1", "child0:0", "child1:0"]
-
-
-def test_work_that_fails_stops_no_other() -> None:
-    clock, done = BusyClock(), list[str]()
-    slices = Slices(clock)
-
-    def broken() -> Iterator[None]:
-        yield
-        raise ValueError("broken")
-
-    slices.run(steps("a", 5, done))
-    slices.run(broken())
-    slices.run(steps("b", 5, done))
-    failures = 0
-    while not slices.is_idle:
-        try:
-            clock.run_soon()
-        except ValueError:
-            failures += 1
-    assert (failures, done[-1]) == (1, "b4")
-    with pytest.raises(ValueError, match="broken"):
-        Slices(FakeClock()).run(broken())
-
-
-def test_the_next_slice_may_be_asked_for() -> None:
-    clock, done = BusyClock(), list[str]()
-    slices = Slices(clock)
-    slices.run(steps("a", 50, done))
-    while not slices.is_idle:
-        slices.next_turn()
-    assert (len(done), slices.is_idle) == (50, True)
-    # A turn that was asked for before finds nothing left to do.
-    clock.run_soon()
-    slices.run(steps("b", 1, done))
-    assert done[-1] == "b0"
-
-
 def busy_world() -> World:
-    return World(make_app(enable_user_authentication=True, enable_watchlist_events=True), clock=BusyClock())
+    return World(
+        make_app(enable_user_authentication=True, enable_watchlist_events=True), clock=TickingClock(BUDGET / 4)
+    )
 
 
 def test_a_connection_that_leaves_in_slices_gets_nothing_any_more() -> None:
