@@ -10,6 +10,7 @@ from tests.clients.attack import Attacker, exchange, until
 from tests.clients.client import ApiClient
 from tests.clients.frames import PING, TEXT, masked_frame
 from tests.clients.raw import upgrade_bytes
+from tests.fakes.memory_bus import MemoryBus
 from tests.support.turns import TOLERATED_TURN, WatchedServer, watched_server
 
 GET = b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -118,6 +119,29 @@ async def test_floods_of_frames_from_50_sockets_are_carried_out_in_short_turns(n
         for attacker in attackers:
             attacker.close()
         assert server.meter.take() < TOLERATED_TURN
+
+
+async def test_what_has_waited_behind_a_subscription_is_carried_out_in_short_turns() -> None:
+    # On a bus every subscriber of a new channel waits for the same answer, with what it has sent meanwhile.
+    async with watched_server(adapter=MemoryBus().adapter()) as server:
+        attackers: list[Attacker] = []
+        await open_many(server, attackers, 100, UPGRADE)
+        receiving = [asyncio.ensure_future(attacker.receive_all()) for attacker in attackers]
+        server.meter.take()
+        flood = subscription(b"new") + subscription(b"private-x") * 250 + masked_frame(8, b"")
+        await asyncio.gather(*(attacker.send(flood) for attacker in attackers))
+        raws = await asyncio.gather(*receiving)
+        for attacker in attackers:
+            attacker.close()
+        assert [raw.count(b"subscription_succeeded") for raw in raws] == [1] * 100
+        assert [raw.count(b"pusher:subscription_error") for raw in raws] == [250] * 100
+        assert server.meter.take() < TOLERATED_TURN
+
+
+def subscription(channel: bytes) -> bytes:
+    """Return a frame that asks for a channel, with no signature that is valid."""
+    data = b'{"channel":"%b","auth":"app-key:x"}' % channel
+    return masked_frame(TEXT, b'{"event":"pusher:subscribe","data":%b}' % data)
 
 
 async def test_other_clients_are_answered_while_floods_go_on() -> None:

@@ -77,6 +77,16 @@ async def test_a_request_with_a_wrong_signature_is_in_the_log(tmp_path: Path, le
         assert SECRET not in (tmp_path / "server.log").read_text()
 
 
+async def test_a_request_that_is_refused_by_its_head_is_told_of_once(tmp_path: Path) -> None:
+    with server_process(tmp_path, environ={"LOG_LEVEL": "debug"}) as server:
+        lines = Log(tmp_path / "server.log")
+        (await ApiClient(server.port, secret="wrong").post("/events", b"x" * 100_000)).error(401)
+        # What comes later stands behind it.
+        (await ApiClient(server.port).get("/channels/a b")).error(400)
+        await lines.one(message="request refused", code=400)
+        assert len(lines.find(code=401)) == 1
+
+
 async def test_what_was_signed_is_told_with_debugging(tmp_path: Path) -> None:
     user = app(enable_user_authentication=True)
     with server_process(tmp_path, user, environ={"LOG_LEVEL": "debug"}) as server:

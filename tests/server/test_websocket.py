@@ -323,6 +323,24 @@ def test_what_a_later_turn_carries_out_keeps_its_order() -> None:
     assert sender.transport.is_reading()
 
 
+def test_a_few_events_for_many_subscribers_are_carried_out_between_looks_at_the_clock() -> None:
+    stack = Stack(clock=TickingClock(0.001))
+    sender, witness = stack.connect(), stack.connect()
+    for client in (sender, witness):
+        client.subscribe("private-a")
+    witness.events()
+    event = masked_frame(TEXT, b'{"event":"client-x","channel":"private-a","data":1}')
+    sender.transport.feed(event * 300)
+    counts = [len(witness.events())]
+    while not sender.transport.is_reading():
+        stack.clock.run_soon()
+        counts.append(len(witness.events()))
+    stack.clock.run_soon()
+    counts.append(len(witness.events()))
+    assert sum(counts) == 300
+    assert max(counts) <= 20
+
+
 @pytest.mark.parametrize("size", [16 * 1024, 16 * 1024 + 1, 40_000, 65_000])
 def test_a_message_larger_than_a_part_arrives_whole(size: int) -> None:
     stack = Stack()

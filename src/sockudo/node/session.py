@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 from sockudo.hub.connection import MAX_UNREADABLE, UNREADABLE_SECONDS, Connection
 from sockudo.node.node import Node
 from sockudo.node.publisher import Publisher
+from sockudo.node.slices import Slices
 from sockudo.node.subscriptions import Stage, Subscriptions, Wait
 from sockudo.pusher import events
 from sockudo.pusher.codes import Code
@@ -38,6 +40,8 @@ class Session:
         self._node = node
         self._subscriptions = subscriptions
         self._publisher = publisher
+        # Messages of connections that have waited.
+        self._resumed = Slices(node.clock)
 
     def receive(self, connection: Connection, payload: bytes) -> None:
         """Carry out one message; whatever is wrong with it is told to its sender only.
@@ -54,22 +58,35 @@ class Session:
             connection.wire.pause_reading()
 
     def _resume(self, connection: Connection, payload: bytes, stage: Stage, done: asyncio.Future[Any]) -> None:
-        """Carry out again the message that had to wait, then those behind it."""
+        """Carry out again the message that had to wait, then those behind it.
+
+        One answer of a store or of the bus may end the wait of thousands of connections, each with hundreds of messages
+        behind it: they take turns, a message each, in slices.
+        """
         if not done.cancelled():
             # Where a store could not be asked, what is known has to do.
             done.exception()
+        self._resumed.run(self._go_on(connection, payload, stage))
+
+    def _go_on(self, connection: Connection, payload: bytes, stage: Stage, *, is_held: bool = False) -> Iterator[None]:
+        """Carry out one message of a connection that has waited, and line up the next one behind those of others.
+
+        Nothing more is read while `is_held`: what comes then, a close frame too, does not overtake what has waited.
+        """
         backlog, connection.backlog = connection.backlog, None
         if not connection.is_open or backlog is None:
             return
-        was_paused = len(backlog) >= _MAX_BACKLOG
+        is_held = is_held or len(backlog) >= _MAX_BACKLOG
         self._handle(connection, payload, stage)
-        while backlog and connection.is_open:
+        if connection.backlog is None and backlog and connection.is_open:
+            connection.backlog = backlog
+            self._resumed.run(self._go_on(connection, backlog.popleft(), Stage.NEW, is_held=is_held))
+        else:
             if connection.backlog is not None:
                 connection.backlog.extend(backlog)
-                break
-            self._handle(connection, backlog.popleft())
-        if was_paused and len(connection.backlog or ()) < _MAX_BACKLOG and connection.is_open:
-            connection.wire.resume_reading()
+            if is_held and len(connection.backlog or ()) < _MAX_BACKLOG and connection.is_open:
+                connection.wire.resume_reading()
+        yield
 
     def _handle(self, connection: Connection, payload: bytes, stage: Stage = Stage.NEW) -> None:
         try:

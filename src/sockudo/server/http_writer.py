@@ -146,11 +146,13 @@ class HttpWriter(HttpReader):
             if upload.accept(response):
                 self._await_body(upload)
                 return
-            response = response.final(refusals.too_many_bodies(upload.limit))
+            response, is_noted = response.final(refusals.too_many_bodies(upload.limit)), False
+        else:
+            is_noted = True
         if self._waiting:
             # They came behind it.
             self._waiting.clear()
-        self._refuse(response, head_only=upload.request.method == "HEAD")
+        self._refuse(response, head_only=upload.request.method == "HEAD", is_noted=is_noted)
 
     def _await_body(self, upload: Upload) -> None:
         if upload.is_complete:
@@ -220,8 +222,12 @@ class HttpWriter(HttpReader):
         """Tell whether a callback has stopped the parser on purpose; anything else is a mistake of our own."""
         return self._is_ended or self._parser is None
 
-    def _refuse(self, response: Response, *, head_only: bool = False) -> None:
-        """Answer a request that is not read to its end, after those before it, and close."""
+    def _refuse(self, response: Response, *, head_only: bool = False, is_noted: bool = False) -> None:
+        """Answer a request that is not read to its end, after those before it, and close.
+
+        Args:
+            is_noted: whoever answers requests has refused this one, and has told the log of it.
+        """
         if self._is_ended:
             return
         self._drop_unread()
@@ -231,7 +237,8 @@ class HttpWriter(HttpReader):
             return
         self._out.append(self._service.answers.encode(response, keep_alive=False, head_only=head_only))
         self._send()
-        self._service.refused(response)
+        if not is_noted:
+            self._service.refused(response)
         self._is_ended = True
         self._service.timeouts.schedule(self, HEAD_TIMEOUT)
         if self._transport.is_closing() or not self._transport.can_write_eof():

@@ -15,7 +15,7 @@ from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.events import error
 from sockudo.ratelimit.client_address import plain_address
 from sockudo.server.timeouts import CLOSE_TIMEOUT, Timeouts
-from sockudo.server.turn_budget import GRANT, READ_COST, TurnBudget
+from sockudo.server.turn_budget import READ_COST, TurnBudget
 from sockudo.websocket.frames import BINARY, CLOSE, PING, PONG, TEXT, FrameReader, close_frame, encode_frame, text_frame
 
 _PING_FRAME: Final = encode_frame(PING)
@@ -24,8 +24,10 @@ _TOO_BIG: Final = 1009
 # How far one write may go over the limit of unsent bytes and the client still be told; a frame is rarely larger.
 _MAX_EXCESS: Final = 64 * 1024
 
-# Bytes of one connection that are carried out between two looks at the clock: at worst 340 messages.
-_PART: Final = 2048
+# Bytes of one connection that are carried out between two looks at the clock: at worst 85 messages, or eight events for
+# all subscribers of a channel; or a part of one large message.
+_PART: Final = 512
+_MAX_PART: Final = 64 * 1024
 
 _NOTHING: Final = memoryview(b"")
 
@@ -220,8 +222,10 @@ class WebSocketProtocol(asyncio.Protocol):
     def _work(self, until: float) -> None:
         turn = self._turn
         while self._kept and not self._is_held:
-            part, self._kept = bytes(self._kept[:_PART]), self._kept[_PART:]
-            turn.left = GRANT
+            size = max(_PART, min(self._reader.missing, _MAX_PART))
+            part, self._kept = bytes(self._kept[:size]), self._kept[size:]
+            # This part is admitted; who reads next looks at the clock.
+            turn.left = len(part) + READ_COST
             self.data_received(part)
             if turn.is_past(until):
                 return

@@ -179,6 +179,11 @@ class FrameReader:
         """Whether the reader holds nothing: the next byte begins a new message."""
         return self._assembler is None
 
+    @property
+    def missing(self) -> int:
+        """How much is still to come of the payload of a frame that has begun."""
+        return 0 if self._assembler is None else self._assembler.missing
+
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """Return every message that `data` completes, in order, as (TEXT | BINARY | PING | PONG | CLOSE, payload).
 
@@ -223,14 +228,14 @@ class _Assembler:
     parsed or copied again when more bytes arrive, and none keeps anything per fragment.
     """
 
-    __slots__ = ("_body", "_decoder", "_ended", "_first", "_head", "_key", "_message", "_missing", "_opcode", "_room")
+    __slots__ = ("_body", "_decoder", "_ended", "_first", "_head", "_key", "_message", "_opcode", "_room", "missing")
 
     def __init__(self, max_message_bytes: int) -> None:
         self._ended = False
         self._head = b""
         self._first = 0  # the first byte of the frame whose payload is arriving
         self._key = b""  # its masking key; empty while no payload is arriving
-        self._missing = 0  # how much of its payload is still to come
+        self.missing = 0  # how much of its payload is still to come
         self._body: bytearray | None = None
         self._opcode = CONTINUATION  # of the fragmented message; CONTINUATION while there is none
         self._message = bytearray()
@@ -262,9 +267,9 @@ class _Assembler:
                     self._head = data[position:]
                     return
                 position = start
-            end = min(position + self._missing, size)
-            self._missing -= end - position
-            if self._missing:
+            end = min(position + self.missing, size)
+            self.missing -= end - position
+            if self.missing:
                 if self._body is None:
                     self._body = bytearray()
                 self._body += data[position:end]
@@ -293,7 +298,7 @@ class _Assembler:
         if len(data) < start + 4:
             return 0
         self._first = first
-        self._missing = length
+        self.missing = length
         self._key = data[start : start + 4]
         return start + 4
 
