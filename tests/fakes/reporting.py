@@ -8,7 +8,6 @@ from typing import Final
 from sockudo.apps.app import App
 from sockudo.apps.webhook import Webhook
 from sockudo.cluster.peers import Peers
-from sockudo.cluster.state import Reports
 from sockudo.node.view import View
 from sockudo.webhooks.base import NoWebhooks
 from sockudo.webhooks.reporting.app_lookup import Asked
@@ -88,15 +87,6 @@ class ReportingNode(NoWebhooks):
     def member_removed(self, app_id: str, channel: str, user_id: str) -> None:
         self.transitions.changed(app_id, channel, user_id, is_there=False)
 
-    def reported(self, node_id: str, said: Reports) -> None:
-        self.transitions.reported(node_id, said)
-
-    def met(self, *, is_older: bool) -> None:
-        self.transitions.met(is_older=is_older)
-
-    def rejoined(self) -> None:
-        self.transitions.rejoined()
-
     def _send(self, app: App, name: str, channel: str, event: bytes, time_ms: int, sent: Sent) -> bool:
         user = event.partition(b'"user_id":"')[2].partition(b'"')[0].decode() or None
         self._clock.call_later(ACCEPTED_AFTER, lambda: self._accept(name, channel, user, sent))
@@ -127,7 +117,7 @@ class ReportingMember(Member):
         super().__init__(bus, app, clock=clock, make_webhooks=make)
         assert isinstance(self.webhooks, ReportingNode)
         self.reporting = self.webhooks
-        self.transitions = self.webhooks.transitions
+        self.reports = self.transitions = self.webhooks.transitions
 
     def die(self) -> None:
         """Be gone without a word."""

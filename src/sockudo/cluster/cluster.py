@@ -15,14 +15,15 @@ from sockudo.cluster import envelope
 from sockudo.cluster.batches import batches_of
 from sockudo.cluster.counters import ClusterCounters
 from sockudo.cluster.echoes import Echoes
-from sockudo.cluster.handler import ClusterHandler
+from sockudo.cluster.handler import ClusterHandler, ReportHandler
 from sockudo.cluster.hearing import Hearing
 from sockudo.cluster.heartbeat import Heartbeats
 from sockudo.cluster.interest import Interest, is_needed
-from sockudo.cluster.journal import Journal
+from sockudo.cluster.journal import DeltaJournal
 from sockudo.cluster.membership import Membership
 from sockudo.cluster.merging import Merging
 from sockudo.cluster.nodes import Nodes
+from sockudo.cluster.peers import Peers
 from sockudo.cluster.refusals import Refusals
 from sockudo.cluster.replica import Change, Replica
 from sockudo.cluster.slices import Slices
@@ -53,7 +54,7 @@ _SYNC_TIMEOUT, _SETTLE_TIMEOUT = 5.0, 2.0
 _TICK: Final = 0.5
 
 
-class Cluster:
+class Cluster(Peers):
     """The `Peers` of a node that has an adapter."""
 
     def __init__(self, hub: Hub, adapter: Adapter, clock: Clock, times: ClusterTimes) -> None:
@@ -70,9 +71,9 @@ class Cluster:
         self._voice = voice = Voice(adapter, self.node_id)
         self._refusals = Refusals(clock, counters)
         self._interest = Interest(adapter, clock, self._is_needed)
-        self._journal = Journal(hub, clock, times.delta_interval, self._send_delta)
+        self.journal: DeltaJournal = DeltaJournal(hub, clock, times.delta_interval, self._send_delta)
         self._heartbeats = Heartbeats(
-            hub, clock, voice, times.heartbeat_interval, lambda: (self._journal.number, len(self._interest))
+            hub, clock, voice, times.heartbeat_interval, lambda: (self.journal.number, len(self._interest))
         )
         self._echoes = Echoes(clock)
         slices = Slices(clock, self._refusals.failed, lambda: self._membership.news.set())
@@ -80,7 +81,7 @@ class Cluster:
         self._membership = Membership(
             self.nodes, clock, voice, slices, counters, self._refusals, merging, self._echoes, self._set_alone
         )
-        snapshots = Snapshots(hub, self._journal, voice, slices, counters)
+        snapshots = Snapshots(hub, self.journal, voice, slices, counters)
         self._hearing = Hearing(
             clock,
             voice,
@@ -111,9 +112,11 @@ class Cluster:
         """Whether everything is known that the nodes alive have."""
         return self._membership.is_synced
 
-    async def start(self, handler: ClusterHandler) -> None:
+    async def start(self, handler: ClusterHandler, reports: ReportHandler | None = None) -> None:
         """Join the bus, introduce this node and learn what the others have."""
         self._handler = self._hearing.handler = handler
+        if reports is not None:
+            self._hearing.reports = reports
         await self._adapter.start(self)
         # Its own topic first: who is heard on the other is asked at once, and answers there.
         for topic in (node_topic(self.node_id), EVERYONE):
@@ -129,7 +132,7 @@ class Cluster:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-            self._journal.flush()
+            self.journal.flush()
             self._voice.say(EVERYONE, envelope.GOODBYE, Goodbye())
         await self._adapter.aclose()
 
@@ -190,26 +193,6 @@ class Cluster:
         """Tell that an app has been changed in the database."""
         self._voice.say(EVERYONE, envelope.APP_CHANGED, AppChanged(app_id))
 
-    def connections_changed(self, app_id: str) -> None:
-        """Tell that a connection has come or gone here."""
-        self._journal.connections_changed(app_id)
-
-    def channel_changed(self, app_id: str, name: str) -> None:
-        """Tell that a channel has more or fewer subscribers here."""
-        self._journal.channel_changed(app_id, name)
-
-    def member_changed(self, app_id: str, name: str, user_id: str, user_info: bytes | None) -> None:
-        """Tell that a user has come to a presence channel here, or has left it (None)."""
-        self._journal.member_changed(app_id, name, user_id, user_info)
-
-    def user_changed(self, app_id: str, user_id: str, *, online: bool) -> None:
-        """Tell that a user has signed in here, or is gone from here."""
-        self._journal.user_changed(app_id, user_id, online=online)
-
-    def quota_used(self, app_id: str, events: int = 0, reads: int = 0) -> None:
-        """Tell what was let through here of an app's limits of events and reads a second."""
-        self._journal.quota_used(app_id, events, reads)
-
     def is_owner(self, app_id: str, name: str) -> bool:
         """Tell whether this node speaks for a channel to the outside."""
         return self.is_alone or self.nodes.owner(app_id, name) == self.node_id
@@ -265,8 +248,7 @@ class Cluster:
     def restored(self) -> None:
         """Note that the bus is back: what was missed on both sides is fetched."""
         _log.info("bus restored")
-        if self._handler is not None:
-            self._handler.rejoined()
+        self._hearing.reports.rejoined()
         self._heartbeats.send(hello=True)
         self._membership.unsynced()
 

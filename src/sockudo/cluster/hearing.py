@@ -10,7 +10,7 @@ import msgspec
 from sockudo.cluster import envelope
 from sockudo.cluster.counters import ClusterCounters
 from sockudo.cluster.echoes import Echoes
-from sockudo.cluster.handler import ClusterHandler
+from sockudo.cluster.handler import ClusterHandler, NoReports, ReportHandler
 from sockudo.cluster.heartbeat import Heartbeats
 from sockudo.cluster.membership import Membership
 from sockudo.cluster.merging import Merging
@@ -52,6 +52,7 @@ class Hearing:
 
     Attributes:
         handler: the node above.
+        reports: takes what other nodes say about webhooks.
         followed_until: until when somebody wants to be told of deliveries, monotonic.
     """
 
@@ -79,6 +80,7 @@ class Hearing:
         self._snapshots = snapshots
         self._echoes = echoes
         self.handler: ClusterHandler | None = None
+        self.reports: ReportHandler = NoReports()
         self.followed_until = 0.0
 
     def take(self, data: bytes) -> None:
@@ -118,7 +120,7 @@ class Hearing:
     def _take_from(self, peer: Peer, message: msgspec.Struct, size: int, handler: ClusterHandler) -> Steps:
         match message:
             case Heartbeat():
-                self._take_heartbeat(peer, message, handler)
+                self._take_heartbeat(peer, message)
             case Delta():
                 yield from self._merging.delta(peer, message, size)
             case SnapshotPart():
@@ -139,11 +141,11 @@ class Hearing:
             case Terminate(app_id, user_id):
                 handler.terminate(app_id, user_id)
             case Reports():
-                yield from _in_steps(message, lambda said: handler.reported(peer.node_id, said))
+                yield from _in_steps(message, lambda said: self.reports.reported(peer.node_id, said))
 
-    def _take_heartbeat(self, peer: Peer, heartbeat: Heartbeat, handler: ClusterHandler) -> None:
+    def _take_heartbeat(self, peer: Peer, heartbeat: Heartbeat) -> None:
         if peer.heartbeat is None:
-            handler.met(is_older=heartbeat.started_at < self._heartbeats.started_at)
+            self.reports.met(is_older=heartbeat.started_at < self._heartbeats.started_at)
         peer.heartbeat = heartbeat
         self._membership.news.set()
         peer.take_number(heartbeat.number)

@@ -9,10 +9,10 @@ from typing import Final
 from sockudo.apps.app import App
 from sockudo.apps.webhook import is_wanted
 from sockudo.cluster.peers import Peers
-from sockudo.cluster.state import Reports
 from sockudo.pusher import webhooks as events
 from sockudo.queues.base import Queue
 from sockudo.timing.clock import Clock
+from sockudo.webhooks.base import WebhookEvents
 from sockudo.webhooks.delivery.dispatcher import Dispatcher
 from sockudo.webhooks.reporting.app_lookup import ASKED, AppLookup, Apps
 from sockudo.webhooks.reporting.settling import SettlingTimes
@@ -45,7 +45,7 @@ class WebhookTimes:
     settling: SettlingTimes = field(default_factory=SettlingTimes)
 
 
-class Webhooks:
+class Webhooks(WebhookEvents):
     """The `WebhookEvents` of a server whose apps have webhooks, or may come to have some.
 
     Args:
@@ -159,17 +159,6 @@ class Webhooks:
 
     def connection_terminated(self, app: App, socket_id: str) -> None:
         self._tell_connection(app, events.CONNECTION_TERMINATED, socket_id)
-
-    # The other nodes
-
-    def reported(self, node_id: str, said: Reports) -> None:
-        self.transitions.reported(node_id, said)
-
-    def met(self, *, is_older: bool) -> None:
-        self.transitions.met(is_older=is_older)
-
-    def rejoined(self) -> None:
-        self.transitions.rejoined()
 
     def _looked_up(self, app_id: str) -> None:
         """Go on with what waited for an app."""

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from sockudo.apps.app import App
 from sockudo.apps.webhook import is_wanted
+from sockudo.cluster.handler import ReportHandler
 from sockudo.cluster.peers import Peers
 from sockudo.cluster.slices import Steps
 from sockudo.cluster.state import Report, Reports, Verb
@@ -63,7 +64,7 @@ class Send(Protocol):
     def __call__(self, app: App, name: str, channel: str, event: bytes, time_ms: int, sent: Sent) -> bool: ...
 
 
-class Transitions:
+class Transitions(ReportHandler):
     """The comings and goings that this node knows and the outside does not.
 
     Args:
