@@ -53,6 +53,7 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.cluster.membership": Elsewhere("tests/cluster/test_cluster.py", _NODES),
     "sockudo.cluster.merging": Elsewhere("tests/cluster/test_hearing.py", _NODES),
     "sockudo.cluster.voice": Elsewhere("tests/cluster/test_cluster.py", _NODES),
+    "sockudo.cluster.context": Elsewhere("tests/cluster/test_cluster.py", _VALUES),
     "sockudo.cluster.counters": Elsewhere("tests/cluster/test_cluster.py", _VALUES),
     "sockudo.cluster.heartbeat": Elsewhere("tests/cluster/test_hearing.py", _NODES),
     "sockudo.bus.base": Elsewhere("tests/contracts/adapter.py", _INTERFACE),

@@ -201,6 +201,11 @@ class Member(World):
         starting.send(None)
         starting.close()
 
+    def hear(self, topic: str, data: bytes) -> None:
+        """Take a message that nobody has put on the bus."""
+        assert self.adapter.inbox is not None, "it was started"
+        self.adapter.inbox.received(topic, data)
+
     def stop(self) -> None:
         """Leave in order."""
         stopping = self.cluster.aclose()

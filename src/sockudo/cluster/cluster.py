@@ -1,7 +1,6 @@
-"""This node among the others: what it says over the bus, and the way in of what it hears.
+"""This node among the others: how it joins and leaves them, and what it tells them. `hearing` takes what they say.
 
-Everything but `start`, `settle` and `aclose` is synchronous. A message that cannot be understood is dropped and
-counted: whatever comes over the bus must not be able to bring this node down.
+Everything but `start`, `settle` and `aclose` is synchronous.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import Final
 from sockudo.bus.base import Adapter
 from sockudo.cluster import envelope
 from sockudo.cluster.batches import batches_of
+from sockudo.cluster.context import ClusterContext
 from sockudo.cluster.counters import ClusterCounters
 from sockudo.cluster.echoes import Echoes
 from sockudo.cluster.handler import ClusterHandler, ReportHandler
@@ -25,7 +25,7 @@ from sockudo.cluster.merging import Merging
 from sockudo.cluster.nodes import Nodes
 from sockudo.cluster.peers import Peers
 from sockudo.cluster.refusals import Refusals
-from sockudo.cluster.replica import Change, Replica
+from sockudo.cluster.replica import Replica
 from sockudo.cluster.slices import Slices
 from sockudo.cluster.snapshots import Snapshots
 from sockudo.cluster.state import (
@@ -44,13 +44,11 @@ from sockudo.cluster.times import ClusterTimes
 from sockudo.cluster.topics import DELIVERIES, EVERYONE, channel_topic, node_topic
 from sockudo.cluster.voice import Voice
 from sockudo.hub.hub import Hub
-from sockudo.log import get_logger
 from sockudo.timing.clock import Clock, Handle
-from sockudo.websocket.relayed import is_text_frame
 
-_log = get_logger("sockudo.cluster")
-
-_SYNC_TIMEOUT, _SETTLE_TIMEOUT = 5.0, 2.0
+# Seconds.
+_SYNC_TIMEOUT: Final = 5.0
+_SETTLE_TIMEOUT: Final = 2.0
 _TICK: Final = 0.5
 
 
@@ -67,38 +65,26 @@ class Cluster(Peers):
         self._adapter = adapter
         self._clock = clock
         self._times = times
-        self._handler: ClusterHandler | None = None
         self._voice = voice = Voice(adapter, self.node_id)
-        self._refusals = Refusals(clock, counters)
+        refusals = Refusals(clock, counters)
+        slices = Slices(clock, refusals.failed, lambda: self._membership.news.set())
+        context = ClusterContext(clock, voice, slices, counters, refusals)
         self._interest = Interest(adapter, clock, self._is_needed)
         self.journal: DeltaJournal = DeltaJournal(hub, clock, times.delta_interval, self._send_delta)
         self._heartbeats = Heartbeats(
             hub, clock, voice, times.heartbeat_interval, lambda: (self.journal.number, len(self._interest))
         )
         self._echoes = Echoes(clock)
-        slices = Slices(clock, self._refusals.failed, lambda: self._membership.news.set())
-        merging = Merging(self.replica, counters, self._changed)
-        self._membership = Membership(
-            self.nodes, clock, voice, slices, counters, self._refusals, merging, self._echoes, self._set_alone
-        )
+        merging = Merging(self.replica, counters, lambda changes: self._hearing.changed(changes))
+        self._membership = Membership(context, self.nodes, merging, self._echoes, self._set_alone)
         snapshots = Snapshots(hub, self.journal, voice, slices, counters)
         self._hearing = Hearing(
-            clock,
-            voice,
-            slices,
-            counters,
-            self._refusals,
-            self._membership,
-            merging,
-            self._heartbeats,
-            snapshots,
-            self._echoes,
+            context, self._interest, self._membership, merging, self._heartbeats, snapshots, self._echoes
         )
         self._ticked_at = clock.monotonic()
         self._timer: Handle | None = None
         self._event_header, self._stored_header = (envelope.header(kind, self.node_id) for kind in envelope.EVENTS)
         self._plain_event_header = self._event_header + b"\0"
-        self._own_id = bytes.fromhex(self.node_id)
 
     # Coming and going
 
@@ -114,10 +100,10 @@ class Cluster(Peers):
 
     async def start(self, handler: ClusterHandler, reports: ReportHandler | None = None) -> None:
         """Join the bus, introduce this node and learn what the others have."""
-        self._handler = self._hearing.handler = handler
+        self._hearing.handler = handler
         if reports is not None:
             self._hearing.reports = reports
-        await self._adapter.start(self)
+        await self._adapter.start(self._hearing)
         # Its own topic first: who is heard on the other is asked at once, and answers there.
         for topic in (node_topic(self.node_id), EVERYONE):
             if (joined := self._adapter.subscribe(topic)) is not None:
@@ -216,42 +202,6 @@ class Cluster(Peers):
         """Return the ids of the other nodes that are alive, as far as this one knows."""
         return [peer.node_id for peer in self.nodes.peers()]
 
-    # What it hears (the adapter's inbox)
-
-    def received(self, topic: str, data: bytes) -> None:
-        """Take one message of the bus."""
-        # hot path
-        if len(data) <= envelope.HEADER_BYTES:
-            self._refusals.misunderstood(f"{len(data)} bytes are too short for a message")
-        elif data[1 : envelope.HEADER_BYTES] == self._own_id:
-            self._heartbeats.heard(data)
-        elif data[0] in envelope.EVENTS:
-            place = self._interest.place(topic)
-            if place is not None and self._handler is not None:
-                frame, except_id = envelope.parse_event(data)
-                if not is_text_frame(frame):
-                    self._refusals.misunderstood(f"an event without a text frame, on {topic}", envelope.sender(data))
-                    return
-                self.counters.events_received += 1
-                try:
-                    self._handler.deliver(place.app_id, place.name, frame, except_id, data[0] == envelope.STORED_EVENT)
-                # It would cost the connection to the bus.
-                except Exception as error:
-                    self._refusals.failed(error)
-        else:
-            self._hearing.take(data)
-
-    def lost(self, reason: str) -> None:
-        """Note that the bus is gone: local delivery goes on."""
-        _log.warning("bus lost", reason=reason)
-
-    def restored(self) -> None:
-        """Note that the bus is back: what was missed on both sides is fetched."""
-        _log.info("bus restored")
-        self._hearing.reports.rejoined()
-        self._heartbeats.send(hello=True)
-        self._membership.unsynced()
-
     # Keeping up
 
     def _tick(self) -> None:
@@ -268,10 +218,6 @@ class Cluster(Peers):
     def _set_alone(self, is_alone: bool) -> None:
         self.is_alone = is_alone
 
-    def _changed(self, changes: list[Change]) -> None:
-        if self._handler is not None:
-            self._handler.changed(changes)
-
     def _ask_for_echoes(self, question: int) -> None:
         self._voice.say(EVERYONE, envelope.QUESTION, Question(question))
 
@@ -280,5 +226,4 @@ class Cluster(Peers):
         self._voice.say(EVERYONE, envelope.DELTA, delta)
 
     def _is_needed(self, app_id: str, name: str) -> bool:
-        is_awaited = self._handler is not None and self._handler.awaits(app_id, name)
-        return is_awaited or is_needed(self._hub, app_id, name)
+        return self._hearing.awaits(app_id, name) or is_needed(self._hub, app_id, name)

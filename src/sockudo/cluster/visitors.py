@@ -16,15 +16,16 @@ import msgspec
 from sockudo.bus.base import Adapter
 from sockudo.cluster import envelope
 from sockudo.cluster.nodes import MOST_NODES
-from sockudo.cluster.state import AppChanged, Delivered, Follow, Heartbeat, RollCall, encode
+from sockudo.cluster.state import AppChanged, Delivered, Follow, Heartbeat, RollCall
 from sockudo.cluster.topics import DELIVERIES, EVERYONE
+from sockudo.cluster.voice import Voice
 
 # Seconds: how often a follower asks, and for how long. A node that misses a request hears the next one in time.
 _FOLLOW_EVERY: Final = 2.0
 _FOLLOW_FOR: Final = 8.0
 
 
-class _Visitor:
+class _Ear:
     """An inbox that takes one kind of message and passes over everything else.
 
     Args:
@@ -32,15 +33,9 @@ class _Visitor:
         hear: given the node id of the sender and the message.
     """
 
-    def __init__(self, adapter: Adapter, kind: int | None, hear: Callable[[str, msgspec.Struct], None]) -> None:
-        self._adapter = adapter
+    def __init__(self, kind: int | None, hear: Callable[[str, msgspec.Struct], None]) -> None:
         self._kind = kind
         self._hear = hear
-        self._id = envelope.new_node_id()
-
-    def say(self, kind: int, said: msgspec.Struct) -> None:
-        """Send a message to every node."""
-        self._adapter.publish(EVERYONE, envelope.header(kind, self._id) + encode(said))
 
     def received(self, topic: str, data: bytes) -> None:
         """Take a message; one that is malformed, or of a version that this one does not understand, is ignored."""
@@ -63,15 +58,14 @@ async def _visiting(
     topic: str | None = None,
     kind: int | None = None,
     hear: Callable[[str, msgspec.Struct], None] = lambda node_id, message: None,
-) -> AsyncIterator[_Visitor]:
-    """Start an adapter, listen on a topic, and close the adapter at the end."""
-    visitor = _Visitor(adapter, kind, hear)
-    await adapter.start(visitor)
+) -> AsyncIterator[Voice]:
+    """Start an adapter, listen on a topic, yield what speaks for the visitor, and close the adapter at the end."""
+    await adapter.start(_Ear(kind, hear))
     try:
         joined = None if topic is None else adapter.subscribe(topic)
         if joined is not None:
             await joined
-        yield visitor
+        yield Voice(adapter, envelope.new_node_id())
     finally:
         await adapter.aclose()
 
@@ -88,8 +82,8 @@ async def roll_call(adapter: Adapter, seconds: float) -> dict[str, Heartbeat]:
         if isinstance(message, Heartbeat) and len(found) < MOST_NODES:
             found[node_id] = message
 
-    async with _visiting(adapter, EVERYONE, envelope.HEARTBEAT, hear) as visitor:
-        visitor.say(envelope.ROLL_CALL, RollCall())
+    async with _visiting(adapter, EVERYONE, envelope.HEARTBEAT, hear) as voice:
+        voice.say(EVERYONE, envelope.ROLL_CALL, RollCall())
         await asyncio.sleep(seconds)
     return found
 
@@ -107,9 +101,9 @@ async def follow_deliveries(adapter: Adapter, hear: Callable[[Delivered], None])
         if isinstance(message, Delivered):
             hear(message)
 
-    async with _visiting(adapter, DELIVERIES, envelope.DELIVERED, hear_delivery) as visitor:
+    async with _visiting(adapter, DELIVERIES, envelope.DELIVERED, hear_delivery) as voice:
         while True:
-            visitor.say(envelope.FOLLOW, Follow(_FOLLOW_FOR))
+            voice.say(EVERYONE, envelope.FOLLOW, Follow(_FOLLOW_FOR))
             await asyncio.sleep(_FOLLOW_EVERY)
 
 
@@ -119,6 +113,6 @@ async def announce_apps(adapter: Adapter, app_ids: Iterable[str]) -> None:
     Raises:
         DriverError: the bus cannot be used.
     """
-    async with _visiting(adapter) as visitor:
+    async with _visiting(adapter) as voice:
         for app_id in app_ids:
-            visitor.say(envelope.APP_CHANGED, AppChanged(app_id))
+            voice.say(EVERYONE, envelope.APP_CHANGED, AppChanged(app_id))
