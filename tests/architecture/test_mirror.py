@@ -83,6 +83,8 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.assembly.redis": Elsewhere("tests/config/test_adapter.py", _SETTINGS),
     "sockudo.assembly.store_options": Elsewhere("tests/config/test_stores.py", _SETTINGS),
     "sockudo.webhooks.reporting.reports": Elsewhere("tests/webhooks/reporting/test_transitions.py", _VALUES),
+    "sockudo.webhooks.reporting.outgoing": Elsewhere("tests/webhooks/reporting/test_transitions.py", _NODES),
+    "sockudo.webhooks.reporting.takeover": Elsewhere("tests/webhooks/reporting/test_transitions.py", _NODES),
     "sockudo.webhooks.reporting.handover": Elsewhere("tests/webhooks/reporting/test_transitions.py", _NODES),
     "sockudo.cli.nodes": Elsewhere("tests/cluster/test_visitors.py", _COMMANDS),
     "sockudo.bus.kafka.connection": Elsewhere("tests/bus/kafka/test_faults.py", _DRIVER),

@@ -10,9 +10,10 @@ from sockudo.apps.webhook import Webhook
 from sockudo.cluster.peers import Peers
 from sockudo.node.view import View
 from sockudo.webhooks.base import NoWebhooks
+from sockudo.webhooks.delivery.dispatcher import Sent
 from sockudo.webhooks.reporting.app_lookup import Asked
 from sockudo.webhooks.reporting.settling import SettlingTimes
-from sockudo.webhooks.reporting.transitions import Sent, Transitions
+from sockudo.webhooks.reporting.transitions import Transitions
 from tests.fakes.clock import FakeClock
 from tests.fakes.node import make_app
 from tests.servers.cluster import Bus, Member
@@ -73,7 +74,7 @@ class ReportingNode(NoWebhooks):
     def know(self) -> None:
         """Find the app that was asked for."""
         self.app = self._app
-        self.transitions.app_looked_up()
+        self.transitions.resume()
 
     def channel_occupied(self, app_id: str, channel: str) -> None:
         self.transitions.changed(app_id, channel, None, is_there=True)

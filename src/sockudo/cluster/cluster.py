@@ -180,18 +180,18 @@ class Cluster(Peers):
         self._voice.say(EVERYONE, envelope.APP_CHANGED, AppChanged(app_id))
 
     def is_owner(self, app_id: str, name: str) -> bool:
-        """Tell whether this node speaks for a channel to the outside."""
+        """Tell whether this node is the one that reports on a channel to webhook receivers."""
         return self.is_alone or self.nodes.owner(app_id, name) == self.node_id
 
-    def report(self, verb: Verb, reports: list[Report], to: str | None = None, *, is_sure: bool = True) -> None:
-        """Say something about reports to the outside: to every node, or to the one whose id is given."""
+    def report(self, verb: Verb, reports: list[Report], to: str | None = None, *, is_reliable: bool = True) -> None:
+        """Say something about reports to webhook receivers: to every node, or to the one whose id is given."""
         if self.is_alone:
             return
         topic, node_ids = EVERYONE if to is None else node_topic(to), self.node_ids() if verb is Verb.ASK else []
         *others, last = batches_of(reports)
         for some in others:
-            self._voice.say(topic, envelope.REPORTS, Reports(verb, some, node_ids, is_sure, has_more=True))
-        self._voice.say(topic, envelope.REPORTS, Reports(verb, last, node_ids, is_sure))
+            self._voice.say(topic, envelope.REPORTS, Reports(verb, some, node_ids, is_reliable, has_more=True))
+        self._voice.say(topic, envelope.REPORTS, Reports(verb, last, node_ids, is_reliable))
 
     def delivered(self, delivered: Delivered) -> None:
         """Tell of an attempt to deliver a webhook, if somebody follows."""

@@ -206,7 +206,7 @@ class Hearing:
 
 def _in_steps(said: Reports, take: Callable[[Reports], None]) -> Steps:
     """Hand on reports, some at a time where each of them stands for itself."""
-    if said.verb not in (Verb.TOLD, Verb.CLAIM):
+    if said.verb not in (Verb.REPORTED, Verb.OVERDUE):
         take(said)
         return
     for start in range(0, len(said.reports), _REPORTS_AT_ONCE):

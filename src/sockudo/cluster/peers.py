@@ -95,7 +95,7 @@ class Peers:
         """Tell that an app has been changed in the database."""
 
     def is_owner(self, app_id: str, name: str) -> bool:
-        """Tell whether this node speaks for a channel to the outside."""
+        """Tell whether this node is the one that reports on a channel to webhook receivers."""
         raise NotImplementedError
 
     def delivered(self, delivered: Delivered) -> None:
@@ -105,5 +105,5 @@ class Peers:
         """Return the ids of the other nodes that are alive, as far as this one knows."""
         raise NotImplementedError
 
-    def report(self, verb: Verb, reports: list[Report], to: str | None = None, *, is_sure: bool = True) -> None:
-        """Say something about reports to the outside: to every node, or to the one whose id is given."""
+    def report(self, verb: Verb, reports: list[Report], to: str | None = None, *, is_reliable: bool = True) -> None:
+        """Say something about reports to webhook receivers: to every node, or to the one whose id is given."""

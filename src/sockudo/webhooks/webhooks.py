@@ -15,8 +15,9 @@ from sockudo.timing.clock import Clock
 from sockudo.webhooks.base import WebhookEvents
 from sockudo.webhooks.delivery.dispatcher import Dispatcher
 from sockudo.webhooks.reporting.app_lookup import ASKED, AppLookup, Apps
+from sockudo.webhooks.reporting.reports import MergedView
 from sockudo.webhooks.reporting.settling import SettlingTimes
-from sockudo.webhooks.reporting.transitions import Transitions, Truth
+from sockudo.webhooks.reporting.transitions import Transitions
 
 # A channel that has no event is reported once in so many seconds, however many join it.
 _MISS_SECONDS: Final = 1.0
@@ -50,7 +51,7 @@ class Webhooks(WebhookEvents):
 
     Args:
         apps: where apps are found.
-        truth: the merged view of the cluster.
+        view: the merged view of the cluster.
     """
 
     is_on = True
@@ -58,7 +59,7 @@ class Webhooks(WebhookEvents):
     def __init__(
         self,
         apps: Apps,
-        truth: Truth,
+        view: MergedView,
         peers: Peers,
         queue: Queue,
         clock: Clock,
@@ -70,7 +71,7 @@ class Webhooks(WebhookEvents):
         self._hold = times.hold
         self.dispatcher = Dispatcher(queue, clock, times.batching)
         self.transitions = Transitions(
-            self._apps.find, truth, peers, clock, self.dispatcher.send, hold=times.hold, times=times.settling
+            self._apps.find, view, peers, clock, self.dispatcher.send, hold=times.hold, times=times.settling
         )
         # The last counts of channels whose app is asked for.
         self._counts: dict[str, dict[str, int]] = {}
@@ -82,7 +83,7 @@ class Webhooks(WebhookEvents):
         self.transitions.begin()
 
     async def leave(self, seconds: float) -> None:
-        """Tell the outside what it has not been told, or let the others do so, within `seconds`.
+        """Report what is pending, or let the others do so, within `seconds`.
 
         To be called when every client is gone, and before this node leaves the others.
         """
@@ -98,7 +99,7 @@ class Webhooks(WebhookEvents):
         transitions.stop()
         self._apps.stop()
         await self.dispatcher.accepted(_LAST)
-        transitions.say_told()
+        transitions.announce_reported()
 
     # The merged view
 
@@ -162,7 +163,7 @@ class Webhooks(WebhookEvents):
 
     def _looked_up(self, app_id: str) -> None:
         """Go on with what waited for an app."""
-        self.transitions.app_looked_up()
+        self.transitions.resume()
         counts = self._counts.pop(app_id, {})
         self._kept_counts -= len(counts)
         for channel, count in counts.items():
