@@ -147,9 +147,9 @@ class Hearing:
             # No sign of life: garbage must not pass for a node.
             self._refusals.misunderstood(envelope.problem_with(data), node_id)
         elif self.handler is not None and not self._membership.nodes.has_left(node_id):
-            yield from self._take(node_id, message, len(data), self.handler)
+            yield from self._take_message(node_id, message, len(data), self.handler)
 
-    def _take(self, node_id: str, message: msgspec.Struct, size: int, handler: ClusterHandler) -> Steps:
+    def _take_message(self, node_id: str, message: msgspec.Struct, size: int, handler: ClusterHandler) -> Steps:
         match message:
             case Goodbye():
                 yield from self._membership.left(node_id)

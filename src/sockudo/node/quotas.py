@@ -30,7 +30,7 @@ class AppQuotas:
         """
         limit = app.max_backend_events_per_second
         if limit is not None:
-            self._take(self._events, app, count, limit, "max_backend_events_per_second")
+            self._count(self._events, app, count, limit, "max_backend_events_per_second")
             self._journal.quota_used(app.id, events=count)
 
     def take_read(self, app: App) -> None:
@@ -41,7 +41,7 @@ class AppQuotas:
         """
         limit = app.max_read_requests_per_second
         if limit is not None:
-            self._take(self._reads, app, 1, limit, "max_read_requests_per_second")
+            self._count(self._reads, app, 1, limit, "max_read_requests_per_second")
             self._journal.quota_used(app.id, reads=1)
 
     def used_elsewhere(self, app_id: str, events: int, reads: int) -> None:
@@ -51,7 +51,7 @@ class AppQuotas:
             if used:
                 windows.setdefault(app_id, SecondWindow()).add(used, now)
 
-    def _take(self, windows: dict[str, SecondWindow], app: App, cost: int, limit: int, setting: str) -> None:
+    def _count(self, windows: dict[str, SecondWindow], app: App, cost: int, limit: int, setting: str) -> None:
         now = self._clock.monotonic()
         window = windows.get(app.id)
         if window is None:

@@ -86,13 +86,13 @@ class Pending:
 
     def take_released(self, now: float, limit: int) -> list[tuple[Key, Transition]]:
         """Take out at most `limit` transitions that were held long enough."""
-        return _take(self._held, now, limit)
+        return _take_first(self._held, now, limit)
 
     def take_due(self, now: float, limit: int) -> list[tuple[Key, Transition]]:
         """Take out at most `limit` due transitions that are to be looked at."""
         if not self._now:
-            return _take(self._due, now, limit)
-        taken = _take(self._due, inf, min(limit, self._now))
+            return _take_first(self._due, now, limit)
+        taken = _take_first(self._due, inf, min(limit, self._now))
         self._now = self._now - len(taken) if self._due else 0
         return taken
 
@@ -124,7 +124,7 @@ class Pending:
             transitions[key] = transition
 
 
-def _take(transitions: OrderedDict[Key, Transition], now: float, limit: int) -> list[tuple[Key, Transition]]:
+def _take_first(transitions: OrderedDict[Key, Transition], now: float, limit: int) -> list[tuple[Key, Transition]]:
     taken: list[tuple[Key, Transition]] = []
     for key, transition in transitions.items():
         # A timer may fire a little early by the clock's own resolution.

@@ -81,7 +81,7 @@ class Settling:
         """Begin anew; it is not asked for `wait` seconds."""
         self.is_over = False
         self._begun_at, self._wait, self._asked_at = self._clock.monotonic(), wait, None
-        self._look()
+        self._check()
 
     def end(self) -> None:
         """Note that there is an answer, or that there will be none."""
@@ -95,7 +95,7 @@ class Settling:
             self._timer.cancel()
             self._timer = None
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         self.stop()
         now = self._clock.monotonic()
         if self._asked_at is not None:
@@ -109,4 +109,4 @@ class Settling:
             if self._others.is_synced or now - self._begun_at >= self._times.sync:
                 self._asked_at = now
                 self._ask()
-        self._timer = self._clock.call_later(_STEP, self._look)
+        self._timer = self._clock.call_later(_STEP, self._check)

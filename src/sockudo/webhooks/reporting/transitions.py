@@ -35,7 +35,7 @@ from sockudo.webhooks.reporting.settling import SettlingTimes
 from sockudo.webhooks.reporting.takeover import Takeover
 
 # A transition that its owner should have reported is looked at again.
-_LOOK: Final = 1.0
+_LOOK_AGAIN: Final = 1.0
 # Where very many wait for their owners, each of them is looked at less often.
 _LOOKS_A_SECOND: Final = 5000
 # By then the owner has reported a transition that it knows of.
@@ -77,7 +77,7 @@ class Transitions(ReportHandler):
         self._outgoing = Outgoing(send, peers, clock, self._accepted, self._refused)
         handover = Handover(self._pending, self._outgoing.transitions, peers, clock, self._has_webhooks)
         self._takeover = Takeover(peers, clock, times, handover, self)
-        self._alarm = Alarm(clock, self._look)
+        self._alarm = Alarm(clock, self._report_due)
 
     @property
     def waiting(self) -> int:
@@ -121,12 +121,12 @@ class Transitions(ReportHandler):
     def resume(self) -> None:
         """Go on with everything that has waited, for an app that was asked for or for the other nodes."""
         self._pending.look_at_all()
-        self._look()
+        self._report_due()
 
     def release(self) -> None:
         """Report at once what is held: this is the last node, and it leaves."""
         self._pending.release()
-        self._look()
+        self._report_due()
 
     def stop(self) -> None:
         """Report nothing any more."""
@@ -210,7 +210,7 @@ class Transitions(ReportHandler):
         else:
             self._report(key, transition._replace(due=now))
 
-    def _look(self) -> None:
+    def _report_due(self) -> None:
         """Go through what has come due, and what has been due for a while."""
         now = self._clock.monotonic()
         overdue: list[Report] = []
@@ -237,16 +237,16 @@ class Transitions(ReportHandler):
         if app is None or is_there(self._view, key) is not transition.is_there:
             return False
         if app is ASKED:
-            self._postpone(key, transition, _LOOK)
+            self._postpone(key, transition, _LOOK_AGAIN)
             return False
         if not is_wanted(app.webhooks, name, channel):
             return False
         # Cut off from the others, this node would report that all of theirs is gone.
         if not (self._takeover.is_over and self._outgoing.has_room(key) and self._peers.is_healthy):
-            self._postpone(key, transition, _LOOK)
+            self._postpone(key, transition, _LOOK_AGAIN)
             return False
         if not self._peers.is_owner(app_id, channel):
-            self._postpone(key, transition, max(_LOOK, len(self._pending) / _LOOKS_A_SECOND))
+            self._postpone(key, transition, max(_LOOK_AGAIN, len(self._pending) / _LOOKS_A_SECOND))
             return True
         self._outgoing.send(app, name, key, transition)
         return False
@@ -260,8 +260,8 @@ class Transitions(ReportHandler):
 
     def _refused(self, key: Key, transition: Transition) -> None:
         if not self._pending.discard(key):
-            self._outgoing.block(key[0], _LOOK)
-            self._postpone(key, transition, _LOOK)
+            self._outgoing.block(key[0], _LOOK_AGAIN)
+            self._postpone(key, transition, _LOOK_AGAIN)
 
     def _postpone(self, key: Key, transition: Transition, seconds: float) -> None:
         self._pending.put(key, transition._replace(next_look=self._clock.monotonic() + seconds))
