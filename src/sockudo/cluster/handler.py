@@ -32,7 +32,7 @@ class ClusterHandler(Protocol):
 
 
 class ReportHandler:
-    """Takes what other nodes say about webhooks: called in the event loop, and returns at once."""
+    """Takes what other nodes say about webhooks, in the event loop, and returns at once. Here it does nothing."""
 
     def reported(self, node_id: str, said: Reports) -> None:
         """Take what another node says about reports to webhook receivers."""

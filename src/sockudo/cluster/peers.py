@@ -1,6 +1,7 @@
 """The rest of the cluster, as the node sees it.
 
-Both interfaces do nothing as they stand, which is what a node does that is alone (`cluster.local`).
+Methods without a result do nothing here. A node that is alone has no others (`cluster.local`); `cluster.journal` and
+`cluster.cluster` override them all for a node that has a bus.
 """
 
 from __future__ import annotations

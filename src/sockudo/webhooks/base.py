@@ -1,4 +1,4 @@
-"""What a node tells of itself to those who send webhooks.
+"""What a node tells whatever sends webhooks.
 
 Nothing here waits, and nothing that goes wrong here reaches a client.
 """
@@ -9,13 +9,13 @@ from sockudo.apps.app import App
 
 
 class WebhookEvents:
-    """Takes what happens, and does nothing with it as it stands.
+    """Takes what happens. Every method does nothing here; `webhooks.webhooks` has the ones that do.
 
     Every node tells every change of the merged view of the cluster that it sees, whoever has brought it about. What
     happens on one connection is told by the node that has the connection.
 
     Attributes:
-        is_on: something is done with what is told.
+        is_on: whether anything comes of it; where it is false, callers need not call.
     """
 
     is_on: bool
