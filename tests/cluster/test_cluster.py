@@ -140,15 +140,15 @@ def test_a_message_that_comes_twice_or_late_changes_nothing() -> None:
     client = first.connect()
     client.subscribe("presence-x", "1")
     group.settle()
-    second.cluster.received(node_topic(first.node_id), message(envelope.SYNC, second.node_id, encode(Sync())))
-    first.cluster.received(node_topic(first.node_id), message(envelope.SYNC, second.node_id, encode(Sync())))
+    second.hear(node_topic(first.node_id), message(envelope.SYNC, second.node_id, encode(Sync())))
+    first.hear(node_topic(first.node_id), message(envelope.SYNC, second.node_id, encode(Sync())))
     old = first.adapter.said(envelope.SNAPSHOT)[-1]
     delta = first.adapter.said(envelope.DELTA)[-1]
     client.unsubscribe("presence-x")
     group.settle()
     before = picture(second)
     for data in (old, delta, delta, old):
-        second.cluster.received(EVERYONE, data)
+        second.hear(EVERYONE, data)
     assert picture(second) == before
     assert_agreed(group)
 
@@ -162,7 +162,7 @@ def test_own_messages_that_come_back_are_dropped() -> None:
     client.take()
     member.clock.advance(1)
     for topic, data in [*member.adapter.published, (EVERYONE, message(envelope.EVENT, member.node_id, b"\0x"))]:
-        member.cluster.received(topic, data)
+        member.hear(topic, data)
     assert client.take() == []
     assert member.cluster.is_alone
     assert member.node.view.connection_count(APP_ID) == 1
@@ -180,7 +180,7 @@ def test_no_bytes_on_any_topic_raise_or_pass_for_a_node(messages: list[tuple[int
         for data in (bytes([kind]) + rest, message(kind, OTHER, rest)):
             if kind != envelope.EVENT and envelope.parse(data) is None:
                 for topic in (EVERYONE, node_topic(member.node_id), "", "c:"):
-                    member.cluster.received(topic, data)
+                    member.hear(topic, data)
     assert picture(member) == before
     assert member.cluster.is_alone
     assert client.take() == []
@@ -192,7 +192,7 @@ def test_a_message_that_is_only_a_header_or_less_is_dropped(kind: int) -> None:
     member.start()
     member.connect().subscribe("news")
     for data in (b"", bytes([kind]), message(kind, OTHER)):
-        member.cluster.received(channel_topic(APP_ID, "news"), data)
+        member.hear(channel_topic(APP_ID, "news"), data)
     assert member.cluster.counters.misunderstood == 3
     assert member.cluster.is_alone
 
@@ -234,9 +234,9 @@ def test_a_node_that_says_goodbye_is_gone_at_once_and_for_good() -> None:
     # Said before on another topic, and only now arrived.
     part = SnapshotPart(9, 0, True, {})
     for data in (late, message(envelope.SNAPSHOT, second.node_id, encode(part))):
-        first.cluster.received(node_topic(first.node_id), data)
+        first.hear(node_topic(first.node_id), data)
     assert first.cluster.is_alone
-    first.cluster.received(EVERYONE, message(envelope.GOODBYE, second.node_id, encode(Goodbye())))
+    first.hear(EVERYONE, message(envelope.GOODBYE, second.node_id, encode(Goodbye())))
     assert first.cluster.counters.nodes_purged == 1
 
 

@@ -88,7 +88,7 @@ def test_no_bytes_from_the_bus_raise_or_stop_a_node(said: list[bytes]) -> None:
     client.take()
     topics = [EVERYONE, node_topic(first.node_id), channel_topic(APP_ID, "news"), channel_topic(APP_ID, "presence-x")]
     for number, data in enumerate(said):
-        first.cluster.received(topics[number % len(topics)], data)
+        first.hear(topics[number % len(topics)], data)
         group.clock.advance(0.01)
     assert first.cluster.counters.failed == 0
     # Every frame that the client was given can be read, which `take` does, and the others are still heard.
@@ -104,7 +104,7 @@ def test_signs_of_life_are_given_once_for_all_who_ask_in_a_moment() -> None:
     member = group.members[0]
     before = len(member.adapter.said(envelope.HEARTBEAT))
     for number in range(1000):
-        member.cluster.received(EVERYONE, heartbeat(f"{number:016x}", hello=True))
+        member.hear(EVERYONE, heartbeat(f"{number:016x}", hello=True))
     group.clock.advance(0.2)
     answers = len(member.adapter.said(envelope.HEARTBEAT)) - before
     assert 1 <= answers <= 5
@@ -113,20 +113,20 @@ def test_signs_of_life_are_given_once_for_all_who_ask_in_a_moment() -> None:
 def test_what_a_node_says_is_done_in_its_order_however_much_it_is() -> None:
     group = Group(1)
     member = group.members[0]
-    member.cluster.received(EVERYONE, heartbeat(NODE))
+    member.hear(EVERYONE, heartbeat(NODE))
     everything = {APP_ID: AppState(1, {f"c{number}": ChannelState(1) for number in range(3000)})}
-    member.cluster.received(
+    member.hear(
         node_topic(member.node_id), message(envelope.SNAPSHOT, NODE, encode(SnapshotPart(0, 0, True, everything)))
     )
     for number in range(1, 6):
         change = Delta(number, {APP_ID: AppState(1, {"news": ChannelState(number % 2)})})
-        member.cluster.received(EVERYONE, message(envelope.DELTA, NODE, encode(change)))
+        member.hear(EVERYONE, message(envelope.DELTA, NODE, encode(change)))
     assert not member.cluster.is_synced
     assert member.replica.channel(APP_ID, "news") is None
     group.clock.advance(0)
     assert member.cluster.is_synced
     assert member.replica.channel(APP_ID, "news") is not None
     assert len(list(member.replica.channels(APP_ID))) == 3001
-    member.cluster.received(EVERYONE, message(envelope.GOODBYE, NODE, b"\x90"))
+    member.hear(EVERYONE, message(envelope.GOODBYE, NODE, b"\x90"))
     group.clock.advance(0)
     assert list(member.replica.channels(APP_ID)) == []

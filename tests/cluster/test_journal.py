@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sockudo.cluster.journal import BURST, MOST_AT_ONCE, Journal
+from sockudo.cluster.journal import BURST, MOST_AT_ONCE, DeltaJournal
 from sockudo.cluster.state import PART_BYTES, AppState, ChannelState, Delta, encode
 from tests.fakes.node import APP_ID, World, make_app
 
@@ -14,7 +14,7 @@ class Told:
         self.world = World(make_app(enable_user_authentication=True, max_presence_members=1000))
         self.clock = self.world.clock
         self.deltas: list[Delta] = []
-        self.journal = Journal(self.world.hub, self.clock, 0.005, self.deltas.append)
+        self.journal = DeltaJournal(self.world.hub, self.clock, 0.005, self.deltas.append)
 
 
 def test_a_change_is_told_at_the_end_of_the_tick() -> None:

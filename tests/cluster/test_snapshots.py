@@ -6,12 +6,13 @@ import msgspec
 
 from sockudo.cluster import envelope
 from sockudo.cluster.counters import ClusterCounters
-from sockudo.cluster.journal import Journal
+from sockudo.cluster.journal import DeltaJournal
 from sockudo.cluster.slices import Slices
 from sockudo.cluster.snapshots import Snapshots
 from sockudo.cluster.state import PART_BYTES, AppState, ChannelState, Delta, SnapshotPart
 from sockudo.cluster.topics import node_topic
 from sockudo.cluster.voice import Voice
+from sockudo.node.limits import NodeLimits
 from tests.fakes.node import APP_ID, World, make_app
 from tests.servers.cluster import Bus
 
@@ -22,11 +23,14 @@ class Told:
     """A node, what its journal has told, and the snapshots that it has sent."""
 
     def __init__(self) -> None:
-        self.world = World(make_app(enable_user_authentication=True, max_presence_members=1000))
+        self.world = World(
+            make_app(enable_user_authentication=True, max_presence_members=1000),
+            limits=NodeLimits(max_channels_per_connection=0),
+        )
         self.clock = self.world.clock
         self.deltas: list[Delta] = []
         self.counters = ClusterCounters()
-        self.journal = Journal(self.world.hub, self.clock, 0.005, self.deltas.append)
+        self.journal = DeltaJournal(self.world.hub, self.clock, 0.005, self.deltas.append)
         self.adapter = Bus().adapter()
         self.adapter.is_connected = True
         slices = Slices(self.clock, self._failed)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sockudo.bus.base import Adapter
-from sockudo.cluster.roll_call import roll_call
+from sockudo.cluster.visitors import roll_call
 from tests.clients.client import ApiClient, PusherClient
 from tests.servers.server import running_server
 

@@ -8,12 +8,12 @@ from typing import Final
 from sockudo.apps.app import App
 from sockudo.apps.webhook import Webhook
 from sockudo.cluster.peers import Peers
-from sockudo.cluster.state import Reports
 from sockudo.node.view import View
 from sockudo.webhooks.base import NoWebhooks
+from sockudo.webhooks.delivery.dispatcher import Sent
 from sockudo.webhooks.reporting.app_lookup import Asked
 from sockudo.webhooks.reporting.settling import SettlingTimes
-from sockudo.webhooks.reporting.transitions import Sent, Transitions
+from sockudo.webhooks.reporting.transitions import Transitions
 from tests.fakes.clock import FakeClock
 from tests.fakes.node import make_app
 from tests.servers.cluster import Bus, Member
@@ -74,7 +74,7 @@ class ReportingNode(NoWebhooks):
     def know(self) -> None:
         """Find the app that was asked for."""
         self.app = self._app
-        self.transitions.app_looked_up()
+        self.transitions.resume()
 
     def channel_occupied(self, app_id: str, channel: str) -> None:
         self.transitions.changed(app_id, channel, None, is_there=True)
@@ -87,15 +87,6 @@ class ReportingNode(NoWebhooks):
 
     def member_removed(self, app_id: str, channel: str, user_id: str) -> None:
         self.transitions.changed(app_id, channel, user_id, is_there=False)
-
-    def reported(self, node_id: str, said: Reports) -> None:
-        self.transitions.reported(node_id, said)
-
-    def met(self, *, is_older: bool) -> None:
-        self.transitions.met(is_older=is_older)
-
-    def rejoined(self) -> None:
-        self.transitions.rejoined()
 
     def _send(self, app: App, name: str, channel: str, event: bytes, time_ms: int, sent: Sent) -> bool:
         user = event.partition(b'"user_id":"')[2].partition(b'"')[0].decode() or None
@@ -127,7 +118,7 @@ class ReportingMember(Member):
         super().__init__(bus, app, clock=clock, make_webhooks=make)
         assert isinstance(self.webhooks, ReportingNode)
         self.reporting = self.webhooks
-        self.transitions = self.webhooks.transitions
+        self.reports = self.transitions = self.webhooks.transitions
 
     def die(self) -> None:
         """Be gone without a word."""

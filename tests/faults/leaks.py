@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from sockudo.bus.base import Adapter
-from sockudo.cluster.roll_call import roll_call
+from sockudo.cluster.visitors import roll_call
 from tests.faults.checker import differences
 
 # A topic is left a second after its last subscriber.

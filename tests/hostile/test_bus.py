@@ -175,7 +175,7 @@ async def test_many_small_messages_at_once_hold_the_loop_for_no_long_turn() -> N
         await some.say_snapshot([{}])
         some.server.meter.take()
         names = [f"channel-{number}" for number in range(5000)]
-        told = [Reports(Verb.TOLD, [Report(APP_ID, name, None, True, 1.0)]) for name in names]
+        told = [Reports(Verb.REPORTED, [Report(APP_ID, name, None, True, 1.0)]) for name in names]
         changes = [delta(number, AppState(1, {name: ChannelState(1)})) for number, name in enumerate(names, 1)]
         await some.say(*(said(envelope.REPORTS, report) for report in told))
         await some.say(*changes)

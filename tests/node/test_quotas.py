@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sockudo.cluster.local import NoPeers
+from sockudo.cluster.local import NoJournal
 from sockudo.node.quotas import AppQuotas
 from sockudo.pusher.errors import RequestRejected
 from tests.fakes.clock import FakeClock
@@ -11,7 +11,7 @@ from tests.fakes.node import make_app
 
 def test_exactly_the_limit_of_events_passes_in_a_second() -> None:
     clock = FakeClock()
-    quotas, app = AppQuotas(clock, NoPeers()), make_app(max_backend_events_per_second=5)
+    quotas, app = AppQuotas(clock, NoJournal()), make_app(max_backend_events_per_second=5)
     for _ in range(2):
         quotas.take_events(app, 3)
         quotas.take_events(app, 2)
@@ -24,7 +24,7 @@ def test_exactly_the_limit_of_events_passes_in_a_second() -> None:
 
 
 def test_a_batch_is_taken_whole_or_not_at_all() -> None:
-    quotas, app = AppQuotas(FakeClock(), NoPeers()), make_app(max_backend_events_per_second=5)
+    quotas, app = AppQuotas(FakeClock(), NoJournal()), make_app(max_backend_events_per_second=5)
     quotas.take_events(app, 3)
     with pytest.raises(RequestRejected):
         quotas.take_events(app, 3)
@@ -32,14 +32,14 @@ def test_a_batch_is_taken_whole_or_not_at_all() -> None:
 
 
 def test_a_batch_over_the_limit_never_fits_and_is_told_to_wait_a_second() -> None:
-    quotas, app = AppQuotas(FakeClock(), NoPeers()), make_app(max_backend_events_per_second=5)
+    quotas, app = AppQuotas(FakeClock(), NoJournal()), make_app(max_backend_events_per_second=5)
     with pytest.raises(RequestRejected) as refused:
         quotas.take_events(app, 6)
     assert refused.value.retry_after == 1
 
 
 def test_reads_are_counted_by_themselves() -> None:
-    quotas = AppQuotas(FakeClock(), NoPeers())
+    quotas = AppQuotas(FakeClock(), NoJournal())
     app = make_app(max_backend_events_per_second=1, max_read_requests_per_second=1)
     quotas.take_events(app, 1)
     quotas.take_read(app)
@@ -48,18 +48,18 @@ def test_reads_are_counted_by_themselves() -> None:
 
 
 def test_each_app_has_its_own() -> None:
-    quotas = AppQuotas(FakeClock(), NoPeers())
+    quotas = AppQuotas(FakeClock(), NoJournal())
     for app_id in ("1", "2"):
         quotas.take_read(make_app(id=app_id, max_read_requests_per_second=1))
 
 
 def test_a_limit_of_zero_lets_nothing_pass() -> None:
     with pytest.raises(RequestRejected):
-        AppQuotas(FakeClock(), NoPeers()).take_read(make_app(max_read_requests_per_second=0))
+        AppQuotas(FakeClock(), NoJournal()).take_read(make_app(max_read_requests_per_second=0))
 
 
 def test_an_app_without_limits_is_not_counted() -> None:
-    quotas, app = AppQuotas(FakeClock(), NoPeers()), make_app()
+    quotas, app = AppQuotas(FakeClock(), NoJournal()), make_app()
     for _ in range(1000):
         quotas.take_events(app, 10)
         quotas.take_read(app)
@@ -67,7 +67,7 @@ def test_an_app_without_limits_is_not_counted() -> None:
 
 def test_what_other_nodes_let_through_counts_here() -> None:
     clock = FakeClock()
-    quotas = AppQuotas(clock, NoPeers())
+    quotas = AppQuotas(clock, NoJournal())
     app = make_app(max_backend_events_per_second=5, max_read_requests_per_second=2)
     quotas.used_elsewhere(app.id, 3, 1)
     quotas.take_events(app, 1)
@@ -85,11 +85,11 @@ def test_what_other_nodes_let_through_counts_here() -> None:
 def test_others_are_told_what_was_let_through_and_nothing_else() -> None:
     told: list[tuple[str, int, int]] = []
 
-    class Peers(NoPeers):
+    class Journal(NoJournal):
         def quota_used(self, app_id: str, events: int = 0, reads: int = 0) -> None:
             told.append((app_id, events, reads))
 
-    quotas = AppQuotas(FakeClock(), Peers())
+    quotas = AppQuotas(FakeClock(), Journal())
     app = make_app(max_backend_events_per_second=5, max_read_requests_per_second=1)
     quotas.take_events(app, 3)
     quotas.take_read(app)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sockudo.apps.database.store import AppStore
-from sockudo.cluster.announcement import announce_apps
+from sockudo.cluster.visitors import announce_apps
 from tests.clients.client import ApiClient, PusherClient, http
 from tests.contracts.app_store import record
 from tests.fakes.memory_bus import MemoryBus

@@ -11,6 +11,7 @@ from sockudo.apps.app import App
 from sockudo.bus.base import Inbox
 from sockudo.cluster import envelope
 from sockudo.cluster.cluster import Cluster
+from sockudo.cluster.handler import ReportHandler
 from sockudo.cluster.replica import Replica
 from sockudo.cluster.times import ClusterTimes
 from sockudo.hub.hub import Hub
@@ -178,6 +179,7 @@ class Member(World):
         self._times = times
         super().__init__(*apps, clock=clock, make_peers=self._make_cluster, **parts)
         self.handler = RemoteEvents(self.node, self.cached_events)
+        self.reports: ReportHandler | None = None
 
     def _make_cluster(self, hub: Hub, clock: FakeClock) -> Cluster:
         self.cluster = Cluster(hub, self.adapter, clock, self._times)
@@ -195,9 +197,14 @@ class Member(World):
 
     def start(self) -> None:
         """Join the others, without waiting for their answers."""
-        starting = self.cluster.start(self.handler)
+        starting = self.cluster.start(self.handler, self.reports)
         starting.send(None)
         starting.close()
+
+    def hear(self, topic: str, data: bytes) -> None:
+        """Take a message that nobody has put on the bus."""
+        assert self.adapter.inbox is not None, "it was started"
+        self.adapter.inbox.received(topic, data)
 
     def stop(self) -> None:
         """Leave in order."""

@@ -15,6 +15,7 @@ from sockudo.cluster.local import NoPeers
 from sockudo.eventual import Eventual, Future
 from sockudo.queues.base import Delivery, Done, Outcome
 from sockudo.queues.memory import MemoryQueue, MemoryQueueOptions
+from sockudo.webhooks.base import WebhookEvents
 from sockudo.webhooks.webhooks import Webhooks, WebhookTimes
 from tests.fakes.clock import FakeClock
 from tests.fakes.node import APP_ID, make_app
@@ -68,6 +69,12 @@ async def world() -> AsyncIterator[World]:
     await world.queue.start(world.handle)
     yield world
     await world.queue.aclose()
+
+
+def test_webhooks_implement_every_method_of_their_interface() -> None:
+    methods = {name for name in vars(WebhookEvents) if not name.startswith("_")}
+    assert methods
+    assert not methods - vars(Webhooks).keys()
 
 
 async def test_a_channel_without_an_event_is_told_once_a_second(world: World) -> None:

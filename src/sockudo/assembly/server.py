@@ -78,7 +78,8 @@ class Assembly:
         if self.webhooks is not None:
             await self.webhooks.start()
         try:
-            await self.node.peers.start(self.remote_events)
+            reports = None if self.webhooks is None else self.webhooks.webhooks.transitions
+            await self.node.peers.start(self.remote_events, reports)
             for app_id in changed:
                 self.node.peers.app_changed(app_id)
             if self.webhooks is not None:

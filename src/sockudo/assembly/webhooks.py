@@ -18,8 +18,8 @@ from sockudo.timing.clock import Clock
 from sockudo.webhooks.delivery.functions import Functions
 from sockudo.webhooks.delivery.policy import RetryPolicy
 from sockudo.webhooks.delivery.sender import Sender
+from sockudo.webhooks.reporting.reports import MergedView
 from sockudo.webhooks.reporting.settling import SettlingTimes
-from sockudo.webhooks.reporting.transitions import Truth
 from sockudo.webhooks.service import WebhookService
 from sockudo.webhooks.webhooks import Webhooks, WebhookTimes
 
@@ -61,7 +61,7 @@ def webhook_queue(settings: Settings, clock: Clock) -> Queue:
 
 
 def service_from_settings(
-    settings: Settings, apps: AppManager, truth: Truth, peers: Peers, clock: Clock, times: ClusterTimes
+    settings: Settings, apps: AppManager, view: MergedView, peers: Peers, clock: Clock, times: ClusterTimes
 ) -> WebhookService:
     """Return what sends webhooks; nothing is started.
 
@@ -92,7 +92,7 @@ def service_from_settings(
         batching=section.batching.duration / 1000 if section.batching.enabled else None,
         settling=SettlingTimes(hello=times.introduction, missed=times.node_timeout),
     )
-    return WebhookService(Webhooks(apps, truth, peers, queue, clock, webhook_times), queue, make_sender)
+    return WebhookService(Webhooks(apps, view, peers, queue, clock, webhook_times), queue, make_sender)
 
 
 def _function(entry: WebhookSettings) -> Function | None:

@@ -12,7 +12,7 @@ from sockudo.apps.database.store import AppStore, Migration
 from sockudo.apps.shelf import ABSENT_TTL
 from sockudo.assembly.apps import app_store_from_settings
 from sockudo.assembly.cluster import link_from_settings
-from sockudo.cluster.announcement import announce_apps
+from sockudo.cluster.visitors import announce_apps
 from sockudo.config.app_record import app_from_record, record_from_app
 from sockudo.config.model import Settings
 from sockudo.config.sections.app_manager import AppCacheSettings

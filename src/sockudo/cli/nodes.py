@@ -40,7 +40,7 @@ def list_nodes(config: Path | None, seconds: float = WAIT) -> None:
 async def _ask(settings: Settings, seconds: float) -> dict[str, Heartbeat]:
     # Only this command needs drivers, so only this command waits for them to be imported.
     from sockudo.assembly.cluster import link_from_settings
-    from sockudo.cluster.roll_call import roll_call
+    from sockudo.cluster.visitors import roll_call
 
     adapter, _ = link_from_settings(settings)
     if adapter is None:

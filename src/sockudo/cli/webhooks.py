@@ -73,7 +73,7 @@ def tail(config: Path | None, *, as_json_lines: bool) -> None:
 async def _tail(settings: Settings, show: Callable[[Delivered], None]) -> None:
     # Only this command needs drivers, so only this command waits for them to be imported.
     from sockudo.assembly.cluster import link_from_settings
-    from sockudo.cluster.following import follow
+    from sockudo.cluster.visitors import follow_deliveries
 
     adapter, _ = link_from_settings(settings)
     if adapter is None:
@@ -84,7 +84,7 @@ async def _tail(settings: Settings, show: Callable[[Delivered], None]) -> None:
             ]
         )
     click.echo("Waiting for deliveries; Ctrl-C ends.", err=True)
-    await follow(adapter, show)
+    await follow_deliveries(adapter, show)
 
 
 def _with_queue(config: Path | None, ask: Callable[[Queue], Awaitable[T]]) -> T:

@@ -1,7 +1,6 @@
-"""This node among the others: what it says over the bus, and the way in of what it hears.
+"""This node among the others: how it joins and leaves them, and what it tells them. `hearing` takes what they say.
 
-Everything but `start`, `settle` and `aclose` is synchronous. A message that cannot be understood is dropped and
-counted: whatever comes over the bus must not be able to bring this node down.
+Everything but `start`, `settle` and `aclose` is synchronous.
 """
 
 from __future__ import annotations
@@ -13,18 +12,20 @@ from typing import Final
 from sockudo.bus.base import Adapter
 from sockudo.cluster import envelope
 from sockudo.cluster.batches import batches_of
+from sockudo.cluster.context import ClusterContext
 from sockudo.cluster.counters import ClusterCounters
 from sockudo.cluster.echoes import Echoes
-from sockudo.cluster.handler import ClusterHandler
+from sockudo.cluster.handler import ClusterHandler, ReportHandler
 from sockudo.cluster.hearing import Hearing
 from sockudo.cluster.heartbeat import Heartbeats
 from sockudo.cluster.interest import Interest, is_needed
-from sockudo.cluster.journal import Journal
+from sockudo.cluster.journal import DeltaJournal
 from sockudo.cluster.membership import Membership
 from sockudo.cluster.merging import Merging
 from sockudo.cluster.nodes import Nodes
+from sockudo.cluster.peers import Peers
 from sockudo.cluster.refusals import Refusals
-from sockudo.cluster.replica import Change, Replica
+from sockudo.cluster.replica import Replica
 from sockudo.cluster.slices import Slices
 from sockudo.cluster.snapshots import Snapshots
 from sockudo.cluster.state import (
@@ -43,17 +44,15 @@ from sockudo.cluster.times import ClusterTimes
 from sockudo.cluster.topics import DELIVERIES, EVERYONE, channel_topic, node_topic
 from sockudo.cluster.voice import Voice
 from sockudo.hub.hub import Hub
-from sockudo.log import get_logger
 from sockudo.timing.clock import Clock, Handle
-from sockudo.websocket.relayed import is_text_frame
 
-_log = get_logger("sockudo.cluster")
-
-_SYNC_TIMEOUT, _SETTLE_TIMEOUT = 5.0, 2.0
+# Seconds.
+_SYNC_TIMEOUT: Final = 5.0
+_SETTLE_TIMEOUT: Final = 2.0
 _TICK: Final = 0.5
 
 
-class Cluster:
+class Cluster(Peers):
     """The `Peers` of a node that has an adapter."""
 
     def __init__(self, hub: Hub, adapter: Adapter, clock: Clock, times: ClusterTimes) -> None:
@@ -66,38 +65,26 @@ class Cluster:
         self._adapter = adapter
         self._clock = clock
         self._times = times
-        self._handler: ClusterHandler | None = None
         self._voice = voice = Voice(adapter, self.node_id)
-        self._refusals = Refusals(clock, counters)
+        refusals = Refusals(clock, counters)
+        slices = Slices(clock, refusals.failed, lambda: self._membership.news.set())
+        context = ClusterContext(clock, voice, slices, counters, refusals)
         self._interest = Interest(adapter, clock, self._is_needed)
-        self._journal = Journal(hub, clock, times.delta_interval, self._send_delta)
+        self.journal: DeltaJournal = DeltaJournal(hub, clock, times.delta_interval, self._send_delta)
         self._heartbeats = Heartbeats(
-            hub, clock, voice, times.heartbeat_interval, lambda: (self._journal.number, len(self._interest))
+            hub, clock, voice, times.heartbeat_interval, lambda: (self.journal.number, len(self._interest))
         )
         self._echoes = Echoes(clock)
-        slices = Slices(clock, self._refusals.failed, lambda: self._membership.news.set())
-        merging = Merging(self.replica, counters, self._changed)
-        self._membership = Membership(
-            self.nodes, clock, voice, slices, counters, self._refusals, merging, self._echoes, self._set_alone
-        )
-        snapshots = Snapshots(hub, self._journal, voice, slices, counters)
+        merging = Merging(self.replica, counters, lambda changes: self._hearing.changed(changes))
+        self._membership = Membership(context, self.nodes, merging, self._echoes, self._set_alone)
+        snapshots = Snapshots(hub, self.journal, voice, slices, counters)
         self._hearing = Hearing(
-            clock,
-            voice,
-            slices,
-            counters,
-            self._refusals,
-            self._membership,
-            merging,
-            self._heartbeats,
-            snapshots,
-            self._echoes,
+            context, self._interest, self._membership, merging, self._heartbeats, snapshots, self._echoes
         )
         self._ticked_at = clock.monotonic()
         self._timer: Handle | None = None
         self._event_header, self._stored_header = (envelope.header(kind, self.node_id) for kind in envelope.EVENTS)
         self._plain_event_header = self._event_header + b"\0"
-        self._own_id = bytes.fromhex(self.node_id)
 
     # Coming and going
 
@@ -111,10 +98,12 @@ class Cluster:
         """Whether everything is known that the nodes alive have."""
         return self._membership.is_synced
 
-    async def start(self, handler: ClusterHandler) -> None:
+    async def start(self, handler: ClusterHandler, reports: ReportHandler | None = None) -> None:
         """Join the bus, introduce this node and learn what the others have."""
-        self._handler = self._hearing.handler = handler
-        await self._adapter.start(self)
+        self._hearing.handler = handler
+        if reports is not None:
+            self._hearing.reports = reports
+        await self._adapter.start(self._hearing)
         # Its own topic first: who is heard on the other is asked at once, and answers there.
         for topic in (node_topic(self.node_id), EVERYONE):
             if (joined := self._adapter.subscribe(topic)) is not None:
@@ -129,7 +118,7 @@ class Cluster:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-            self._journal.flush()
+            self.journal.flush()
             self._voice.say(EVERYONE, envelope.GOODBYE, Goodbye())
         await self._adapter.aclose()
 
@@ -190,39 +179,19 @@ class Cluster:
         """Tell that an app has been changed in the database."""
         self._voice.say(EVERYONE, envelope.APP_CHANGED, AppChanged(app_id))
 
-    def connections_changed(self, app_id: str) -> None:
-        """Tell that a connection has come or gone here."""
-        self._journal.connections_changed(app_id)
-
-    def channel_changed(self, app_id: str, name: str) -> None:
-        """Tell that a channel has more or fewer subscribers here."""
-        self._journal.channel_changed(app_id, name)
-
-    def member_changed(self, app_id: str, name: str, user_id: str, user_info: bytes | None) -> None:
-        """Tell that a user has come to a presence channel here, or has left it (None)."""
-        self._journal.member_changed(app_id, name, user_id, user_info)
-
-    def user_changed(self, app_id: str, user_id: str, *, online: bool) -> None:
-        """Tell that a user has signed in here, or is gone from here."""
-        self._journal.user_changed(app_id, user_id, online=online)
-
-    def quota_used(self, app_id: str, events: int = 0, reads: int = 0) -> None:
-        """Tell what was let through here of an app's limits of events and reads a second."""
-        self._journal.quota_used(app_id, events, reads)
-
     def is_owner(self, app_id: str, name: str) -> bool:
-        """Tell whether this node speaks for a channel to the outside."""
+        """Tell whether this node is the one that reports on a channel to webhook receivers."""
         return self.is_alone or self.nodes.owner(app_id, name) == self.node_id
 
-    def report(self, verb: Verb, reports: list[Report], to: str | None = None, *, is_sure: bool = True) -> None:
-        """Say something about reports to the outside: to every node, or to the one whose id is given."""
+    def report(self, verb: Verb, reports: list[Report], to: str | None = None, *, is_reliable: bool = True) -> None:
+        """Say something about reports to webhook receivers: to every node, or to the one whose id is given."""
         if self.is_alone:
             return
         topic, node_ids = EVERYONE if to is None else node_topic(to), self.node_ids() if verb is Verb.ASK else []
         *others, last = batches_of(reports)
         for some in others:
-            self._voice.say(topic, envelope.REPORTS, Reports(verb, some, node_ids, is_sure, has_more=True))
-        self._voice.say(topic, envelope.REPORTS, Reports(verb, last, node_ids, is_sure))
+            self._voice.say(topic, envelope.REPORTS, Reports(verb, some, node_ids, is_reliable, has_more=True))
+        self._voice.say(topic, envelope.REPORTS, Reports(verb, last, node_ids, is_reliable))
 
     def delivered(self, delivered: Delivered) -> None:
         """Tell of an attempt to deliver a webhook, if somebody follows."""
@@ -232,43 +201,6 @@ class Cluster:
     def node_ids(self) -> list[str]:
         """Return the ids of the other nodes that are alive, as far as this one knows."""
         return [peer.node_id for peer in self.nodes.peers()]
-
-    # What it hears (the adapter's inbox)
-
-    def received(self, topic: str, data: bytes) -> None:
-        """Take one message of the bus."""
-        # hot path
-        if len(data) <= envelope.HEADER_BYTES:
-            self._refusals.misunderstood(f"{len(data)} bytes are too short for a message")
-        elif data[1 : envelope.HEADER_BYTES] == self._own_id:
-            self._heartbeats.heard(data)
-        elif data[0] in envelope.EVENTS:
-            place = self._interest.place(topic)
-            if place is not None and self._handler is not None:
-                frame, except_id = envelope.parse_event(data)
-                if not is_text_frame(frame):
-                    self._refusals.misunderstood(f"an event without a text frame, on {topic}", envelope.sender(data))
-                    return
-                self.counters.events_received += 1
-                try:
-                    self._handler.deliver(place.app_id, place.name, frame, except_id, data[0] == envelope.STORED_EVENT)
-                # It would cost the connection to the bus.
-                except Exception as error:
-                    self._refusals.failed(error)
-        else:
-            self._hearing.take(data)
-
-    def lost(self, reason: str) -> None:
-        """Note that the bus is gone: local delivery goes on."""
-        _log.warning("bus lost", reason=reason)
-
-    def restored(self) -> None:
-        """Note that the bus is back: what was missed on both sides is fetched."""
-        _log.info("bus restored")
-        if self._handler is not None:
-            self._handler.rejoined()
-        self._heartbeats.send(hello=True)
-        self._membership.unsynced()
 
     # Keeping up
 
@@ -286,10 +218,6 @@ class Cluster:
     def _set_alone(self, is_alone: bool) -> None:
         self.is_alone = is_alone
 
-    def _changed(self, changes: list[Change]) -> None:
-        if self._handler is not None:
-            self._handler.changed(changes)
-
     def _ask_for_echoes(self, question: int) -> None:
         self._voice.say(EVERYONE, envelope.QUESTION, Question(question))
 
@@ -298,5 +226,4 @@ class Cluster:
         self._voice.say(EVERYONE, envelope.DELTA, delta)
 
     def _is_needed(self, app_id: str, name: str) -> bool:
-        is_awaited = self._handler is not None and self._handler.awaits(app_id, name)
-        return is_awaited or is_needed(self._hub, app_id, name)
+        return self._hearing.awaits(app_id, name) or is_needed(self._hub, app_id, name)

@@ -1,4 +1,4 @@
-"""What a cluster tells the node above it."""
+"""Who is told of what other nodes say: the node, and whoever reports to webhook receivers."""
 
 from __future__ import annotations
 
@@ -30,11 +30,19 @@ class ClusterHandler(Protocol):
     def app_changed(self, app_id: str) -> None:
         """Take note that an app has been changed in the database."""
 
+
+class ReportHandler:
+    """Takes what other nodes say about webhooks, in the event loop, and returns at once. Here it does nothing."""
+
     def reported(self, node_id: str, said: Reports) -> None:
-        """Take what another node says about reports to the outside."""
+        """Take what another node says about reports to webhook receivers."""
 
     def met(self, *, is_older: bool) -> None:
         """Note that another node has been heard for the first time, and whether it was there before this one."""
 
     def rejoined(self) -> None:
         """Note that this node was off the bus, is back, and will hear what it has missed."""
+
+
+class NoReports(ReportHandler):
+    """The `ReportHandler` of a node that sends no webhooks."""

@@ -1,4 +1,4 @@
-"""What this node makes of the messages of others that are no events: each is judged, and done in slices."""
+"""What this node makes of the messages of others: events are delivered at once, everything else is done in slices."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Final
 import msgspec
 
 from sockudo.cluster import envelope
-from sockudo.cluster.counters import ClusterCounters
+from sockudo.cluster.context import ClusterContext
 from sockudo.cluster.echoes import Echoes
-from sockudo.cluster.handler import ClusterHandler
+from sockudo.cluster.handler import ClusterHandler, NoReports, ReportHandler
 from sockudo.cluster.heartbeat import Heartbeats
+from sockudo.cluster.interest import Interest
 from sockudo.cluster.membership import Membership
 from sockudo.cluster.merging import Merging
 from sockudo.cluster.nodes import Peer
-from sockudo.cluster.refusals import Refusals
-from sockudo.cluster.slices import Slices, Steps
+from sockudo.cluster.replica import Change
+from sockudo.cluster.slices import Steps
 from sockudo.cluster.snapshots import Snapshots
 from sockudo.cluster.state import (
     LONGEST_FOLLOW,
@@ -36,8 +37,10 @@ from sockudo.cluster.state import (
     Verb,
 )
 from sockudo.cluster.topics import node_topic
-from sockudo.cluster.voice import Voice
-from sockudo.timing.clock import Clock
+from sockudo.log import get_logger
+from sockudo.websocket.relayed import is_text_frame
+
+_log = get_logger("sockudo.cluster")
 
 # A unit of work is that many bytes to be parsed.
 _BYTES_OF_A_UNIT: Final = 1024
@@ -48,44 +51,94 @@ _NEW_NODE: Final = 10
 
 
 class Hearing:
-    """Takes one message after the other; see `slices` for what comes faster than it can be taken.
+    """The inbox of a node. See `slices` for messages that come faster than they can be taken.
+
+    A message that cannot be understood is dropped and counted: whatever comes over the bus must not bring down
+    this node.
 
     Attributes:
         handler: the node above.
+        reports: takes what other nodes say about webhooks.
         followed_until: until when somebody wants to be told of deliveries, monotonic.
     """
 
     def __init__(
         self,
-        clock: Clock,
-        voice: Voice,
-        slices: Slices,
-        counters: ClusterCounters,
-        refusals: Refusals,
+        context: ClusterContext,
+        interest: Interest,
         membership: Membership,
         merging: Merging,
         heartbeats: Heartbeats,
         snapshots: Snapshots,
         echoes: Echoes,
     ) -> None:
-        self._clock = clock
-        self._voice = voice
-        self._slices = slices
-        self._counters = counters
-        self._refusals = refusals
+        self._clock = context.clock
+        self._voice = context.voice
+        self._slices = context.slices
+        self._counters = context.counters
+        self._refusals = context.refusals
+        self._interest = interest
         self._membership = membership
         self._merging = merging
         self._heartbeats = heartbeats
         self._snapshots = snapshots
         self._echoes = echoes
+        self._own_id = bytes.fromhex(context.voice.node_id)
         self.handler: ClusterHandler | None = None
+        self.reports: ReportHandler = NoReports()
         self.followed_until = 0.0
 
-    def take(self, data: bytes) -> None:
-        """Take a message: what a node says is done in its order."""
-        node_id = envelope.sender(data)
-        if not self._slices.run(node_id, self._hear(node_id, data), len(data)):
-            self._refusals.overflowed(node_id)
+    # What the adapter calls
+
+    def received(self, topic: str, data: bytes) -> None:
+        """Take one message of the bus."""
+        # hot path
+        if len(data) <= envelope.HEADER_BYTES:
+            self._refusals.misunderstood(f"{len(data)} bytes are too short for a message")
+        elif data[1 : envelope.HEADER_BYTES] == self._own_id:
+            self._heartbeats.heard(data)
+        elif data[0] in envelope.EVENTS:
+            place = self._interest.place(topic)
+            if place is not None and self.handler is not None:
+                frame, except_id = envelope.parse_event(data)
+                if not is_text_frame(frame):
+                    self._refusals.misunderstood(f"an event without a text frame, on {topic}", envelope.sender(data))
+                    return
+                self._counters.events_received += 1
+                try:
+                    self.handler.deliver(place.app_id, place.name, frame, except_id, data[0] == envelope.STORED_EVENT)
+                # It would cost the connection to the bus.
+                except Exception as error:
+                    self._refusals.failed(error)
+        else:
+            # What a node says is done in its order.
+            node_id = envelope.sender(data)
+            if not self._slices.run(node_id, self._hear(node_id, data), len(data)):
+                self._refusals.overflowed(node_id)
+
+    def lost(self, reason: str) -> None:
+        """Note that the bus is gone: local delivery goes on."""
+        _log.warning("bus lost", reason=reason)
+
+    def restored(self) -> None:
+        """Note that the bus is back: what was missed on both sides is fetched."""
+        _log.info("bus restored")
+        self.reports.rejoined()
+        self._heartbeats.send(hello=True)
+        self._membership.unsynced()
+
+    # What the parts of this node ask of the node above
+
+    def changed(self, changes: list[Change]) -> None:
+        """Hand on what has changed on other nodes."""
+        if self.handler is not None:
+            self.handler.changed(changes)
+
+    def awaits(self, app_id: str, name: str) -> bool:
+        """Tell whether events of a channel are needed here although nobody is on it."""
+        return self.handler is not None and self.handler.awaits(app_id, name)
+
+    # Messages that are no events
 
     def _hear(self, node_id: str, data: bytes) -> Steps:
         message = envelope.parse(data)
@@ -94,9 +147,9 @@ class Hearing:
             # No sign of life: garbage must not pass for a node.
             self._refusals.misunderstood(envelope.problem_with(data), node_id)
         elif self.handler is not None and not self._membership.nodes.has_left(node_id):
-            yield from self._take(node_id, message, len(data), self.handler)
+            yield from self._take_message(node_id, message, len(data), self.handler)
 
-    def _take(self, node_id: str, message: msgspec.Struct, size: int, handler: ClusterHandler) -> Steps:
+    def _take_message(self, node_id: str, message: msgspec.Struct, size: int, handler: ClusterHandler) -> Steps:
         match message:
             case Goodbye():
                 yield from self._membership.left(node_id)
@@ -118,7 +171,7 @@ class Hearing:
     def _take_from(self, peer: Peer, message: msgspec.Struct, size: int, handler: ClusterHandler) -> Steps:
         match message:
             case Heartbeat():
-                self._take_heartbeat(peer, message, handler)
+                self._take_heartbeat(peer, message)
             case Delta():
                 yield from self._merging.delta(peer, message, size)
             case SnapshotPart():
@@ -139,11 +192,11 @@ class Hearing:
             case Terminate(app_id, user_id):
                 handler.terminate(app_id, user_id)
             case Reports():
-                yield from _in_steps(message, lambda said: handler.reported(peer.node_id, said))
+                yield from _in_steps(message, lambda said: self.reports.reported(peer.node_id, said))
 
-    def _take_heartbeat(self, peer: Peer, heartbeat: Heartbeat, handler: ClusterHandler) -> None:
+    def _take_heartbeat(self, peer: Peer, heartbeat: Heartbeat) -> None:
         if peer.heartbeat is None:
-            handler.met(is_older=heartbeat.started_at < self._heartbeats.started_at)
+            self.reports.met(is_older=heartbeat.started_at < self._heartbeats.started_at)
         peer.heartbeat = heartbeat
         self._membership.news.set()
         peer.take_number(heartbeat.number)
@@ -153,7 +206,7 @@ class Hearing:
 
 def _in_steps(said: Reports, take: Callable[[Reports], None]) -> Steps:
     """Hand on reports, some at a time where each of them stands for itself."""
-    if said.verb not in (Verb.TOLD, Verb.CLAIM):
+    if said.verb not in (Verb.REPORTED, Verb.OVERDUE):
         take(said)
         return
     for start in range(0, len(said.reports), _REPORTS_AT_ONCE):

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Final
 
 from sockudo.cluster.batches import Batches
+from sockudo.cluster.peers import Journal
 from sockudo.cluster.state import Delta
 from sockudo.hub.hub import Hub
 from sockudo.timing.clock import Clock
@@ -36,7 +37,7 @@ class _Pending:
         self.reads = 0
 
 
-class Journal:
+class DeltaJournal(Journal):
     """Numbers and sends what changes here.
 
     Attributes:
@@ -71,7 +72,7 @@ class Journal:
         """Note that a user has signed in here, or is gone from here."""
         self._app(app_id).users[user_id] = online
 
-    def quota_used(self, app_id: str, events: int, reads: int) -> None:
+    def quota_used(self, app_id: str, events: int = 0, reads: int = 0) -> None:
         """Note what was let through of an app's limits of events and reads a second."""
         pending = self._app(app_id)
         pending.events += events

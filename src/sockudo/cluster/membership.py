@@ -7,17 +7,14 @@ from collections.abc import Callable
 from typing import Final
 
 from sockudo.cluster import envelope
-from sockudo.cluster.counters import ClusterCounters
+from sockudo.cluster.context import ClusterContext
 from sockudo.cluster.echoes import Echoes
 from sockudo.cluster.merging import Merging
 from sockudo.cluster.nodes import MOST_NODES, Nodes, Peer
-from sockudo.cluster.refusals import Refusals
-from sockudo.cluster.slices import Slices, Steps
+from sockudo.cluster.slices import Steps
 from sockudo.cluster.state import Sync
 from sockudo.cluster.topics import node_topic
-from sockudo.cluster.voice import Voice
 from sockudo.log import get_logger
-from sockudo.timing.clock import Clock
 
 _log = get_logger("sockudo.cluster")
 
@@ -36,23 +33,19 @@ class Membership:
 
     def __init__(
         self,
+        context: ClusterContext,
         nodes: Nodes,
-        clock: Clock,
-        voice: Voice,
-        slices: Slices,
-        counters: ClusterCounters,
-        refusals: Refusals,
         merging: Merging,
         echoes: Echoes,
         alone: Callable[[bool], None],
     ) -> None:
         self.nodes = nodes
         self.news = asyncio.Event()
-        self._clock = clock
-        self._voice = voice
-        self._slices = slices
-        self._counters = counters
-        self._refusals = refusals
+        self._clock = context.clock
+        self._voice = context.voice
+        self._slices = context.slices
+        self._counters = context.counters
+        self._refusals = context.refusals
         self._merging = merging
         self._echoes = echoes
         self._alone = alone

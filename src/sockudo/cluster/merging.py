@@ -37,18 +37,18 @@ class Merging:
         if apps is None:
             return
         self._counters.snapshots_received += 1
-        yield from self._tell(self._replica.replacing(peer.node_id, apps))
+        yield from self._merged(self._replica.replacing(peer.node_id, apps))
         for delta in peer.next_deltas():
             yield from self._apply(peer, delta)
 
     def purge(self, node_id: str) -> Steps:
         """Forget what a node had: it leaves by the same path as if the node had said so."""
-        yield from self._tell(self._replica.purging(node_id))
+        yield from self._merged(self._replica.purging(node_id))
 
     def _apply(self, peer: Peer, delta: Delta) -> Steps:
-        yield from self._tell(self._replica.apply(peer.node_id, portion) for portion in portions(delta.apps))
+        yield from self._merged(self._replica.apply(peer.node_id, portion) for portion in portions(delta.apps))
 
-    def _tell(self, steps: Iterable[list[Change]]) -> Steps:
+    def _merged(self, steps: Iterable[list[Change]]) -> Steps:
         for changes in steps:
             if changes:
                 self._changed(changes)

@@ -1,38 +1,62 @@
-"""The rest of the cluster, as the node sees it."""
+"""The rest of the cluster, as the node sees it.
+
+Methods without a result do nothing here. A node that is alone has no others (`cluster.local`); `cluster.journal` and
+`cluster.cluster` override them all for a node that has a bus.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
 
-from sockudo.cluster.handler import ClusterHandler
+from sockudo.cluster.handler import ClusterHandler, ReportHandler
 from sockudo.cluster.replica import Replica
 from sockudo.cluster.state import Delivered, Report, Verb
 
 
-class Peers(Protocol):
-    """What a node tells the others and learns from them; of nobody else (`cluster.local`) all of it does nothing.
+class Journal:
+    """Takes what changes among the clients of this node; does nothing where there is nobody to tell."""
+
+    def connections_changed(self, app_id: str) -> None:
+        """Note that a connection of an app has come or gone."""
+
+    def channel_changed(self, app_id: str, name: str) -> None:
+        """Note that a channel has more or fewer subscribers."""
+
+    def member_changed(self, app_id: str, name: str, user_id: str, user_info: bytes | None) -> None:
+        """Note that a user has come to a presence channel, or has left it (None)."""
+
+    def user_changed(self, app_id: str, user_id: str, *, online: bool) -> None:
+        """Note that a user has signed in here, or is gone from here."""
+
+    def quota_used(self, app_id: str, events: int = 0, reads: int = 0) -> None:
+        """Note what was let through of an app's limits of events and reads a second."""
+
+
+class Peers:
+    """What a node tells the others and learns from them; does nothing where there is nobody else.
 
     Attributes:
+        journal: takes the changes of this node that the others are to know of.
         replica: what the others have.
         is_alone: no other node is known, so that nothing need be said.
     """
 
+    journal: Journal
     replica: Replica
     is_alone: bool
 
     @property
     def is_healthy(self) -> bool:
         """Whether the bus can be reached."""
-        ...
+        raise NotImplementedError
 
     @property
     def is_synced(self) -> bool:
         """Whether everything is known that the others have."""
-        ...
+        raise NotImplementedError
 
-    async def start(self, handler: ClusterHandler) -> None:
-        """Join the others and learn what they have.
+    async def start(self, handler: ClusterHandler, reports: ReportHandler | None = None) -> None:
+        """Join the others and learn what they have; `reports` takes what they say about webhooks, if anything does.
 
         Raises:
             DriverError: the bus cannot be used.
@@ -71,31 +95,16 @@ class Peers(Protocol):
     def app_changed(self, app_id: str) -> None:
         """Tell that an app has been changed in the database."""
 
-    def connections_changed(self, app_id: str) -> None:
-        """Tell that a connection has come or gone here."""
-
-    def channel_changed(self, app_id: str, name: str) -> None:
-        """Tell that a channel has more or fewer subscribers here."""
-
-    def member_changed(self, app_id: str, name: str, user_id: str, user_info: bytes | None) -> None:
-        """Tell that a user has come to a presence channel here, or has left it (None)."""
-
-    def user_changed(self, app_id: str, user_id: str, *, online: bool) -> None:
-        """Tell that a user has signed in here, or is gone from here."""
-
-    def quota_used(self, app_id: str, events: int = 0, reads: int = 0) -> None:
-        """Tell what was let through here of an app's limits of events and reads a second."""
-
     def is_owner(self, app_id: str, name: str) -> bool:
-        """Tell whether this node speaks for a channel to the outside."""
-        ...
+        """Tell whether this node is the one that reports on a channel to webhook receivers."""
+        raise NotImplementedError
 
     def delivered(self, delivered: Delivered) -> None:
         """Tell of an attempt to deliver a webhook, if somebody follows."""
 
     def node_ids(self) -> list[str]:
         """Return the ids of the other nodes that are alive, as far as this one knows."""
-        ...
+        raise NotImplementedError
 
-    def report(self, verb: Verb, reports: list[Report], to: str | None = None, *, is_sure: bool = True) -> None:
-        """Say something about reports to the outside: to every node, or to the one whose id is given."""
+    def report(self, verb: Verb, reports: list[Report], to: str | None = None, *, is_reliable: bool = True) -> None:
+        """Say something about reports to webhook receivers: to every node, or to the one whose id is given."""

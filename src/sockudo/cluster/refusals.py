@@ -20,32 +20,32 @@ class Refusals:
         self._clock = clock
         self._counters = counters
         # What it is about -> from when on it may be told again, and how many were not told.
-        self._told: dict[str, tuple[float, int]] = {}
+        self._logged: dict[str, tuple[float, int]] = {}
 
     def misunderstood(self, reason: str, node_id: str = "") -> None:
         """Note a message that no node sends."""
         self._counters.misunderstood += 1
-        self._tell("bus message dropped: it is malformed", reason=reason, node=node_id)
+        self._warn("bus message dropped: it is malformed", reason=reason, node=node_id)
 
     def overflowed(self, node_id: str) -> None:
         """Note a message for which there is no room; what was in it is fetched again."""
         self._counters.overflowed += 1
-        self._tell("bus message dropped: more arrive than this node can take", node=node_id)
+        self._warn("bus message dropped: more arrive than this node can take", node=node_id)
 
     def too_many_nodes(self, limit: int, node_id: str) -> None:
         """Note a node that is one too many."""
-        self._tell("node ignored: too many nodes are on the bus", limit=limit, node=node_id)
+        self._warn("node ignored: too many nodes are on the bus", limit=limit, node=node_id)
 
     def failed(self, error: Exception) -> None:
         """Note a message on which this node stumbled."""
         self._counters.failed += 1
-        self._tell("bus message failed", exc_info=error)
+        self._warn("bus message failed", exc_info=error)
 
-    def _tell(self, event: str, **details: object) -> None:
+    def _warn(self, event: str, **details: object) -> None:
         now = self._clock.monotonic()
-        quiet_until, untold = self._told.get(event, (now, 0))
+        quiet_until, unlogged = self._logged.get(event, (now, 0))
         if now < quiet_until:
-            self._told[event] = quiet_until, untold + 1
+            self._logged[event] = quiet_until, unlogged + 1
             return
-        self._told[event] = now + _QUIET, 0
-        _log.warning(event, **details, times=untold + 1)
+        self._logged[event] = now + _QUIET, 0
+        _log.warning(event, **details, times=unlogged + 1)

@@ -12,7 +12,7 @@ from typing import Final
 from sockudo.cluster import envelope
 from sockudo.cluster.batches import Batches
 from sockudo.cluster.counters import ClusterCounters
-from sockudo.cluster.journal import Journal
+from sockudo.cluster.journal import DeltaJournal
 from sockudo.cluster.slices import Slices, Steps
 from sockudo.cluster.state import AppState, SnapshotPart
 from sockudo.cluster.topics import node_topic
@@ -31,7 +31,9 @@ _NODES_AT_ONCE: Final = 16
 class Snapshots:
     """Makes and sends snapshots."""
 
-    def __init__(self, hub: Hub, journal: Journal, voice: Voice, slices: Slices, counters: ClusterCounters) -> None:
+    def __init__(
+        self, hub: Hub, journal: DeltaJournal, voice: Voice, slices: Slices, counters: ClusterCounters
+    ) -> None:
         self._hub = hub
         self._journal = journal
         self._voice = voice

@@ -123,7 +123,7 @@ class CachedEvent(msgspec.Struct, array_like=True, gc=False):
 
 
 class Report(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """What the outside is told, or is to be told, of a channel or of one of its members.
+    """A transition of a channel or of one of its members, as nodes tell each other of it.
 
     Attributes:
         user_id: the member, or None for the channel as a whole.
@@ -141,31 +141,31 @@ class Report(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class Verb(IntEnum):
     """What is said with reports.
 
-    TOLD: the outside has been told, by the sender.
-    CLAIM: it has not been told, as far as the sender knows, and the owner of the channel should see to it.
-    ASK: what has it not been told?
+    REPORTED: the sender has reported them to webhook receivers.
+    OVERDUE: nobody has, as far as the sender knows, and the owner of the channel should see to it.
+    ASK: what has not been reported?
     PENDING: the answer, all of it.
     """
 
-    TOLD = 1
-    CLAIM = 2
+    REPORTED = 1
+    OVERDUE = 2
     ASK = 3
     PENDING = 4
 
 
 class Reports(msgspec.Struct, array_like=True, gc=False):
-    """What nodes say to each other about the reports that one of them makes to the outside.
+    """What nodes say to each other about reports to webhook receivers.
 
     Attributes:
         nodes: of ASK, the ids of the nodes that the sender knows.
-        is_sure: of PENDING, the sender was there before, or has learnt it from one that was.
+        is_reliable: of PENDING, the sender was there before, or has its list from a node that was.
         has_more: of PENDING, another message follows with more of the same answer.
     """
 
     verb: Verb
     reports: list[Report] = []  # msgspec copies an empty default for each instance
     nodes: list[str] = []  # as above
-    is_sure: bool = True
+    is_reliable: bool = True
     has_more: bool = False
 
 

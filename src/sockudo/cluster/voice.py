@@ -14,7 +14,7 @@ class Voice:
 
     def __init__(self, adapter: Adapter, node_id: str) -> None:
         self._adapter = adapter
-        self._node_id = node_id
+        self.node_id = node_id
 
     def say(self, topic: str, kind: int, said: msgspec.Struct) -> None:
         """Say something to every node on a topic."""
@@ -22,7 +22,7 @@ class Voice:
 
     def message(self, kind: int, said: msgspec.Struct) -> bytes:
         """Return a message, for `send`."""
-        return envelope.header(kind, self._node_id) + encode(said)
+        return envelope.header(kind, self.node_id) + encode(said)
 
     def send(self, topic: str, message: bytes) -> None:
         """Send a message as it is."""

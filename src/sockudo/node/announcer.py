@@ -40,6 +40,8 @@ class Announcer:
         self._hub = hub
         self._apps = apps
         self._peers = peers
+        self._journal = peers.journal
+        self._replica = peers.replica
         self._counts = counts
         self._watchlist = watchlist
         self._view = view
@@ -50,12 +52,12 @@ class Announcer:
         channel, app_id = joined.channel, connection.app.id
         user_id = joined.member_added
         if user_id is not None and identity is not None:
-            self._peers.member_changed(app_id, channel.name, user_id, identity.user_info)
-            if not self._peers.replica.has_member(app_id, channel.name, user_id):
+            self._journal.member_changed(app_id, channel.name, user_id, identity.user_info)
+            if not self._replica.has_member(app_id, channel.name, user_id):
                 channel.broadcast(text_frame(member_added(channel.name, user_id, identity.user_info)), connection)
                 self._hub.flusher.wake()
         else:
-            self._peers.channel_changed(app_id, channel.name)
+            self._journal.channel_changed(app_id, channel.name)
         self._counts.changed(connection.app, channel)
         if self._webhooks.is_on:
             self._report_joined(app_id, joined)
@@ -67,13 +69,13 @@ class Announcer:
         if self._webhooks.is_on:
             self._report_left(app_id, left)
         if user_id is not None:
-            self._peers.member_changed(app_id, channel.name, user_id, None)
+            self._journal.member_changed(app_id, channel.name, user_id, None)
         else:
-            self._peers.channel_changed(app_id, channel.name)
+            self._journal.channel_changed(app_id, channel.name)
         if left.last_here:
             self._peers.release(app_id, channel.name)
             return
-        if user_id is not None and not self._peers.replica.has_member(app_id, channel.name, user_id):
+        if user_id is not None and not self._replica.has_member(app_id, channel.name, user_id):
             channel.broadcast(text_frame(member_removed(channel.name, user_id)))
             self._hub.flusher.wake()
         self._counts.changed(connection.app, channel)
@@ -89,16 +91,16 @@ class Announcer:
             yield
 
     def _went_offline(self, app_id: str, user_id: str) -> None:
-        self._peers.user_changed(app_id, user_id, online=False)
+        self._journal.user_changed(app_id, user_id, online=False)
         self._peers.release(app_id, server_to_user(user_id))
-        if not self._peers.replica.is_online(app_id, user_id):
+        if not self._replica.is_online(app_id, user_id):
             self._watchlist.went_offline(app_id, user_id)
 
     def signed_in(self, connection: Connection, user_id: str) -> None:
         """Tell the others that a user has signed in on a first connection here."""
         app_id = connection.app.id
-        self._peers.user_changed(app_id, user_id, online=True)
-        if not self._peers.replica.is_online(app_id, user_id):
+        self._journal.user_changed(app_id, user_id, online=True)
+        if not self._replica.is_online(app_id, user_id):
             self._watchlist.came_online(app_id, user_id)
 
     def count_changed(self, app_id: str, channel: Channel) -> None:
@@ -110,7 +112,7 @@ class Announcer:
     # What webhooks tell: of the merged view, in the order in which a receiver can follow it.
 
     def _report_joined(self, app_id: str, joined: Joined) -> None:
-        name, replica, webhooks = joined.channel.name, self._peers.replica, self._webhooks
+        name, replica, webhooks = joined.channel.name, self._replica, self._webhooks
         if joined.first_here and replica.channel(app_id, name) is None:
             webhooks.channel_occupied(app_id, name)
         if joined.channel.members is None:
@@ -119,7 +121,7 @@ class Announcer:
             webhooks.member_added(app_id, name, joined.member_added)
 
     def _report_left(self, app_id: str, left: Left) -> None:
-        name, replica, webhooks = left.channel.name, self._peers.replica, self._webhooks
+        name, replica, webhooks = left.channel.name, self._replica, self._webhooks
         if left.channel.members is None:
             webhooks.subscription_count(app_id, name, self._view.subscription_count(app_id, name))
         elif left.member_removed is not None and not replica.has_member(app_id, name, left.member_removed):

@@ -123,7 +123,7 @@ class CachedEvents:
             question.answer = found.get_loop().create_future()
             found.add_done_callback(partial(self._answered, question))
         else:
-            self._take(question, found)
+            self._answered_with(question, found)
         return question.answer
 
     def recall(self, app_id: str, channel: str) -> CachedEvent | None:
@@ -137,10 +137,10 @@ class CachedEvents:
     def _answered(self, question: _Question, done: Future[Cached | None]) -> None:
         error = None if done.cancelled() else done.exception()
         if error is not None:
-            _log.warning("the last event of a cache channel was not found", error=str(error))
-        self._take(question, None if done.cancelled() or error is not None else done.result())
+            _log.warning("cached event unavailable: the cache cannot be read", error=str(error))
+        self._answered_with(question, None if done.cancelled() or error is not None else done.result())
 
-    def _take(self, question: _Question, found: Cached | None) -> None:
+    def _answered_with(self, question: _Question, found: Cached | None) -> None:
         """Use what the cache has said, once nothing of it can arrive any more."""
         if not question.is_overtaken:
             question.event = _event(found)

@@ -81,10 +81,10 @@ class Keepalive(Ticker):
         while due := self._deadlines.due(self.now, _PART):
             for connection in due:
                 if connection.is_open:
-                    self._look(connection)
+                    self._check_silence(connection)
                 yield
 
-    def _look(self, connection: Connection) -> None:
+    def _check_silence(self, connection: Connection) -> None:
         now, limits = self._clock.monotonic(), self._limits
         if connection.pinged_at and connection.last_activity >= connection.pinged_at:
             connection.pinged_at = 0.0

@@ -86,7 +86,7 @@ class Node:
         self.announcer = Announcer(hub, apps, peers, counts, self.watchlist, self.view, self.webhooks)
         self.slices = Slices(clock)
         self.keepalive = Keepalive(limits, clock, self.fail, self.slices)
-        self.quotas = AppQuotas(clock, peers)
+        self.quotas = AppQuotas(clock, peers.journal)
         self.refusals = RefusalLog(clock)
         self._memory = memory
 
@@ -112,7 +112,7 @@ class Node:
         connection = Connection(socket_id, app, wire, self.hub.flusher, now=now, version=version)
         self.hub.add(connection)
         self.keepalive.add(connection)
-        self.peers.connections_changed(app.id)
+        self.peers.journal.connections_changed(app.id)
         self.counters.connections += 1
         if app.webhooks:
             self.webhooks.connection_established(app, socket_id)
@@ -154,7 +154,7 @@ class Node:
         self.keepalive.discard(connection)
         self.counters.disconnections += 1
         changes = self.hub.remove(connection)
-        self.peers.connections_changed(connection.app.id)
+        self.peers.journal.connections_changed(connection.app.id)
         self.slices.in_order(self._depart(connection, changes))
 
     def _depart(self, connection: Connection, changes: Iterator[Left | Offline]) -> Iterator[None]:

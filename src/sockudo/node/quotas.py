@@ -7,7 +7,7 @@ what they tell as if it had been asked here. What several nodes let through in t
 from __future__ import annotations
 
 from sockudo.apps.app import App
-from sockudo.cluster.peers import Peers
+from sockudo.cluster.peers import Journal
 from sockudo.pusher.errors import RequestRejected
 from sockudo.ratelimit.window import SecondWindow
 from sockudo.timing.clock import Clock
@@ -16,9 +16,9 @@ from sockudo.timing.clock import Clock
 class AppQuotas:
     """Counts what each app publishes and reads. An app without limits costs a comparison."""
 
-    def __init__(self, clock: Clock, peers: Peers) -> None:
+    def __init__(self, clock: Clock, journal: Journal) -> None:
         self._clock = clock
-        self._peers = peers
+        self._journal = journal
         self._events: dict[str, SecondWindow] = {}
         self._reads: dict[str, SecondWindow] = {}
 
@@ -30,8 +30,8 @@ class AppQuotas:
         """
         limit = app.max_backend_events_per_second
         if limit is not None:
-            self._take(self._events, app, count, limit, "max_backend_events_per_second")
-            self._peers.quota_used(app.id, events=count)
+            self._count(self._events, app, count, limit, "max_backend_events_per_second")
+            self._journal.quota_used(app.id, events=count)
 
     def take_read(self, app: App) -> None:
         """Count one question.
@@ -41,8 +41,8 @@ class AppQuotas:
         """
         limit = app.max_read_requests_per_second
         if limit is not None:
-            self._take(self._reads, app, 1, limit, "max_read_requests_per_second")
-            self._peers.quota_used(app.id, reads=1)
+            self._count(self._reads, app, 1, limit, "max_read_requests_per_second")
+            self._journal.quota_used(app.id, reads=1)
 
     def used_elsewhere(self, app_id: str, events: int, reads: int) -> None:
         """Count what another node has let through."""
@@ -51,7 +51,7 @@ class AppQuotas:
             if used:
                 windows.setdefault(app_id, SecondWindow()).add(used, now)
 
-    def _take(self, windows: dict[str, SecondWindow], app: App, cost: int, limit: int, setting: str) -> None:
+    def _count(self, windows: dict[str, SecondWindow], app: App, cost: int, limit: int, setting: str) -> None:
         now = self._clock.monotonic()
         window = windows.get(app.id)
         if window is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from sockudo.cluster.replica import Change, Kind
-from sockudo.cluster.state import Reports
 from sockudo.hub.channel import Channel
 from sockudo.node.cached_events import CachedEvents
 from sockudo.node.node import Node
@@ -48,18 +47,6 @@ class RemoteEvents:
     def app_changed(self, app_id: str) -> None:
         """Let the app be looked up anew."""
         self._node.apps.forget(app_id)
-
-    def reported(self, node_id: str, said: Reports) -> None:
-        """Take what another node says about webhooks."""
-        self._node.webhooks.reported(node_id, said)
-
-    def met(self, *, is_older: bool) -> None:
-        """Let webhooks know of a node that has been heard for the first time."""
-        self._node.webhooks.met(is_older=is_older)
-
-    def rejoined(self) -> None:
-        """Let webhooks know that this node was cut off."""
-        self._node.webhooks.rejoined()
 
     def changed(self, changes: list[Change]) -> None:
         """Tell the clients here of what has changed on other nodes."""

@@ -37,9 +37,9 @@ class SubscriptionCounts:
         if key in self._held:
             self._changed.add(key)
         else:
-            self._tell(key)
+            self._send_count(key)
 
-    def _tell(self, key: tuple[str, str]) -> None:
+    def _send_count(self, key: tuple[str, str]) -> None:
         app_id, name = key
         if self._hub.channel(app_id, name) is None:
             return
@@ -61,4 +61,4 @@ class SubscriptionCounts:
         for key in due:
             if key in self._changed:
                 self._changed.discard(key)
-                self._tell(key)
+                self._send_count(key)

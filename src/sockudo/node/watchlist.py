@@ -46,13 +46,13 @@ class Watchlist:
 
     def came_online(self, app_id: str, user_id: str) -> None:
         """Tell the watchers of a user who has signed in on a first connection."""
-        self._tell(app_id, user_id, "online")
+        self._send_state(app_id, user_id, "online")
 
     def went_offline(self, app_id: str, user_id: str) -> None:
         """Tell the watchers of a user whose last connection is gone."""
-        self._tell(app_id, user_id, "offline")
+        self._send_state(app_id, user_id, "offline")
 
-    def _tell(self, app_id: str, user_id: str, state: str) -> None:
+    def _send_state(self, app_id: str, user_id: str, state: str) -> None:
         watchers = self._watchers.get((app_id, user_id))
         if not watchers:
             return

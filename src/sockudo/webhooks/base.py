@@ -1,24 +1,21 @@
-"""What a node tells of itself to those who send webhooks.
+"""What a node tells whatever sends webhooks.
 
 Nothing here waits, and nothing that goes wrong here reaches a client.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from sockudo.apps.app import App
-from sockudo.cluster.state import Reports
 
 
-class WebhookEvents(Protocol):
-    """Takes what happens.
+class WebhookEvents:
+    """Takes what happens. Every method does nothing here; `webhooks.webhooks` has the ones that do.
 
     Every node tells every change of the merged view of the cluster that it sees, whoever has brought it about. What
     happens on one connection is told by the node that has the connection.
 
     Attributes:
-        is_on: something is done with what is told.
+        is_on: whether anything comes of it; where it is false, callers need not call.
     """
 
     is_on: bool
@@ -52,43 +49,8 @@ class WebhookEvents(Protocol):
     def connection_terminated(self, app: App, socket_id: str) -> None:
         """Note that a connection has ended."""
 
-    def reported(self, node_id: str, said: Reports) -> None:
-        """Take what another node says about webhooks of the cluster."""
 
-    def met(self, *, is_older: bool) -> None:
-        """Note that another node has been heard for the first time, and whether it was there before this one."""
-
-    def rejoined(self) -> None:
-        """Note that this node was cut off from the others, and is back."""
-
-
-class NoWebhooks:
+class NoWebhooks(WebhookEvents):
     """The `WebhookEvents` of a server on which no app has webhooks."""
 
     is_on = False
-
-    def channel_occupied(self, app_id: str, channel: str) -> None: ...
-
-    def channel_vacated(self, app_id: str, channel: str) -> None: ...
-
-    def member_added(self, app_id: str, channel: str, user_id: str) -> None: ...
-
-    def member_removed(self, app_id: str, channel: str, user_id: str) -> None: ...
-
-    def subscription_count(self, app_id: str, channel: str, count: int) -> None: ...
-
-    def client_event(
-        self, app: App, channel: str, event: str, data: bytes, socket_id: str, user_id: str | None
-    ) -> None: ...
-
-    def cache_miss(self, app: App, channel: str) -> None: ...
-
-    def connection_established(self, app: App, socket_id: str) -> None: ...
-
-    def connection_terminated(self, app: App, socket_id: str) -> None: ...
-
-    def reported(self, node_id: str, said: Reports) -> None: ...
-
-    def met(self, *, is_older: bool) -> None: ...
-
-    def rejoined(self) -> None: ...

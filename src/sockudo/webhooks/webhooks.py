@@ -9,14 +9,15 @@ from typing import Final
 from sockudo.apps.app import App
 from sockudo.apps.webhook import is_wanted
 from sockudo.cluster.peers import Peers
-from sockudo.cluster.state import Reports
 from sockudo.pusher import webhooks as events
 from sockudo.queues.base import Queue
 from sockudo.timing.clock import Clock
+from sockudo.webhooks.base import WebhookEvents
 from sockudo.webhooks.delivery.dispatcher import Dispatcher
 from sockudo.webhooks.reporting.app_lookup import ASKED, AppLookup, Apps
+from sockudo.webhooks.reporting.reports import MergedView
 from sockudo.webhooks.reporting.settling import SettlingTimes
-from sockudo.webhooks.reporting.transitions import Transitions, Truth
+from sockudo.webhooks.reporting.transitions import Transitions
 
 # A channel that has no event is reported once in so many seconds, however many join it.
 _MISS_SECONDS: Final = 1.0
@@ -45,12 +46,12 @@ class WebhookTimes:
     settling: SettlingTimes = field(default_factory=SettlingTimes)
 
 
-class Webhooks:
+class Webhooks(WebhookEvents):
     """The `WebhookEvents` of a server whose apps have webhooks, or may come to have some.
 
     Args:
         apps: where apps are found.
-        truth: the merged view of the cluster.
+        view: the merged view of the cluster.
     """
 
     is_on = True
@@ -58,7 +59,7 @@ class Webhooks:
     def __init__(
         self,
         apps: Apps,
-        truth: Truth,
+        view: MergedView,
         peers: Peers,
         queue: Queue,
         clock: Clock,
@@ -70,7 +71,7 @@ class Webhooks:
         self._hold = times.hold
         self.dispatcher = Dispatcher(queue, clock, times.batching)
         self.transitions = Transitions(
-            self._apps.find, truth, peers, clock, self.dispatcher.send, hold=times.hold, times=times.settling
+            self._apps.find, view, peers, clock, self.dispatcher.send, hold=times.hold, times=times.settling
         )
         # The last counts of channels whose app is asked for.
         self._counts: dict[str, dict[str, int]] = {}
@@ -82,7 +83,7 @@ class Webhooks:
         self.transitions.begin()
 
     async def leave(self, seconds: float) -> None:
-        """Tell the outside what it has not been told, or let the others do so, within `seconds`.
+        """Report what is pending, or let the others do so, within `seconds`.
 
         To be called when every client is gone, and before this node leaves the others.
         """
@@ -98,7 +99,7 @@ class Webhooks:
         transitions.stop()
         self._apps.stop()
         await self.dispatcher.accepted(_LAST)
-        transitions.say_told()
+        transitions.announce_reported()
 
     # The merged view
 
@@ -160,20 +161,9 @@ class Webhooks:
     def connection_terminated(self, app: App, socket_id: str) -> None:
         self._tell_connection(app, events.CONNECTION_TERMINATED, socket_id)
 
-    # The other nodes
-
-    def reported(self, node_id: str, said: Reports) -> None:
-        self.transitions.reported(node_id, said)
-
-    def met(self, *, is_older: bool) -> None:
-        self.transitions.met(is_older=is_older)
-
-    def rejoined(self) -> None:
-        self.transitions.rejoined()
-
     def _looked_up(self, app_id: str) -> None:
         """Go on with what waited for an app."""
-        self.transitions.app_looked_up()
+        self.transitions.resume()
         counts = self._counts.pop(app_id, {})
         self._kept_counts -= len(counts)
         for channel, count in counts.items():

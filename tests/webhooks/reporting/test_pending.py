@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-from sockudo.webhooks.reporting.pending import Change, Key, Pending
+from sockudo.webhooks.reporting.pending import Key, Pending, Transition
 
 
 def key(number: int) -> Key:
     return "app", f"news-{number}", None
 
 
-def change(at: float) -> Change:
-    return Change(is_there=False, since=0.0, due=at, next_look=at)
+def change(at: float) -> Transition:
+    return Transition(is_there=False, since=0.0, due=at, next_look=at)
 
 
 def test_what_is_held_comes_out_when_it_is_due_in_order() -> None:

@@ -1,6 +1,7 @@
-"""What nodes tell one that joins them of changes that receivers have not been told yet.
+"""What nodes tell one that joins them: the transitions that are pending.
 
-Both sides work in slices: with hundreds of thousands of channels, or thousands of changes, nobody else waits for it.
+Both sides work in slices: with hundreds of thousands of channels, or thousands of transitions, nobody else
+waits for it.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from sockudo.cluster.slices import Slices, Steps
 from sockudo.cluster.state import Report, Reports, Verb
 from sockudo.log import get_logger
 from sockudo.timing.clock import Clock
-from sockudo.webhooks.reporting.pending import Change, Key, Pending
+from sockudo.webhooks.reporting.pending import Key, Pending, Transition
 from sockudo.webhooks.reporting.reports import key_of, report_of
 
 _log = get_logger("sockudo.webhooks")
 
-# Changes of one answer, and nodes whose answers are awaited at once.
-MOST_TOLD: Final = 10_000
+# Transitions of one answer, and nodes whose answers are awaited at once.
+MOST_PENDING: Final = 10_000
 MOST_ANSWERS: Final = 64
-# Changes that are looked at in one step.
+# Transitions that are looked at in one step.
 _AT_ONCE: Final = 50
 _STEP: Final = 10
 
@@ -31,14 +32,14 @@ class Handover:
     """Answers nodes that ask what is pending, and collects the answers that this node gets.
 
     Args:
-        sending: the changes that are on their way to the queue.
+        sending: the transitions that are on their way to the queue.
         has_webhooks: whether an app has any, or may have.
     """
 
     def __init__(
         self,
         pending: Pending,
-        sending: Mapping[Key, Change],
+        sending: Mapping[Key, Transition],
         peers: Peers,
         clock: Clock,
         has_webhooks: Callable[[str], bool],
@@ -56,22 +57,22 @@ class Handover:
         """Do work in slices."""
         self._slices.run(lane, steps)
 
-    def answer(self, node_id: str, known: set[str], is_sure: Callable[[], bool]) -> None:
+    def answer(self, node_id: str, known: set[str], is_reliable: Callable[[], bool]) -> None:
         """Tell a node that knows some others what is pending."""
         lane = f"answer {node_id}"
         if not self._slices.is_busy(lane):
-            self._slices.run(lane, self._answering(node_id, known, is_sure))
+            self._slices.run(lane, self._answering(node_id, known, is_reliable))
 
     def heard(self, node_id: str, said: Reports) -> Reports | None:
         """Take a message of a node's answer; return the answer when it is whole."""
         if node_id not in self._incomplete and len(self._incomplete) >= MOST_ANSWERS:
             return None
         reports = self._incomplete.setdefault(node_id, [])
-        reports += said.reports[: MOST_TOLD - len(reports)]
+        reports += said.reports[: MOST_PENDING - len(reports)]
         if said.has_more:
             return None
         del self._incomplete[node_id]
-        return Reports(said.verb, reports, said.nodes, said.is_sure)
+        return Reports(said.verb, reports, said.nodes, said.is_reliable)
 
     def forget(self) -> None:
         """Await no answer any more."""
@@ -84,16 +85,16 @@ class Handover:
             if number % _AT_ONCE == 0:
                 yield _STEP
 
-    def _answering(self, node_id: str, known: set[str], is_sure: Callable[[], bool]) -> Steps:
+    def _answering(self, node_id: str, known: set[str], is_reliable: Callable[[], bool]) -> Steps:
         found: list[Report] = []
         for number, report in enumerate(self._all_pending(known)):
             if report is not None:
                 found.append(report)
-                if len(found) >= MOST_TOLD:
+                if len(found) >= MOST_PENDING:
                     break
             if number % _AT_ONCE == 0:
                 yield _STEP
-        self._peers.report(Verb.PENDING, found, node_id, is_sure=is_sure())
+        self._peers.report(Verb.PENDING, found, node_id, is_reliable=is_reliable())
 
     def _all_pending(self, known: set[str]) -> Iterator[Report | None]:
         """Yield what is pending for a node that knows some nodes and no others; None for a little work.
@@ -101,8 +102,8 @@ class Handover:
         The others may be dead and not missed yet. Receivers were told that what those have is there, and that node,
         which never hears of it, is to know that.
         """
-        for key, change in list(islice(chain(self._sending.items(), self._pending), MOST_TOLD)):
-            yield report_of(key, change)
+        for key, transition in list(islice(chain(self._sending.items(), self._pending), MOST_PENDING)):
+            yield report_of(key, transition)
         strangers = set(self._peers.node_ids()) - known
         if not strangers:
             return
@@ -111,8 +112,8 @@ class Handover:
             if held is None:
                 yield None
             elif held not in self._pending and held not in self._sending and self._has_webhooks(held[0]):
-                yield report_of(held, Change(is_there=False, since=now, due=0.0, next_look=0.0))
+                yield report_of(held, Transition(is_there=False, since=now, due=0.0, next_look=0.0))
 
     @staticmethod
     def _failed(error: Exception) -> None:
-        _log.error("handing over what webhooks have not told failed", exc_info=error)
+        _log.error("webhook handover failed", exc_info=error)

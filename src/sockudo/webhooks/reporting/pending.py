@@ -1,7 +1,9 @@
-"""What the outside has not been told yet: the changes whose opposite receivers still believe.
+"""Transitions that are not reported yet: webhook receivers still believe the opposite.
 
-A change that is undone before it is told leaves nothing here. What is gone may come back for a while, so it is held;
-everything else is due at once. Synchronous, without a clock of its own; times are monotonic seconds.
+A transition that is undone before it is reported leaves nothing here. What is gone may come back for a while, so its
+transition is held; every other one is due at once.
+
+Rules: synchronous, without a clock of its own; times are monotonic seconds.
 """
 
 from __future__ import annotations
@@ -14,17 +16,17 @@ from typing import Final, NamedTuple, TypeAlias
 Key: TypeAlias = tuple[str, str, str | None]
 """App id, channel, and user id or None for the channel as a whole."""
 
-# A change is 300 bytes at most; what does not fit is not told.
+# A transition is 300 bytes at most; what does not fit is not reported.
 MAX_PENDING: Final = 200_000
 
 
-class Change(NamedTuple):
-    """A change that is to be told.
+class Transition(NamedTuple):
+    """A transition that is to be reported.
 
     Attributes:
         is_there: the channel is occupied or the member is there; else they are gone.
         since: when that came to be, in Unix seconds.
-        due: when it is to be told, monotonic.
+        due: when it is to be reported, monotonic.
         next_look: when it is looked at the next time, monotonic.
     """
 
@@ -35,7 +37,7 @@ class Change(NamedTuple):
 
 
 class Pending:
-    """Changes by key: those that are held, soonest first, and those that are due, longest not looked at first.
+    """Transitions by key: those that are held, soonest first, and those that are due, longest not looked at first.
 
     Attributes:
         dropped: how many did not fit.
@@ -45,8 +47,8 @@ class Pending:
         self.dropped = 0
         self._limit = limit
         # Ordered, because what is taken out is taken from the front: of hundreds of thousands, some at a time.
-        self._held: OrderedDict[Key, Change] = OrderedDict()
-        self._due: OrderedDict[Key, Change] = OrderedDict()
+        self._held: OrderedDict[Key, Transition] = OrderedDict()
+        self._due: OrderedDict[Key, Transition] = OrderedDict()
         # So many of them, from the first on, are to be looked at now, whatever they say themselves.
         self._now = 0
 
@@ -56,24 +58,24 @@ class Pending:
     def __contains__(self, key: Key) -> bool:
         return key in self._due or key in self._held
 
-    def __iter__(self) -> Iterator[tuple[Key, Change]]:
+    def __iter__(self) -> Iterator[tuple[Key, Transition]]:
         yield from self._due.items()
         yield from self._held.items()
 
-    def find(self, key: Key) -> Change | None:
-        """Return a change, or None."""
+    def find(self, key: Key) -> Transition | None:
+        """Return a transition, or None."""
         return self._due.get(key) or self._held.get(key)
 
-    def hold(self, key: Key, change: Change) -> None:
-        """Keep a change until it is due; all are held equally long, so that they come due in this order."""
-        self._put(self._held, key, change)
+    def hold(self, key: Key, transition: Transition) -> None:
+        """Keep a transition until it is due; all are held equally long, so that they come due in this order."""
+        self._put(self._held, key, transition)
 
-    def put(self, key: Key, change: Change) -> None:
-        """Keep a change that is due, behind the others."""
-        self._put(self._due, key, change)
+    def put(self, key: Key, transition: Transition) -> None:
+        """Keep a transition that is due, behind the others."""
+        self._put(self._due, key, transition)
 
     def discard(self, key: Key) -> bool:
-        """Forget a change; tell whether it was there."""
+        """Forget a transition; tell whether it was there."""
         return self._due.pop(key, None) is not None or self._held.pop(key, None) is not None
 
     def clear(self) -> None:
@@ -82,20 +84,20 @@ class Pending:
         self._due.clear()
         self._now = 0
 
-    def take_released(self, now: float, limit: int) -> list[tuple[Key, Change]]:
-        """Take out at most `limit` changes that were held long enough."""
-        return _take(self._held, now, limit)
+    def take_released(self, now: float, limit: int) -> list[tuple[Key, Transition]]:
+        """Take out at most `limit` transitions that were held long enough."""
+        return _take_first(self._held, now, limit)
 
-    def take_due(self, now: float, limit: int) -> list[tuple[Key, Change]]:
-        """Take out at most `limit` due changes that are to be looked at."""
+    def take_due(self, now: float, limit: int) -> list[tuple[Key, Transition]]:
+        """Take out at most `limit` due transitions that are to be looked at."""
         if not self._now:
-            return _take(self._due, now, limit)
-        taken = _take(self._due, inf, min(limit, self._now))
+            return _take_first(self._due, now, limit)
+        taken = _take_first(self._due, inf, min(limit, self._now))
         self._now = self._now - len(taken) if self._due else 0
         return taken
 
-    def take_one(self, key: Key) -> Change | None:
-        """Take out a change that is due."""
+    def take_one(self, key: Key) -> Transition | None:
+        """Take out a transition that is due."""
         return self._due.pop(key, None)
 
     def release(self) -> None:
@@ -112,23 +114,23 @@ class Pending:
         """Return when something is to be done next; None while nothing waits."""
         if self._now and self._due:
             return -inf
-        times = [next(iter(changes.values())).next_look for changes in (self._held, self._due) if changes]
+        times = [next(iter(transitions.values())).next_look for transitions in (self._held, self._due) if transitions]
         return min(times, default=None)
 
-    def _put(self, changes: OrderedDict[Key, Change], key: Key, change: Change) -> None:
+    def _put(self, transitions: OrderedDict[Key, Transition], key: Key, transition: Transition) -> None:
         if len(self) >= self._limit:
             self.dropped += 1
         else:
-            changes[key] = change
+            transitions[key] = transition
 
 
-def _take(changes: OrderedDict[Key, Change], now: float, limit: int) -> list[tuple[Key, Change]]:
-    taken: list[tuple[Key, Change]] = []
-    for key, change in changes.items():
+def _take_first(transitions: OrderedDict[Key, Transition], now: float, limit: int) -> list[tuple[Key, Transition]]:
+    taken: list[tuple[Key, Transition]] = []
+    for key, transition in transitions.items():
         # A timer may fire a little early by the clock's own resolution.
-        if change.next_look > now + 0.001 or len(taken) >= limit:
+        if transition.next_look > now + 0.001 or len(taken) >= limit:
             break
-        taken.append((key, change))
+        taken.append((key, transition))
     for key, _ in taken:
-        del changes[key]
+        del transitions[key]
     return taken

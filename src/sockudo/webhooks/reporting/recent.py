@@ -1,4 +1,4 @@
-"""What the outside was told of late, so that nobody tells it again who has not heard of that."""
+"""What nodes have reported in the last minute, so that no node reports it again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Recent:
         return len(self._reports)
 
     def add(self, key: Key, is_there: bool) -> None:
-        """Note that the outside was told that something is there, or is gone."""
+        """Note that it was reported that something is there, or is gone."""
         now = self._clock.monotonic()
         self._reports.pop(key, None)
         self._reports[key] = (is_there, now)
@@ -30,11 +30,11 @@ class Recent:
             del self._reports[next(iter(self._reports))]
 
     def keep_only(self, seconds: float) -> None:
-        """Forget what was told longer ago than so many seconds."""
+        """Forget what was reported longer ago than so many seconds."""
         since = self._clock.monotonic() - seconds
         self._reports = {key: report for key, report in self._reports.items() if report[1] >= since}
 
     def last(self, key: Key) -> bool | None:
-        """Return what the outside was told last, or None where that is long ago."""
+        """Return what was reported last, or None where that is long ago."""
         report = self._reports.get(key)
         return None if report is None or report[1] < self._clock.monotonic() - SECONDS else report[0]

@@ -1,8 +1,8 @@
-"""How a node that joins the others, or comes back to them, learns what the outside has not been told yet.
+"""How a node that joins the others, or comes back to them, learns what is pending.
 
-Its own idea of that is no good then: whatever it learns from the others looks like a change, although it was told long
+Its own list is no good then: whatever it learns from the others looks like a transition, although it was reported long
 ago. So it waits until it knows everything that they have, asks what is pending, and reports nothing before it has an
-answer. Where nobody answers in time, they all have just come, and its own idea is as good as any.
+answer. Where nobody answers in time, they all have just come, and its own list is as good as any.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class SettlingTimes:
         sync: how long at most it takes until everything is known that they have.
         answer: how long an answer may take.
         youth: how long after its start a node may meet others that were there before it.
-        missed: after how long the others tell the outside that what a silent node has is gone.
+        missed: after how long the others report that what a silent node has is gone.
     """
 
     hello: float = 0.3
@@ -50,7 +50,7 @@ class Settling:
     """Says when to ask, and when it is over.
 
     Attributes:
-        is_over: changes may be reported.
+        is_over: transitions may be reported.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Settling:
         """Begin anew; it is not asked for `wait` seconds."""
         self.is_over = False
         self._begun_at, self._wait, self._asked_at = self._clock.monotonic(), wait, None
-        self._look()
+        self._check()
 
     def end(self) -> None:
         """Note that there is an answer, or that there will be none."""
@@ -95,7 +95,7 @@ class Settling:
             self._timer.cancel()
             self._timer = None
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         self.stop()
         now = self._clock.monotonic()
         if self._asked_at is not None:
@@ -109,4 +109,4 @@ class Settling:
             if self._others.is_synced or now - self._begun_at >= self._times.sync:
                 self._asked_at = now
                 self._ask()
-        self._timer = self._clock.call_later(_STEP, self._look)
+        self._timer = self._clock.call_later(_STEP, self._check)

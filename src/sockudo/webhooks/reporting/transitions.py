@@ -1,70 +1,55 @@
-"""Decides which comings and goings of channels and members the outside is told of, by whom and when.
+"""Decides which comings and goings of channels and members are reported to webhook receivers, by which node and when.
 
-Every node sees every change of the merged view, and keeps those of which receivers believe the opposite. The owner of
-a channel sends them: what has come at once, what is gone after a while, if it is still gone then. When its queue has
-accepted an event, it says so to all nodes, and they forget the change. Until then each of them keeps it, so that the
-next owner sends it should this one die.
+The words of this folder:
+
+* A **transition** is a channel that has become occupied or vacant, or a member that has come or gone.
+* It is **reported** when the webhook queue has accepted its event, and **pending** before.
+* What is gone may come back soon, so its transition is **held** for a while before it is **due**.
+* The **owner** of a channel is the node that reports its transitions. All nodes agree on it (`cluster.nodes`).
+* A transition that is pending for long is **overdue**: the owner may not know of it, so other nodes remind it.
+
+Every node sees every transition of the merged view, and keeps those of which receivers believe the opposite. The owner
+sends them: arrivals at once, departures after the hold. When its queue has accepted an event, it says so to all nodes,
+and they forget the transition. Until then each of them keeps it, so that the next owner sends it should this one die.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from sockudo.apps.app import App
 from sockudo.apps.webhook import is_wanted
+from sockudo.cluster.handler import ReportHandler
 from sockudo.cluster.peers import Peers
-from sockudo.cluster.slices import Steps
 from sockudo.cluster.state import Report, Reports, Verb
-from sockudo.pusher.webhooks import member_event, occupancy_event
-from sockudo.timing.clock import Clock, Handle
+from sockudo.timing.clock import Clock
+from sockudo.webhooks.reporting.alarm import Alarm
 from sockudo.webhooks.reporting.app_lookup import ASKED, Asked
 from sockudo.webhooks.reporting.handover import Handover
-from sockudo.webhooks.reporting.pending import Change, Key, Pending
+from sockudo.webhooks.reporting.outgoing import Outgoing, Send
+from sockudo.webhooks.reporting.pending import Key, Pending, Transition
 from sockudo.webhooks.reporting.recent import Recent
-from sockudo.webhooks.reporting.reports import event_names, key_of, may_have_webhooks, report_of
-from sockudo.webhooks.reporting.settling import Settling, SettlingTimes
+from sockudo.webhooks.reporting.reports import MergedView, event_names, is_there, key_of, may_have_webhooks, report_of
+from sockudo.webhooks.reporting.settling import SettlingTimes
+from sockudo.webhooks.reporting.takeover import Takeover
 
-# A change that its owner should have reported is looked at again.
-_LOOK: Final = 1.0
+# A transition that its owner should have reported is looked at again.
+_LOOK_AGAIN: Final = 1.0
 # Where very many wait for their owners, each of them is looked at less often.
 _LOOKS_A_SECOND: Final = 5000
-# By then the owner has reported a change that it knows of.
-_CLAIM_AFTER: Final = 2.0
-# How long a change may be on its way from the node where it happened, after somebody else has reported it already.
+# By then the owner has reported a transition that it knows of.
+_OVERDUE_AFTER: Final = 2.0
+# How long a transition may be on its way from the node where it happened, after another node has reported it already.
 _LAG: Final = 1.0
-# Changes that are looked at before the event loop goes on: so many at most, some at a time while there is time.
+# Transitions that are looked at before the event loop goes on: so many at most, some at a time while there is time.
 _SLICE: Final = 250
 _AT_ONCE: Final = 10
 _SLICE_SECONDS: Final = 0.005
-# What was pending before a node came has been told by then.
-_SURE_AFTER: Final = 60.0
-
-Sent = Callable[[bool], None]
-"""Called once: whether the queue has accepted an event."""
 
 
-class Truth(Protocol):
-    """The merged view of the cluster."""
-
-    def is_occupied(self, app_id: str, name: str) -> bool:
-        """Tell whether a channel has any subscriber."""
-        ...
-
-    def has_member(self, app_id: str, name: str, user_id: str) -> bool:
-        """Tell whether a user is on a presence channel."""
-        ...
-
-
-class Send(Protocol):
-    """Sends an event to the webhooks that want it; false where none does, and `sent` is not called then."""
-
-    def __call__(self, app: App, name: str, channel: str, event: bytes, time_ms: int, sent: Sent) -> bool: ...
-
-
-class Transitions:
-    """The comings and goings that this node knows and the outside does not.
+class Transitions(ReportHandler):
+    """The transitions that this node knows and receivers do not.
 
     Args:
         find_app: finds an app by its id, or says that it is being asked for.
@@ -73,7 +58,7 @@ class Transitions:
     def __init__(
         self,
         find_app: Callable[[str], App | Asked | None],
-        truth: Truth,
+        view: MergedView,
         peers: Peers,
         clock: Clock,
         send: Send,
@@ -82,68 +67,44 @@ class Transitions:
         times: SettlingTimes,
     ) -> None:
         self._find_app = find_app
-        self._truth = truth
+        self._view = view
         self._peers = peers
         self._clock = clock
-        self._send = send
         self._hold = hold
         self._times = times
-        self._settling = Settling(peers, clock, times, self._ask, self._settled)
-        self._answer: Reports | None = None
-        # What was pending elsewhere is being taken over.
-        self._is_adopting = False
-        self._has_settled = False
-        # From when on what this node has for pending is good enough for others.
-        self._sure_from = float("inf")
-        self._has_begun = False
-        self._born_at = clock.monotonic()
         self._pending = Pending()
-        # What the dispatcher has, and the queue has not accepted yet.
-        self._sending: dict[Key, Change] = {}
-        self._handover = Handover(self._pending, self._sending, peers, clock, self._has_webhooks)
-        self._told: list[Report] = []
         self._recent = Recent(clock)
-        # Apps of which the queue takes nothing, and until when; what comes meanwhile waits behind what it did not take.
-        self._blocked: dict[str, float] = {}
-        self._timer: Handle | None = None
-        self._timer_at = float("inf")
+        self._outgoing = Outgoing(send, peers, clock, self._accepted, self._refused)
+        handover = Handover(self._pending, self._outgoing.transitions, peers, clock, self._has_webhooks)
+        self._takeover = Takeover(peers, clock, times, handover, self)
+        self._alarm = Alarm(clock, self._report_due)
 
     @property
     def waiting(self) -> int:
-        """How many changes the outside has not been told yet."""
-        return len(self._pending) + len(self._sending)
+        """How many transitions have not been reported yet."""
+        return len(self._pending) + len(self._outgoing)
 
     @property
     def dropped(self) -> int:
-        """How many changes did not fit, and are never told."""
+        """How many transitions did not fit, and are never reported."""
         return self._pending.dropped
-
-    @property
-    def _is_settled(self) -> bool:
-        return self._settling.is_over and not self._is_adopting
-
-    @property
-    def _is_sure(self) -> bool:
-        return self._clock.monotonic() >= self._sure_from
 
     # What happens here and elsewhere
 
     def begin(self) -> None:
         """Note that this node has joined the others: what it has learnt until now is no news."""
-        self._has_begun = True
-        self._settling.begin(0.0)
+        self._takeover.begin()
 
     def met(self, *, is_older: bool) -> None:
         """Note that another node has been heard for the first time."""
-        if self._has_begun and is_older and self._clock.monotonic() - self._born_at < self._times.youth:
-            self._settling.begin(self._times.hello)
+        self._takeover.met(is_older=is_older)
 
     def rejoined(self) -> None:
         """Note that this node was cut off from the others, and is back."""
-        if self._has_begun:
-            # What was told before may have been revoked by the others meanwhile.
+        if self._takeover.has_begun:
+            # The others may have reported the opposite meanwhile.
             self._recent.keep_only(self._times.missed)
-            self._settling.begin(self._times.hello)
+            self._takeover.rejoined()
 
     def changed(self, app_id: str, channel: str, user_id: str | None, *, is_there: bool) -> None:
         """Note that a channel has become occupied or vacant, or that a member has come or gone."""
@@ -155,231 +116,161 @@ class Transitions:
             # Receivers never heard that it was otherwise.
             return
         if not isinstance(app, App) or any(is_wanted(app.webhooks, name, channel) for name in event_names(user_id)):
-            self._take(key, Change(is_there, self._clock.now(), 0.0, 0.0))
+            self._keep(key, Transition(is_there, self._clock.now(), 0.0, 0.0))
 
-    def app_looked_up(self) -> None:
-        """Go on with what waited for an app that was asked for."""
+    def resume(self) -> None:
+        """Go on with everything that has waited, for an app that was asked for or for the other nodes."""
         self._pending.look_at_all()
-        self._look()
+        self._report_due()
 
     def release(self) -> None:
-        """Tell at once what is held: this is the last node, and it leaves."""
+        """Report at once what is held: this is the last node, and it leaves."""
         self._pending.release()
-        self._look()
+        self._report_due()
 
     def stop(self) -> None:
-        """Tell nothing any more."""
-        self._settling.stop()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Report nothing any more."""
+        self._takeover.stop()
+        self._alarm.stop()
+
+    def announce_reported(self) -> None:
+        """Tell the other nodes now what this node has reported."""
+        self._outgoing.announce_now()
 
     # What other nodes say
 
     def reported(self, node_id: str, said: Reports) -> None:
-        """Take what another node says about reports."""
+        """Take what another node says about transitions."""
         match said.verb:
-            case Verb.TOLD:
+            case Verb.REPORTED:
                 for report in said.reports:
-                    self._heard(report)
-            case Verb.CLAIM:
+                    self._reported_elsewhere(report)
+            case Verb.OVERDUE:
                 for report in said.reports:
-                    self._claimed(report)
+                    self._reminded(report)
             case Verb.ASK:
-                if self._has_begun and self._is_settled and self._peers.is_healthy:
-                    self._handover.answer(node_id, {node_id, *said.nodes}, lambda: self._is_sure)
-            case Verb.PENDING if self._settling.has_asked:
-                self._answered(self._handover.heard(node_id, said))
+                self._takeover.asked(node_id, said)
+            case Verb.PENDING:
+                self._takeover.answered(node_id, said)
 
-    def _answered(self, answer: Reports | None) -> None:
-        if answer is None:
-            return
-        # One that comes back knows more than one that has only come.
-        if answer.is_sure or not self._has_settled:
-            self._answer = answer
-        if answer.is_sure:
-            self._settling.end()
-
-    def _heard(self, report: Report) -> None:
-        """Note that somebody has told the outside."""
+    def _reported_elsewhere(self, report: Report) -> None:
+        """Note that another node has reported a transition."""
         key = key_of(report)
         self._recent.add(key, report.is_there)
-        if report.is_there == self._is_there(key):
+        if report.is_there == is_there(self._view, key):
             self._pending.discard(key)
-        elif key not in self._pending and key not in self._sending and self._has_webhooks(report.app_id):
+        elif key not in self._pending and key not in self._outgoing and self._has_webhooks(report.app_id):
             # It is over already, or has not arrived here yet.
-            self._take(key, Change(not report.is_there, self._clock.now(), 0.0, 0.0), lag=_LAG)
+            self._keep(key, Transition(not report.is_there, self._clock.now(), 0.0, 0.0), lag=_LAG)
 
-    def _claimed(self, report: Report) -> None:
-        """Take care of a change that another node thinks is forgotten, if this node is to tell it."""
+    def _reminded(self, report: Report) -> None:
+        """Take care of a transition that is overdue for another node, if this node is the owner."""
         key = key_of(report)
-        if not self._is_settled or not self._peers.is_owner(report.app_id, report.name):
+        if not self._takeover.is_over or not self._peers.is_owner(report.app_id, report.name):
             return
-        if key in self._pending or key in self._sending or self._is_there(key) is not report.is_there:
+        if key in self._pending or key in self._outgoing or is_there(self._view, key) is not report.is_there:
             return
         if self._recent.last(key) is report.is_there:
-            self._say_told(report)
+            self._outgoing.announce(report)
         else:
-            self._due(key, Change(report.is_there, report.since, self._clock.monotonic(), 0.0))
+            self._report(key, Transition(report.is_there, report.since, self._clock.monotonic(), 0.0))
 
-    def _ask(self) -> None:
-        self._peers.report(Verb.ASK, [])
+    def start_over(self) -> None:
+        """Forget what is pending, because another node's list replaces it.
 
-    def _adopt(self, key: Key, report: Report) -> None:
-        """Take a change that another node has for pending."""
+        What this node itself has reported otherwise, and no other node has heard of, stays.
+        """
+        own = [(key, change) for key, change in self._pending if self._recent.last(key) is (not change.is_there)]
+        self._pending.clear()
+        for key, transition in own:
+            self._keep(key, transition)
+
+    def adopt(self, key: Key, report: Report) -> None:
+        """Take a transition that another node has pending."""
         here = self._pending.find(key)
         if here is not None and here.is_there is not report.is_there:
             # It was undone meanwhile, and receivers never heard of it.
             self._pending.discard(key)
             return
-        is_news = here is None and key not in self._sending
-        if is_news and self._recent.last(key) is not report.is_there and self._is_there(key) is report.is_there:
-            self._take(key, Change(report.is_there, report.since, 0.0, 0.0))
+        is_news = here is None and key not in self._outgoing
+        if is_news and self._recent.last(key) is not report.is_there and is_there(self._view, key) is report.is_there:
+            self._keep(key, Transition(report.is_there, report.since, 0.0, 0.0))
 
-    # Telling the outside
+    # Reporting
 
-    def _take(self, key: Key, change: Change, lag: float = 0.0) -> None:
-        """Keep a new change, and tell it if that is due: at once, unless it need not be true for `lag` seconds."""
+    def _keep(self, key: Key, transition: Transition, lag: float = 0.0) -> None:
+        """Keep a new transition, and report it if it is time: at once, unless it need not be true for `lag` seconds."""
         now = self._clock.monotonic()
-        if not change.is_there and self._hold:
+        if not transition.is_there and self._hold:
             due = now + self._hold
-            self._pending.hold(key, change._replace(due=due, next_look=due))
-            self._arm()
+            self._pending.hold(key, transition._replace(due=due, next_look=due))
+            self._set_alarm()
         elif lag:
-            self._postpone(key, change._replace(due=now), lag)
+            self._postpone(key, transition._replace(due=now), lag)
         else:
-            self._due(key, change._replace(due=now))
+            self._report(key, transition._replace(due=now))
 
-    def _settled(self) -> None:
-        """Go on with what the others have for pending, or with what this node has where they do not say."""
-        answer, self._answer = self._answer, None
-        self._handover.forget()
-        is_sure = self._peers.is_alone if answer is None else answer.is_sure
-        self._is_adopting = True
-        if answer is not None:
-            # What this node has told, and nobody has heard.
-            own = [(key, change) for key, change in self._pending if self._recent.last(key) is (not change.is_there)]
-            self._pending.clear()
-            for key, change in own:
-                self._take(key, change)
-        self._handover.run("adopt", self._adopting([] if answer is None else answer.reports, is_sure=is_sure))
-
-    def _adopting(self, reports: list[Report], *, is_sure: bool) -> Steps:
-        yield from self._handover.adopt(reports, self._adopt)
-        self._is_adopting = False
-        self._sure_from = self._clock.monotonic() + (0.0 if is_sure else _SURE_AFTER)
-        self._has_settled = True
-        self._pending.look_at_all()
-        self._look()
-
-    def _look(self) -> None:
+    def _report_due(self) -> None:
         """Go through what has come due, and what has been due for a while."""
         now = self._clock.monotonic()
-        claims: list[Report] = []
+        overdue: list[Report] = []
         for _ in range(_SLICE // _AT_ONCE):
             released = self._pending.take_released(now, _AT_ONCE)
             due = self._pending.take_due(now, _AT_ONCE)
-            for key, change in released:
-                self._due(key, change)
-            for key, change in due:
-                if self._due(key, change) and now - change.due >= _CLAIM_AFTER and self._is_settled:
-                    claims.append(report_of(key, change))
+            for key, transition in released:
+                self._report(key, transition)
+            for key, transition in due:
+                is_others = self._report(key, transition)
+                if is_others and now - transition.due >= _OVERDUE_AFTER and self._takeover.is_over:
+                    overdue.append(report_of(key, transition))
             if not (released or due) or self._clock.monotonic() - now > _SLICE_SECONDS:
                 break
-        if claims:
-            self._peers.report(Verb.CLAIM, claims)
-        self._arm()
+        if overdue:
+            self._peers.report(Verb.OVERDUE, overdue)
+        self._set_alarm()
 
-    def _due(self, key: Key, change: Change) -> bool:
-        """Tell a change if this node is to tell it, else keep it; return whether it is another node's."""
+    def _report(self, key: Key, transition: Transition) -> bool:
+        """Report a transition if this node is the owner, else keep it; return whether another node is the owner."""
         app_id, channel, user_id = key
         app = self._find_app(app_id)
-        name = event_names(user_id)[not change.is_there]
-        if app is None or self._is_there(key) is not change.is_there:
+        name = event_names(user_id)[not transition.is_there]
+        if app is None or is_there(self._view, key) is not transition.is_there:
             return False
         if app is ASKED:
-            self._postpone(key, change, _LOOK)
+            self._postpone(key, transition, _LOOK_AGAIN)
             return False
         if not is_wanted(app.webhooks, name, channel):
             return False
-        if not self._may_send(key):
-            self._postpone(key, change, _LOOK)
+        # Cut off from the others, this node would report that all of theirs is gone.
+        if not (self._takeover.is_over and self._outgoing.has_room(key) and self._peers.is_healthy):
+            self._postpone(key, transition, _LOOK_AGAIN)
             return False
         if not self._peers.is_owner(app_id, channel):
-            self._postpone(key, change, max(_LOOK, len(self._pending) / _LOOKS_A_SECOND))
+            self._postpone(key, transition, max(_LOOK_AGAIN, len(self._pending) / _LOOKS_A_SECOND))
             return True
-        time_ms = int(change.since * 1000)
-        if user_id is None:
-            event = occupancy_event(name, channel, time_ms)
-        else:
-            event = member_event(name, channel, user_id, time_ms)
-        self._sending[key] = change
-        if not self._send(app, name, channel, event, time_ms, partial(self._sent, key, change)):
-            del self._sending[key]
+        self._outgoing.send(app, name, key, transition)
         return False
 
-    def _may_send(self, key: Key) -> bool:
-        return (
-            self._is_settled
-            and key not in self._sending
-            and not self._is_blocked(key[0])
-            # Cut off from the others, it would report that all of theirs is gone.
-            and self._peers.is_healthy
-        )
+    def _accepted(self, key: Key, transition: Transition) -> None:
+        self._recent.add(key, transition.is_there)
+        self._outgoing.announce(report_of(key, transition))
+        later = self._pending.take_one(key)
+        if later is not None:
+            self._report(key, later)
 
-    def _is_blocked(self, app_id: str) -> bool:
-        # A timer may fire a little early by the clock's own resolution.
-        if self._blocked.get(app_id, 0.0) > self._clock.monotonic() + 0.001:
-            return True
-        self._blocked.pop(app_id, None)
-        return False
+    def _refused(self, key: Key, transition: Transition) -> None:
+        if not self._pending.discard(key):
+            self._outgoing.block(key[0], _LOOK_AGAIN)
+            self._postpone(key, transition, _LOOK_AGAIN)
 
-    def _sent(self, key: Key, change: Change, is_accepted: bool) -> None:
-        """Note that the queue has accepted an event, or has not."""
-        del self._sending[key]
-        if is_accepted:
-            self._recent.add(key, change.is_there)
-            self._say_told(report_of(key, change))
-            later = self._pending.take_one(key)
-            if later is not None:
-                self._due(key, later)
-        elif not self._pending.discard(key):
-            self._blocked[key[0]] = self._clock.monotonic() + _LOOK
-            self._postpone(key, change, _LOOK)
+    def _postpone(self, key: Key, transition: Transition, seconds: float) -> None:
+        self._pending.put(key, transition._replace(next_look=self._clock.monotonic() + seconds))
+        self._set_alarm()
 
-    def _say_told(self, report: Report) -> None:
-        if not self._told:
-            self._clock.call_soon(self.say_told)
-        self._told.append(report)
-
-    def say_told(self) -> None:
-        """Tell the other nodes what the outside has been told."""
-        if self._told:
-            told, self._told = self._told, []
-            self._peers.report(Verb.TOLD, told)
-
-    def _postpone(self, key: Key, change: Change, seconds: float) -> None:
-        self._pending.put(key, change._replace(next_look=self._clock.monotonic() + seconds))
-        self._arm()
-
-    def _arm(self) -> None:
+    def _set_alarm(self) -> None:
         at = self._pending.next_look()
-        if at is None or (self._timer is not None and self._timer_at <= at):
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = at
-        self._timer = self._clock.call_later(max(0.0, at - self._clock.monotonic()), self._rung)
-
-    def _rung(self) -> None:
-        self._timer = None
-        self._look()
-
-    def _is_there(self, key: Key) -> bool:
-        app_id, channel, user_id = key
-        if user_id is None:
-            return self._truth.is_occupied(app_id, channel)
-        return self._truth.has_member(app_id, channel, user_id)
+        if at is not None:
+            self._alarm.set(at)
 
     def _has_webhooks(self, app_id: str) -> bool:
         return may_have_webhooks(self._find_app(app_id))
