@@ -212,7 +212,9 @@ class CachedAppManager:
         try:
             return self._make_app(record)
         except ConfigError as error:
-            _log.error("an app in the database cannot be used", app=record["id"], problems=error.problems)
+            _log.error(
+                "app not served: its record in the database is invalid", app=record["id"], problems=error.problems
+            )
             return None
 
     async def _check(self) -> None:
@@ -229,12 +231,12 @@ class CachedAppManager:
                 self._lost_since = self._clock.monotonic()
             if tell and not self._has_told:
                 self._has_told = True
-                _log.error("apps cannot be looked up", error=str(error))
+                _log.error("database of apps unusable", error=str(error))
             raise
         self._lost_since = None
         if self._has_told:
             self._has_told = False
-            _log.info("apps can be looked up again")
+            _log.info("database of apps usable again")
         return answer
 
     def _run(self, work: Coroutine[None, None, _T]) -> asyncio.Task[_T]:

@@ -137,7 +137,7 @@ class CachedEvents:
     def _answered(self, question: _Question, done: Future[Cached | None]) -> None:
         error = None if done.cancelled() else done.exception()
         if error is not None:
-            _log.warning("the last event of a cache channel was not found", error=str(error))
+            _log.warning("cached event not read: the cache did not answer", error=str(error))
         self._take(question, None if done.cancelled() or error is not None else done.result())
 
     def _take(self, question: _Question, found: Cached | None) -> None:

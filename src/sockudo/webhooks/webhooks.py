@@ -24,7 +24,7 @@ _MOST_MISSES: Final = 10_000
 # Channels whose counts are kept until their app is known.
 _MOST_COUNTS: Final = 10_000
 _STEP: Final = 0.02
-# What a store takes longer for is lost, and counted.
+# At the stop, an event whose app the store does not deliver in this time is lost, and counted.
 _LAST: Final = 1.0
 # What is held is told this much after its time at the latest, by whichever node.
 _MARGIN: Final = 2.0

@@ -1,4 +1,4 @@
-"""What the outside was told of late, so that nobody tells it again who has not heard of that."""
+"""The changes that nodes reported to webhook receivers in the last minute, so that no other node reports them again."""
 
 from __future__ import annotations
 
