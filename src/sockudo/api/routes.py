@@ -1,4 +1,4 @@
-"""Which path is which handler: request in, response out."""
+"""Routes each HTTP request to its handler and returns the response."""
 
 from __future__ import annotations
 

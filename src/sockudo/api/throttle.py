@@ -1,4 +1,4 @@
-"""Rate limits by client address: of requests to the HTTP API, and of new connections."""
+"""Limits how many requests and new connections one client address may make."""
 
 from __future__ import annotations
 

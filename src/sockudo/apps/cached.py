@@ -1,4 +1,4 @@
-"""Apps that are in a database, kept in this process for a while.
+"""The app manager of every database: it keeps the apps that it has looked up for a while.
 
 * An app is asked for once, however many wait for it, and again in the background when it is used near the end of its
   time, so that a busy app never waits.

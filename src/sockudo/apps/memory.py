@@ -1,4 +1,4 @@
-"""Apps that the configuration lists."""
+"""The app manager for apps that the configuration lists."""
 
 from __future__ import annotations
 

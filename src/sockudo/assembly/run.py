@@ -1,4 +1,4 @@
-"""Runs a server: the event loop, signals, and what is started and stopped in which order."""
+"""Runs a server: the event loop, signals, and the order of start and stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`sockudo import-config`: the configuration of another server -> one of ours, with a list of what has no equal."""
+"""`sockudo import-config`: convert the configuration of another server, and list the values that have no equal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`sockudo webhooks`: how deliveries are doing, which have failed, trying them again, and watching them live."""
+"""`sockudo webhooks`: show the queue, list failed deliveries, retry them, and follow attempts live."""
 
 from __future__ import annotations
 

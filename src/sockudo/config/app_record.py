@@ -1,4 +1,4 @@
-"""An app between a database and the settings: a record there is checked as an app of a file is."""
+"""Checks the record of an app in a database, in the same way as an app in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long work in slices: what one peer causes never holds the event loop for long.
+"""Runs long work for one peer in slices, so that it never blocks the event loop for long.
 
 Work is an iterator of small steps. It begins at once where this turn of the loop has time for it, and goes on in the
 next turns where it has not; all work shares that time, first come, first served.

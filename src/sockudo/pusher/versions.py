@@ -1,4 +1,4 @@
-"""Protocol versions that a client may ask for.
+"""Checks the protocol version that a client asks for.
 
 Source: Pusher docs, `library_auth_reference/pusher-websockets-protocol` ("Making a connection").
 """

@@ -1,4 +1,4 @@
-"""Whether this server can do its work: what `/up` asks, and what is said in the log when the answer changes."""
+"""Checks the parts of the server for `/up`, and logs when a part fails or works again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The half of an HTTP socket that answers.
+"""The writing half of an HTTP socket: sends answers in the order of the requests.
 
 Answers leave in the order of the requests. Where there is a bus, an answer leaves after the messages that its request
 put on the bus. So a back end that reads the success can rely on this: its event is ahead of its next request, on every

@@ -1,4 +1,4 @@
-"""The processes of a supervisor: started, watched, and ended."""
+"""Starts, watches and ends the worker processes of a supervisor."""
 
 from __future__ import annotations
 

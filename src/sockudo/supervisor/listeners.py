@@ -1,4 +1,4 @@
-"""Listening sockets: those of a process that is alone, and those that a supervisor opens once for its workers.
+"""Opens listening sockets, for a single process or for the workers of a supervisor.
 
 An IPv6 wildcard (`::`, `[::]`) serves both families over one socket; where the machine has no IPv6, IPv4 alone.
 

@@ -1,4 +1,4 @@
-"""The limit on open files, which is the limit on sockets, and what happens when it is reached."""
+"""Raises the limit on open files, and refuses connections when it is reached."""
 
 from __future__ import annotations
 

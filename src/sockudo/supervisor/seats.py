@@ -1,4 +1,4 @@
-"""The place of one worker, whichever process fills it."""
+"""Keeps one worker running: starts it, restarts it after a crash, replaces it on request."""
 
 from __future__ import annotations
 

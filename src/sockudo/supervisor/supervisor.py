@@ -1,8 +1,8 @@
-"""The supervisor: several server processes on one port, kept alive, and replaced one by one on SIGHUP.
+"""The supervisor: runs several server processes on one port, restarts them, and replaces them on SIGHUP.
 
-Rules: the supervisor serves no clients, so that hardly anything can end it. It starts a
-worker by running its own command line again, so a worker loads the code and the configuration as they are by then;
-what the supervisor itself was started with (the address, how many workers) stays.
+Rules: the supervisor serves no clients, so that hardly anything can end it. It starts a worker by running its own
+command line again, so a new worker loads the code and the configuration of that moment. The address and the number of
+workers stay those of the supervisor's own start.
 """
 
 from __future__ import annotations

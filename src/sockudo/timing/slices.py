@@ -1,4 +1,4 @@
-"""Long work in slices, so that no request holds up the event loop.
+"""Runs long work in slices, so that no request blocks the event loop.
 
 Work is a generator that yields after each short step. All work together has one budget for each turn of the loop, and
 takes turns within it. Work that has to wait for a store yields the future that it waits for.

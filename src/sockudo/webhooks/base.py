@@ -1,4 +1,4 @@
-"""What a node tells of itself to those who send webhooks.
+"""The interface through which a node reports events to webhooks.
 
 Nothing here waits, and nothing that goes wrong here reaches a client.
 """

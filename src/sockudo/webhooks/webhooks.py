@@ -1,4 +1,4 @@
-"""The webhooks of a server: what its node tells them, and how they begin and end."""
+"""The webhooks of a server: takes reports of the node and turns them into webhook events."""
 
 from __future__ import annotations
 
