@@ -194,8 +194,8 @@ def test_a_value_that_is_wrong_is_a_problem_with_its_name(run: Run, change: str,
     ("arguments", "problem"),
     [
         (("update", "chat"), "give at least one --set"),
-        (("update", "chat", "--set", "enabled"), "--set is NAME=VALUE"),
-        (("update", "chat", "--set", "id=other"), "the id of an app cannot be changed"),
+        (("update", "chat", "--set", "enabled"), "--set needs NAME=VALUE"),
+        (("update", "chat", "--set", "id=other"), "the id of an app cannot be changed: create another app"),
         (("rotate-key", "chat", "--keep-key", "--keep-secret"), "exclude each other"),
     ],
 )

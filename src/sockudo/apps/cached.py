@@ -220,7 +220,9 @@ class CachedAppManager:
     async def _check(self) -> None:
         # What comes of it is told by whoever asks for the state of the server.
         if not await self._answered(self._store.has_any(), tell=False):
-            raise DriverError("there is no app in the database (app_manager.driver)")
+            raise DriverError(
+                "there is no app in the database (app_manager.driver): add one with `sockudo apps create`"
+            )
 
     async def _answered(self, question: Coroutine[None, None, _T], *, tell: bool = True) -> _T:
         """Wait for the database; that it goes away, or comes back, is told once."""

@@ -79,8 +79,8 @@ async def _tail(settings: Settings, show: Callable[[Delivered], None]) -> None:
     if adapter is None:
         raise ConfigError(
             [
-                "adapter.driver: deliveries are followed over the bus between the nodes, and local has none; those "
-                "that fail are in the server's log (`webhook not delivered`)"
+                "adapter.driver: `sockudo webhooks tail` needs a bus between the nodes, and local has none; see the "
+                "server's log for failed deliveries (`webhook not delivered`)"
             ]
         )
     click.echo("Waiting for deliveries; Ctrl-C ends.", err=True)
