@@ -2,17 +2,18 @@
 
 SockudoError
 ├── ConfigError                a setting is wrong; carries every problem found
+├── DriverError                a broker or a store cannot be used
 └── MissingExtraError          a driver needs an optional dependency that is not installed
 
-pusher.errors.PusherError      what a peer asked for is refused; the protocol says how it is told
+pusher.errors.PusherError      a request of a peer is refused; the protocol says how the peer is told
 ├── CloseConnection            40xx, 41xx, 42xx: pusher:error, then a close frame with the same code
 ├── CommandRejected            43xx or no code: pusher:error, the connection stays
 │   └── MessageUnreadable      the message is no command; a connection that sends many of them is closed
 ├── SubscriptionRejected       pusher:subscription_error for one channel, the connection stays
-└── RequestRejected            an HTTP answer with a 4xx status
+└── RequestRejected            an HTTP answer with a 4xx status, or 503
 
-rfc6455.frames.FrameError      bytes that are not a WebSocket frame; carries the close code
-rfc6455.handshake.HandshakeError   an upgrade that RFC 6455 refuses; carries the HTTP status
+websocket.frames.FrameError    bytes that are not a WebSocket frame; carries the close code
+websocket.handshake.HandshakeError   an upgrade that RFC 6455 refuses; carries the HTTP status
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Answers that are there at once where memory has them, and later where a store must be asked.
+"""Answers from memory as values, and answers from a store as futures, behind one type.
 
 Drivers that keep everything in memory answer with the value itself, so that nothing on the way from one socket to
 another ever waits for them. Drivers that ask a store answer with a future, which fails with `DriverError` while the

@@ -1,4 +1,4 @@
-"""Logging: one line for each event on stdout, for people or as JSON.
+"""Logging: writes each event as one line on stdout, for people or as JSON, and masks secrets.
 
 Secrets never reach a line: values are masked by the name of their key, long values are cut, and tracebacks are printed
 without the variables of their frames. Lines of other libraries (asyncio's, for one) take the same way.

@@ -1,4 +1,4 @@
-"""Writes the lines of the log in a thread, so that logging never blocks its caller and never raises.
+"""Writes log lines in a thread, so that logging never blocks its caller and never raises.
 
 Lines wait in a bounded queue. A disk that is full, a reader that is gone or one that does not read costs lines and
 nothing else: they are counted, and the log tells their number when it can be written again.

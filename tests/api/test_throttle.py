@@ -108,7 +108,7 @@ async def test_a_limiter_that_is_away_is_said_once_and_that_it_is_back_too() -> 
                 await limiter.questions.fail()
             else:
                 await limiter.questions.answer(Decision(allowed=False, limit=1, remaining=0, reset_after=60))
-    lost = "rate limiter cannot be used: everything is refused"
-    assert [line["event"] for line in logs] == [lost, "rate limiter can be used again", lost]
+    lost = "rate limiter unusable: the server refuses what it limits"
+    assert [line["event"] for line in logs] == [lost, "rate limiter usable again", lost]
     assert logs[1]["refused"] == 3
     assert {line["limit"] for line in logs} == {"rate_limiter.api_rate_limit"}

@@ -408,8 +408,8 @@ class TestADatabaseThatGoesAway:
                 await world.manager.check()
                 await answer(world.manager.by_id("app"))
         assert [(line["log_level"], line["event"]) for line in lines] == [
-            ("error", "apps cannot be looked up"),
-            ("info", "apps can be looked up again"),
+            ("error", "database of apps unusable"),
+            ("info", "database of apps usable again"),
         ]
         assert lines[0]["error"] == "fake database cannot be used"
 

@@ -156,7 +156,7 @@ def test_properties_are_changed_and_all_others_stay(run: Run) -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ("colour=red", "colour: is no property of an app; they are id, key, secret, enabled"),
+        ("colour=red", "colour: an app has no such property; use one of id, key, secret, enabled"),
         ("max_connections=many", 'max_connections: expected an integer between 0 and 4294967295, got "many"'),
         ("enabled=perhaps", 'enabled: expected true or false, got "perhaps"'),
         ("webhooks=[nonsense", "webhooks: expected JSON"),
@@ -195,8 +195,8 @@ def test_a_value_that_is_wrong_is_a_problem_with_its_name(run: Run, change: str,
     ("arguments", "problem"),
     [
         (("update", "chat"), "give at least one --set"),
-        (("update", "chat", "--set", "enabled"), "--set is NAME=VALUE"),
-        (("update", "chat", "--set", "id=other"), "the id of an app cannot be changed"),
+        (("update", "chat", "--set", "enabled"), "--set needs NAME=VALUE"),
+        (("update", "chat", "--set", "id=other"), "the id of an app cannot be changed: create another app"),
         (("rotate-key", "chat", "--keep-key", "--keep-secret"), "exclude each other"),
     ],
 )

@@ -62,7 +62,7 @@ def test_a_file_of_soketi_is_printed_as_ours_with_what_has_no_equal(run: Callabl
     assert result.exit_code == 0
     assert document["adapter"] == {"driver": "redis", "redis": {"prefix": "live"}}
     assert document["app_manager"]["array"]["apps"][0]["key"] == "chat-key"
-    assert result.stderr.startswith("Not taken over, or not as it was:\n  cluster.port: has no equal: ")
+    assert result.stderr.startswith("The import left out or changed:\n  cluster.port: has no equal: ")
     assert "TOPSECRET" not in result.stderr
 
 
@@ -83,7 +83,7 @@ def test_what_this_version_cannot_do_is_said(run: Callable[..., Result]) -> None
     result = run("import-config", "soketi", "soketi.json")
 
     assert result.exit_code == 0
-    assert "This version does not start with it, because of:\n  port: expected an integer" in result.stderr
+    assert "The server does not start with the result; correct:\n  port: expected an integer" in result.stderr
 
 
 def test_an_env_file_of_soketi_is_read_too(run: Callable[..., Result]) -> None:
@@ -174,7 +174,7 @@ def test_without_an_app_the_status_is_1(server: str, document: object, run: Call
 
     assert result.exit_code == 1
     assert json.loads(result.stdout)["app_manager"]["array"]["apps"] == []
-    assert "No app is in it:\n  app_manager.array.apps is empty" in result.stderr
+    assert "The result has no app:\n  app_manager.array.apps is empty" in result.stderr
     assert "app-secret" not in result.stdout
 
 

@@ -87,7 +87,7 @@ def test_what_is_no_property_or_no_json_is_told() -> None:
     with pytest.raises(ConfigError) as error:
         read_changes([("colour", "red"), ("webhooks", "[" * 100_000), ("enabled", "yes")])
     first, second = error.value.problems
-    assert first.startswith("colour: is no property of an app; they are id, key, secret")
+    assert first.startswith("colour: an app has no such property; use one of id, key, secret")
     assert second == "webhooks: expected JSON"
 
 

@@ -110,7 +110,7 @@ def test_a_setting_of_an_app_of_soketi_is_the_one_shown(key: str, variable: str,
         found.append(run("soketi", SOKETI_ENV | {variable: as_text(value)}, variables=True))
 
     for result in found:
-        assert (result.exit_code, "Not taken over" in result.stderr) == (0, False)
+        assert (result.exit_code, "The import left out" in result.stderr) == (0, False)
         (app,) = json.loads(result.stdout)["app_manager"]["array"]["apps"]
         assert app[here.strip("`")] == value
 
@@ -278,7 +278,7 @@ def test_a_connection_over_tls_stays_one(run: Run) -> None:
     )
     result = run("reverb", document_of_reverb("servers.reverb.scaling.server.url", "tls://r.io:x"))
     check(result, {url: ""})
-    assert f"This version does not start with it, because of:\n  {url}: " in result.stderr
+    assert f"The server does not start with the result; correct:\n  {url}: " in result.stderr
 
 
 def test_the_status_says_whether_an_app_came_out(run: Run) -> None:

@@ -52,7 +52,7 @@ async def test_workers_are_replaced_one_by_one_and_nothing_is_lost(fleet: Worker
     before = fleet.workers.alive()
     fleet.workers.server.send(signal.SIGHUP)
     await fleet.churn()
-    await fleet.workers.server.logged("all workers are replaced")
+    await fleet.workers.server.logged("workers: all replaced")
     assert not [process for process in fleet.workers.alive() if process in before]
     await fleet.converged()
     await fleet.check()

@@ -57,7 +57,7 @@ async def test_the_reason_is_in_the_log_once_and_so_is_the_end_of_it(capsys: pyt
     assert [await answer(one.node()) for _ in range(4)] == ["ERROR", "ERROR", "OK", "OK"]
     log = capsys.readouterr().out
     assert log.count("the store is gone (some.setting)") == 1
-    assert log.count("usable again") == 1
+    assert log.count("cache usable again") == 1
 
 
 async def test_an_app_is_looked_up_in_its_store() -> None:

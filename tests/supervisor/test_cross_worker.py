@@ -218,7 +218,7 @@ async def test_replacing_the_workers_under_load_loses_no_event_that_was_accepted
             await joined.acquire()
         posting = asyncio.create_task(posts.run())
         server.send(signal.SIGHUP)
-        await server.logged("all workers are replaced")
+        await server.logged("workers: all replaced")
         posts.is_over = True
         await posting
         # Again, for who was on his way to another worker.

@@ -74,7 +74,7 @@ def test_the_log_says_when_there_is_no_room_and_when_again() -> None:
     assert [(line["event"].partition(";")[0], line["refused"]) for line in lines] == [
         ("open files: no room for more connections, which are closed", 10),
         ("open files: no room for more connections, which are closed", 110),
-        ("open files: there is room again", 150),
+        ("open files: room for connections again", 150),
     ]
 
 
@@ -113,7 +113,7 @@ async def _fill(folder: Path) -> None:
             await until(lambda: '"open files: no room' in log.read_text())
             for _, open_writer in held:
                 open_writer.close()
-            await until(lambda: '"open files: there is room again"' in log.read_text())
+            await until(lambda: '"open files: room for connections again"' in log.read_text())
             assert (await http(server.port, "GET", "/up")).status == 200
             await witness.expect_nothing()
         assert '"refused": 1' in log.read_text()
@@ -138,7 +138,7 @@ async def test_a_process_without_files_lives_on_and_says_so(tmp_path: Path) -> N
             # The loop does not go round and round for a connection that it cannot accept.
             assert cpu_seconds(pid) - before < 0.5
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard, hard))
-            await until(lambda: '"open files: there is room again"' in log.read_text())
+            await until(lambda: '"open files: room for connections again"' in log.read_text())
             assert (await http(server.port, "GET", "/up")).status == 200
         assert server.stop() == 0
 

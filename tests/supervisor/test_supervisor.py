@@ -120,7 +120,7 @@ async def test_the_banner_is_printed_once_and_lines_name_their_worker(tmp_path: 
         server.send(signal.SIGTERM)
         assert await server.ended() == 0
         assert sum("is ready" in line for line in server.lines) == 1
-        assert sorted(event["worker"] for event in server.events("shutting down")) == [0, 1, 2]
+        assert sorted(event["worker"] for event in server.events("server shutting down")) == [0, 1, 2]
 
 
 async def test_processes_are_named_by_their_worker(tmp_path: Path) -> None:
@@ -151,10 +151,10 @@ async def test_workers_are_replaced_without_refusing_or_resetting_anybody(tmp_pa
         await server.greeted()
         async with load(server.port, more=True) as clients:
             server.send(signal.SIGHUP)
-            await server.logged("all workers are replaced")
+            await server.logged("workers: all replaced")
         assert clients.problems == []
         assert clients.answered > 100
-        assert [event["reason"] for event in server.events("shutting down")] == ["replaced", "replaced"]
+        assert [event["reason"] for event in server.events("server shutting down")] == ["replaced", "replaced"]
         assert not any(is_alive(pid) for pid in server.pids)
         await served(server)
 
@@ -168,7 +168,7 @@ async def test_clients_of_a_replaced_worker_are_sent_elsewhere(tmp_path: Path) -
             for client in clients:
                 assert (await asyncio.wait_for(client.expect("pusher:error"), 20))["data"]["code"] == 4200
                 assert (await client.expect_close())[0] == 4200
-            await server.logged("all workers are replaced")
+            await server.logged("workers: all replaced")
 
 
 async def test_a_replacement_reads_the_configuration_again(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ async def test_a_replacement_reads_the_configuration_again(tmp_path: Path) -> No
         config = tmp_path / "config.json"
         config.write_text(config.read_text().replace("app-key", "other-key"))
         server.send(signal.SIGHUP)
-        await server.logged("all workers are replaced")
+        await server.logged("workers: all replaced")
         answer = await ApiClient(server.port, key="other-key").get("/channels")
         assert answer.status == 200
 
@@ -187,7 +187,7 @@ async def test_a_replacement_that_cannot_start_leaves_the_others_alone(tmp_path:
         await server.greeted()
         (tmp_path / "config.json").write_text('{"port": "x"}')
         server.send(signal.SIGHUP)
-        (problem,) = await server.logged("the new worker cannot start")
+        (problem,) = await server.logged("worker not replaced: the new one cannot start")
         assert problem["reason"] == "the configuration cannot be used any more"
         assert all(is_alive(pid) for pid in server.pids)
         await served(server)
@@ -211,7 +211,7 @@ async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
             for _ in range(150):
                 await stack.enter_async_context(PusherClient(server.port))
             server.send(signal.SIGINT)
-            await server.logged("shutting down", 2)
+            await server.logged("server shutting down", 2)
             server.send(signal.SIGINT)
             assert await asyncio.wait_for(server.ended(), 10) == 0
 
@@ -222,7 +222,7 @@ async def test_a_worker_that_hangs_does_not_keep_the_server_from_ending(tmp_path
         os.kill(server.pids[1], signal.SIGSTOP)
         server.send(signal.SIGTERM)
         assert await server.ended() == 0
-        (killed,) = server.events("a worker does not end and is killed")
+        (killed,) = server.events("worker killed: it did not end in time")
         assert killed["worker"] == 1
 
 
@@ -232,7 +232,7 @@ async def test_workers_leave_when_their_supervisor_dies(tmp_path: Path) -> None:
         server.send(signal.SIGKILL)
         # Their end of the output is what this waits for.
         assert await server.ended() == -signal.SIGKILL
-        assert [event["reason"] for event in server.events("shutting down")] == ["the supervisor is gone"] * 2
+        assert [event["reason"] for event in server.events("server shutting down")] == ["the supervisor is gone"] * 2
 
 
 async def test_every_process_of_a_service_may_be_told_to_stop(tmp_path: Path) -> None:

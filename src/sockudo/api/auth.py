@@ -1,4 +1,4 @@
-"""Authentication of the HTTP API.
+"""Authenticates requests of the HTTP API: checks the key, the timestamp, the MD5 of the body and the signature.
 
 Source: Pusher docs, `library_auth_reference/rest-api` ("Authentication"). Official libraries differ in what they sign;
 what is taken besides the text of that page: `body_md5` on GET requests (Python), a path signed without the configured

@@ -1,4 +1,4 @@
-"""One authenticated call of the HTTP API."""
+"""One authenticated call of the HTTP API, as handlers get it: the request, its app and its query."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that tell of many channels: made in slices, and of a bounded size."""
+"""Answers that list many channels: built in slices, and bounded in size."""
 
 from __future__ import annotations
 

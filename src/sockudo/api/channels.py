@@ -1,4 +1,4 @@
-"""Questions about channels over HTTP.
+"""Handlers of the HTTP API that answer questions about channels and their users.
 
 Source: Pusher docs, `library_auth_reference/rest-api` ("GET channels" and following) and `rest-api-deprecated`.
 """

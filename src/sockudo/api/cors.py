@@ -1,4 +1,4 @@
-"""Cross-origin rules of the HTTP API (Fetch standard, "HTTP CORS protocol")."""
+"""Decides which CORS headers a response carries (Fetch standard, "HTTP CORS protocol")."""
 
 from __future__ import annotations
 

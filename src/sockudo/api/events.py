@@ -1,4 +1,4 @@
-"""Publishing over HTTP.
+"""Handlers of the HTTP API that publish events.
 
 Source: Pusher docs, `library_auth_reference/rest-api` ("POST event", "POST batch events") and `rest-api-deprecated`.
 """

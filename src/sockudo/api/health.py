@@ -1,4 +1,4 @@
-"""Health and memory, for probes and operators; nothing here is signed."""
+"""Handlers of the health probes and of `/usage`; these requests carry no signature."""
 
 from __future__ import annotations
 

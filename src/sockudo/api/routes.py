@@ -1,4 +1,4 @@
-"""Which path is which handler: request in, response out."""
+"""Routes each HTTP request to its handler and returns the response."""
 
 from __future__ import annotations
 
@@ -133,7 +133,9 @@ class Routes:
             return rejection_response(error)
         if isinstance(error, DriverError):
             self._refusals.note_failed("request not answered", path=request.path, reason=str(error))
-            return error_response(503, "A store that is needed for this cannot be used now", ("Retry-After", "1"))
+            return error_response(
+                503, "A store that this request needs does not answer; try again", ("Retry-After", "1")
+            )
         # The client is told nothing; the log gets the cause, and this connection and all others go on.
         _log.error("request failed", method=request.method, path=request.path[:200], exc_info=error)
         return error_response(500, "Internal server error")

@@ -1,4 +1,4 @@
-"""Rate limits by client address: of requests to the HTTP API, and of new connections."""
+"""Limits how many requests and new connections one client address may make."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Throttle:
 
     def _answer(self, decision: Decision) -> Decision | Response:
         if self._refused:
-            _log.info("rate limiter can be used again", limit=self._setting, refused=self._refused)
+            _log.info("rate limiter usable again", limit=self._setting, refused=self._refused)
             self._refused = 0
         return decision if decision.allowed else self._refusal(decision)
 
@@ -67,7 +67,9 @@ class Throttle:
     def _unavailable(self, error: Exception) -> Response:
         # Once, and not for each of the thousands that may be refused.
         if not self._refused:
-            _log.warning("rate limiter cannot be used: everything is refused", limit=self._setting, reason=str(error))
+            _log.warning(
+                "rate limiter unusable: the server refuses what it limits", limit=self._setting, reason=str(error)
+            )
         self._refused += 1
         return error_response(500, "Rate limiter backend unavailable (rate_limiter.driver)")
 

@@ -1,4 +1,4 @@
-"""Users over HTTP.
+"""The handler of the HTTP API that terminates the connections of a user.
 
 Source: Pusher docs, `library_auth_reference/rest-api` ("POST terminate user connections").
 """

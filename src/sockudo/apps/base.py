@@ -1,4 +1,4 @@
-"""Where apps come from."""
+"""The interface of an app manager: it finds apps by id and by key, in memory or in a database."""
 
 from __future__ import annotations
 

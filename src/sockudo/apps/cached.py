@@ -1,4 +1,4 @@
-"""Apps that are in a database, kept in this process for a while.
+"""The app manager of every database: it keeps the apps that it has looked up for a while.
 
 * An app is asked for once, however many wait for it, and again in the background when it is used near the end of its
   time, so that a busy app never waits.
@@ -212,13 +212,17 @@ class CachedAppManager:
         try:
             return self._make_app(record)
         except ConfigError as error:
-            _log.error("an app in the database cannot be used", app=record["id"], problems=error.problems)
+            _log.error(
+                "app not served: its record in the database is invalid", app=record["id"], problems=error.problems
+            )
             return None
 
     async def _check(self) -> None:
         # What comes of it is told by whoever asks for the state of the server.
         if not await self._answered(self._store.has_any(), tell=False):
-            raise DriverError("there is no app in the database (app_manager.driver)")
+            raise DriverError(
+                "there is no app in the database (app_manager.driver): add one with `sockudo apps create`"
+            )
 
     async def _answered(self, question: Coroutine[None, None, _T], *, tell: bool = True) -> _T:
         """Wait for the database; that it goes away, or comes back, is told once."""
@@ -229,12 +233,12 @@ class CachedAppManager:
                 self._lost_since = self._clock.monotonic()
             if tell and not self._has_told:
                 self._has_told = True
-                _log.error("apps cannot be looked up", error=str(error))
+                _log.error("database of apps unusable", error=str(error))
             raise
         self._lost_since = None
         if self._has_told:
             self._has_told = False
-            _log.info("apps can be looked up again")
+            _log.info("database of apps usable again")
         return answer
 
     def _run(self, work: Coroutine[None, None, _T]) -> asyncio.Task[_T]:

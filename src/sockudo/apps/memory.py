@@ -1,4 +1,4 @@
-"""Apps that the configuration lists."""
+"""The app manager for apps that the configuration lists."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class MemoryAppManager:
             DriverError: there is no app.
         """
         if not self._by_id:
-            raise DriverError("there is no app (app_manager.array.apps)")
+            raise DriverError("there is no app: add one to the configuration (app_manager.array.apps)")
 
     async def aclose(self) -> None:
         """Do nothing."""

@@ -1,4 +1,4 @@
-"""Which origins an app lets connect: the patterns of `allowed_origins`.
+"""Checks the origin of a client against the patterns of `allowed_origins`.
 
 Rules: an empty list allows everything, a missing `Origin` header included. With any other list the header is needed,
 unless the list has `*`. Comparison ignores case. A pattern without a scheme matches both http and https, and

@@ -1,4 +1,4 @@
-"""Regular expressions of a configuration, matched in time that is linear in the text, whoever wrote either of them.
+"""Regular expressions from a configuration, matched in time that is linear in the text (RE2).
 
 Python's own engine tries again and again: one pattern of a webhook and one name of a channel could stop the server.
 """

@@ -1,4 +1,4 @@
-"""What a process remembers of the apps in a database: apps by id and key, and names that no app has."""
+"""The memory of the app manager of a database: apps by id and key, and names that no app has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A webhook of an app: where it goes, which events it wants, and the filter on their channels."""
+"""A webhook of an app: its URL or function, the events that it wants, and the filter on their channels."""
 
 from __future__ import annotations
 

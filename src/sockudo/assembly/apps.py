@@ -1,4 +1,4 @@
-"""Settings -> where apps come from."""
+"""Settings -> the app manager."""
 
 from __future__ import annotations
 

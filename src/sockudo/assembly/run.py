@@ -1,4 +1,4 @@
-"""Runs a server: the event loop, signals, and what is started and stopped in which order."""
+"""Runs a server: the event loop, signals, and the order of start and stop."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ async def _serve(
     if worker is not None:
         worker.ready()
     await stopping.asked()
-    _log.info("shutting down", reason=stopping.reason, grace_period=settings.shutdown_grace_period)
+    _log.info("server shutting down", reason=stopping.reason, grace_period=settings.shutdown_grace_period)
     deadline = clock.monotonic() + settings.shutdown_grace_period + stopping.linger
     await _unless_hurried(assembly.server.drain(settings.shutdown_grace_period, linger=stopping.linger), stopping)
     await _unless_hurried(assembly.stop(max(0.0, deadline - clock.monotonic())), stopping)
     await assembly.stop()
     if worker is not None:
         worker.tidy()
-    _log.info("stopped")
+    _log.info("server stopped")
     return 0
 
 

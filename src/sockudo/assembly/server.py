@@ -1,4 +1,4 @@
-"""Settings -> the parts of a server, put together; nothing is started here."""
+"""Settings -> the parts of a server, put together; it starts nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings -> what a server keeps its apps, cached events and counts of requests in."""
+"""Settings -> the stores of apps, cached events and rate limits."""
 
 from __future__ import annotations
 

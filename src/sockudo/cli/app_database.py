@@ -1,4 +1,4 @@
-"""What the `sockudo apps` commands do to the database, and how the nodes hear of it."""
+"""The work of the `sockudo apps` commands: change the database, then tell the nodes."""
 
 from __future__ import annotations
 

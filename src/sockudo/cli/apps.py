@@ -121,7 +121,7 @@ def update(config: Path | None, app_id: str, changes: tuple[str, ...]) -> None:
     if not properties:
         raise click.UsageError("nothing to change: give at least one --set NAME=VALUE")
     if "id" in properties:
-        raise click.UsageError("the id of an app cannot be changed")
+        raise click.UsageError("the id of an app cannot be changed: create another app")
     settings = _settings(config)
     _run(app_database.update(settings, app_id, properties))
     click.echo(f"Updated {app_id}.")
@@ -169,7 +169,7 @@ def _read(changes: tuple[str, ...]) -> dict[str, Any]:
     for change in changes:
         name, equals, text = change.partition("=")
         if not equals:
-            raise click.UsageError("--set is NAME=VALUE")
+            raise click.UsageError("--set needs NAME=VALUE")
         pairs.append((name.strip(), text))
     try:
         return read_changes(pairs)

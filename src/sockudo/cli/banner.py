@@ -1,4 +1,4 @@
-"""What the server prints when it is ready: where it listens, for whom, within which limits, and what to try next.
+"""The banner that the server prints when it is ready: addresses, limits, and what to try next.
 
 This is text for the person at the terminal. It never shows a secret, except the demo app's, which everybody knows.
 """

@@ -1,4 +1,4 @@
-"""`sockudo check-config`: say whether a configuration can be used, and what it amounts to."""
+"""`sockudo check-config`: check a configuration and print its problems, or every setting with its value."""
 
 from __future__ import annotations
 

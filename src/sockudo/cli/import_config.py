@@ -1,4 +1,4 @@
-"""`sockudo import-config`: the configuration of another server -> one of ours, with a list of what has no equal."""
+"""`sockudo import-config`: convert the configuration of another server, and list the values that have no equal."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def convert_file(server: str, file: Path, output: Path | None, *, force: bool) -
     except ConfigError as error:
         report_problems(error)
         sys.exit(EXIT_CONFIGURATION)
-    _tell("Not taken over, or not as it was:", [str(remark) for remark in draft.remarks])
-    _tell("This version does not start with it, because of:", problems_of(draft.document))
+    _tell("The import left out or changed:", [str(remark) for remark in draft.remarks])
+    _tell("The server does not start with the result; correct:", problems_of(draft.document))
     if not _has_apps(draft.document):
-        _tell("No app is in it:", ["app_manager.array.apps is empty, so that every client is refused; add an app"])
+        _tell("The result has no app:", ["app_manager.array.apps is empty, so no client can connect; add an app"])
         sys.exit(_NO_APP)
 
 

@@ -1,4 +1,4 @@
-"""A group of commands that is imported when one of them is asked for."""
+"""A click group that imports each subcommand only when it is used."""
 
 from __future__ import annotations
 

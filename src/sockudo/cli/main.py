@@ -1,4 +1,4 @@
-"""The `sockudo` command: what it is called with.
+"""The `sockudo` command: its group of subcommands and its options.
 
 Without a subcommand it serves, as the original does, so `sockudo --config FILE` starts the server.
 

@@ -1,4 +1,4 @@
-"""`sockudo nodes`: ask the nodes of the cluster who they are."""
+"""`sockudo nodes`: ask every node of the cluster to report itself, and print the answers."""
 
 from __future__ import annotations
 

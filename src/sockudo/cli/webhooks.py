@@ -1,4 +1,4 @@
-"""`sockudo webhooks`: how deliveries are doing, which have failed, trying them again, and watching them live."""
+"""`sockudo webhooks`: show the queue, list failed deliveries, retry them, and follow attempts live."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ async def _tail(settings: Settings, show: Callable[[Delivered], None]) -> None:
     if adapter is None:
         raise ConfigError(
             [
-                "adapter.driver: deliveries are followed over the bus between the nodes, and local has none; those "
-                "that fail are in the server's log (`webhook not delivered`)"
+                "adapter.driver: `sockudo webhooks tail` needs a bus between the nodes, and local has none; see the "
+                "server's log for failed deliveries (`webhook not delivered`)"
             ]
         )
     click.echo("Waiting for deliveries; Ctrl-C ends.", err=True)

@@ -1,4 +1,4 @@
-"""An app between a database and the settings: a record there is checked as an app of a file is."""
+"""Checks the record of an app in a database, in the same way as an app in a file."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def read_changes(changes: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Return properties that are given as text, as a file would have them; nothing, or null, is null.
 
     Raises:
-        ConfigError: a name is no property of an app, or JSON is none.
+        ConfigError: an app has no such property, or a text is not the JSON that it should be.
     """
     problems: list[str] = []
     found: dict[str, Any] = {}
     for name, text in changes:
         field = AppSettings.model_fields.get(name)
         if field is None:
-            problems.append(f"{name}: is no property of an app; they are {', '.join(AppSettings.model_fields)}")
+            problems.append(f"{name}: an app has no such property; use one of {', '.join(AppSettings.model_fields)}")
         elif text.strip() in ("", "null"):
             found[name] = None
         elif text.lstrip().startswith(("[", "{")) and name in ("webhooks", "allowed_origins"):

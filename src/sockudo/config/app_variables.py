@@ -1,4 +1,4 @@
-"""What the variables say about an app: one app, none, or an attempt at one that is not complete."""
+"""Reads the app that environment variables describe: a complete one, none, or a problem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every setting as it holds: its value, without what is secret in it, and where that value came from."""
+"""Lists every setting in effect: its value without secrets, and its source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read the settings that environment variables carry, as the declarations of a section name them."""
+"""Reads settings from environment variables; sections declare the names."""
 
 from __future__ import annotations
 

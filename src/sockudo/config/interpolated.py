@@ -1,4 +1,4 @@
-"""Texts with variables in them, shaped as the settings that they are for need them: as variables of their own would be.
+"""Shapes a text with variables in it for its setting, as an environment variable would be shaped.
 
 A number may be text in any file. A switch (`"${FLAG}"`) and a list (`"${A},${B}"`) become one here.
 """

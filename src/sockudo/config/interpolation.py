@@ -1,4 +1,4 @@
-"""Variables in the texts of a file: `${NAME}`, and `${NAME:-default}` where it may be unset or empty.
+"""Replaces variables in the texts of a file: `${NAME}`, and `${NAME:-default}` with a default.
 
 They are put in once, after the file is parsed: what a variable holds is not looked at again, and it cannot change what
 the file says around it. Keys stay as they are. `$${` is a plain `${`.

@@ -1,4 +1,4 @@
-"""Load the settings: defaults, below a file, below the environment, below command line flags.
+"""Loads the settings: command line over environment over file over defaults.
 
 Everything is merged as plain values first and validated once, so that one start reports every problem of every source.
 For each value that did not come from the file, the variable or option that set it is remembered and named in problems.

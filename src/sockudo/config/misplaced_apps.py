@@ -1,4 +1,4 @@
-"""Apps that stand in a file where nothing reads them: each is one that its writer believes to be served."""
+"""Finds apps at places of a file where the server does not read apps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pydantic found wrong, as lines for people: `path: what was expected, what was found`.
+"""Turns the errors of pydantic into lines for people: `path: what was expected, what was found`.
 
 Only values whose kind allows it are quoted (see `values.py`); of all others the text names the type alone, because they
 may hold a secret.

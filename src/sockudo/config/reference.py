@@ -26,36 +26,36 @@ from sockudo.config.unsupported import UNSUPPORTED
 
 _HEAD: Final = """# Configuration
 
-Settings come from four places; a later one wins over an earlier one, value by value:
+Settings come from four places. A later place wins over an earlier one, value by value:
 
 1. the defaults below
 2. a file: the one given with `--config`, else the one named by `{variable}`, else {files} if it exists
 3. environment variables (an empty one counts as unset; lists are separated by commas)
 4. `--host`, `--port` and `--workers` of `sockudo serve`
 
-`sockudo check-config --show` prints every setting with its value and the place that it comes from, without secrets;
-`--format json` is the same for programs.
+`sockudo check-config --show` prints every setting with its value and its source, without secrets. `--format json`
+prints the same for programs.
 
-Files are JSON or TOML. Numbers may also be written as strings (`"6001"`). A wrong value stops the start, and every
-problem is listed at once; in a section of a driver that is not chosen it is a warning. `sockudo check-config FILE` does
-the same without starting.
+Files are JSON or TOML. You may write numbers as strings (`"6001"`). A wrong value stops the start, and the server lists
+every problem at once. In the section of an unused driver, a wrong value is only a warning. `sockudo check-config FILE`
+does the same without starting a server.
 
-An unknown key is a warning, unless it may restrict something: a key of an app or a webhook that speaks of limits,
-origins, channels, switches and the like, any unknown condition of a filter, and elsewhere a key that is near to a
-setting that restricts. Such a key stops the start, because without it something would stay open.
+An unknown key is a warning, unless it may restrict something. Such a key stops the start, because to ignore it could
+widen access. These are unknown keys of an app or a webhook whose names speak of limits, origins, channels, switches and
+the like, unknown conditions of a filter, and elsewhere keys whose names are close to that of a restricting setting.
 
-In the texts of a file `${{NAME}}` stands for the variable of that name, and `${{NAME:-default}}` for it or, where it is
-unset or empty, for the default; `$${{` is a plain `${{`. Variables are put in once, after the file is parsed, and never
-into keys, other variables or rows of a database. A switch, a number or a list may be a variable too: `"${{PORT}}"`. A
-missing variable stops the start, and so does an empty one where a credential or a list stands. No error shows the value
-of a variable that a file names.
+In the texts of a file, the server replaces `${{NAME}}` by the variable of that name, and `${{NAME:-default}}` by the
+variable, or by the default if the variable is unset or empty; `$${{` is a plain `${{`. It does so once, after it has
+parsed the file, and never in keys, other variables or rows of a database. A switch, a number or a list may be a
+variable too: `"${{PORT}}"`. A missing variable stops the start. So does an empty variable in place of a credential or a
+list. No error shows the value of a variable that a file names.
 
 The server warns about a variable that begins with `SOCKUDO_`, `SOKETI_` or `REVERB_` and that nothing reads, and names
 the nearest one. It ignores those that Kubernetes injects for a service. The variable stops the start if its name looks
 like a restriction of an app (`SOCKUDO_DEFAULT_APP_ALLOWED_ORIGIN`), because the server would be open without it.
 
-Where several environment variables are named, the first that is set wins. Where the key is "-", there is only the
-environment.
+Where a row names several environment variables, the first that is set wins. Where the key is "-", only the environment
+can set the value.
 """
 
 _APPS: Final = """
@@ -88,9 +88,10 @@ The server adds this app to those of the file when id, key and secret are all se
 unlike those of an app in a file. If the file has an app with the same id, the variables that are set replace those
 properties of it, and all others stay as they are in the file.
 
-Any of these variables without id, key and secret stops the start, with or without a file. Where nothing else describes
-an app, so do empty ones, and those of others: `SOCKUDO_APP_ID`, `SOKETI_DEFAULT_APP_ID`, `REVERB_APP_ID` and their
-neighbours. A variable that a file names as `${{NAME}}` is part of that file instead.
+Any of these variables without id, key and secret stops the start, with or without a file. If nothing else describes an
+app, empty variables stop the start too, and so do similar variables of other servers: `SOCKUDO_APP_ID`,
+`SOKETI_DEFAULT_APP_ID`, `REVERB_APP_ID` and their neighbours. A variable that a file names as `${{NAME}}` is part of
+that file instead.
 """
 
 _EXAMPLE: Final = {
@@ -142,7 +143,7 @@ def reference() -> str:
     limit = DefaultAppSettings.model_fields["max_connections"].default
     parts += [_DEFAULT_APP.format(limit=limit), _table(DefaultAppSettings, key_column=False)]
     names = "".join(f"* `{one.name}`\n" for one in UNSUPPORTED)
-    parts.append(f"\n## Not supported yet\n\nWho asks for one of these is refused:\n\n{names}")
+    parts.append(f"\n## Not supported yet\n\nThe server does not start with one of these:\n\n{names}")
     parts.append("\n## By example\n")
     parts.append(f"\n```json\n{json.dumps(_EXAMPLE, indent=2)}\n```\n")
     parts.append(f"\nThe same as TOML:\n\n```toml\n{_EXAMPLE_TOML}```\n")

@@ -1,4 +1,4 @@
-"""Unknown keys that would have restricted something: each is a problem, because to drop a restriction opens something.
+"""Makes an unknown key a problem where it may restrict something: to ignore it could widen access.
 
 In an app, a webhook and a filter the words of a key tell whether it may restrict. In a section of limits every key may.
 Elsewhere only keys that are near to a setting that restricts are refused, because files may have whole sections that

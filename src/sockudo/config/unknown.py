@@ -1,4 +1,4 @@
-"""Keys of a file that nothing reads, and those that are read under another name."""
+"""Finds keys of a file that no setting reads, and old names of settings."""
 
 from __future__ import annotations
 

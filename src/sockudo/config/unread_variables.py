@@ -1,4 +1,4 @@
-"""Variables that begin like those of this server, of soketi or of Laravel Reverb, and that nothing reads."""
+"""Finds variables that no setting reads, though their prefix is that of this server, soketi or Laravel Reverb."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be configured and is not in this version. Who asks for it is refused; who only has it in a file is not."""
+"""Settings of the original that this version does not support: using one is a problem or a warning."""
 
 from __future__ import annotations
 

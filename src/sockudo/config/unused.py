@@ -1,4 +1,4 @@
-"""Sections of drivers that nothing uses: a wrong value in one of them stops no server that does not read it."""
+"""Makes wrong values warnings in the sections of drivers that are not in use."""
 
 from __future__ import annotations
 

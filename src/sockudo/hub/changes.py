@@ -1,4 +1,4 @@
-"""What a step of the hub changed, as values, for those who tell others of it."""
+"""Values that say what a step of the hub changed; the node turns them into frames."""
 
 from __future__ import annotations
 

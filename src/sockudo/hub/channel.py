@@ -1,4 +1,4 @@
-"""One channel of one app, as far as this process has subscribers on it."""
+"""One channel of one app: its subscribers on this node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One client's connection, as the hub and the node know it: who it is, what it has joined, what waits to be sent.
+"""One connection of a client: its identity, its channels, and its outbox.
 
 How bytes reach the client is behind `Wire`, so that the routing below does not know about WebSockets.
 """

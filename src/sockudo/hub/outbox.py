@@ -1,4 +1,4 @@
-"""How frames leave: queued for each connection while a loop tick lasts, then written with one call each.
+"""Writes queued frames: one write for each connection at the end of a loop tick.
 
 An outbox is lazy: `None`, then the frame itself, then a list of frames. A lone broadcast therefore costs each
 subscriber one attribute and one write; under load the frames of a tick leave joined, and a delivery becomes several

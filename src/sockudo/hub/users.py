@@ -1,4 +1,4 @@
-"""Which connections are signed in as which user, in one app."""
+"""The signed-in users of one app, and the connections of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of other servers -> values of ours. Each raises NoEqual for what cannot be one.
+"""Converts single values of other servers; each function raises NoEqual for a value without an equal.
 
 Files have JSON values, environments have text. Both are taken: soketi reads a variable as JSON where it is JSON, and
 Laravel knows words such as `true` and `null`.

@@ -1,4 +1,4 @@
-"""Read the text of an `.env` file, as the two libraries do that soketi and Laravel read it with."""
+"""Reads an `.env` file in the two dialects that soketi and Laravel read."""
 
 from __future__ import annotations
 

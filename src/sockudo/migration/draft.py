@@ -1,4 +1,4 @@
-"""A configuration of ours while it is being written, and what could not go into it."""
+"""A configuration that an import writes, with remarks about the values that it left out."""
 
 from __future__ import annotations
 

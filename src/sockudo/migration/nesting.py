@@ -1,4 +1,4 @@
-"""Documents as trees, and as the dotted names of their leaves."""
+"""Converts documents between nested objects and dotted names."""
 
 from __future__ import annotations
 

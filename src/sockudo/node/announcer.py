@@ -1,4 +1,4 @@
-"""Tells clients and the other nodes what a step of the hub changed: the one place where changes become frames."""
+"""Turns the changes of a hub step into frames for clients and messages for other nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last event of each cache channel.
+"""Stores and reads the last event of each cache channel.
 
 A cache that only this node has is read when a client subscribes. One that all nodes share has to be asked before: what
 it said is kept here for a second, so that many who come at once are answered by one question, and an event that

@@ -1,4 +1,4 @@
-"""The app of an open connection, as it is now: changes in a database reach clients that are connected already."""
+"""Looks up the current app of an open connection, so that changes in a database reach connected clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Liveness: asks silent clients for a sign of life, ends those that give none, and those that stay unauthorised.
+"""Pings silent clients, and closes those that do not answer or do not authorise in time.
 
 One timing wheel and one timer serve all connections. Any inbound byte counts as life: some client libraries never
 answer a JSON ping, and all answer a WebSocket PING.

@@ -1,4 +1,4 @@
-"""The settings of a node that are not an app's."""
+"""The settings of a node that hold for all apps."""
 
 from __future__ import annotations
 

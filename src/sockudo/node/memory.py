@@ -1,4 +1,4 @@
-"""How much memory is used, by the narrowest limit that the process runs under, and the gate that closes above a share.
+"""Measures the memory in use, by the narrowest limit on the process, and closes a gate above a threshold.
 
 Used is what cannot be reclaimed: files that the kernel keeps in memory and has not used lately are given up as soon as
 somebody needs the room, so they count as free.

@@ -1,4 +1,4 @@
-"""Connections of this node: how one begins and how it ends."""
+"""Connects and disconnects clients of this node."""
 
 from __future__ import annotations
 

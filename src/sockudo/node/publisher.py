@@ -1,4 +1,4 @@
-"""Publishing: events of back ends and of clients, encoded once, framed once, handed to the hub.
+"""Publishes events of back ends and clients: encodes each once, frames it once, hands it to the hub.
 
 Source: Pusher docs, `library_auth_reference/rest-api` and `using_channels/events` ("Triggering client events").
 """

@@ -1,4 +1,4 @@
-"""Questions about channels, answered from memory.
+"""Answers questions about channels from memory.
 
 Source: Pusher docs, `library_auth_reference/rest-api` ("GET channels" and following).
 """

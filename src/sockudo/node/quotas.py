@@ -1,4 +1,4 @@
-"""The per-second limits of each app on the HTTP API.
+"""Enforces the per-second limits of each app on the HTTP API.
 
 They are those of all nodes together: each tells the others at the end of the tick what it has let through, and counts
 what they tell as if it had been asked here. What several nodes let through in the same few milliseconds may be more.

@@ -1,4 +1,4 @@
-"""Tells in the log whom the server refuses, and why, without letting a stranger fill the log.
+"""Logs refused clients and requests with the reason, at a bounded rate.
 
 With debugging every refusal is a line. Otherwise only those are told that a client never retries (40xx, and 401 and 403
 of the HTTP API), since users see nothing but a client that stays away: a few lines for each kind and app, then a count.

@@ -1,4 +1,4 @@
-"""A connection's conversation: each message -> a command -> a use case, and refusals -> frames."""
+"""The conversation with one client: parses messages, runs use cases, answers refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Socket ids: `digits.digits`, unique and not to be guessed."""
+"""Makes socket ids of the form `digits.digits`, unique and hard to guess."""
 
 from __future__ import annotations
 

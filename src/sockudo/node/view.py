@@ -1,4 +1,4 @@
-"""The whole cluster as this node knows it: what it has itself, and what the others have told. Every read is local."""
+"""A view of the whole cluster for this node: its own state merged with the replica. Every read is local."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who watches whom: tells signed-in users when those they watch come online and go offline.
+"""Tells signed-in users when users on their watchlists come online or go offline.
 
 Source: Pusher docs, `using_channels/watchlist-events`.
 """

@@ -1,4 +1,4 @@
-"""Channel names: which characters they have, and what their prefix makes of them.
+"""Parses channel names: checks the characters, and reads the kind from the prefix.
 
 The kind of a channel is a set of independent flags, read from anchored prefixes, so that a cache variant can
 never lose the authentication of the channel that it is a variant of.

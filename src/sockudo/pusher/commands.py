@@ -1,4 +1,4 @@
-"""What a client asks: one text frame -> one command.
+"""Parses the text frame of a client into a command.
 
 Every name, type and encoding problem of foreign input ends here, as `MessageUnreadable`. Texts of errors never repeat
 the input. `data` may be an object or a string that holds the same JSON: client libraries send both.

@@ -1,4 +1,4 @@
-"""How the server refuses what a peer asked for; each class is told to the peer in its own way."""
+"""The refusals of the server: one class for each way in which it tells a peer that a request failed."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class SubscriptionRejected(PusherError):
 
 
 class RequestRejected(PusherError):
-    """An HTTP request is refused with `status` (4xx or 503); `retry_after` seconds become a header of a 429."""
+    """An HTTP request is refused with `status` (4xx or 503); `retry_after` seconds become `Retry-After`."""
 
     def __init__(self, status: int, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""What the server says: one builder for each event, each returning the UTF-8 JSON of one text frame.
+"""Builds the events that the server sends: each function returns the UTF-8 JSON of one text frame.
 
 `data` is a JSON string that holds JSON (double encoding), which client libraries require, except in `pusher:error`,
 `pusher:signin_success` and `pusher:subscription_error`, where it is an object; `pusher:cache_miss` has none.

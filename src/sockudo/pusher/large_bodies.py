@@ -1,4 +1,4 @@
-"""Large bodies of the HTTP API's publishing calls, checked in short steps: as `triggers` does it with others in one go.
+"""Checks large bodies of publish requests in short steps; `triggers` checks others at once.
 
 Counts and sizes are checked on the way, and the first one that is too large ends it, before anything has been decoded.
 """

@@ -1,4 +1,4 @@
-"""What identifies a member of a presence channel and a signed-in user: JSON that the app's back end has signed.
+"""Parses the signed JSON that identifies a presence member or a signed-in user.
 
 An id is a text. Back ends also sign numbers, which are taken as their decimal text, without an exponent and without
 zeros that say nothing: 7, 7.0 and 70e-1 are all "7".

@@ -1,4 +1,4 @@
-"""Query strings as the HTTP API signs them.
+"""Parses query strings for the signature check of the HTTP API.
 
 `urllib.parse.parse_qsl` takes 13 us for the five parameters of a publish; splitting takes 2.6 and is exact here,
 because nearly no value is escaped.

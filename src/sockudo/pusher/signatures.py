@@ -1,4 +1,4 @@
-"""Signatures of the Pusher protocol: HTTP requests, private and presence channels, sign-in.
+"""Makes and checks signatures of the Pusher protocol: HTTP requests, channels, sign-in, webhooks.
 
 Source: Pusher docs, `library_auth_reference/rest-api` ("Authentication") and `auth-signatures`.
 All are lower-case hex HMAC-SHA256 with the app's secret. They are compared in constant time.

@@ -1,4 +1,4 @@
-r"""JSON with half a character in it: an escape such as `\ud83d` without its other half.
+r"""Decodes JSON that holds half a surrogate pair: an escape such as `\ud83d` without its other half.
 
 JavaScript cuts texts between the two halves of an emoji and writes the rest as such an escape. RFC 8259, section 8.2,
 permits it; the decoder refuses it, and UTF-8 cannot carry it. Where a text must be decoded, U+FFFD takes its place.

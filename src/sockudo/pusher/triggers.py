@@ -1,4 +1,4 @@
-"""Bodies of the HTTP API's publishing calls: bytes in, checked triggers out.
+"""Parses and checks the bodies of publish requests.
 
 A body is checked whole before anything of it is published, so that a call or a batch goes out entirely or not at all.
 

@@ -1,4 +1,4 @@
-"""Protocol versions that a client may ask for.
+"""Checks the protocol version that a client asks for.
 
 Source: Pusher docs, `library_auth_reference/pusher-websockets-protocol` ("Making a connection").
 """
@@ -18,7 +18,7 @@ def parse_version(text: str | None) -> int:
     """Return the version in the `protocol` parameter of the URL; a client that names none gets the newest.
 
     Raises:
-        CloseConnection: 4006 for what is not a number, 4007 for a number that is not spoken here.
+        CloseConnection: 4006 for a text that is not a number, 4007 for a version that the server does not speak.
     """
     if text is None:
         return NEWEST
@@ -28,6 +28,7 @@ def parse_version(text: str | None) -> int:
     version = int(text) if len(text) <= 4 else NEWEST + 1
     if not OLDEST <= version <= NEWEST:
         raise CloseConnection(
-            Code.UNSUPPORTED_VERSION, f"Unsupported protocol version: versions {OLDEST} to {NEWEST} are spoken here"
+            Code.UNSUPPORTED_VERSION,
+            f"Unsupported protocol version: {text[:4]}; this server speaks versions {OLDEST} to {NEWEST}",
         )
     return version

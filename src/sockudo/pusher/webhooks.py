@@ -1,4 +1,4 @@
-"""Webhooks as bytes: the events that back ends are told of, and the body that carries them.
+"""Builds webhook events and bodies as bytes.
 
 Every event is a flat JSON object of strings and whole numbers, because some libraries read it into a map of strings.
 

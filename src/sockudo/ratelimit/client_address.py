@@ -1,4 +1,4 @@
-"""Whose requests are counted together: the address of the client, behind as many proxies as are configured.
+"""Finds the client address to count a request under, behind a known number of proxies.
 
 Each proxy appends the address it was called from to X-Forwarded-For, so with `trust_hops` proxies of ours the client
 is that many entries from the end; what stands before it was sent by the client and proves nothing. With no trusted

@@ -1,4 +1,4 @@
-"""The limit of something that happens up to many times a second, as the per-app limits do.
+"""A sliding window for limits of many events a second, such as the limits of an app.
 
 A counter and a moment instead of a list of moments: it is asked for every event of every client.
 """

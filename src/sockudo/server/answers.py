@@ -1,4 +1,4 @@
-"""HTTP/1.1 responses as bytes (RFC 9112)."""
+"""Encodes HTTP/1.1 responses as bytes (RFC 9112)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memory that the bodies of all requests under way may take together."""
+"""The memory budget that the bodies of all open requests share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door: every socket begins as HTTP here; an upgrade of `/app/KEY` makes it a WebSocket."""
+"""Handles every socket from its first byte: HTTP requests, and upgrades of `/app/KEY` to WebSockets."""
 
 from __future__ import annotations
 

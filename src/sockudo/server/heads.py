@@ -1,4 +1,4 @@
-"""Heads of requests as bytes."""
+"""Rewrites request heads: an upgrade that comes with a body becomes a plain request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether this server can do its work: what `/up` asks, and what is said in the log when the answer changes."""
+"""Checks the parts of the server for `/up`, and logs when a part fails or works again."""
 
 from __future__ import annotations
 
@@ -81,15 +81,19 @@ class Health:
 
     def _works(self, name: str) -> bool:
         if self._problems.pop(name, None) is not None:
-            _log.info("usable again", part=name)
+            _log.info(f"{_words(name)} usable again", part=name)
         return True
 
     def _failed(self, name: str, error: Exception) -> bool:
         reason = str(error) or f"no answer in {PATIENCE:g} s"
         if self._problems.get(name) != reason:
             self._problems[name] = reason
-            _log.warning("cannot be used", part=name, reason=reason)
+            _log.warning(f"{_words(name)} unusable", part=name, reason=reason)
         return False
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _bounded(answer: Eventual[_T]) -> Eventual[_T]:

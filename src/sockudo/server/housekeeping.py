@@ -1,4 +1,4 @@
-"""What is done once a second, and once in a while, whatever the clients do."""
+"""Runs the periodic jobs of the server: one every second, one at a longer interval."""
 
 from __future__ import annotations
 

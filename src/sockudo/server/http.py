@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one socket: keep-alive, pipelining, time limits (RFC 9112).
+"""The asyncio protocol of one HTTP/1.1 socket: keep-alive, pipelining, time limits (RFC 9112).
 
 Rules: a request is handed on when it is whole. Answers leave in the order of the requests. After a request that is not
 understood the socket is closed, since where the next one begins is not known. What a peer gets does not depend on how

@@ -1,4 +1,4 @@
-"""Bytes -> HTTP/1.1 requests, over httptools, with the limits that are applied before anything is kept (RFC 9112).
+"""Parses HTTP/1.1 requests with httptools, and applies limits before it keeps anything (RFC 9112).
 
 The head is bounded while it arrives, the body by its declared length, and what comes between chunks and behind them by
 its bytes. A body that is not small is taken only when the head of its request was accepted.

@@ -1,7 +1,8 @@
-"""The half of an HTTP socket that answers.
+"""The writing half of an HTTP socket: sends answers in the order of the requests.
 
-Answers leave in the order of the requests. Where there is a bus, an answer leaves behind what its request has put on
-it: a client that was told of success may count on the event to be ahead of all that it does next, on whatever node.
+Answers leave in the order of the requests. Where there is a bus, an answer leaves after the messages that its request
+put on the bus. So a back end that reads the success can rely on this: its event is ahead of its next request, on every
+node.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A socket whose upgrade waits for a store: its app, or how often its client has connected."""
+"""A socket whose upgrade waits for a store: for its app, or for the rate limiter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a request is refused that is not read to its end."""
+"""Answers to requests that the server refuses before it has read all of them."""
 
 from __future__ import annotations
 

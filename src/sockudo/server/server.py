@@ -71,7 +71,9 @@ class Server:
                     idle.clear()
                     await idle.wait()
         except TimeoutError:
-            _log.warning("clients left over at the end of the grace period", open=self._front.open_count)
+            _log.warning(
+                "shutdown: clients still connected at the end of the grace period", open=self._front.open_count
+            )
 
     async def stop(self) -> None:
         """Drop what is left."""

@@ -1,4 +1,4 @@
-"""What an HTTP socket needs of the server that it belongs to."""
+"""The interface that an HTTP socket uses to reach its server."""
 
 from __future__ import annotations
 

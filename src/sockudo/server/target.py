@@ -1,4 +1,4 @@
-"""The targets of requests (RFC 9112, section 3.2)."""
+"""Parses the targets of requests (RFC 9112, section 3.2)."""
 
 from __future__ import annotations
 

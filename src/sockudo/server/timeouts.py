@@ -1,4 +1,4 @@
-"""Deadlines of sockets: one timing wheel and one timer for all of them."""
+"""Deadlines of sockets, on one timing wheel with one timer."""
 
 from __future__ import annotations
 

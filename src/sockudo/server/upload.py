@@ -1,4 +1,4 @@
-"""A request whose head is checked before its body is taken."""
+"""Receives a large request body after its head has been accepted."""
 
 from __future__ import annotations
 

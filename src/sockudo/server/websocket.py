@@ -1,4 +1,4 @@
-"""The asyncio side of a WebSocket: bytes <-> `rfc6455` <-> the node's session."""
+"""The asyncio protocol of a WebSocket: connects bytes, `websocket.frames` and the session of the node."""
 
 from __future__ import annotations
 

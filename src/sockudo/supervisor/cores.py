@@ -1,4 +1,4 @@
-"""How many processor cores this process may use, by affinity and by the quota of its container."""
+"""Counts the processor cores that this process may use, by affinity and container quota."""
 
 from __future__ import annotations
 

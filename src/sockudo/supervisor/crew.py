@@ -1,4 +1,4 @@
-"""The processes of a supervisor: started, watched, and ended."""
+"""Starts, watches and ends the worker processes of a supervisor."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Crew:
             await asyncio.wait({gone}, timeout=_SPARE_SECONDS)
             for worker in workers:
                 if not worker.exited.is_set():
-                    _log.error("a worker does not end and is killed", worker=worker.index, pid=worker.pid)
+                    _log.error("worker killed: it did not end in time", worker=worker.index, pid=worker.pid)
                     worker.kill()
             await gone
         finally:

@@ -1,4 +1,4 @@
-"""Listening sockets: those of a process that is alone, and those that a supervisor opens once for its workers.
+"""Opens listening sockets, for a single process or for the workers of a supervisor.
 
 An IPv6 wildcard (`::`, `[::]`) serves both families over one socket; where the machine has no IPv6, IPv4 alone.
 
@@ -106,9 +106,15 @@ def _open_each(targets: Sequence[_Target], count: int) -> list[Sockets]:
             is_last_hope = number == len(targets) and not opened
             if error.errno in _ABSENT and target.both_families:
                 opened.append(_open(_Target(socket.AF_INET, (_IPV4_WILDCARD, target.address[1])), count))
-                _log.warning("IPv6 not available: the server serves only IPv4", host=_IPV6_WILDCARD, reason=str(error))
+                _log.warning(
+                    "IPv6 unavailable: the server listens on IPv4 only", host=_IPV6_WILDCARD, reason=str(error)
+                )
             elif error.errno in _ABSENT and not is_last_hope:
-                _log.warning("address skipped: not on this machine", address=target.address[0], reason=str(error))
+                _log.warning(
+                    "listen address skipped: this machine does not have it",
+                    address=target.address[0],
+                    reason=str(error),
+                )
             else:
                 close_listeners(opened)
                 raise

@@ -1,4 +1,4 @@
-"""The limit on open files, which is the limit on sockets, and what happens when it is reached."""
+"""Raises the limit on open files, and refuses connections when it is reached."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class SocketRoom:
             # What has come since the last line is told with the next one; until then it is known of.
             self._told = self.refused
         elif self._seconds:
-            _log.warning("open files: there is room again", refused=self.refused - self._before)
+            _log.warning("open files: room for connections again", refused=self.refused - self._before)
             self._seconds, self._before = 0, self.refused
 
     def _tell(self, is_exhausted: bool) -> None:

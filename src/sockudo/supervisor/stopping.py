@@ -1,4 +1,4 @@
-"""How a process is asked to stop: by signals, and a worker by its supervisor too."""
+"""Turns signals, and the words of a supervisor, into the request to stop."""
 
 from __future__ import annotations
 

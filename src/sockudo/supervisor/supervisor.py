@@ -1,8 +1,8 @@
-"""The supervisor: several server processes on one port, kept alive, and replaced one by one on SIGHUP.
+"""The supervisor: runs several server processes on one port, restarts them, and replaces them on SIGHUP.
 
-Rules: the supervisor serves nobody and imports little of the server, so that hardly anything can end it. It starts a
-worker by running its own command line again, so a worker loads the code and the configuration as they are by then;
-what the supervisor itself was started with (the address, how many workers) stays.
+Rules: the supervisor serves no clients, so that hardly anything can end it. It starts a worker by running its own
+command line again, so a new worker loads the code and the configuration of that moment. The address and the number of
+workers stay those of the supervisor's own start.
 """
 
 from __future__ import annotations
@@ -130,21 +130,21 @@ class Supervisor:
             await place.proven.wait()
 
     async def _replace_all(self) -> None:
-        _log.info("replacing the workers")
+        _log.info("workers: replacement begins")
         for place in self._places:
             if not await place.replace(self._grace):
-                _log.error("the other workers stay as they are")
+                _log.error("workers: replacement stopped, the old workers go on")
                 break
         else:
-            _log.info("all workers are replaced")
+            _log.info("workers: all replaced")
         self._roll = None
         if self._roll_again:
             self._roll_again = False
             self.roll()
 
     async def _stop(self) -> None:
-        _log.info("stopping the workers", reason=self.stopping.reason or "failed", grace_period=self._grace)
+        _log.info("supervisor stopping", reason=self.stopping.reason or "failed", grace_period=self._grace)
         # From here on it is the workers' sockets alone, so that the last one that leaves closes the port.
         close_listeners(self._listeners)
         await self._crew.stop(self._grace, self.stopping)
-        _log.info("stopped")
+        _log.info("supervisor stopped")

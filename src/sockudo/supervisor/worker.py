@@ -1,4 +1,4 @@
-"""A worker, as it sees itself: what its supervisor gave it, and the line between the two.
+"""The worker's end of the line to its supervisor.
 
 The supervisor starts the same command again with one more variable in its environment. They talk over a socket, in
 lines: the worker says `ready`, or `failed` and why; the supervisor says `retire` (a new worker takes over), `drain`

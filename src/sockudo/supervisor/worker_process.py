@@ -1,4 +1,4 @@
-"""A worker, as its supervisor sees it: a process, and the line to it."""
+"""The supervisor's end of a worker: the process, and the line to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a driver waits between two attempts to reach a bus that is lost."""
+"""Waiting times between attempts to reconnect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time and timers, behind one small interface.
+"""The interface of a clock: time and timers, which tests replace.
 
 Whatever waits or measures is given a `Clock`, so that its tests move time by hand and never sleep. Intervals are
 measured with `monotonic()`; `now()` is only for what leaves the process, because an operator or NTP may step it.

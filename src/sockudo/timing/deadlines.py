@@ -1,4 +1,4 @@
-"""Many deadlines behind one timer.
+"""A timing wheel: many deadlines behind one timer.
 
 A timing wheel of one-second buckets: the owner calls `due()` about once a second and gets whatever has come due, so a
 hundred thousand connections need one timer. Scheduling, moving and discarding are O(1); a deadline is kept to the

@@ -1,4 +1,4 @@
-"""Deadlines that are looked at once a second, a few in each turn of the event loop.
+"""Deadlines that are checked once a second, a few in each turn of the event loop.
 
 Thousands of connections may come due in the same second, and ending one takes many times as long as finding it.
 """

@@ -1,4 +1,4 @@
-"""Something that is done once a second, and the second itself for those who need no better time."""
+"""The base of parts that work once a second; it also keeps the current second for cheap reading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that sends webhooks, as one thing that is started and stopped."""
+"""Starts and stops everything that sends webhooks."""
 
 from __future__ import annotations
 

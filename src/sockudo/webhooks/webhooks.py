@@ -1,4 +1,4 @@
-"""The webhooks of a server: what its node tells them, and how they begin and end."""
+"""The webhooks of a server: takes reports of the node and turns them into webhook events."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_MISSES: Final = 10_000
 # Channels whose counts are kept until their app is known.
 _MOST_COUNTS: Final = 10_000
 _STEP: Final = 0.02
-# What a store takes longer for is lost, and counted.
+# At the stop, an event whose app the store does not deliver in this time is lost, and counted.
 _LAST: Final = 1.0
 # What is held is told this much after its time at the latest, by whichever node.
 _MARGIN: Final = 2.0

@@ -1,4 +1,4 @@
-"""WebSocket frames (RFC 6455, sections 5 to 8): bytes out, and a reader that turns bytes in into messages.
+"""WebSocket frames (RFC 6455, sections 5 to 8): encodes frames, and parses incoming bytes into messages.
 
 Rules
     Server side only: frames we send are never masked, frames we read must be.

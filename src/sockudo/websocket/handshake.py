@@ -1,4 +1,4 @@
-"""The opening handshake (RFC 6455, section 4.2): a request head in, the 101 response or a refusal out.
+"""The opening handshake (RFC 6455, section 4.2): turns a request head into the 101 response or a refusal.
 
 Rules
     No subprotocol and no extension is negotiated; what the client offers is ignored, as 4.2.2 allows.

@@ -1,4 +1,4 @@
-"""Frames that another process has made: judged here before they are written to clients as they are."""
+"""Checks frames that other processes made before the server writes them to clients."""
 
 from __future__ import annotations
 

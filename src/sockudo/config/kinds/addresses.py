@@ -1,4 +1,4 @@
-"""Addresses of servers: how each kind is written, and how it is shown without the login that may be in it."""
+"""Addresses of servers: checks their form, and shows them without logins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of tables and keyspaces. They become part of statements, so they are names and nothing else."""
+"""Names of tables and keyspaces: only plain names pass, because they become part of statements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hosts whose port and login are in settings of their own: where a server listens, and where a database is."""
+"""Host names and addresses without port and login: for listening, and for databases."""
 
 from __future__ import annotations
 

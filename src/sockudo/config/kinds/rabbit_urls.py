@@ -1,4 +1,4 @@
-"""The URLs of RabbitMQ servers, with the parameters that other clients take in them."""
+"""URLs of RabbitMQ servers, with the parameters that other clients know."""
 
 from __future__ import annotations
 

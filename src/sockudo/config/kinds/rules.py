@@ -1,4 +1,4 @@
-"""Rules between several fields: how they are worded, and how they are reported beside what single fields got wrong."""
+"""Rules between several fields of a section: how they are written, and how they are reported."""
 
 from __future__ import annotations
 

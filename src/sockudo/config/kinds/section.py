@@ -1,4 +1,4 @@
-"""What every section of the settings is built from: the base model and the marker that names environment variables.
+"""The base model of every section of the settings, and the marker for environment variables.
 
 A new section is a new model on `Section`, with one line for each setting: its type (see `values.py`), its `Env` names,
 its default and its description. Loading, error texts, unknown keys and the reference page follow from that declaration.

@@ -1,4 +1,4 @@
-"""The kinds of value a setting can have: what is accepted, and the words for what was expected.
+"""Kinds of values for settings: what each accepts, and its words in errors.
 
 Each kind is used as an annotation (`Annotated[int, Whole(1, 65535)]`). It runs before pydantic's own validation, so
 that every refusal reads the same and numbers may be written as decimal strings. The error type says whether the text

@@ -1,4 +1,4 @@
-"""The kinds of value that come from the web: names of methods and headers, origins, paths and URLs."""
+"""Kinds of values from the web: methods, headers, origins, paths and URLs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An app as configuration describes it: identity, switches, limits, webhooks and origins."""
+"""An app in the configuration: identity, switches, limits, webhooks and origins."""
 
 from __future__ import annotations
 

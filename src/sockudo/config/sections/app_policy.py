@@ -1,4 +1,4 @@
-"""The `policy` of an app, in which newer files of the original group its properties: read as the plain properties.
+"""The `policy` of an app, which newer files of the original have: read as the plain properties.
 
 What a policy has and this server does not is left under its path: what restricts is refused, the rest is warned about.
 """

@@ -1,4 +1,4 @@
-"""`cleanup`: how the original tidies up after a connection. Accepted and checked, so that its files load."""
+"""`cleanup`: settings of the original about disconnects; checked, without effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The app that the environment alone can describe, for containers without a configuration file.
+"""The app that environment variables describe, for containers without a configuration file.
 
 Each limit defaults to 100 here, as in the original, although an app in a file has no such limits.
 """

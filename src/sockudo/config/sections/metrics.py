@@ -1,4 +1,4 @@
-"""`metrics`: the figures for Prometheus."""
+"""`metrics`: settings for Prometheus; checked, without effect in this version."""
 
 from __future__ import annotations
 

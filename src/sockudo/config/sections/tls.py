@@ -1,4 +1,4 @@
-"""`ssl`: TLS on the server's own port."""
+"""`ssl`: settings for TLS on the port of the server; this version does not support it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`unix_socket`: a socket in the file system instead of a TCP port."""
+"""`unix_socket`: settings for a unix socket in place of a port; this version does not support it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A webhook of an app: where it goes, which events it wants, and the filter on their channels."""
+"""A webhook in the configuration of an app: its URL or function, its events, and its filter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`webhooks`: how the webhooks of all apps are delivered. What an app sends, and where to, is in `webhook.py`."""
+"""`webhooks`: how the server delivers the webhooks of all apps; `webhook.py` is about one webhook of an app."""
 
 from __future__ import annotations
 

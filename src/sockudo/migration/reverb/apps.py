@@ -1,4 +1,4 @@
-"""Apps of Laravel Reverb -> ours. What an app has there and the whole server here, the apps must agree on.
+"""Converts apps of Laravel Reverb; their limits that are settings of the whole server here must agree.
 
 An app is never less restricted than it was: where a restriction cannot be read, the strictest one takes its place.
 """

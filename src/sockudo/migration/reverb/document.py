@@ -1,4 +1,4 @@
-"""The configuration of Laravel Reverb, resolved or as variables -> ours."""
+"""Converts a configuration of Laravel Reverb, from its JSON or its variables."""
 
 from __future__ import annotations
 

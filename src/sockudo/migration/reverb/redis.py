@@ -1,4 +1,4 @@
-"""The Redis of Laravel Reverb, as a URL, as its parts, or as both -> ours.
+"""Converts the Redis connection of Laravel Reverb, from a URL, from parts, or from both.
 
 A URL and a host may say TLS by their scheme, and so may a scheme that stands beside them. Where any of them says it,
 the connection is encrypted here. What cannot be read becomes a URL that no server starts with.

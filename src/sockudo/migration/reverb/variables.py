@@ -1,4 +1,4 @@
-"""The variables that Laravel's `config/reverb.php` reads, and the configuration that it makes of them.
+"""Reads the variables of Laravel's `config/reverb.php` into the configuration that it makes of them.
 
 The names and the defaults are those of the file that Laravel Reverb installs. Who has changed that file gives its
 result instead of the variables.

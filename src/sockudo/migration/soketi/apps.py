@@ -1,4 +1,4 @@
-"""Apps of soketi and their webhooks -> ours."""
+"""Converts apps of soketi and their webhooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The configuration of soketi 1.6, from its JSON file or from its variables -> ours."""
+"""Converts a configuration of soketi 1.6, from its JSON file or its variables."""
 
 from __future__ import annotations
 

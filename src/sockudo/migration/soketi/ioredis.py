@@ -1,4 +1,4 @@
-"""Options of ioredis, the library that soketi talks to Redis with -> a Redis URL and what else is asked of it."""
+"""Converts options of ioredis, soketi's Redis library, to a Redis URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What soketi 1.6 calls its settings, and what they are called here."""
+"""The table of settings: the name in soketi 1.6, and the name here."""
 
 from __future__ import annotations
 

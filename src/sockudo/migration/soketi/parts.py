@@ -1,4 +1,4 @@
-"""The settings of soketi that no table converts: connections to Redis, SQS, and what has an equal only sometimes."""
+"""Converts the settings of soketi that need more than a new name: Redis, SQS, conditional values."""
 
 from __future__ import annotations
 

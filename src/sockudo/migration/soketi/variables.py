@@ -1,4 +1,4 @@
-"""The environment variables of soketi 1.6, without their prefix `SOKETI_`, and the settings that they set."""
+"""The table of environment variables of soketi 1.6, and the settings that they set."""
 
 from __future__ import annotations
 

@@ -222,7 +222,7 @@ class Consumer:
                 await self._end(held, outcome)
                 return True
             held.due = self._loop.time() + max(0.0, outcome.after)
-            # Alone it can wait in SQS, which gives out nothing that comes behind it. So its attempts are kept there.
+            # A lone message can wait in SQS: SQS gives out no later one of its group, and counts the attempts.
             if self._options.fifo and len(waiting) == 1 and outcome.after:
                 return False
             if await _is_set(self._finishing, outcome.after):

@@ -1,4 +1,4 @@
-"""Which addresses a webhook may be sent to, checked on the address that is connected to.
+"""Refuses private addresses for webhooks, checked on the address of the connection.
 
 A name is resolved once and its address checked right before the connection is made, so that a name which gives another
 address the second time gains nothing.

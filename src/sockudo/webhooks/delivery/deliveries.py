@@ -1,4 +1,4 @@
-"""What came of each attempt to deliver: counted here, and told to whoever follows."""
+"""Counts delivery attempts, and tells the followers of `sockudo webhooks tail`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From events to jobs: which endpoints an event goes to, and which events share a request.
+"""Turns events into jobs: finds the endpoints of each event, and batches events for one request.
 
 Nothing here waits. An event is put into the batch of each endpoint that wants it; when the time of a batch is over, or
 it is full, it goes to the queue as one job.

@@ -1,4 +1,4 @@
-"""Functions that are invoked, without their library as long as none is."""
+"""Invokes AWS Lambda functions; it imports their library with the first one."""
 
 from __future__ import annotations
 

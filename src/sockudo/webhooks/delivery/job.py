@@ -1,4 +1,4 @@
-"""What waits in the queue for one endpoint: an app, one of its webhooks, and events.
+"""A job of the webhook queue: an app, one of its webhooks, and the events for it.
 
 A job names the app and the webhook only. Its URL, its headers and the secret of the app are looked up when it is
 delivered, so that they are never stored, and a change of headers and secret takes effect at once. A webhook with

@@ -1,4 +1,4 @@
-"""Invoking AWS Lambda functions. The credentials are those that the AWS libraries find."""
+"""Invokes AWS Lambda functions, with the credentials that the AWS libraries find."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a delivery that did not work is tried again, and when it is given up."""
+"""Decides when a failed delivery is tried again, and when it is given up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The failure of one delivery, apart from the client that posts, so that those who handle it do not import that."""
+"""The error of a failed delivery; a module of its own, so that importing it loads no HTTP client."""
 
 from __future__ import annotations
 

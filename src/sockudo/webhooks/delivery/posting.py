@@ -1,4 +1,4 @@
-"""Posting a body to a URL, and saying in a few words what came of it.
+"""Posts a webhook body to a URL, and describes the outcome in a few words.
 
 The words never repeat anything of the URL, the headers or the answer: they end up in logs and in the list of failed
 jobs, and any of those may hold a credential.

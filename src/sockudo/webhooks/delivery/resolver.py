@@ -1,4 +1,4 @@
-"""Names of endpoints -> addresses, each look-up in a thread of its own.
+"""Resolves the host names of endpoints, each look-up in a thread of its own.
 
 The system's resolver blocks its thread for as long as a dead name server makes it, and cannot be interrupted. The
 threads that asyncio keeps for it are few: a handful of dead names would use them up, and no other endpoint could be

@@ -1,4 +1,4 @@
-"""Delivers jobs: the handler of the queue."""
+"""The queue handler that delivers webhook jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many requests run at once, so that endpoints that take their time leave room for the others."""
+"""Limits how many webhook requests run at once; slow endpoints leave room for the others."""
 
 from __future__ import annotations
 

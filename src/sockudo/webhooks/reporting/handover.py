@@ -97,10 +97,10 @@ class Handover:
         self._peers.report(Verb.PENDING, found, node_id, is_reliable=is_reliable())
 
     def _all_pending(self, known: set[str]) -> Iterator[Report | None]:
-        """Yield what is pending for a node that knows some nodes and no others; None for a little work.
+        """Yield the pending changes for a node that knows only the nodes `known`; None for a little work.
 
-        The others may be dead and not missed yet. Receivers were told that what those have is there, and that node,
-        which never hears of it, is to know that.
+        A node that is not `known` may have died without being missed yet. Receivers still believe in its channels and
+        members, and the new node learns of them here only.
         """
         for key, transition in list(islice(chain(self._sending.items(), self._pending), MOST_PENDING)):
             yield report_of(key, transition)

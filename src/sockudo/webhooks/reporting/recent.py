@@ -1,4 +1,4 @@
-"""What nodes have reported in the last minute, so that no node reports it again."""
+"""The changes that nodes reported to webhook receivers in the last minute, so that no other node reports them again."""
 
 from __future__ import annotations
 
