@@ -10,10 +10,10 @@ from sockudo.apps.webhook import Webhook
 from sockudo.cluster.peers import Peers
 from sockudo.cluster.state import Reports
 from sockudo.node.view import View
-from sockudo.webhooks.base import NoWebhooks
+from sockudo.webhooks.base import NoWebhooks, Sent
 from sockudo.webhooks.reporting.app_lookup import Asked
 from sockudo.webhooks.reporting.settling import SettlingTimes
-from sockudo.webhooks.reporting.transitions import Sent, Transitions
+from sockudo.webhooks.reporting.transitions import Transitions
 from tests.fakes.clock import FakeClock
 from tests.fakes.node import make_app
 from tests.servers.cluster import Bus, Member

@@ -5,10 +5,14 @@ Nothing here waits, and nothing that goes wrong here reaches a client.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 from sockudo.apps.app import App
 from sockudo.cluster.state import Reports
+
+Sent: TypeAlias = Callable[[bool], None]
+"""Called once: whether the queue has accepted an event, for at least one endpoint."""
 
 
 class WebhookEvents(Protocol):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sockudo.apps.app import App
+from sockudo.apps.base import AppFinder
 from sockudo.apps.webhook import is_wanted
 from sockudo.cluster.peers import Peers
 from sockudo.cluster.state import Reports
@@ -14,7 +15,8 @@ from sockudo.pusher import webhooks as events
 from sockudo.queues.base import Queue
 from sockudo.timing.clock import Clock
 from sockudo.webhooks.delivery.dispatcher import Dispatcher
-from sockudo.webhooks.reporting.app_lookup import ASKED, AppLookup, Apps
+from sockudo.webhooks.recent_keys import RecentKeys
+from sockudo.webhooks.reporting.app_lookup import ASKED, AppLookup
 from sockudo.webhooks.reporting.settling import SettlingTimes
 from sockudo.webhooks.reporting.transitions import Transitions, Truth
 
@@ -57,7 +59,7 @@ class Webhooks:
 
     def __init__(
         self,
-        apps: Apps,
+        apps: AppFinder,
         truth: Truth,
         peers: Peers,
         queue: Queue,
@@ -75,7 +77,7 @@ class Webhooks:
         # The last counts of channels whose app is asked for.
         self._counts: dict[str, dict[str, int]] = {}
         self._kept_counts = 0
-        self._misses: dict[tuple[str, str], float] = {}
+        self._misses = RecentKeys[tuple[str, str]](clock, _MISS_SECONDS, _MOST_MISSES)
 
     def begin(self) -> None:
         """Note that this node has joined the others and knows what they have."""
@@ -150,7 +152,7 @@ class Webhooks:
             self.dispatcher.send(app, events.CLIENT_EVENT, channel, told, now)
 
     def cache_miss(self, app: App, channel: str) -> None:
-        if is_wanted(app.webhooks, events.CACHE_MISS, channel) and self._is_first_miss((app.id, channel)):
+        if is_wanted(app.webhooks, events.CACHE_MISS, channel) and self._misses.add((app.id, channel)):
             now = self._now_ms()
             self.dispatcher.send(app, events.CACHE_MISS, channel, events.cache_miss(channel, now), now)
 
@@ -183,16 +185,6 @@ class Webhooks:
         if is_wanted(app.webhooks, name, None):
             now = self._now_ms()
             self.dispatcher.send(app, name, None, events.connection_event(name, socket_id, now), now)
-
-    def _is_first_miss(self, key: tuple[str, str]) -> bool:
-        now = self._clock.monotonic()
-        misses = self._misses
-        while misses and (next(iter(misses.values())) <= now - _MISS_SECONDS or len(misses) >= _MOST_MISSES):
-            del misses[next(iter(misses))]
-        if key in misses:
-            return False
-        misses[key] = now
-        return True
 
     def _now_ms(self) -> int:
         return int(self._clock.now() * 1000)

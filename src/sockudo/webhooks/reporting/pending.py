@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from math import inf
 from typing import Final, NamedTuple, TypeAlias
 
+from sockudo.timing.clock import is_due
+
 Key: TypeAlias = tuple[str, str, str | None]
 """App id, channel, and user id or None for the channel as a whole."""
 
@@ -125,8 +127,7 @@ class Pending:
 def _take(changes: OrderedDict[Key, Change], now: float, limit: int) -> list[tuple[Key, Change]]:
     taken: list[tuple[Key, Change]] = []
     for key, change in changes.items():
-        # A timer may fire a little early by the clock's own resolution.
-        if change.next_look > now + 0.001 or len(taken) >= limit:
+        if not is_due(change.next_look, now) or len(taken) >= limit:
             break
         taken.append((key, change))
     for key, _ in taken:

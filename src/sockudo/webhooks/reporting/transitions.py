@@ -18,7 +18,8 @@ from sockudo.cluster.peers import Peers
 from sockudo.cluster.slices import Steps
 from sockudo.cluster.state import Report, Reports, Verb
 from sockudo.pusher.webhooks import member_event, occupancy_event
-from sockudo.timing.clock import Clock, Handle
+from sockudo.timing.clock import Clock, Handle, is_due
+from sockudo.webhooks.base import Sent
 from sockudo.webhooks.reporting.app_lookup import ASKED, Asked
 from sockudo.webhooks.reporting.handover import Handover
 from sockudo.webhooks.reporting.pending import Change, Key, Pending
@@ -40,9 +41,6 @@ _AT_ONCE: Final = 10
 _SLICE_SECONDS: Final = 0.005
 # What was pending before a node came has been told by then.
 _SURE_AFTER: Final = 60.0
-
-Sent = Callable[[bool], None]
-"""Called once: whether the queue has accepted an event."""
 
 
 class Truth(Protocol):
@@ -328,8 +326,7 @@ class Transitions:
         )
 
     def _is_blocked(self, app_id: str) -> bool:
-        # A timer may fire a little early by the clock's own resolution.
-        if self._blocked.get(app_id, 0.0) > self._clock.monotonic() + 0.001:
+        if not is_due(self._blocked.get(app_id, 0.0), self._clock.monotonic()):
             return True
         self._blocked.pop(app_id, None)
         return False
