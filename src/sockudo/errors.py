@@ -2,17 +2,22 @@
 
 SockudoError
 ├── ConfigError                a setting is wrong; carries every problem found
-└── MissingExtraError          a driver needs an optional dependency that is not installed
+├── DriverError                a broker or a store cannot be used; drivers have kinds of their own
+├── MissingExtraError          a driver needs an optional dependency that is not installed
+├── supervisor.listeners.ListenError   the address cannot be listened on
+├── supervisor.seats.WorkerError       workers cannot be started
+├── apps.database.store.AppExistsError   an app has the id or the key already
+└── cli.app_database.AppUnknownError     no app has the id
 
 pusher.errors.PusherError      what a peer asked for is refused; the protocol says how it is told
 ├── CloseConnection            40xx, 41xx, 42xx: pusher:error, then a close frame with the same code
 ├── CommandRejected            43xx or no code: pusher:error, the connection stays
 │   └── MessageUnreadable      the message is no command; a connection that sends many of them is closed
 ├── SubscriptionRejected       pusher:subscription_error for one channel, the connection stays
-└── RequestRejected            an HTTP answer with a 4xx status
+└── RequestRejected            an HTTP answer with a 4xx status or 503
 
-rfc6455.frames.FrameError      bytes that are not a WebSocket frame; carries the close code
-rfc6455.handshake.HandshakeError   an upgrade that RFC 6455 refuses; carries the HTTP status
+websocket.frames.FrameError    bytes that are not a WebSocket frame; carries the close code
+websocket.handshake.HandshakeError   an upgrade that RFC 6455 refuses; carries the HTTP status
 """
 
 from __future__ import annotations

@@ -62,7 +62,10 @@ class SubscriptionRejected(PusherError):
 
 
 class RequestRejected(PusherError):
-    """An HTTP request is refused with `status` (4xx or 503); `retry_after` seconds become a header of a 429."""
+    """An HTTP request is refused with `status`: 4xx, or 503 while the server has too much to do.
+
+    A refusal that passes by itself (429, 503) carries `retry_after`, the seconds of its Retry-After header.
+    """
 
     def __init__(self, status: int, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)

@@ -174,11 +174,6 @@ class FrameReader:
         self._max_message_bytes = max_message_bytes
         self._assembler: _Assembler | None = None
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether the reader holds nothing: the next byte begins a new message."""
-        return self._assembler is None
-
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """Return every message that `data` completes, in order, as (TEXT | BINARY | PING | PONG | CLOSE, payload).
 
