@@ -1,8 +1,11 @@
 """The supervisor: several server processes on one port, kept alive, and replaced one by one on SIGHUP.
 
-Rules: the supervisor serves nobody and imports little of the server, so that hardly anything can end it. It starts a
-worker by running its own command line again, so a worker loads the code and the configuration as they are by then;
-what the supervisor itself was started with (the address, how many workers) stays.
+Rules: the supervisor serves nobody and imports nothing of the server's rooms but the name of a worker's socket, so that
+hardly anything can end it. It still holds what its command line needed to start: the settings, the library that checks
+them and that of the log. Measured with two workers: 46 MB, and 53 MB for each worker.
+
+It starts a worker by running its own command line again, so a worker loads the code and the configuration as they are
+by then; what the supervisor itself was started with (the address, how many workers) stays.
 """
 
 from __future__ import annotations
