@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from sockudo.config.sections.queue import RedisQueueSettings
 from sockudo.errors import DriverError
 from sockudo.queues.base import Delivery, Done, Failed, Outcome, Retry
 from sockudo.queues.redis.options import RedisQueueOptions
@@ -237,7 +238,7 @@ async def test_nothing_is_left_in_redis_of_lanes_that_are_done(own_redis: RedisP
 
 async def test_a_redis_that_is_not_there_is_an_error_that_names_the_setting() -> None:
     target = RedisTarget(f"redis://127.0.0.1:{free_port()}", setting="queue.redis.url_override")
-    async with queue_with(RedisQueueOptions(target)) as queue:
+    async with queue_with(RedisQueueOptions(RedisQueueSettings(), target)) as queue:
         for ask in (queue.start(RecordingHandler()), queue.check(), queue.counts(), queue.failed(1), queue.retry(None)):
             with pytest.raises(DriverError, match=r"cannot be used \(queue.redis.url_override\): Connection refused"):
                 await ask
@@ -247,7 +248,7 @@ async def test_a_user_who_may_not_write_the_keys_is_an_error(redis_acl: RedisPro
     rights = ["+@all", "~elsewhere*"]
     await asyncio.to_thread(redis_acl.cli, "ACL", "SETUSER", "jobless", "reset", "on", ">pass-word", *rights)
     target = RedisTarget(f"redis://jobless:pass-word@127.0.0.1:{redis_acl.port}", setting="queue.redis.url_override")
-    async with queue_with(RedisQueueOptions(target)) as queue:
+    async with queue_with(RedisQueueOptions(RedisQueueSettings(), target)) as queue:
         with pytest.raises(DriverError, match="NOPERM") as caught:
             await queue.start(RecordingHandler())
         assert "queue.redis.url_override" in str(caught.value)

@@ -6,7 +6,6 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 import structlog
 from aiobotocore.session import get_session
 
+from sockudo.config.sections.queue import SqsQueueSettings
 from sockudo.errors import DriverError
 from sockudo.queues.base import Delivery, Done, Failed, Outcome, Retry
 from sockudo.queues.sqs.options import SqsQueueOptions
@@ -61,8 +61,8 @@ async def client_of(server: SqsProcess) -> AsyncIterator[Any]:
 
 
 def url_of(options: SqsQueueOptions) -> str:
-    assert options.queue_url_prefix is not None
-    return options.queue_url_prefix + options.name
+    assert options.section.queue_url_prefix is not None
+    return options.section.queue_url_prefix + options.name
 
 
 async def until(is_true: Callable[[], bool]) -> None:
@@ -347,7 +347,7 @@ async def test_a_queue_that_takes_no_long_messages_is_an_error(sqs: SqsProcess) 
 
 async def test_an_sqs_that_is_not_there_is_an_error_that_names_the_setting_and_no_secret(aws_credentials: None) -> None:
     place = f"127.0.0.1:{free_port()}"
-    async with queue_with(SqsQueueOptions(endpoint_url=f"http://user:pass-word@{place}")) as queue:
+    async with queue_with(SqsQueueOptions(SqsQueueSettings(endpoint_url=f"http://user:pass-word@{place}"))) as queue:
         for ask in (queue.start(RecordingHandler()), queue.check(), queue.counts(), queue.failed(1), queue.retry(None)):
             with pytest.raises(DriverError, match=rf"sqs at {place} cannot be used \(queue\.sqs\)") as caught:
                 await ask
@@ -362,6 +362,6 @@ async def test_credentials_that_are_missing_are_an_error(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    async with queue_with(replace(sqs.new_options(), queue_url_prefix=None)) as queue:
+    async with queue_with(sqs.new_options(queue_url_prefix=None)) as queue:
         with pytest.raises(DriverError, match=r"queue\.sqs\): Unable to locate credentials"):
             await queue.start(RecordingHandler())

@@ -139,10 +139,11 @@ class Lanes:
         work, room = self._work, MAX_DELIVERIES - self._work.running
         if room <= 0:
             return 0
-        due = await self._shard.look(min(room, work.options.concurrency) + len(self._held))
+        most = min(room, work.options.section.concurrency)
+        due = await self._shard.look(most + len(self._held))
         self._problem = None
         # A lane may be due and still be ours, while Redis cannot be told what became of its job.
-        lanes = [lane for lane in due if lane not in self._held][: min(room, work.options.concurrency)]
+        lanes = [lane for lane in due if lane not in self._held][:most]
         results = await asyncio.gather(*(self._take(lane) for lane in lanes), return_exceptions=True)
         errors = [result for result in results if isinstance(result, BaseException)]
         if errors:

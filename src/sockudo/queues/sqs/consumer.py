@@ -72,7 +72,7 @@ class Consumer:
         self._hiding = asyncio.Lock()
         self._problem: str | None = None
         self._fetches: set[asyncio.Task[int]] = set()
-        self._pollers = [self._loop.create_task(self._poll()) for _ in range(options.concurrency)]
+        self._pollers = [self._loop.create_task(self._poll()) for _ in range(options.section.concurrency)]
         self._renewing = self._loop.create_task(self._renew())
 
     @property
@@ -126,7 +126,7 @@ class Consumer:
             await self._room()
             self._woken.clear()
             # What waits at the end might take a message along that comes just then.
-            wait = 0 if self._finishing.is_set() else self._options.wait_time
+            wait = 0 if self._finishing.is_set() else self._options.section.wait_time_seconds
             try:
                 found = await self._fetch(wait)
             except DriverError as error:
@@ -155,11 +155,11 @@ class Consumer:
         return await fetch
 
     async def _receive(self, wait: int) -> int:
-        options, started = self._options, self._loop.time()
-        messages = await self._jobs.receive(options.max_messages, options.visibility_timeout, wait)
-        ends = started + options.visibility_timeout
+        section, started = self._options.section, self._loop.time()
+        messages = await self._jobs.receive(section.max_messages, section.visibility_timeout, wait)
+        ends = started + section.visibility_timeout
         taken = [held for message in messages if (held := self._hold(message, ends)) is not None]
-        if self._loop.time() - started > options.visibility_timeout / _RENEWALS and taken:
+        if self._loop.time() - started > section.visibility_timeout / _RENEWALS and taken:
             # They are hidden since they were sent, and not since they were asked for, but only SQS knows.
             await self._extend(taken)
         for held in taken:
@@ -177,7 +177,7 @@ class Consumer:
         record = read(message.text, message.id, self._clock.now())
         first = self._corrections.first_attempt(message)
         held = Held(message, record, first, ends)
-        if not self._options.fifo and len(self._lanes.get(record.lane, ())) >= _LONGEST_LANE:
+        if not self._options.section.fifo and len(self._lanes.get(record.lane, ())) >= _LONGEST_LANE:
             self._corrections.given_back(held)
             return None
         self._held.add(held)
@@ -223,7 +223,7 @@ class Consumer:
                 return True
             held.due = self._loop.time() + max(0.0, outcome.after)
             # Alone it can wait in SQS, which gives out nothing that comes behind it. So its attempts are kept there.
-            if self._options.fifo and len(waiting) == 1 and outcome.after:
+            if self._options.section.fifo and len(waiting) == 1 and outcome.after:
                 return False
             if await _is_set(self._finishing, outcome.after):
                 return False
@@ -289,7 +289,7 @@ class Consumer:
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(self._options.visibility_timeout / _RENEWALS)
+            await asyncio.sleep(self._options.section.visibility_timeout / _RENEWALS)
             await self._extend(list(self._held))
 
     async def _extend(self, held: list[Held]) -> None:
@@ -303,7 +303,7 @@ class Consumer:
         part = [held for held in part if held.is_renewed]
         if not part:
             return
-        seconds = self._options.visibility_timeout
+        seconds = self._options.section.visibility_timeout
         ends = self._loop.time() + seconds
         try:
             answers = await self._jobs.hide([(held.message.receipt, seconds) for held in part])

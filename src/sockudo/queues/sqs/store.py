@@ -65,13 +65,14 @@ class MessageStore:
         """
         self._client = client
         self._name = name
-        self._fifo = options.fifo
+        section = options.section
+        self._fifo = section.fifo
         self._url = ""
-        if options.queue_url_prefix is not None:
-            self._url = options.queue_url_prefix + name
+        if section.queue_url_prefix is not None:
+            self._url = section.queue_url_prefix + name
             # The prefix may have the beginning of the name in it.
             self._name = self._url.rpartition("/")[2]
-        fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if options.fifo else {}
+        fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if section.fifo else {}
         self._attributes = {**attributes, **fifo}
 
     async def find(self) -> None:
