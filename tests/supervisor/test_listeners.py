@@ -169,7 +169,7 @@ def test_without_ipv6_a_wildcard_serves_ipv4_and_says_so(code: int, monkeypatch:
     without_ipv6(monkeypatch, code)
     with capture_logs() as lines, listeners("::", 2, balanced=CAN_BALANCE) as places:
         assert {listening.getsockname()[0] for sockets in places for listening in sockets} == {"0.0.0.0"}
-    assert [line["event"] for line in lines] == ["IPv6 is not there: only IPv4 is served"]
+    assert [line["event"] for line in lines] == ["IPv6 is missing on this machine: only IPv4 is served"]
 
 
 def test_an_address_of_a_name_that_is_not_there_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,7 +187,7 @@ async def test_a_replacement_that_cannot_start_leaves_the_others_alone(tmp_path:
         await server.greeted()
         (tmp_path / "config.json").write_text('{"port": "x"}')
         server.send(signal.SIGHUP)
-        (problem,) = await server.logged("the new worker cannot start")
+        (problem,) = await server.logged("worker not replaced: the new one cannot start")
         assert problem["reason"] == "the configuration cannot be used any more"
         assert all(is_alive(pid) for pid in server.pids)
         await served(server)
@@ -222,7 +222,7 @@ async def test_a_worker_that_hangs_does_not_keep_the_server_from_ending(tmp_path
         os.kill(server.pids[1], signal.SIGSTOP)
         server.send(signal.SIGTERM)
         assert await server.ended() == 0
-        (killed,) = server.events("a worker does not end and is killed")
+        (killed,) = server.events("worker does not end and is killed")
         assert killed["worker"] == 1
 
 

@@ -80,7 +80,7 @@ class Crew:
             await asyncio.wait({gone}, timeout=_SPARE_SECONDS)
             for worker in workers:
                 if not worker.exited.is_set():
-                    _log.error("a worker does not end and is killed", worker=worker.index, pid=worker.pid)
+                    _log.error("worker does not end and is killed", worker=worker.index, pid=worker.pid)
                     worker.kill()
             await gone
         finally:

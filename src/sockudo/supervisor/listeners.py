@@ -106,9 +106,15 @@ def _open_each(targets: Sequence[_Target], count: int) -> list[Sockets]:
             is_last_hope = number == len(targets) and not opened
             if error.errno in _ABSENT and target.both_families:
                 opened.append(_open(_Target(socket.AF_INET, (_IPV4_WILDCARD, target.address[1])), count))
-                _log.warning("IPv6 is not there: only IPv4 is served", host=_IPV6_WILDCARD, reason=str(error))
+                _log.warning(
+                    "IPv6 is missing on this machine: only IPv4 is served", host=_IPV6_WILDCARD, reason=str(error)
+                )
             elif error.errno in _ABSENT and not is_last_hope:
-                _log.warning("address is not there and is passed over", address=target.address[0], reason=str(error))
+                _log.warning(
+                    "address is missing on this machine and is passed over",
+                    address=target.address[0],
+                    reason=str(error),
+                )
             else:
                 close_listeners(opened)
                 raise

@@ -73,10 +73,10 @@ class Place:
         try:
             new = self._crew.start(self.index, self._sockets)
         except OSError as error:
-            _log.error("the system cannot start a worker", worker=self.index, reason=str(error))
+            _log.error("worker cannot be started by the system", worker=self.index, reason=str(error))
             return False
         if not await self._crew.is_started(new):
-            _log.error("the new worker cannot start", worker=self.index, reason=_reason(new))
+            _log.error("worker not replaced: the new one cannot start", worker=self.index, reason=_reason(new))
             return False
         old, self.worker = self.worker, new
         _log.info("worker replaced", worker=self.index, pid=new.pid)

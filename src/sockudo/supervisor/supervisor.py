@@ -133,10 +133,10 @@ class Supervisor:
             await place.proven.wait()
 
     async def _replace_all(self) -> None:
-        _log.info("replacing the workers")
+        _log.info("workers are being replaced")
         for place in self._places:
             if not await place.replace(self._grace):
-                _log.error("the other workers stay as they are")
+                _log.error("workers that were not replaced yet go on as they are")
                 break
         else:
             _log.info("all workers are replaced")
@@ -146,7 +146,7 @@ class Supervisor:
             self.roll()
 
     async def _stop(self) -> None:
-        _log.info("stopping the workers", reason=self.stopping.reason or "failed", grace_period=self._grace)
+        _log.info("workers are being stopped", reason=self.stopping.reason or "failed", grace_period=self._grace)
         # From here on it is the workers' sockets alone, so that the last one that leaves closes the port.
         close_listeners(self._listeners)
         await self._crew.stop(self._grace, self.stopping)

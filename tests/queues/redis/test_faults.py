@@ -97,7 +97,7 @@ async def test_pushes_whose_replies_are_lost_are_not_appended_twice(own_redis: R
         with structlog.testing.capture_logs() as logs:
             waiting = [queue.push(lane, job) for job in JOBS for lane in ("a", "b")]
             # They are given up and sent again; the paused server has read them all the same.
-            await until(lambda: any(line["event"] == "jobs wait to be accepted" for line in logs))
+            await until(lambda: any(line["event"] == "webhook queue: jobs wait to be accepted" for line in logs))
         assert queue.unaccepted == len(waiting)
         own_redis.resume()
         await asyncio.gather(*waiting)
@@ -195,8 +195,8 @@ async def test_what_other_programs_write_stops_no_lane(own_redis: RedisProcess) 
             await settled(queue)
             assert (await asyncio.to_thread(own_redis.cli, "ZRANGE", f"{KEYS}lanes", "0", "-1")).split() == []
     told = [line["event"] for line in logs]
-    assert "queue entry dropped: it is no lane of this queue" in told
-    assert "queue lane dropped: its jobs are no list" in told
+    assert "webhook queue: entry dropped, which is no lane of this queue" in told
+    assert "webhook queue: lane dropped, whose jobs are no list" in told
 
 
 async def test_the_list_of_failed_jobs_is_bounded_and_what_leaves_it_is_counted(own_redis: RedisProcess) -> None:

@@ -236,7 +236,7 @@ async def test_pushes_whose_replies_are_lost_are_not_appended_twice_to_a_fifo_qu
         with structlog.testing.capture_logs() as logs:
             waiting = [queue.push(lane, job) for job in JOBS[:10] for lane in ("a", "b")]
             # They are given up and sent again; the frozen server reads them all the same.
-            await until(lambda: any(line["event"] == "jobs wait to be accepted" for line in logs))
+            await until(lambda: any(line["event"] == "webhook queue: jobs wait to be accepted" for line in logs))
             with pytest.raises(DriverError, match=r"queue\.sqs\): no answer in 2 s"):
                 await queue.check()
         assert queue.unaccepted == len(waiting)
@@ -262,7 +262,7 @@ async def test_a_job_that_was_done_while_sqs_was_away_is_not_done_again(own_sqs:
         own_sqs.freeze()
         with structlog.testing.capture_logs() as logs:
             may_end.set()
-            await until(lambda: any(line["event"] == "the queue cannot use SQS" for line in logs))
+            await until(lambda: any(line["event"] == "webhook queue: SQS cannot be used" for line in logs))
         own_sqs.thaw()
         assert await handler.wait_for(2) == [b"1", b"2"]
         assert (await settled(queue)).delivered == 2
@@ -277,13 +277,13 @@ async def test_pushes_wait_until_sqs_is_back_also_without_its_queues(own_sqs: Sq
         own_sqs.kill()
         with structlog.testing.capture_logs() as logs:
             waiting = [queue.push(LANE, job) for job in JOBS[:5]]
-            await until(lambda: any(line["event"] == "jobs wait to be accepted" for line in logs))
+            await until(lambda: any(line["event"] == "webhook queue: jobs wait to be accepted" for line in logs))
             with pytest.raises(DriverError, match=r"queue\.sqs"):
                 await queue.counts()
             # The stand-in has forgotten them.
             await asyncio.to_thread(own_sqs.start)
             await asyncio.gather(*waiting)
-        assert any(line["event"] == "a queue of SQS is gone; it is made again" for line in logs)
+        assert any(line["event"] == "webhook queue: its queue in SQS is gone and is made again" for line in logs)
         assert await handler.wait_for(6) == [b"first", *JOBS[:5]]
         assert (await settled(queue)).lost == 0
 

@@ -175,7 +175,10 @@ class Lanes:
             while following is not None:
                 following = await self._handle(held, following)
         except LeaseLostError:
-            _log.warning("the lease of a lane ended while its job was handled; it is handled again", lane=held.lane)
+            _log.warning(
+                "webhook queue: the lease of a lane ended while its job was handled, which is handled again",
+                lane=held.lane,
+            )
         finally:
             del self._held[held.lane]
             self._work.running -= 1
@@ -254,4 +257,4 @@ class Lanes:
         """Log what is wrong, once for each reason."""
         if problem != self._problem:
             self._problem = problem
-            _log.warning("the queue cannot use redis", reason=problem)
+            _log.warning("webhook queue: Redis cannot be used", reason=problem)

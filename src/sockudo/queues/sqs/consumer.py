@@ -116,7 +116,7 @@ class Consumer:
                 async with asyncio.timeout(_ENDING):
                     await self._give_back(left)
             except (TimeoutError, DriverError) as error:
-                _log.warning("jobs that were fetched are given out again after a while", reason=str(error))
+                _log.warning("webhook queue: SQS gives fetched jobs out again after a while", reason=str(error))
 
     # Fetching.
 
@@ -200,7 +200,7 @@ class Consumer:
                 self._has_room.set()
             left = waiting
         except LeaseLostError:
-            _log.warning("a message was given to another process while it was handled", lane=lane)
+            _log.warning("webhook queue: SQS gave a message to another process while it was handled", lane=lane)
             # Those behind it have to wait for it, wherever it is now.
             self._held.remove(waiting.popleft())
             left = waiting
@@ -320,7 +320,7 @@ class Consumer:
         """Log what is wrong, once for each reason."""
         if problem != self._problem:
             self._problem = problem
-            _log.warning("the queue cannot use SQS", reason=problem)
+            _log.warning("webhook queue: SQS cannot be used", reason=problem)
 
 
 async def _is_set(event: asyncio.Event, seconds: float) -> bool:
