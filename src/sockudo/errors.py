@@ -2,8 +2,12 @@
 
 SockudoError
 ├── ConfigError                a setting is wrong; carries every problem found
-├── DriverError                a broker or a store cannot be used
-└── MissingExtraError          a driver needs an optional dependency that is not installed
+├── DriverError                a broker or a store cannot be used; drivers have kinds of their own
+├── MissingExtraError          a driver needs an optional dependency that is not installed
+├── supervisor.listeners.ListenError   the address cannot be listened on
+├── supervisor.seats.WorkerError       workers cannot be started
+├── apps.database.store.AppExistsError   an app has the id or the key already
+└── cli.app_database.AppUnknownError     no app has the id
 
 pusher.errors.PusherError      a request of a peer is refused; the protocol says how the peer is told
 ├── CloseConnection            40xx, 41xx, 42xx: pusher:error, then a close frame with the same code

@@ -145,6 +145,7 @@ TESTED_ELSEWHERE: Final[Mapping[str, Elsewhere]] = {
     "sockudo.queues.sqs.held": Elsewhere("tests/queues/sqs/test_faults.py", _DRIVER),
     "sockudo.queues.sqs.options": Elsewhere("tests/config/test_queues.py", _VALUES),
     "sockudo.queues.sqs.store": Elsewhere("tests/queues/sqs/test_faults.py", _DRIVER),
+    "sockudo.queues.stored": Elsewhere("tests/contracts/queue.py", "what drivers share; each is tested with it"),
     "sockudo.queues.losses": Elsewhere("tests/contracts/queue.py", "what drivers share; each is tested with it"),
     "sockudo.ratelimit.base": Elsewhere("tests/contracts/rate_limiter.py", _INTERFACE),
 }

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 
 from sockudo.apps.cached import CachedAppManager
-from sockudo.apps.database.options import DynamoDbOptions, ScyllaDbOptions, SqlDriver, SqlOptions
+from sockudo.apps.database.options import DynamoDbOptions, ScyllaDbOptions, SqliteOptions, SqlOptions
 from sockudo.apps.memory import MemoryAppManager
 from sockudo.assembly.apps import app_from_settings, app_manager_from_settings, app_store_from_settings, store_options
 from sockudo.assembly.drivers import APP_STORES, app_store_class
 from sockudo.config.model import Settings
 from sockudo.config.sections.app import AppSettings
+from sockudo.config.sections.dynamodb import DynamoDbSettings
+from sockudo.config.sections.scylladb import ScyllaDbSettings
+from sockudo.config.sections.sql_databases import SqliteSettings
 from sockudo.errors import ConfigError, MissingExtraError
 from tests.fakes.clock import FakeClock
 
@@ -22,17 +25,20 @@ def settings(driver: str, **database: Any) -> Settings:
 
 
 def test_a_file_of_sqlite() -> None:
-    assert store_options(settings("sqlite")) == SqlOptions("sqlite", "database.sqlite", "sockudo.db")
+    assert store_options(settings("sqlite")) == SqliteOptions(SqliteSettings(path="sockudo.db"))
     options = store_options(settings("sqlite", sqlite={"path": "/a.db", "table_name": "apps"}))
-    assert options == SqlOptions("sqlite", "database.sqlite", "/a.db", "apps")
+    assert options == SqliteOptions(SqliteSettings(path="/a.db", table_name="apps"))
 
 
 @pytest.mark.parametrize(("driver", "section"), [("mysql", "mysql"), ("pgsql", "postgres"), ("postgresql", "postgres")])
 def test_a_sql_server(driver: str, section: str) -> None:
     told = {"host": "h", "port": 1, "username": "u", "password": "p@/", "database": "d", "table_name": "t"}
-    options = store_options(settings(driver, **{section: told | {"tls": "verify", "tls_ca": "/ca.pem"}}))
-    kind: SqlDriver = "mysql" if driver == "mysql" else "pgsql"
-    assert options == SqlOptions(kind, f"database.{section}", "d", "t", "h", 1, "u", "p@/", 2, 10, "verify", "/ca.pem")
+    told |= {"tls": "verify", "tls_ca": "/ca.pem"}
+    options = store_options(settings(driver, **{section: told}))
+    assert isinstance(options, SqlOptions)
+    assert options.driver == ("mysql" if driver == "mysql" else "pgsql")
+    assert (options.setting, options.pool_min, options.pool_max) == (f"database.{section}", 2, 10)
+    assert {name: getattr(options.section, name) for name in told} == told
 
 
 @pytest.mark.parametrize(
@@ -53,20 +59,25 @@ def test_the_size_of_a_pool(pooling: dict[str, Any], own: dict[str, Any], size: 
 
 
 def test_a_table_of_dynamodb() -> None:
-    assert store_options(settings("dynamodb")) == DynamoDbOptions("us-east-1", "sockudo-applications")
+    default = DynamoDbSettings(region="us-east-1", table_name="sockudo-applications")
+    assert store_options(settings("dynamodb")) == DynamoDbOptions(default)
     told = {"region": "r", "table_name": "table", "endpoint_url": "http://h:1", "aws_access_key_id": "i"}
-    secret = {"aws_secret_access_key": "s", "aws_session_token": "t", "aws_profile_name": "p"}
-    options = store_options(settings("dynamodb", dynamodb=told | secret))
-    assert options == DynamoDbOptions("r", "table", "http://h:1", "i", "s", "t", "p")
+    told |= {"aws_secret_access_key": "s", "aws_session_token": "t", "aws_profile_name": "p"}
+    options = store_options(settings("dynamodb", dynamodb=told))
+    assert isinstance(options, DynamoDbOptions)
+    assert {name: getattr(options.section, name) for name in told} == told
 
 
 def test_nodes_of_scylladb() -> None:
     options = store_options(settings("scylla"))
-    assert options == ScyllaDbOptions((("127.0.0.1", 9042),), "sockudo", "applications")
-    told = {"nodes": ["a:1", "[::1]:1"], "keyspace": "k", "table_name": "t", "username": "u", "password": "p"}
-    replication = {"replication_class": "NetworkTopologyStrategy", "replication_factor": 5}
-    options = store_options(settings("scylladb", scylladb=told | replication))
-    assert options == ScyllaDbOptions((("a", 1), ("::1", 1)), "k", "t", "u", "p", "NetworkTopologyStrategy", 5)
+    assert options == ScyllaDbOptions(ScyllaDbSettings(keyspace="sockudo", table_name="applications"))
+    assert options.nodes == (("127.0.0.1", 9042),)
+    told: dict[str, Any] = {"keyspace": "k", "table_name": "t", "username": "u", "password": "p"}
+    told |= {"replication_class": "NetworkTopologyStrategy", "replication_factor": 5}
+    options = store_options(settings("scylladb", scylladb=told | {"nodes": ["a:1", "[::1]:1"]}))
+    assert isinstance(options, ScyllaDbOptions)
+    assert options.nodes == (("a", 1), ("::1", 1))
+    assert {name: getattr(options.section, name) for name in told} == told
     without = store_options(settings("scylladb", scylladb={"nodes": ["a", "::1", "[::2]"]}))
     assert isinstance(without, ScyllaDbOptions)
     assert without.nodes == (("a", 9042), ("::1", 9042), ("::2", 9042))

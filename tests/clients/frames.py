@@ -1,7 +1,7 @@
 """The client's side of a WebSocket wire, for tests that speak in bytes: masked frames out, the server's frames in.
 
 Written from the RFC alone and as plainly as possible, so that it can judge the code under test: it shares nothing with
-`sockudo.rfc6455`, not even the opcodes.
+`sockudo.websocket`, not even the opcodes.
 """
 
 from __future__ import annotations

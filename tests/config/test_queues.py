@@ -9,6 +9,7 @@ import pytest
 from sockudo.assembly.drivers import QUEUES, queue_class
 from sockudo.assembly.queue import queue_from_settings
 from sockudo.config.model import Settings
+from sockudo.config.sections.queue import SqsQueueSettings
 from sockudo.errors import ConfigError
 from sockudo.queues.memory import MemoryQueue
 from sockudo.queues.redis.cluster import RedisClusterQueue
@@ -56,7 +57,7 @@ def test_the_redis_of_the_database_section_is_used_where_the_queue_names_none(mo
     assert (target.url, target.db, target.username, target.password) == ("redis://r:1", 2, "u", "p")
     assert target.sentinels == Sentinels((("s", 1),), "mymaster")
     assert target.setting == "queue.redis.url_override or database.redis"
-    assert (options.prefix, options.concurrency) == ("sockudo_queue:", 5)
+    assert (options.prefix, options.section.concurrency) == ("sockudo_queue:", 5)
 
 
 def test_a_queue_may_have_a_redis_and_a_prefix_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +65,7 @@ def test_a_queue_may_have_a_redis_and_a_prefix_of_its_own(monkeypatch: pytest.Mo
     _, options = options_of(monkeypatch, {"driver": "redis", "redis": own}, sentinels=[{"host": "s"}])
     assert isinstance(options.place, RedisTarget)
     assert (options.place.url, options.place.sentinels) == ("rediss://q:2", None)
-    assert (options.prefix, options.concurrency) == ("mine:", 9)
+    assert (options.prefix, options.section.concurrency) == ("mine:", 9)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_the_nodes_of_a_cluster_are_its_own_or_those_of_the_database_section(
     assert driver == "redis-cluster"
     assert isinstance(options.place, RedisNodes)
     assert (options.place.urls, options.place.username, options.place.password) == (("redis://a:1",), "u", "p")
-    assert (options.timing.answer_timeout, options.concurrency) == (0.7, 2)
+    assert (options.timing.answer_timeout, options.section.concurrency) == (0.7, 2)
     _, options = options_of(monkeypatch, queue, cluster_nodes=nodes)
     assert isinstance(options.place, RedisNodes)
     assert options.place.urls == ("redis://b:2",)
@@ -111,16 +112,17 @@ def test_a_queue_in_sqs_is_told_what_its_section_says(monkeypatch: pytest.Monkey
     }
     driver, options = options_of(monkeypatch, {"driver": "sqs", "sqs": section})
     assert driver == "sqs"
-    assert options == SqsQueueOptions(
-        "eu-west-1", "https://user:secret@q/1/", "https://user:secret@q:1", 9, 3, 0, 2, True, "hooks"
-    )
+    assert options == SqsQueueOptions(SqsQueueSettings.model_validate(section))
+    assert options.section.model_dump() == section
     assert (options.name, options.failed_name, options.place) == ("webhooks.fifo", "webhooks-failed.fifo", "sqs at q:1")
     assert "secret" not in repr(options)
 
 
 def test_what_a_queue_in_sqs_is_not_told_is_as_in_the_original(monkeypatch: pytest.MonkeyPatch) -> None:
     _, options = options_of(monkeypatch, {"driver": "sqs", "sqs": {"message_group_id": None}})
-    assert options == SqsQueueOptions(group_prefix="")
-    assert (options.visibility_timeout, options.max_messages, options.wait_time, options.concurrency) == (30, 10, 5, 5)
+    told = options.section
+    assert (told.visibility_timeout, told.max_messages, told.wait_time_seconds, told.concurrency) == (30, 10, 5, 5)
+    assert (told.region, told.queue_url_prefix, told.endpoint_url, told.fifo) == ("us-east-1", None, None, False)
+    assert told.message_group_id is None
     assert (options.name, options.failed_name) == ("webhooks", "webhooks-failed")
     assert options.place == "sqs in us-east-1"

@@ -6,10 +6,11 @@ import re
 from typing import Final
 
 from sockudo.pusher.channels import PUBLIC, kind_of
-from sockudo.pusher.codes import Code, Reaction, reaction
+from sockudo.pusher.codes import Code
 from tests.clients.client import http
 from tests.servers.server import running_server
 from tests.support.pages import section
+from tests.support.reactions import Reaction, reaction
 from tests.support.source import ROOT, SRC, read_modules
 
 API: Final = ROOT / "docs/http-api.md"

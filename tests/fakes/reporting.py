@@ -9,8 +9,7 @@ from sockudo.apps.app import App
 from sockudo.apps.webhook import Webhook
 from sockudo.cluster.peers import Peers
 from sockudo.node.view import View
-from sockudo.webhooks.base import NoWebhooks
-from sockudo.webhooks.delivery.dispatcher import Sent
+from sockudo.webhooks.base import NoWebhooks, Sent
 from sockudo.webhooks.reporting.app_lookup import Asked
 from sockudo.webhooks.reporting.settling import SettlingTimes
 from sockudo.webhooks.reporting.transitions import Transitions

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from sockudo.pusher.codes import Code, Reaction, reaction
+from sockudo.pusher.codes import Code
+from tests.support.reactions import Reaction, reaction
 
 
 @pytest.mark.parametrize(

@@ -59,18 +59,22 @@ def make_database(kind: str, request: pytest.FixtureRequest, folder: Path) -> Ap
     if kind == "sqlite":
         return AppDatabase("sqlite", ("sqlite", {"path": str(folder / "apps.db"), "table_name": table}))
     server = request.getfixturevalue(kind)
-    options = server.options
+    told = server.options.section
     if kind == "cassandra":
-        nodes = [f"{host}:{port}" for host, port in options.nodes]
-        login = {"username": options.username, "password": options.password}
-        section = {"nodes": nodes, "keyspace": "scenarios", "replication_factor": 1, "table_name": table} | login
+        login = {"username": told.username, "password": told.password}
+        section = {
+            "nodes": list(told.nodes),
+            "keyspace": "scenarios",
+            "replication_factor": 1,
+            "table_name": table,
+        } | login
         return AppDatabase("scylla", ("scylladb", section), server)
     if kind == "dynamodb":
         login = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
-        section = {"endpoint_url": options.endpoint_url, "table_name": table} | login
+        section = {"endpoint_url": told.endpoint_url, "table_name": table} | login
         return AppDatabase("dynamodb", ("dynamodb", section), server)
-    login = {"username": options.username, "password": options.password, "database": options.database}
-    section = {"host": options.host, "port": options.port, "table_name": table} | login
+    login = {"username": told.username, "password": told.password, "database": told.database}
+    section = {"host": told.host, "port": told.port, "table_name": table} | login
     driver = "mysql" if kind == "mariadb" else "postgres"
     return AppDatabase(driver, (driver, section), server)
 

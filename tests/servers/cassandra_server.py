@@ -12,6 +12,7 @@ from typing import Final
 import pytest
 
 from sockudo.apps.database.options import ScyllaDbOptions
+from sockudo.config.sections.scylladb import ScyllaDbSettings
 from tests.servers.broker_process import BrokerProcess
 from tests.servers.missing import missing
 from tests.servers.ports import free_port
@@ -82,9 +83,8 @@ class CassandraProcess(BrokerProcess):
     @property
     def options(self) -> ScyllaDbOptions:
         """How a store reaches it."""
-        return ScyllaDbOptions(
-            (("127.0.0.1", self.port),), "sockudo", "applications", USER, password=USER, replication_factor=1
-        )
+        nodes = (f"127.0.0.1:{self.port}",)
+        return ScyllaDbOptions(ScyllaDbSettings(nodes=nodes, username=USER, password=USER, replication_factor=1))
 
     def _greets(self) -> bool:
         with socket.create_connection(("127.0.0.1", self.port), 1) as client:

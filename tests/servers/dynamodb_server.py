@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sockudo.apps.database.options import DynamoDbOptions
+from sockudo.config.sections.dynamodb import DynamoDbSettings
 from tests.servers.broker_process import BrokerProcess
 from tests.servers.ports import free_port
 
@@ -26,7 +27,8 @@ class DynamoDbProcess(BrokerProcess):
     def options(self) -> DynamoDbOptions:
         """How a store reaches it."""
         url = f"http://127.0.0.1:{self.port}"
-        return DynamoDbOptions("eu-west-1", "sockudo-applications", url, "an-access-key", "a-secret")
+        login = {"aws_access_key_id": "an-access-key", "aws_secret_access_key": "a-secret"}
+        return DynamoDbOptions(DynamoDbSettings(region="eu-west-1", endpoint_url=url, **login))
 
     def _greets(self) -> bool:
         with socket.create_connection(("127.0.0.1", self.port), 1):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from sockudo.apps.database.options import SqlOptions
+from sockudo.config.sections.sql_databases import MysqlSettings
 from tests.servers.broker_process import BrokerProcess
 from tests.servers.certificates import make_certificate
 from tests.servers.ports import free_port
@@ -50,13 +51,7 @@ class MariaDbProcess(BrokerProcess):
     def options(self) -> SqlOptions:
         """How a store reaches it."""
         return SqlOptions(
-            "mysql",
-            "database.mysql",
-            "sockudo",
-            host="127.0.0.1",
-            port=self.port,
-            username="sockudo",
-            password=PASSWORD,
+            "mysql", MysqlSettings(host="127.0.0.1", port=self.port, username="sockudo", password=PASSWORD)
         )
 
     def run(self, script: str, database: str = "sockudo") -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sockudo.apps.database.options import SqlOptions
+from sockudo.config.sections.sql_databases import PostgresSettings
 from tests.servers.broker_process import BrokerProcess
 from tests.servers.certificates import make_certificate
 from tests.servers.mariadb_server import PASSWORD
@@ -76,13 +77,7 @@ class PostgresProcess(BrokerProcess):
     def options(self) -> SqlOptions:
         """How a store reaches it."""
         return SqlOptions(
-            "pgsql",
-            "database.postgres",
-            "sockudo",
-            host="127.0.0.1",
-            port=self.port,
-            username="postgres",
-            password=PASSWORD,
+            "pgsql", PostgresSettings(host="127.0.0.1", port=self.port, username="postgres", password=PASSWORD)
         )
 
     def run(self, script: str, database: str = "sockudo") -> str:

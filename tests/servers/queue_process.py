@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from sockudo.config.sections.queue import RedisQueueSettings, SqsQueueSettings
 from sockudo.queues.base import Delivery, Done, Handler, Outcome, Queue, Retry
 from sockudo.queues.redis.options import RedisQueueOptions
 from sockudo.queues.redis.queue import RedisQueue
@@ -96,22 +97,23 @@ class QueueProcess(ServerProcess):
 
 def options_for(url: str, prefix: str, lease: float = 0.6) -> RedisQueueOptions:
     """Return options with which little waits long."""
-    return RedisQueueOptions(RedisTarget(url), prefix=prefix, lease=lease, poll=0.02, timing=TIMING)
+    return RedisQueueOptions(
+        RedisQueueSettings(), RedisTarget(url), prefix=prefix, lease=lease, poll=0.02, timing=TIMING
+    )
 
 
 def sqs_options_for(url: str, prefix: str, lease: float) -> SqsQueueOptions:
     """Return options of a FIFO queue with which little waits long; the lease is in whole seconds."""
-    start = f"{url}/123456789012/{prefix}"
-    return SqsQueueOptions(
-        "eu-west-1",
-        start,
-        url,
+    section = SqsQueueSettings(
+        region="eu-west-1",
+        queue_url_prefix=f"{url}/123456789012/{prefix}",
+        endpoint_url=url,
         visibility_timeout=int(lease),
-        wait_time=1,
+        wait_time_seconds=1,
         concurrency=2,
         fifo=True,
-        idle=0.05,
     )
+    return SqsQueueOptions(section, idle=0.05)
 
 
 def queue_at(url: str, prefix: str, lease: float) -> Queue:

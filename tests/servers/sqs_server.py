@@ -7,7 +7,6 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from sockudo.timing.clock import LoopClock
 from tests.servers.broker_process import BrokerProcess
 from tests.servers.ports import free_port
 from tests.servers.queue_process import sqs_options_for
+from tests.support.sections import changed
 from tests.support.source import ROOT
 
 _numbers = count()
@@ -41,7 +41,7 @@ class SqsProcess(BrokerProcess):
     def new_options(self, **changes: Any) -> SqsQueueOptions:
         """Return options of queues that nobody else has, with which little waits long."""
         options = sqs_options_for(self.url, f"q{next(_numbers)}-", lease=5)
-        return replace(options, **{"fifo": False, **changes})
+        return changed(options, **{"fifo": False, **changes})
 
     def _greets(self) -> bool:
         with socket.create_connection(("127.0.0.1", self.port), 1):

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from sockudo.timing.clock import Clock, LoopClock
+from sockudo.timing.clock import Clock, LoopClock, is_due
 
 
 def loop_clock() -> Clock:
@@ -61,3 +61,7 @@ async def test_cancelled_callbacks_do_not_run() -> None:
     clock.call_later(0.001, after_them.set)
     await after_them.wait()
     assert ran == []
+
+
+def test_a_timer_that_fires_a_little_early_finds_its_deadline_due() -> None:
+    assert [is_due(5.0, now) for now in (4.998, 4.9995, 5.0, 6.0)] == [False, True, True, True]

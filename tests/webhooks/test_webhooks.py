@@ -40,6 +40,9 @@ class World:
     def known(self, app_id: str) -> App | None:
         return self.other if app_id == "other" else self.app
 
+    def forget(self, app_id: str) -> None:
+        raise AssertionError("nothing here forgets an app")
+
     def by_id(self, app_id: str) -> Eventual[App | None]:
         return self.app if self.asked is None else self.asked
 

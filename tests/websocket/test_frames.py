@@ -23,6 +23,7 @@ from sockudo.websocket.frames import (
     text_frame,
 )
 from tests.clients.frames import KEY, NO_KEY, masked_close, masked_frame, read_server_frames
+from tests.support.readers import is_idle
 
 LIMIT = 1 << 20
 
@@ -218,7 +219,7 @@ def test_5_4_a_control_frame_inside_a_fragmented_message_is_delivered_at_once(op
     assert reader.feed(masked_frame(TEXT, b"Hel", fin=False)) == []
     assert reader.feed(masked_frame(opcode, b"now")) == [(opcode, b"now")]
     assert reader.feed(masked_frame(CONTINUATION, b"lo")) == [(TEXT, b"Hello")]
-    assert reader.is_idle
+    assert is_idle(reader)
 
 
 def test_5_4_a_close_inside_a_fragmented_message_is_delivered() -> None:
@@ -596,7 +597,7 @@ def test_two_frames_at_once_are_two_messages(size: int) -> None:
 def test_no_bytes_are_no_message() -> None:
     reader = FrameReader(LIMIT)
     assert reader.feed(b"") == []
-    assert reader.is_idle
+    assert is_idle(reader)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from tests.clients.frames import (
     masked_close,
     masked_frame,
 )
+from tests.support.readers import is_idle
 
 Outcome = tuple[list[tuple[int, bytes]], tuple[int, str] | None, bool]
 
@@ -33,7 +34,7 @@ def outcome(pieces: list[bytes]) -> Outcome:
     reader = FrameReader(LIMIT)
     messages = [message for piece in pieces for message in reader.feed(piece)]
     error = reader.error
-    return messages, (error.close_code, error.reason) if error else None, reader.is_idle
+    return messages, (error.close_code, error.reason) if error else None, is_idle(reader)
 
 
 def cut(stream: bytes, positions: list[int]) -> list[bytes]:

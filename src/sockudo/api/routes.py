@@ -38,7 +38,15 @@ _PROBES: Final = frozenset({"", "accept-traffic", "live", "ready", "up", "usage"
 
 
 class Routes:
-    """The HTTP API."""
+    """The HTTP API.
+
+    A step raises its refusal, or returns a future that fails with it. Both become responses in `_failure`, which three
+    steps call, each for what comes below it:
+
+    * `handle`: whatever is refused before a route is chosen, and without a rate limit all the rest.
+    * `_admitted`: with a rate limit, whatever the route refuses, so that this answer has the headers of the limit too.
+    * `_finish`: whatever is refused after a body has come whose head was accepted; `handle` has returned by then.
+    """
 
     def __init__(
         self,

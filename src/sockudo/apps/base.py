@@ -9,8 +9,8 @@ from sockudo.apps.app import App
 from sockudo.eventual import Eventual
 
 
-class AppManager(Protocol):
-    """Finds apps. The look-ups are on the path of every request and connection.
+class AppFinder(Protocol):
+    """Finds apps by their ids.
 
     An app that is in memory is answered at once. A future fails with `DriverError` where the store cannot be asked.
     """
@@ -18,14 +18,18 @@ class AppManager(Protocol):
     def by_id(self, app_id: str) -> Eventual[App | None]:
         """Return the app with this id, or None."""
 
-    def by_key(self, key: str) -> Eventual[App | None]:
-        """Return the app with this key, or None."""
-
     def known(self, app_id: str) -> App | None:
         """Return the app as memory has it, however old that is, or None; never waits."""
 
     def forget(self, app_id: str) -> None:
         """Note that somebody has changed the app: the next look-up of its id or of a key of it asks the store."""
+
+
+class AppManager(AppFinder, Protocol):
+    """Finds apps. The look-ups are on the path of every request and connection."""
+
+    def by_key(self, key: str) -> Eventual[App | None]:
+        """Return the app with this key, or None."""
 
     async def start(self) -> Sequence[str]:
         """Get ready; return the ids of apps that were changed in the store by that, which other nodes may know.

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
 from sockudo.apps.cached import CachedAppManager
-from sockudo.apps.database.options import DynamoDbOptions, ScyllaDbOptions, SqlDriver, SqlOptions
+from sockudo.apps.database.options import DynamoDbOptions, ScyllaDbOptions, SqlDriver, SqliteOptions, SqlOptions
 from sockudo.apps.database.record import Record
 from sockudo.apps.database.store import AppStore
 from sockudo.apps.memory import MemoryAppManager
@@ -23,10 +23,9 @@ from sockudo.pusher.signatures import Signer
 from sockudo.pusher.triggers import TriggerLimits
 from sockudo.timing.clock import Clock
 
-_Options: TypeAlias = SqlOptions | DynamoDbOptions | ScyllaDbOptions
+_Options: TypeAlias = SqliteOptions | SqlOptions | DynamoDbOptions | ScyllaDbOptions
 
 _KILOBYTE: Final = 1024
-_CQL_PORT: Final = 9042
 
 
 def app_manager_from_settings(settings: Settings, clock: Clock) -> AppManager:
@@ -70,13 +69,13 @@ def store_options(settings: Settings) -> _Options:
     database = settings.database
     match settings.app_manager.driver:
         case "sqlite":
-            return SqlOptions("sqlite", "database.sqlite", database.sqlite.path, database.sqlite.table_name)
+            return SqliteOptions(database.sqlite)
         case "mysql":
-            return _server("mysql", "database.mysql", database.mysql, settings)
+            return _sql_server("mysql", database.mysql, settings)
         case "pgsql":
-            return _server("pgsql", "database.postgres", database.postgres, settings)
+            return _sql_server("pgsql", database.postgres, settings)
         case "dynamodb":
-            return _dynamodb(settings)
+            return DynamoDbOptions(database.dynamodb)
         case "scylladb":
             return _scylladb(settings)
     raise ConfigError(
@@ -118,57 +117,13 @@ def app_from_settings(app: AppSettings, settings: Settings) -> App:
     )
 
 
-def _server(
-    driver: SqlDriver, setting: str, section: MysqlSettings | PostgresSettings, settings: Settings
-) -> SqlOptions:
+def _sql_server(driver: SqlDriver, section: MysqlSettings | PostgresSettings, settings: Settings) -> SqlOptions:
     pool = pool_size(section, settings.database_pooling)
-    return SqlOptions(
-        driver,
-        setting,
-        section.database,
-        section.table_name,
-        section.host,
-        section.port,
-        section.username,
-        section.password,
-        pool_min=pool.low,
-        pool_max=pool.high,
-        tls=section.tls,
-        tls_ca=section.tls_ca,
-    )
-
-
-def _dynamodb(settings: Settings) -> DynamoDbOptions:
-    section = settings.database.dynamodb
-    return DynamoDbOptions(
-        section.region,
-        section.table_name,
-        section.endpoint_url,
-        section.aws_access_key_id,
-        section.aws_secret_access_key,
-        section.aws_session_token,
-        section.aws_profile_name,
-    )
+    return SqlOptions(driver, section, pool.low, pool.high)
 
 
 def _scylladb(settings: Settings) -> ScyllaDbOptions:
-    section = settings.database.scylladb
-    nodes = tuple(_host_and_port(node) for node in section.nodes)
-    if len({port for _, port in nodes}) > 1:
+    options = ScyllaDbOptions(settings.database.scylladb)
+    if len({port for _, port in options.nodes}) > 1:
         raise ConfigError(["database.scylladb.nodes: all nodes must have one port"])
-    return ScyllaDbOptions(
-        nodes,
-        section.keyspace,
-        section.table_name,
-        section.username,
-        section.password,
-        section.replication_class,
-        section.replication_factor,
-    )
-
-
-def _host_and_port(node: str) -> tuple[str, int]:
-    host, colon, port = node.rpartition(":")
-    if not colon or (node.count(":") > 1 and not host.endswith("]")):
-        return node.strip("[]"), _CQL_PORT
-    return host.strip("[]"), int(port)
+    return options

@@ -39,7 +39,7 @@ def queue_from_settings(settings: Settings, clock: Clock) -> Queue:
 def _redis_options(settings: Settings) -> RedisQueueOptions:
     section = settings.queue.redis
     place = redis_target(settings, section.url_override, "queue.redis.url_override")
-    return RedisQueueOptions(place, _prefix(settings, section.prefix), section.concurrency)
+    return RedisQueueOptions(section, place, _prefix(settings, section.prefix))
 
 
 def _redis_cluster_options(settings: Settings) -> RedisQueueOptions:
@@ -49,22 +49,11 @@ def _redis_cluster_options(settings: Settings) -> RedisQueueOptions:
         raise ConfigError([f"{_NODES}: queue.driver redis-cluster needs the address of at least one node"])
     place = RedisNodes(nodes, _NODES, *cluster_login(database))
     timing = RedisTiming(answer_timeout=section.request_timeout_ms / 1000)
-    return RedisQueueOptions(place, _prefix(settings, section.prefix), section.concurrency, timing=timing)
+    return RedisQueueOptions(section, place, _prefix(settings, section.prefix), timing=timing)
 
 
 def _sqs_options(settings: Settings) -> SqsQueueOptions:
-    section = settings.queue.sqs
-    return SqsQueueOptions(
-        region=section.region,
-        queue_url_prefix=section.queue_url_prefix,
-        endpoint_url=section.endpoint_url,
-        visibility_timeout=section.visibility_timeout,
-        max_messages=section.max_messages,
-        wait_time=section.wait_time_seconds,
-        concurrency=section.concurrency,
-        fifo=section.fifo,
-        group_prefix=section.message_group_id or "",
-    )
+    return SqsQueueOptions(settings.queue.sqs)
 
 
 _OPTIONS: Final[Mapping[str, Callable[[Settings], object]]] = {

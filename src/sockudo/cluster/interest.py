@@ -20,7 +20,7 @@ from sockudo.cluster.topics import EVERYONE, channel_topic
 from sockudo.eventual import later
 from sockudo.hub.hub import Hub
 from sockudo.pusher.channels import SERVER_TO_USER
-from sockudo.timing.clock import Clock, Handle
+from sockudo.timing.clock import Clock, Handle, is_due
 
 LINGER: Final = 1.0
 # Topics that are left in one turn of the event loop: a client may leave hundreds of thousands in a moment.
@@ -119,7 +119,7 @@ class Interest:
         """Let those go who have waited for too long."""
         self._timer = None
         behind, now = self._behind, self._clock.monotonic()
-        while behind and (behind[0][1].done() or behind[0][0] <= now + 0.001):
+        while behind and (behind[0][1].done() or is_due(behind[0][0], now)):
             settle(behind.popleft()[1])
         if behind:
             self._timer = self._clock.call_later(behind[0][0] - now, self._give_up)
@@ -133,8 +133,7 @@ class Interest:
     def _sweep(self) -> None:
         now = self._clock.monotonic()
         for topic in list(islice(self._lingering, SWEPT_AT_ONCE)):
-            # A timer may fire a little early by the clock's own resolution.
-            if self._lingering[topic] > now + 0.001:
+            if not is_due(self._lingering[topic], now):
                 break
             del self._lingering[topic]
             place = self._places[topic]

@@ -11,7 +11,6 @@ from typing import Any
 from sockudo.hub.connection import MAX_UNREADABLE, UNREADABLE_SECONDS, Connection
 from sockudo.node.node import Node
 from sockudo.node.publisher import Publisher
-from sockudo.node.slices import Slices
 from sockudo.node.subscriptions import Stage, Subscriptions, Wait
 from sockudo.pusher import events
 from sockudo.pusher.codes import Code
@@ -23,6 +22,7 @@ from sockudo.pusher.errors import (
     PusherError,
     SubscriptionRejected,
 )
+from sockudo.timing.slices import Slices
 from sockudo.websocket.frames import text_frame
 
 _PONG = text_frame(events.PONG)
@@ -66,7 +66,7 @@ class Session:
         if not done.cancelled():
             # Where a store could not be asked, what is known has to do.
             done.exception()
-        self._resumed.run(self._go_on(connection, payload, stage))
+        self._resumed.in_order(self._go_on(connection, payload, stage))
 
     def _go_on(self, connection: Connection, payload: bytes, stage: Stage, *, is_held: bool = False) -> Iterator[None]:
         """Carry out one message of a connection that has waited, and line up the next one behind those of others.
@@ -80,7 +80,7 @@ class Session:
         self._handle(connection, payload, stage)
         if connection.backlog is None and backlog and connection.is_open:
             connection.backlog = backlog
-            self._resumed.run(self._go_on(connection, backlog.popleft(), Stage.NEW, is_held=is_held))
+            self._resumed.in_order(self._go_on(connection, backlog.popleft(), Stage.NEW, is_held=is_held))
         else:
             if connection.backlog is not None:
                 connection.backlog.extend(backlog)

@@ -12,7 +12,7 @@ from sockudo.hub.channel import Channel
 from sockudo.hub.hub import Hub
 from sockudo.node.view import View
 from sockudo.pusher.events import subscription_count
-from sockudo.timing.clock import Clock
+from sockudo.timing.clock import Clock, is_due
 from sockudo.websocket.frames import text_frame
 
 INTERVAL: Final = 1.0
@@ -52,8 +52,7 @@ class SubscriptionCounts:
 
     def _release(self) -> None:
         now = self._clock.monotonic()
-        # A timer may fire a little early by the clock's own resolution.
-        due = [key for key, until in self._held.items() if until <= now + 0.001]
+        due = [key for key, until in self._held.items() if is_due(until, now)]
         for key in due:
             del self._held[key]
         if self._held:

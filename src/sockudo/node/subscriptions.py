@@ -34,7 +34,12 @@ from sockudo.websocket.frames import text_frame
 
 
 class Stage(IntEnum):
-    """What a command has waited for already."""
+    """What a command has waited for already.
+
+    A command that has to wait stops before it has changed anything. After the wait, the whole command runs again from
+    its first line with the next stage, which only tells it not to wait for the same thing once more. Meanwhile the
+    app, the channel or the limits may have changed, so every check is made again too.
+    """
 
     NEW = 0
     APP_KNOWN = 1
@@ -46,7 +51,7 @@ class Wait(NamedTuple):
 
     Attributes:
         done: done when it need not wait any more, whether it fails or not.
-        stage: what the command has waited for then; it is to be carried out again with that.
+        stage: what the command has waited for then. The whole command runs again with this stage.
     """
 
     done: Future[Any]

@@ -1,4 +1,4 @@
-"""Error and close codes of the Pusher protocol, and what each asks of the client.
+"""Error and close codes of the Pusher protocol.
 
 Source: Pusher docs, `library_auth_reference/pusher-websockets-protocol` ("Error codes").
 A code below 4300 also closes the connection with the same code; the hundreds digit tells
@@ -7,7 +7,7 @@ client libraries how to come back.
 
 from __future__ import annotations
 
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 
 
 class Code(IntEnum):
@@ -28,23 +28,3 @@ class Code(IntEnum):
     INACTIVE = 4202
     CLIENT_EVENT_REJECTED = 4301
     WATCHLIST_TOO_LONG = 4302
-
-
-class Reaction(StrEnum):
-    """What client libraries do when a connection closes with a code."""
-
-    GIVE_UP = "do not reconnect with the same parameters"
-    BACK_OFF = "reconnect after a second or more"
-    RECONNECT = "reconnect at once"
-    REPORT = "report; the connection stays open"
-
-
-def reaction(code: int) -> Reaction:
-    """Return what a client library does on `code` (4000-4399)."""
-    if code < 4100:
-        return Reaction.GIVE_UP
-    if code < 4200:
-        return Reaction.BACK_OFF
-    if code < 4300:
-        return Reaction.RECONNECT
-    return Reaction.REPORT

@@ -185,4 +185,4 @@ class Backlog:
         """Log why jobs wait, once for each reason."""
         if problem != self._problem:
             self._problem = problem
-            _log.warning("jobs wait to be accepted", store=self._store, reason=problem)
+            _log.warning("webhook queue: jobs wait to be accepted", store=self._store, reason=problem)

@@ -28,7 +28,9 @@ async def outcome_of(handler: Handler, delivery: Delivery) -> Outcome:
         outcome = await handler(delivery)
     except Exception as error:  # whatever it is, the lane has to go on
         name = type(error).__name__
-        _log.error("a job's handler failed", lane=delivery.lane, attempt=delivery.attempt, exc_info=True)
+        _log.error(
+            "webhook queue: the handler of a job failed", lane=delivery.lane, attempt=delivery.attempt, exc_info=True
+        )
         if delivery.attempt >= _RAISED_TOO_OFTEN:
             return Failed(f"its handler raised {name}")
         return Retry(0.5 * 2 ** (delivery.attempt - 1))

@@ -33,5 +33,5 @@ class Losses:
     def tell(self, reason: str) -> None:
         """Log what was not logged yet; for the end of a queue."""
         if self.total > self._told:
-            _log.error("jobs of the queue are lost", number=self.total - self._told, reason=reason)
+            _log.error("webhook queue: jobs are lost", number=self.total - self._told, reason=reason)
             self._told = self.total

@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
+
+# Timers fire a little early, by the resolution of the clock.
+_TIMER_SLACK: Final = 0.001
 
 
 class Handle(Protocol):
@@ -37,6 +40,11 @@ class Clock(Protocol):
     def call_soon(self, callback: Callable[[], object]) -> Handle:
         """Run `callback` once, in the next tick of the loop."""
         ...
+
+
+def is_due(deadline: float, now: float) -> bool:
+    """Tell whether the timer of a deadline may have fired by now; both are seconds of `Clock.monotonic`."""
+    return deadline <= now + _TIMER_SLACK
 
 
 class LoopClock:

@@ -14,7 +14,6 @@ import asyncio
 from asyncio import Future
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from sockudo.timing.clock import Clock, Handle
@@ -148,8 +147,11 @@ class Slices:
         if self._is_busy:
             self._ready.append(self._in_order)
         else:
-            with self._spending() as end:
+            end = self._begin()
+            try:
                 self._take_share(self._in_order, end)
+            finally:
+                self._end(end)
 
     def next_turn(self) -> None:
         """Carry out the next slice, which otherwise comes with the next turn of the loop."""
@@ -158,9 +160,12 @@ class Slices:
             self._next = None
         self._left = BUDGET
         now, ready = self._clock.monotonic, self._ready
-        with self._spending() as end:
+        end = self._begin()
+        try:
             while ready and (moment := now()) < end:
                 self._take_share(ready.popleft(), min(end, moment + SHARE))
+        finally:
+            self._end(end)
 
     def _add(self, work: _Work) -> None:
         self._ready.append(work)
@@ -171,17 +176,15 @@ class Slices:
         if self._ready and self._next is None and not self._is_busy:
             self._next = self._clock.call_soon(self.next_turn)
 
-    @contextmanager
-    def _spending(self) -> Iterator[float]:
-        """Spend what is left of this turn; the value is when it is spent."""
-        end = self._clock.monotonic() + self._left
+    def _begin(self) -> float:
+        """Begin to spend what is left of this turn; return when it is spent."""
         self._is_busy = True
-        try:
-            yield end
-        finally:
-            self._is_busy = False
-            self._left = max(0.0, end - self._clock.monotonic())
-            self._see_to_rest()
+        return self._clock.monotonic() + self._left
+
+    def _end(self, end: float) -> None:
+        self._is_busy = False
+        self._left = max(0.0, end - self._clock.monotonic())
+        self._see_to_rest()
 
     def _take_share(self, work: _Work, until: float) -> None:
         # Work in order that raises has more to do: what was given after the piece that failed.

@@ -5,7 +5,13 @@ Nothing here waits, and nothing that goes wrong here reaches a client.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from sockudo.apps.app import App
+
+Sent: TypeAlias = Callable[[bool], None]
+"""Called once: whether the queue has accepted an event, for at least one endpoint."""
 
 
 class WebhookEvents:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sockudo.apps.app import App
+from sockudo.apps.base import AppFinder
 from sockudo.apps.webhook import is_wanted
 from sockudo.cluster.peers import Peers
 from sockudo.pusher import webhooks as events
@@ -14,7 +15,8 @@ from sockudo.queues.base import Queue
 from sockudo.timing.clock import Clock
 from sockudo.webhooks.base import WebhookEvents
 from sockudo.webhooks.delivery.dispatcher import Dispatcher
-from sockudo.webhooks.reporting.app_lookup import ASKED, AppLookup, Apps
+from sockudo.webhooks.recent_keys import RecentKeys
+from sockudo.webhooks.reporting.app_lookup import ASKED, AppLookup
 from sockudo.webhooks.reporting.reports import MergedView
 from sockudo.webhooks.reporting.settling import SettlingTimes
 from sockudo.webhooks.reporting.transitions import Transitions
@@ -58,7 +60,7 @@ class Webhooks(WebhookEvents):
 
     def __init__(
         self,
-        apps: Apps,
+        apps: AppFinder,
         view: MergedView,
         peers: Peers,
         queue: Queue,
@@ -76,7 +78,7 @@ class Webhooks(WebhookEvents):
         # The last counts of channels whose app is asked for.
         self._counts: dict[str, dict[str, int]] = {}
         self._kept_counts = 0
-        self._misses: dict[tuple[str, str], float] = {}
+        self._misses = RecentKeys[tuple[str, str]](clock, _MISS_SECONDS, _MOST_MISSES)
 
     def begin(self) -> None:
         """Note that this node has joined the others and knows what they have."""
@@ -151,7 +153,7 @@ class Webhooks(WebhookEvents):
             self.dispatcher.send(app, events.CLIENT_EVENT, channel, told, now)
 
     def cache_miss(self, app: App, channel: str) -> None:
-        if is_wanted(app.webhooks, events.CACHE_MISS, channel) and self._is_first_miss((app.id, channel)):
+        if is_wanted(app.webhooks, events.CACHE_MISS, channel) and self._misses.add((app.id, channel)):
             now = self._now_ms()
             self.dispatcher.send(app, events.CACHE_MISS, channel, events.cache_miss(channel, now), now)
 
@@ -173,16 +175,6 @@ class Webhooks(WebhookEvents):
         if is_wanted(app.webhooks, name, None):
             now = self._now_ms()
             self.dispatcher.send(app, name, None, events.connection_event(name, socket_id, now), now)
-
-    def _is_first_miss(self, key: tuple[str, str]) -> bool:
-        now = self._clock.monotonic()
-        misses = self._misses
-        while misses and (next(iter(misses.values())) <= now - _MISS_SECONDS or len(misses) >= _MOST_MISSES):
-            del misses[next(iter(misses))]
-        if key in misses:
-            return False
-        misses[key] = now
-        return True
 
     def _now_ms(self) -> int:
         return int(self._clock.now() * 1000)

@@ -175,11 +175,6 @@ class FrameReader:
         self._assembler: _Assembler | None = None
 
     @property
-    def is_idle(self) -> bool:
-        """Whether the reader holds nothing: the next byte begins a new message."""
-        return self._assembler is None
-
-    @property
     def missing(self) -> int:
         """How much is still to come of the payload of a frame that has begun."""
         return 0 if self._assembler is None else self._assembler.missing

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -12,9 +11,11 @@ import pytest
 
 from sockudo.apps.database.dynamodb import DynamoDbAppStore
 from sockudo.apps.database.options import DynamoDbOptions
+from sockudo.config.sections.dynamodb import DynamoDbSettings
 from sockudo.errors import DriverError
 from tests.contracts.app_store import AppStoreContract, MakeStore, SchemaContract, full_record, record
 from tests.servers.dynamodb_server import DynamoDbProcess
+from tests.support.sections import changed
 
 _numbers = count()
 
@@ -26,14 +27,14 @@ class TestDynamoDb(AppStoreContract, SchemaContract):
 
     @pytest.fixture
     def new_store(self, dynamodb: DynamoDbProcess) -> MakeStore:
-        new = replace(dynamodb.options, table=f"apps-{next(_numbers)}")
+        new = changed(dynamodb.options, table_name=f"apps-{next(_numbers)}")
         return lambda: DynamoDbAppStore(new)
 
 
 class TestATableOfOthers:
     @pytest.fixture
     async def store(self, dynamodb: DynamoDbProcess) -> AsyncIterator[DynamoDbAppStore]:
-        store = DynamoDbAppStore(replace(dynamodb.options, table=f"loose-{next(_numbers)}"))
+        store = DynamoDbAppStore(changed(dynamodb.options, table_name=f"loose-{next(_numbers)}"))
         await store.start()
         yield store
         await store.aclose()
@@ -70,7 +71,7 @@ class TestATableOfOthers:
         assert "webhooks" not in answer["Item"]
 
     async def test_a_table_with_the_key_of_soketi_is_refused(self, dynamodb: DynamoDbProcess) -> None:
-        store = DynamoDbAppStore(replace(dynamodb.options, table=f"soketi-{next(_numbers)}"))
+        store = DynamoDbAppStore(changed(dynamodb.options, table_name=f"soketi-{next(_numbers)}"))
         await store.start()
         await store._call(
             "create_table",
@@ -111,14 +112,14 @@ class TestATableOfOthers:
     ("change", "reason"),
     [
         ({"endpoint_url": "http://127.0.0.1:1"}, "Could not connect"),
-        ({"access_key_id": None}, "Partial credentials"),
-        ({"access_key_id": None, "secret_access_key": None, "profile": "nobody"}, "nobody"),
+        ({"aws_access_key_id": None}, "Partial credentials"),
+        ({"aws_access_key_id": None, "aws_secret_access_key": None, "aws_profile_name": "nobody"}, "nobody"),
     ],
 )
 async def test_a_database_that_cannot_be_used_is_an_error_that_names_the_setting(
     dynamodb: DynamoDbProcess, change: dict[str, Any], reason: str
 ) -> None:
-    store = DynamoDbAppStore(replace(dynamodb.options, **change))
+    store = DynamoDbAppStore(changed(dynamodb.options, **change))
     with pytest.raises(DriverError, match=reason) as error:
         await store.start()
     assert "(database.dynamodb)" in str(error.value)
@@ -146,7 +147,8 @@ async def test_a_database_that_hangs_is_given_up_and_used_again_when_it_goes_on(
 
 @pytest.mark.parametrize("url", ["http://ann:TOPSECRET@127.0.0.1:1", "http://127.0.0.1:1/TOPSECRET"])
 async def test_an_error_does_not_quote_the_address_of_the_endpoint(url: str) -> None:
-    store = DynamoDbAppStore(DynamoDbOptions("eu-west-1", "apps", url, "an-access-key", "a-secret"))
+    section = DynamoDbSettings(endpoint_url=url, aws_access_key_id="an-access-key", aws_secret_access_key="a-secret")
+    store = DynamoDbAppStore(DynamoDbOptions(section))
     with pytest.raises(DriverError, match=r"dynamodb at 127\.0\.0\.1:1 cannot be used") as error:
         await store.start()
     assert "SECRET" not in str(error.value)

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from sockudo.apps.database.options import DynamoDbOptions, ScyllaDbOptions, SqlOptions
+from sockudo.apps.database.options import DynamoDbOptions, ScyllaDbOptions, SqliteOptions, SqlOptions
+from sockudo.config.sections.dynamodb import DynamoDbSettings
+from sockudo.config.sections.scylladb import ScyllaDbSettings
+from sockudo.config.sections.sql_databases import MysqlSettings, PostgresSettings, SqliteSettings
 
 
 def test_no_secret_is_shown() -> None:
-    shown = repr(SqlOptions("mysql", "database.mysql", "sockudo", password="hidden"))
-    shown += repr(
-        DynamoDbOptions("us-east-1", "apps", "http://u:hidden@h", secret_access_key="hidden", session_token="hidden")
-    )
-    shown += repr(ScyllaDbOptions((("host", 9042),), "sockudo", "apps", "user", password="hidden"))
+    shown = repr(SqlOptions("mysql", MysqlSettings(password="hidden")))
+    secrets = {"aws_secret_access_key": "hidden", "aws_session_token": "hidden"}
+    shown += repr(DynamoDbOptions(DynamoDbSettings(endpoint_url="http://u:hidden@h", **secrets)))
+    shown += repr(ScyllaDbOptions(ScyllaDbSettings(username="user", password="hidden")))
     assert "hidden" not in shown
 
 
 def test_a_database_says_where_it_is() -> None:
-    assert SqlOptions("mysql", "database.mysql", "sockudo", host="db", port=3306).place == "mysql at db:3306"
-    assert SqlOptions("sqlite", "database.sqlite", "/data/apps.db").place == "sqlite file /data/apps.db"
-    assert DynamoDbOptions("eu-west-1", "apps").place == "dynamodb in eu-west-1"
-    assert DynamoDbOptions("eu-west-1", "apps", "http://db:8000").place == "dynamodb at db:8000"
-    assert DynamoDbOptions("eu-west-1", "apps", "http://u:hidden@db:8000/?x=hidden").place == "dynamodb at db:8000"
-    assert ScyllaDbOptions((("a", 1), ("b", 2)), "sockudo", "apps").place == "scylladb at a:1, b:2"
+    def dynamodb(url: str | None) -> str:
+        return DynamoDbOptions(DynamoDbSettings(region="eu-west-1", endpoint_url=url)).place
+
+    assert SqlOptions("mysql", MysqlSettings(host="db", port=3306)).place == "mysql at db:3306"
+    assert SqliteOptions(SqliteSettings(path="/data/apps.db")).place == "sqlite file /data/apps.db"
+    assert dynamodb(None) == "dynamodb in eu-west-1"
+    assert dynamodb("http://db:8000") == "dynamodb at db:8000"
+    assert dynamodb("http://u:hidden@db:8000/?x=hidden") == "dynamodb at db:8000"
+    assert ScyllaDbOptions(ScyllaDbSettings(nodes=("a:1", "b:2"))).place == "scylladb at a:1, b:2"
+
+
+def test_a_database_names_its_section() -> None:
+    assert SqliteOptions(SqliteSettings()).setting == "database.sqlite"
+    assert SqlOptions("mysql", MysqlSettings()).setting == "database.mysql"
+    assert SqlOptions("pgsql", PostgresSettings()).setting == "database.postgres"

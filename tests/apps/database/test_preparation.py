@@ -29,7 +29,7 @@ async def test_what_was_made_and_what_is_missing_is_told() -> None:
         assert await prepare(store, []) == []
     assert [(line["log_level"], line["event"]) for line in lines] == [
         ("info", "database prepared"),
-        ("warning", "columns are missing, and read as null"),
+        ("warning", "database columns are missing and read as null"),
     ]
     assert (lines[1]["columns"], lines[1]["reason"]) == (["webhooks"], "not allowed")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -14,6 +13,7 @@ from sockudo.apps.database.scylladb import ScyllaDbAppStore
 from sockudo.errors import DriverError
 from tests.contracts.app_store import AppStoreContract, MakeStore, SchemaContract, full_record
 from tests.servers.cassandra_server import CassandraProcess
+from tests.support.sections import changed
 
 _numbers = count()
 
@@ -25,7 +25,7 @@ class TestScyllaDb(AppStoreContract, SchemaContract):
 
     @pytest.fixture
     def new_store(self, cassandra: CassandraProcess) -> MakeStore:
-        new = replace(cassandra.options, keyspace=f"Keyspace_{next(_numbers)}")
+        new = changed(cassandra.options, keyspace=f"Keyspace_{next(_numbers)}")
         return lambda: ScyllaDbAppStore(new)
 
 
@@ -33,7 +33,7 @@ class TestATableOfOthers:
     async def test_missing_columns_and_the_index_are_added_and_nulls_are_read(
         self, cassandra: CassandraProcess
     ) -> None:
-        options = replace(cassandra.options, table="loose")
+        options = changed(cassandra.options, table_name="loose")
         store = ScyllaDbAppStore(options)
         await store.start()
         await store.migrate()
@@ -47,7 +47,7 @@ class TestATableOfOthers:
             await store._answer(statement, (), 30)
         await store.aclose()
 
-        store = ScyllaDbAppStore(replace(options, table="loose2"))
+        store = ScyllaDbAppStore(changed(options, table_name="loose2"))
         await store.start()
         for _ in range(2):
             first, second = await store.find_by_id("1"), await store.find_by_id("2")
@@ -68,7 +68,7 @@ class TestATableOfOthers:
         await store._answer("CREATE ROLE IF NOT EXISTS limited WITH PASSWORD = 'p' AND LOGIN = true", (), 30)
         await store._answer("GRANT SELECT ON KEYSPACE sockudo TO limited", (), 30)
         await store.aclose()
-        store = ScyllaDbAppStore(replace(cassandra.options, table="another", username="limited", password="p"))
+        store = ScyllaDbAppStore(changed(cassandra.options, table_name="another", username="limited", password="p"))
         await store.start()
         with pytest.raises(DriverError, match=r"no table sockudo\.another, and it cannot be made: .*CREATE permission"):
             await store.migrate()
@@ -79,14 +79,14 @@ class TestATableOfOthers:
     ("change", "reason"),
     [
         ({"password": "wrong"}, "Bad credentials|incorrect"),
-        ({"nodes": (("127.0.0.1", 1),)}, "refused"),
-        ({"nodes": (("nowhere.invalid", 1),)}, r"no address of database\.scylladb\.nodes"),
+        ({"nodes": ("127.0.0.1:1",)}, "refused"),
+        ({"nodes": ("nowhere.invalid:1",)}, r"no address of database\.scylladb\.nodes"),
     ],
 )
 async def test_a_database_that_cannot_be_used_is_an_error_that_names_the_setting(
     cassandra: CassandraProcess, change: dict[str, Any], reason: str
 ) -> None:
-    store = ScyllaDbAppStore(replace(cassandra.options, **change))
+    store = ScyllaDbAppStore(changed(cassandra.options, **change))
     with pytest.raises(DriverError, match=reason) as error:
         await store.start()
     assert "(database.scylladb)" in str(error.value)

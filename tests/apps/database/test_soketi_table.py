@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import Boolean, Integer, SmallInteger, String
 from sqlalchemy.types import TypeEngine
 
-from sockudo.apps.database.options import SqlOptions
+from sockudo.apps.database.options import SqliteOptions
 from sockudo.apps.database.soketi_table import COLUMNS, statements
 from sockudo.apps.database.sql import SqlAppStore
+from sockudo.config.sections.sql_databases import SqliteSettings
 from sockudo.errors import DriverError
 
 THEIRS: dict[str, TypeEngine[Any]] = {
@@ -63,7 +64,7 @@ async def test_the_statements_that_are_named_make_the_table_ours(tmp_path: Path)
     with sqlite3.connect(path) as connection:
         connection.execute(f"CREATE TABLE apps ({', '.join(THEIRS)})")
         connection.execute("INSERT INTO apps VALUES ('1', 'k', 's', -1, 5, 0, 7, 1, 1)")
-    store = SqlAppStore(SqlOptions("sqlite", "database.sqlite", str(path), table="apps"))
+    store = SqlAppStore(SqliteOptions(SqliteSettings(path=str(path), table_name="apps")))
     with pytest.raises(DriverError, match=r"the table apps is soketi's \(database\.sqlite\.table_name\)") as refusal:
         await store.start()
     named = str(refusal.value).partition("start again: ")[2]

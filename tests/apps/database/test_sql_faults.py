@@ -6,19 +6,20 @@ import asyncio
 import gc
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sockudo.apps.database import sql
-from sockudo.apps.database.options import SqlOptions, Tls
+from sockudo.apps.database.options import SqliteOptions, Tls
 from sockudo.apps.database.sql import SqlAppStore
+from sockudo.config.sections.sql_databases import SqliteSettings
 from sockudo.errors import DriverError
 from tests.contracts.app_store import record
 from tests.servers.mariadb_server import PASSWORD, MariaDbProcess, running_mariadb
 from tests.servers.postgres_server import PostgresProcess
+from tests.support.sections import changed
 
 Server = MariaDbProcess | PostgresProcess
 
@@ -52,19 +53,19 @@ async def store_with_app(server: Server) -> AsyncIterator[SqlAppStore]:
 async def test_a_database_that_cannot_be_used_is_an_error_that_names_the_setting(
     server: Server, change: dict[str, Any], reason: str
 ) -> None:
-    options = replace(server.options, **change)
+    options = changed(server.options, **change)
     store = SqlAppStore(options)
     with pytest.raises(DriverError, match=reason) as error:
         await store.start()
     assert f"({options.setting})" in str(error.value)
-    assert f"{options.host}:{options.port}" in str(error.value)
+    assert f"{options.section.host}:{options.section.port}" in str(error.value)
     assert PASSWORD not in str(error.value)
-    assert "ng" not in options.password or options.password not in str(error.value)
+    assert "ng" not in options.section.password or options.section.password not in str(error.value)
     await store.aclose()
 
 
 async def test_a_file_that_cannot_be_made_is_an_error_that_names_the_setting(tmp_path: Path) -> None:
-    store = SqlAppStore(SqlOptions("sqlite", "database.sqlite", str(tmp_path / "nowhere" / "apps.db")))
+    store = SqlAppStore(SqliteOptions(SqliteSettings(path=str(tmp_path / "nowhere" / "apps.db"))))
     with pytest.raises(DriverError, match=r"apps\.db cannot be used \(database\.sqlite\): .*No such file"):
         await store.start()
     await store.aclose()
@@ -73,7 +74,7 @@ async def test_a_file_that_cannot_be_made_is_an_error_that_names_the_setting(tmp
 async def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "apps.db"
     path.write_text("This is not a database, and it is long enough to show it." * 20)
-    store = SqlAppStore(SqlOptions("sqlite", "database.sqlite", str(path)))
+    store = SqlAppStore(SqliteOptions(SqliteSettings(path=str(path))))
     with pytest.raises(DriverError, match="not a database"):
         await store.start()
     await store.aclose()
@@ -81,7 +82,7 @@ async def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
 
 async def test_a_file_that_goes_away_is_missed_and_found_again(tmp_path: Path) -> None:
     path = tmp_path / "apps.db"
-    store = SqlAppStore(SqlOptions("sqlite", "database.sqlite", str(path)))
+    store = SqlAppStore(SqliteOptions(SqliteSettings(path=str(path))))
     await store.start()
     await store.migrate()
     await store.create(record())
@@ -164,7 +165,7 @@ async def test_connections_are_encrypted_as_they_are_asked_to_be(server: Server)
     expected: dict[Tls, bool] = {"off": False, "prefer": True, "require": True, "verify": True}
     for tls, is_encrypted in expected.items():
         authority = str(server.authority) if tls == "verify" else None
-        store = SqlAppStore(replace(server.options, tls=tls, tls_ca=authority))
+        store = SqlAppStore(changed(server.options, tls=tls, tls_ca=authority))
         await store.start()
         async with store._connected() as connection:
             row = list((await connection.exec_driver_sql(question)).one())
@@ -176,33 +177,33 @@ async def test_a_server_without_encryption_is_used_where_that_is_allowed() -> No
     with running_mariadb(tls=False) as plain:
         allowed: tuple[Tls, ...] = ("off", "prefer")
         for tls in allowed:
-            store = SqlAppStore(replace(plain.options, tls=tls))
+            store = SqlAppStore(changed(plain.options, tls=tls))
             await store.start()
             await store.aclose()
         refused: tuple[Tls, ...] = ("require", "verify")
         for tls in refused:
-            store = SqlAppStore(replace(plain.options, tls=tls))
+            store = SqlAppStore(changed(plain.options, tls=tls))
             with pytest.raises(DriverError, match="SSL"):
                 await store.start()
             await store.aclose()
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(server: Server) -> None:
-    store = SqlAppStore(replace(server.options, tls="verify"))
+    store = SqlAppStore(changed(server.options, tls="verify"))
     with pytest.raises(DriverError, match="CERTIFICATE_VERIFY_FAILED"):
         await store.start()
     await store.aclose()
 
 
 async def test_authorities_that_are_not_there_are_an_error_that_names_the_setting(server: Server) -> None:
-    store = SqlAppStore(replace(server.options, tls="verify", tls_ca="/nowhere.pem"))
+    store = SqlAppStore(changed(server.options, tls="verify", tls_ca="/nowhere.pem"))
     with pytest.raises(DriverError, match=rf"{server.options.setting}.*No such file"):
         await store.start()
     await store.aclose()
 
 
 async def test_no_more_connections_are_made_than_allowed_and_few_are_kept(server: Server) -> None:
-    store = SqlAppStore(replace(server.options, pool_min=2, pool_max=3, tls="off"))
+    store = SqlAppStore(changed(server.options, pool_min=2, pool_max=3, tls="off"))
     await store.start()
     await store.migrate()
     asked = asyncio.gather(*(store.find_by_id("app") for _ in range(200)))

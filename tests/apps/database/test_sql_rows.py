@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from sockudo.apps.database.options import SqlOptions
+from sockudo.apps.database.options import SqliteOptions, SqlOptions
 from sockudo.apps.database.sql import SqlAppStore
 from sockudo.config.app_record import app_from_record
+from sockudo.config.sections.sql_databases import SqliteSettings
 from sockudo.errors import DriverError
 from tests.contracts.app_store import full_record
 from tests.servers.mariadb_server import PASSWORD, MariaDbProcess
 from tests.servers.postgres_server import PostgresProcess
+from tests.support.sections import changed
 
 _numbers = count()
 
@@ -68,14 +69,14 @@ class Place(NamedTuple):
 def _in_mariadb(server: MariaDbProcess) -> Place:
     table = f"loose{next(_numbers)}"
     server.run(MYSQL.format(table=table))
-    options = replace(server.options, table=table)
+    options = changed(server.options, table_name=table)
     return Place(options, table, server.run, {"allowed_origins", "enable_subscription_count"})
 
 
 def _in_postgres(server: PostgresProcess) -> Place:
     table = f"loose{next(_numbers)}"
     server.run(POSTGRES.format(table=table))
-    return Place(replace(server.options, table=table), table, server.run, {"enable_subscription_count"})
+    return Place(changed(server.options, table_name=table), table, server.run, {"enable_subscription_count"})
 
 
 @pytest.fixture(params=["mariadb", "postgres"])
@@ -105,7 +106,7 @@ async def test_a_name_with_capitals_means_the_table_that_the_original_has_made_f
 ) -> None:
     postgres.run(POSTGRES.format(table="Capitals"))
     postgres.run("INSERT INTO Capitals (id, key, secret) VALUES ('1', 'k', 's')")
-    store = SqlAppStore(replace(postgres.options, table="Capitals"))
+    store = SqlAppStore(changed(postgres.options, table_name="Capitals"))
     await store.start()
     await store.migrate()
     assert await store.find_by_key("k") is not None
@@ -191,7 +192,7 @@ async def test_a_file_that_somebody_else_made_is_read_and_completed(tmp_path: Pa
         connection.execute(SQLITE.format(table="applications"))
         connection.execute("INSERT INTO applications VALUES ('1', 'k', 's', '7', 'true', '[]')")
     connection.close()
-    store = SqlAppStore(SqlOptions("sqlite", "database.sqlite", str(path)))
+    store = SqlAppStore(SqliteOptions(SqliteSettings(path=str(path))))
     await store.start()
     for _ in range(2):
         record = await store.find_by_key("k")
@@ -210,7 +211,7 @@ async def test_a_table_without_an_identity_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE applications (id, secret)")
     connection.close()
-    store = SqlAppStore(SqlOptions("sqlite", "database.sqlite", str(path)))
+    store = SqlAppStore(SqliteOptions(SqliteSettings(path=str(path))))
     await store.start()
     with pytest.raises(DriverError, match=r"applications has no column key \(database\.sqlite\.table_name\)"):
         await store.migrate()
@@ -231,7 +232,7 @@ class TestAUserWhoMayOnlyReadAndWrite:
             password = PASSWORD.replace("'", "''")
             place.run(f"CREATE USER {user} PASSWORD '{password}'")
             place.run(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {user}")
-        return place._replace(options=replace(place.options, username=user))
+        return place._replace(options=changed(place.options, username=user))
 
     async def test_what_may_not_be_added_is_missed_and_apps_work_without_it(self, limited: Place) -> None:
         store = SqlAppStore(limited.options)
@@ -249,7 +250,7 @@ class TestAUserWhoMayOnlyReadAndWrite:
         await store.aclose()
 
     async def test_a_table_that_may_not_be_made_is_an_error_that_says_so(self, limited: Place) -> None:
-        store = SqlAppStore(replace(limited.options, table="another"))
+        store = SqlAppStore(changed(limited.options, table_name="another"))
         await store.start()
         with pytest.raises(
             DriverError, match=r"no table another, and it cannot be made: .*(denied|permission)"

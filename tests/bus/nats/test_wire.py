@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,6 @@ from sockudo.bus.nats.wire import (
     LONGEST_LINE,
     LONGEST_PAYLOAD,
     Parser,
-    decode_token,
     encode_prefix,
     encode_token,
 )
@@ -91,7 +91,7 @@ def test_what_no_server_sends_is_refused(stream: bytes) -> None:
 @given(st.text(max_size=50), st.text(max_size=50))
 def test_different_topics_are_different_tokens_and_can_be_read_back(one: str, other: str) -> None:
     token = encode_token(one)
-    assert decode_token(token) == one
+    assert ("" if token == b"%" else unquote_to_bytes(token).decode("utf-8", "surrogatepass")) == one
     assert (token == encode_token(other)) == (one == other)
     assert token
     assert not set(token) & set(b" \t\r\n.*>\x00\x7f")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from sockudo.config.sections.queue import RedisQueueSettings
 from sockudo.errors import DriverError
 from sockudo.queues.base import Delivery, Done, Failed, Outcome, Retry
 from sockudo.queues.redis.options import RedisQueueOptions
@@ -96,7 +97,7 @@ async def test_pushes_whose_replies_are_lost_are_not_appended_twice(own_redis: R
         with structlog.testing.capture_logs() as logs:
             waiting = [queue.push(lane, job) for job in JOBS for lane in ("a", "b")]
             # They are given up and sent again; the paused server has read them all the same.
-            await until(lambda: any(line["event"] == "jobs wait to be accepted" for line in logs))
+            await until(lambda: any(line["event"] == "webhook queue: jobs wait to be accepted" for line in logs))
         assert queue.unaccepted == len(waiting)
         own_redis.resume()
         await asyncio.gather(*waiting)
@@ -194,8 +195,8 @@ async def test_what_other_programs_write_stops_no_lane(own_redis: RedisProcess) 
             await settled(queue)
             assert (await asyncio.to_thread(own_redis.cli, "ZRANGE", f"{KEYS}lanes", "0", "-1")).split() == []
     told = [line["event"] for line in logs]
-    assert "queue entry dropped: it is no lane of this queue" in told
-    assert "queue lane dropped: its jobs are no list" in told
+    assert "webhook queue: entry dropped, which is no lane of this queue" in told
+    assert "webhook queue: lane dropped, whose jobs are no list" in told
 
 
 async def test_the_list_of_failed_jobs_is_bounded_and_what_leaves_it_is_counted(own_redis: RedisProcess) -> None:
@@ -237,7 +238,7 @@ async def test_nothing_is_left_in_redis_of_lanes_that_are_done(own_redis: RedisP
 
 async def test_a_redis_that_is_not_there_is_an_error_that_names_the_setting() -> None:
     target = RedisTarget(f"redis://127.0.0.1:{free_port()}", setting="queue.redis.url_override")
-    async with queue_with(RedisQueueOptions(target)) as queue:
+    async with queue_with(RedisQueueOptions(RedisQueueSettings(), target)) as queue:
         for ask in (queue.start(RecordingHandler()), queue.check(), queue.counts(), queue.failed(1), queue.retry(None)):
             with pytest.raises(DriverError, match=r"cannot be used \(queue.redis.url_override\): Connection refused"):
                 await ask
@@ -247,7 +248,7 @@ async def test_a_user_who_may_not_write_the_keys_is_an_error(redis_acl: RedisPro
     rights = ["+@all", "~elsewhere*"]
     await asyncio.to_thread(redis_acl.cli, "ACL", "SETUSER", "jobless", "reset", "on", ">pass-word", *rights)
     target = RedisTarget(f"redis://jobless:pass-word@127.0.0.1:{redis_acl.port}", setting="queue.redis.url_override")
-    async with queue_with(RedisQueueOptions(target)) as queue:
+    async with queue_with(RedisQueueOptions(RedisQueueSettings(), target)) as queue:
         with pytest.raises(DriverError, match="NOPERM") as caught:
             await queue.start(RecordingHandler())
         assert "queue.redis.url_override" in str(caught.value)

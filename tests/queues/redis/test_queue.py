@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
+from sockudo.config.sections.queue import RedisQueueSettings
 from sockudo.queues.redis.options import RedisQueueOptions
 from sockudo.queues.redis.queue import RedisQueue
 from sockudo.redis_client.options import RedisPlace, RedisTarget
@@ -24,7 +25,7 @@ _numbers = count()
 @asynccontextmanager
 async def queues_at(place: RedisPlace, make: type[RedisQueue] = RedisQueue) -> AsyncIterator[Callable[[], RedisQueue]]:
     """Makes queues that share what nobody else does: nobody has their prefix."""
-    options = RedisQueueOptions(place, prefix=f"sockudo_queue_{next(_numbers)}:", poll=0.1)
+    options = RedisQueueOptions(RedisQueueSettings(), place, prefix=f"sockudo_queue_{next(_numbers)}:", poll=0.1)
     queues: list[RedisQueue] = []
 
     def make_queue() -> RedisQueue:

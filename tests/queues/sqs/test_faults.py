@@ -6,7 +6,6 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 import structlog
 from aiobotocore.session import get_session
 
+from sockudo.config.sections.queue import SqsQueueSettings
 from sockudo.errors import DriverError
 from sockudo.queues.base import Delivery, Done, Failed, Outcome, Retry
 from sockudo.queues.sqs.options import SqsQueueOptions
@@ -61,8 +61,8 @@ async def client_of(server: SqsProcess) -> AsyncIterator[Any]:
 
 
 def url_of(options: SqsQueueOptions) -> str:
-    assert options.queue_url_prefix is not None
-    return options.queue_url_prefix + options.name
+    assert options.section.queue_url_prefix is not None
+    return options.section.queue_url_prefix + options.name
 
 
 async def until(is_true: Callable[[], bool]) -> None:
@@ -236,7 +236,7 @@ async def test_pushes_whose_replies_are_lost_are_not_appended_twice_to_a_fifo_qu
         with structlog.testing.capture_logs() as logs:
             waiting = [queue.push(lane, job) for job in JOBS[:10] for lane in ("a", "b")]
             # They are given up and sent again; the frozen server reads them all the same.
-            await until(lambda: any(line["event"] == "jobs wait to be accepted" for line in logs))
+            await until(lambda: any(line["event"] == "webhook queue: jobs wait to be accepted" for line in logs))
             with pytest.raises(DriverError, match=r"queue\.sqs\): no answer in 2 s"):
                 await queue.check()
         assert queue.unaccepted == len(waiting)
@@ -262,7 +262,7 @@ async def test_a_job_that_was_done_while_sqs_was_away_is_not_done_again(own_sqs:
         own_sqs.freeze()
         with structlog.testing.capture_logs() as logs:
             may_end.set()
-            await until(lambda: any(line["event"] == "the queue cannot use SQS" for line in logs))
+            await until(lambda: any(line["event"] == "webhook queue: SQS cannot be used" for line in logs))
         own_sqs.thaw()
         assert await handler.wait_for(2) == [b"1", b"2"]
         assert (await settled(queue)).delivered == 2
@@ -277,13 +277,13 @@ async def test_pushes_wait_until_sqs_is_back_also_without_its_queues(own_sqs: Sq
         own_sqs.kill()
         with structlog.testing.capture_logs() as logs:
             waiting = [queue.push(LANE, job) for job in JOBS[:5]]
-            await until(lambda: any(line["event"] == "jobs wait to be accepted" for line in logs))
+            await until(lambda: any(line["event"] == "webhook queue: jobs wait to be accepted" for line in logs))
             with pytest.raises(DriverError, match=r"queue\.sqs"):
                 await queue.counts()
             # The stand-in has forgotten them.
             await asyncio.to_thread(own_sqs.start)
             await asyncio.gather(*waiting)
-        assert any(line["event"] == "a queue of SQS is gone; it is made again" for line in logs)
+        assert any(line["event"] == "webhook queue: its queue in SQS is gone and is made again" for line in logs)
         assert await handler.wait_for(6) == [b"first", *JOBS[:5]]
         assert (await settled(queue)).lost == 0
 
@@ -347,7 +347,7 @@ async def test_a_queue_that_takes_no_long_messages_is_an_error(sqs: SqsProcess) 
 
 async def test_an_sqs_that_is_not_there_is_an_error_that_names_the_setting_and_no_secret(aws_credentials: None) -> None:
     place = f"127.0.0.1:{free_port()}"
-    async with queue_with(SqsQueueOptions(endpoint_url=f"http://user:pass-word@{place}")) as queue:
+    async with queue_with(SqsQueueOptions(SqsQueueSettings(endpoint_url=f"http://user:pass-word@{place}"))) as queue:
         for ask in (queue.start(RecordingHandler()), queue.check(), queue.counts(), queue.failed(1), queue.retry(None)):
             with pytest.raises(DriverError, match=rf"sqs at {place} cannot be used \(queue\.sqs\)") as caught:
                 await ask
@@ -362,6 +362,6 @@ async def test_credentials_that_are_missing_are_an_error(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    async with queue_with(replace(sqs.new_options(), queue_url_prefix=None)) as queue:
+    async with queue_with(sqs.new_options(queue_url_prefix=None)) as queue:
         with pytest.raises(DriverError, match=r"queue\.sqs\): Unable to locate credentials"):
             await queue.start(RecordingHandler())

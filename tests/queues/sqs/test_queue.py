@@ -13,7 +13,7 @@ from tests.servers.sqs_server import SqsProcess, queues_with
 class TestSqsFifoQueue(SharedQueueContract):
     @pytest.fixture
     async def make_queue(self, sqs: SqsProcess) -> AsyncIterator[MakeQueue]:
-        async with queues_with(sqs.new_options(fifo=True, wait_time=0)) as make_queue:
+        async with queues_with(sqs.new_options(fifo=True, wait_time_seconds=0)) as make_queue:
             yield make_queue
 
 
@@ -22,5 +22,5 @@ class TestSqsStandardQueue(SharedQueueContract):
 
     @pytest.fixture
     async def make_queue(self, sqs: SqsProcess) -> AsyncIterator[MakeQueue]:
-        async with queues_with(sqs.new_options(wait_time=0)) as make_queue:
+        async with queues_with(sqs.new_options(wait_time_seconds=0)) as make_queue:
             yield make_queue

@@ -55,6 +55,9 @@ class Apps:
         self.changed: App | None = None
         self.forgotten = 0
 
+    def known(self, app_id: str) -> App | None:
+        return self.app
+
     def forget(self, app_id: str) -> None:
         assert app_id == APP_ID
         self.forgotten += 1

@@ -27,6 +27,9 @@ class World:
     def known(self, app_id: str) -> App | None:
         return self.app
 
+    def forget(self, app_id: str) -> None:
+        raise AssertionError("nothing here forgets an app")
+
     def by_id(self, app_id: str) -> Eventual[App | None]:
         question: Future[App | None] = asyncio.get_running_loop().create_future()
         self.questions.append(question)

@@ -42,24 +42,24 @@ class DynamoDbAppStore:
     def __init__(self, options: DynamoDbOptions) -> None:
         self.largest_count: int | None = None
         self._options = options
-        self._table = options.table
+        self._table = options.section.table_name
         self._open = contextlib.AsyncExitStack()
         self._client: Any = None
 
     # Getting ready
 
     async def start(self) -> None:
-        options = self._options
+        section = self._options.section
         try:
-            session = AioSession(profile=options.profile)
+            session = AioSession(profile=section.aws_profile_name)
             self._client = await self._open.enter_async_context(
                 session.create_client(
                     "dynamodb",
-                    region_name=options.region,
-                    endpoint_url=options.endpoint_url,
-                    aws_access_key_id=options.access_key_id,
-                    aws_secret_access_key=options.secret_access_key,
-                    aws_session_token=options.session_token,
+                    region_name=section.region,
+                    endpoint_url=section.endpoint_url,
+                    aws_access_key_id=section.aws_access_key_id,
+                    aws_secret_access_key=section.aws_secret_access_key,
+                    aws_session_token=section.aws_session_token,
                     config=AioConfig(connect_timeout=2, read_timeout=_TIMEOUT, retries={"total_max_attempts": 2}),
                 )
             )
@@ -229,8 +229,9 @@ class DynamoDbAppStore:
 
     def _unusable(self, reason: str | Exception) -> DriverError:
         text = reason if isinstance(reason, str) else str(reason) or type(reason).__name__
-        if self._options.endpoint_url is not None:
-            text = text.replace(self._options.endpoint_url, self._options.place)
+        endpoint_url = self._options.section.endpoint_url
+        if endpoint_url is not None:
+            text = text.replace(endpoint_url, self._options.place)
         return DriverError(f"{self._options.place} cannot be used ({_SETTING}): {text[:_LONGEST_REASON]}")
 
     async def aclose(self) -> None:

@@ -1,89 +1,152 @@
-"""What the databases of apps are told. The drivers themselves need extras; this does not."""
+"""What the databases of apps read of the settings. The drivers themselves need extras; this does not.
+
+A section here says which settings a driver reads. The sections of the configuration fulfil it, so a new setting is
+declared there, named here and used in the driver, and nothing stands between.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
-SqlDriver: TypeAlias = Literal["sqlite", "mysql", "pgsql"]
+SqlDriver: TypeAlias = Literal["mysql", "pgsql"]
 Tls: TypeAlias = Literal["off", "prefer", "require", "verify"]
 
+_SETTINGS: Final = {"mysql": "database.mysql", "pgsql": "database.postgres"}
+_CQL_PORT: Final = 9042
 
-@dataclass(frozen=True, slots=True)
-class SqlOptions:
-    """A SQL database.
+
+class SqlSection(Protocol):
+    """Settings of a SQL server.
 
     Attributes:
-        setting: the section that these come from, for error texts.
-        database: its name, or the file of SQLite.
-        pool_min: connections that are kept.
-        pool_max: connections at most.
         tls: `prefer` goes without where the server has none, `verify` checks the server's certificate and name.
         tls_ca: file with the authorities to trust (PEM); None for those of the system.
     """
 
-    driver: SqlDriver
-    setting: str
+    host: str
+    port: int
+    username: str
+    password: str
     database: str
-    table: str = "applications"
-    host: str = ""
-    port: int = 0
-    username: str = ""
-    password: str = field(default="", repr=False)
-    pool_min: int = 2
-    pool_max: int = 10
-    tls: Tls = "prefer"
-    tls_ca: str | None = None
-
-    @property
-    def place(self) -> str:
-        """Where it is, for people."""
-        if self.driver == "sqlite":
-            return f"sqlite file {self.database}"
-        return f"{self.driver} at {self.host}:{self.port}"
+    table_name: str
+    tls: Tls
+    tls_ca: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class DynamoDbOptions:
-    """Amazon DynamoDB. Without a key and a profile, credentials are those that the AWS libraries find."""
+class SqliteSection(Protocol):
+    """Settings of a SQLite file."""
+
+    path: str
+    table_name: str
+
+
+class DynamoDbSection(Protocol):
+    """Settings of Amazon DynamoDB. Without a key and a profile, credentials are those that the AWS libraries find."""
 
     region: str
-    table: str
-    # An address may hold a password.
-    endpoint_url: str | None = field(default=None, repr=False)
-    access_key_id: str | None = None
-    secret_access_key: str | None = field(default=None, repr=False)
-    session_token: str | None = field(default=None, repr=False)
-    profile: str | None = None
-
-    @property
-    def place(self) -> str:
-        """Where it is, for people."""
-        if self.endpoint_url is None:
-            return f"dynamodb in {self.region}"
-        return f"dynamodb at {urlsplit(self.endpoint_url).netloc.rpartition('@')[2]}"
+    table_name: str
+    endpoint_url: str | None
+    aws_access_key_id: str | None
+    aws_secret_access_key: str | None
+    aws_session_token: str | None
+    aws_profile_name: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ScyllaDbOptions:
-    """ScyllaDB or Cassandra.
+class ScyllaDbSection(Protocol):
+    """Settings of ScyllaDB or Cassandra.
 
     Attributes:
-        nodes: host and port of some nodes.
+        nodes: some of them, each `host:port` or a host.
         replication_class: of a keyspace that is made.
         replication_factor: of a keyspace that is made.
     """
 
-    nodes: tuple[tuple[str, int], ...]
+    nodes: tuple[str, ...]
     keyspace: str
-    table: str
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    replication_class: str = "SimpleStrategy"
-    replication_factor: int = 3
+    table_name: str
+    username: str | None
+    password: str | None
+    replication_class: str
+    replication_factor: int
+
+
+@dataclass(frozen=True, slots=True)
+class SqlOptions:
+    """A SQL server.
+
+    Attributes:
+        pool_min: connections that are kept.
+        pool_max: connections at most.
+    """
+
+    driver: SqlDriver
+    section: SqlSection
+    pool_min: int = 2
+    pool_max: int = 10
+
+    @property
+    def setting(self) -> str:
+        """The path of the section, for error texts."""
+        return _SETTINGS[self.driver]
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return f"{self.driver} at {self.section.host}:{self.section.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteOptions:
+    """A SQLite file, which is opened for each question."""
+
+    section: SqliteSection
+    driver: Literal["sqlite"] = "sqlite"
+    setting: str = "database.sqlite"
+    pool_max: int = 1
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return f"sqlite file {self.section.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class DynamoDbOptions:
+    """Amazon DynamoDB."""
+
+    section: DynamoDbSection
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        section = self.section
+        if section.endpoint_url is None:
+            return f"dynamodb in {section.region}"
+        # An address may hold a password.
+        return f"dynamodb at {urlsplit(section.endpoint_url).netloc.rpartition('@')[2]}"
+
+
+@dataclass(frozen=True, slots=True)
+class ScyllaDbOptions:
+    """ScyllaDB or Cassandra."""
+
+    section: ScyllaDbSection
+
+    @property
+    def nodes(self) -> tuple[tuple[str, int], ...]:
+        """Host and port of some nodes."""
+        return tuple(_host_and_port(node) for node in self.section.nodes)
 
     @property
     def place(self) -> str:
         """Where it is, for people."""
         return "scylladb at " + ", ".join(f"{host}:{port}" for host, port in self.nodes)
+
+
+def _host_and_port(node: str) -> tuple[str, int]:
+    host, colon, port = node.rpartition(":")
+    if not colon or (node.count(":") > 1 and not host.endswith("]")):
+        return node.strip("[]"), _CQL_PORT
+    return host.strip("[]"), int(port)

@@ -30,7 +30,9 @@ async def prepare(store: AppStore, configured: Sequence[Record]) -> list[str]:
     for step in migration.done:
         _log.info("database prepared", step=step)
     if migration.missing:
-        _log.warning("columns are missing, and read as null", columns=migration.missing, reason=migration.reason)
+        _log.warning(
+            "database columns are missing and read as null", columns=migration.missing, reason=migration.reason
+        )
     changed = [record["id"] for record in configured if await _register(store, record)]
     if configured:
         _log.info("apps registered", apps=[record["id"] for record in configured][:_LISTED], changed=changed[:_LISTED])

@@ -54,7 +54,7 @@ class ScyllaDbAppStore:
     def __init__(self, options: ScyllaDbOptions) -> None:
         self.largest_count: int | None = LARGEST_SIGNED
         self._options = options
-        self._table = f"{options.keyspace}.{options.table}"
+        self._table = f"{options.section.keyspace}.{options.section.table_name}"
         self._cluster: Any = None
         self._session: Any = None
         self._prepared: dict[str, PreparedStatement] = {}
@@ -72,18 +72,18 @@ class ScyllaDbAppStore:
         await self._look()
 
     def _connect(self) -> None:
-        options = self._options
+        section, nodes = self._options.section, self._options.nodes
         profile = ExecutionProfile(
             load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy()),
             consistency_level=ConsistencyLevel.LOCAL_QUORUM,
             request_timeout=_TIMEOUT,
             row_factory=dict_factory,
         )
-        user = options.username
+        user = section.username
         self._cluster = Cluster(
-            [host for host, _ in options.nodes],
-            port=options.nodes[0][1],
-            auth_provider=None if user is None else PlainTextAuthProvider(user, options.password or ""),
+            [host for host, _ in nodes],
+            port=nodes[0][1],
+            auth_provider=None if user is None else PlainTextAuthProvider(user, section.password or ""),
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             connect_timeout=_TIMEOUT,
             control_connection_timeout=_TIMEOUT,
@@ -129,17 +129,17 @@ class ScyllaDbAppStore:
         await self.find_by_key("-")
 
     async def _make_keyspace(self, result: Migration) -> None:
-        options = self._options
+        section = self._options.section
         question = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?"
-        if await self._ask(question, options.keyspace.lower()):
+        if await self._ask(question, section.keyspace.lower()):
             return
         refusal = await self._change_schema(
-            f"CREATE KEYSPACE IF NOT EXISTS {options.keyspace} WITH replication = "
-            f"{{'class': '{options.replication_class}', 'replication_factor': {options.replication_factor}}}"
+            f"CREATE KEYSPACE IF NOT EXISTS {section.keyspace} WITH replication = "
+            f"{{'class': '{section.replication_class}', 'replication_factor': {section.replication_factor}}}"
         )
-        if not await self._ask(question, options.keyspace.lower()):
-            raise DriverError(f"there is no keyspace {options.keyspace}, and it cannot be made: {refusal}")
-        result.done.append(f"made the keyspace {options.keyspace}")
+        if not await self._ask(question, section.keyspace.lower()):
+            raise DriverError(f"there is no keyspace {section.keyspace}, and it cannot be made: {refusal}")
+        result.done.append(f"made the keyspace {section.keyspace}")
 
     async def _make_table(self, result: Migration) -> None:
         columns = ", ".join(f'"{name}" {_type(name)}' for name in _NAMES)
@@ -166,12 +166,17 @@ class ScyllaDbAppStore:
 
     async def _look(self) -> None:
         question = "SELECT column_name FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ?"
-        rows = await self._ask(question, self._options.keyspace.lower(), self._options.table.lower())
+        rows = await self._ask(question, *self._table_path())
         self._columns = frozenset(row["column_name"] for row in rows)
+
+    def _table_path(self) -> tuple[str, str]:
+        """Return the keyspace and the table as the database spells them."""
+        section = self._options.section
+        return section.keyspace.lower(), section.table_name.lower()
 
     async def _has_key_index(self) -> bool:
         question = "SELECT options FROM system_schema.indexes WHERE keyspace_name = ? AND table_name = ?"
-        rows = await self._ask(question, self._options.keyspace.lower(), self._options.table.lower())
+        rows = await self._ask(question, *self._table_path())
         return any(row["options"].get("target", "").strip('"') == "key" for row in rows)
 
     # Questions

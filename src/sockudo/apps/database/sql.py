@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.types import TypeEngine
 
-from sockudo.apps.database.options import SqlOptions
+from sockudo.apps.database.options import SqliteOptions, SqlOptions
 from sockudo.apps.database.record import IDENTITY, LARGEST_SIGNED, POLICY, PROPERTIES, Record, read_record
 from sockudo.apps.database.soketi_table import statements
 from sockudo.apps.database.sql_engine import make_engines, make_file
@@ -30,10 +30,10 @@ _LONGEST_REASON: Final = 300
 class SqlAppStore:
     """The `AppStore` of SQL databases."""
 
-    def __init__(self, options: SqlOptions) -> None:
+    def __init__(self, options: SqliteOptions | SqlOptions) -> None:
         self.largest_count: int | None = LARGEST_SIGNED if options.driver == "pgsql" else None
         self._options = options
-        self._table = app_table(options.table, options.driver)
+        self._table = app_table(options.section.table_name, options.driver)
         self._engine: AsyncEngine | None = None
         # The columns that the table has, with their types; empty where there is no table.
         self._columns: dict[str, TypeEngine[Any]] = {}
@@ -47,7 +47,7 @@ class SqlAppStore:
             DriverError: the database cannot be used, or the table is soketi's.
         """
         try:
-            if self._options.driver == "sqlite":
+            if isinstance(self._options, SqliteOptions):
                 await make_file(self._options)
             engines = make_engines(self._options, _TIMEOUT)
         except OSError as error:

@@ -13,7 +13,7 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from sockudo.apps.database.options import SqlOptions
+from sockudo.apps.database.options import SqliteOptions, SqlOptions, SqlSection
 
 # A connection that is older is replaced before it is used.
 _RECYCLE: Final = 180
@@ -22,34 +22,35 @@ _DIALECTS: Final = {"mysql": "mysql+asyncmy", "pgsql": "postgresql+asyncpg"}
 Creator = Callable[[], Awaitable[Any]]
 
 
-def make_engines(options: SqlOptions, timeout: float) -> list[AsyncEngine]:
+def make_engines(options: SqliteOptions | SqlOptions, timeout: float) -> list[AsyncEngine]:
     """Return engines to try in turn, of which nothing is connected; there are two where TLS may be or not.
 
     Raises:
         ModuleNotFoundError: the library of the database is not installed.
         OSError: the file of authorities cannot be used.
     """
-    if options.driver == "sqlite":
+    if isinstance(options, SqliteOptions):
         return [_sqlite(options, timeout)]
-    if options.driver == "pgsql" and options.tls == "prefer":
+    if options.driver == "pgsql" and options.section.tls == "prefer":
         # This library asks the server itself.
         return [_server(options, timeout, "prefer")]
-    with_tls = {"off": (False,), "prefer": (True, False)}.get(options.tls, (True,))
-    return [_server(options, timeout, _tls_context(options) if tls else None) for tls in with_tls]
+    with_tls = {"off": (False,), "prefer": (True, False)}.get(options.section.tls, (True,))
+    return [_server(options, timeout, _tls_context(options.section) if tls else None) for tls in with_tls]
 
 
 def _server(options: SqlOptions, timeout: float, tls: ssl.SSLContext | str | None) -> AsyncEngine:
+    section = options.section
     url = URL.create(
         _DIALECTS[options.driver],
-        username=options.username,
-        password=options.password or None,
-        host=options.host,
-        port=options.port,
-        database=options.database,
+        username=section.username,
+        password=section.password or None,
+        host=section.host,
+        port=section.port,
+        database=section.database,
     )
     if options.driver == "mysql":
         # As bytes, because of text the library makes Latin-1.
-        password = options.password.encode()
+        password = section.password.encode()
         arguments: dict[str, Any] = {"connect_timeout": timeout, "charset": "utf8mb4", "password": password}
         if tls is not None:
             arguments["ssl"] = tls
@@ -79,11 +80,11 @@ _COMMON: Final[dict[str, Any]] = {
 }
 
 
-def _sqlite(options: SqlOptions, timeout: float) -> AsyncEngine:
+def _sqlite(options: SqliteOptions, timeout: float) -> AsyncEngine:
     # Opened for each question, so that a file that was replaced is noticed, and never made by asking for it.
     import aiosqlite
 
-    path = Path(options.database).absolute()
+    path = Path(options.section.path).absolute()
     address = f"file:{quote(str(path))}?mode=rw"
 
     async def connect() -> aiosqlite.Connection:
@@ -92,18 +93,18 @@ def _sqlite(options: SqlOptions, timeout: float) -> AsyncEngine:
     return create_async_engine("sqlite+aiosqlite://", async_creator=connect, poolclass=NullPool, **_COMMON)
 
 
-async def make_file(options: SqlOptions) -> None:
+async def make_file(options: SqliteOptions) -> None:
     """Make the file of SQLite where there is none.
 
     Raises:
         OSError: that is not possible.
     """
-    await asyncio.to_thread(Path(options.database).touch)
+    await asyncio.to_thread(Path(options.section.path).touch)
 
 
-def _tls_context(options: SqlOptions) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=options.tls_ca)
-    if options.tls != "verify":
+def _tls_context(section: SqlSection) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=section.tls_ca)
+    if section.tls != "verify":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context

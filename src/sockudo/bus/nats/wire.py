@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import unquote_to_bytes
 
 from sockudo.bus.broker.chunks import ChunkReader
 from sockudo.bus.broker.connection import BadBytesError
@@ -72,11 +71,6 @@ def encode_token(text: str) -> bytes:
     """Encode any text as one token of a subject, so that different texts are different tokens."""
     raw = text.encode("utf-8", "surrogatepass")
     return _UNUSABLE.sub(_escape, raw) or b"%"
-
-
-def decode_token(token: bytes) -> str:
-    """Return the text that `encode_token` encoded."""
-    return "" if token == b"%" else unquote_to_bytes(token).decode("utf-8", "surrogatepass")
 
 
 def encode_prefix(prefix: str) -> bytes:

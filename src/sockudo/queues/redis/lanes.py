@@ -139,10 +139,11 @@ class Lanes:
         work, room = self._work, MAX_DELIVERIES - self._work.running
         if room <= 0:
             return 0
-        due = await self._shard.look(min(room, work.options.concurrency) + len(self._held))
+        most = min(room, work.options.section.concurrency)
+        due = await self._shard.look(most + len(self._held))
         self._problem = None
         # A lane may be due and still be ours, while Redis cannot be told what became of its job.
-        lanes = [lane for lane in due if lane not in self._held][: min(room, work.options.concurrency)]
+        lanes = [lane for lane in due if lane not in self._held][:most]
         results = await asyncio.gather(*(self._take(lane) for lane in lanes), return_exceptions=True)
         errors = [result for result in results if isinstance(result, BaseException)]
         if errors:
@@ -174,7 +175,10 @@ class Lanes:
             while following is not None:
                 following = await self._handle(held, following)
         except LeaseLostError:
-            _log.warning("the lease of a lane ended while its job was handled; it is handled again", lane=held.lane)
+            _log.warning(
+                "webhook queue: the lease of a lane ended while its job was handled, which is handled again",
+                lane=held.lane,
+            )
         finally:
             del self._held[held.lane]
             self._work.running -= 1
@@ -253,4 +257,4 @@ class Lanes:
         """Log what is wrong, once for each reason."""
         if problem != self._problem:
             self._problem = problem
-            _log.warning("the queue cannot use redis", reason=problem)
+            _log.warning("webhook queue: Redis cannot be used", reason=problem)

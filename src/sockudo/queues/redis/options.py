@@ -1,10 +1,21 @@
-"""What the Redis drivers need to know. Values only, so that settings can be turned into them without the extra."""
+"""What the queue in Redis needs to know. Values only: the driver needs an extra."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from sockudo.redis_client.options import RedisPlace, RedisTiming
+
+
+class RedisQueueSection(Protocol):
+    """The settings of a queue in Redis that its driver reads, which the sections of the configuration fulfil.
+
+    Attributes:
+        concurrency: how many lanes are taken at a time, in each part of the queue.
+    """
+
+    concurrency: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +25,9 @@ class RedisQueueOptions:
     All nodes that share a queue have the same `prefix`, and the same kind of Redis.
     """
 
+    section: RedisQueueSection
     place: RedisPlace
     prefix: str = "sockudo_queue:"
-    # How many lanes are taken at a time, in each part of the queue.
-    concurrency: int = 5
     # A node that does not renew its lease on a lane within this time loses it: that is how long the lane of a node that
     # was killed waits, and how long an event loop may be held up.
     lease: float = 5.0

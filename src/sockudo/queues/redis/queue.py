@@ -11,52 +11,38 @@ import os
 from collections.abc import Collection
 from typing import ClassVar
 
-from sockudo.errors import DriverError
-from sockudo.queues.backlog import Backlog, BacklogBounds
+from sockudo.queues.backlog import BacklogBounds
 from sockudo.queues.base import FailedJob, Handler, QueueCounts
-from sockudo.queues.handling import problem_with, refused
-from sockudo.queues.losses import Losses
 from sockudo.queues.redis.lanes import Lanes, Work
 from sockudo.queues.redis.options import RedisQueueOptions
 from sockudo.queues.redis.records import new_job, read_date, read_failed
 from sockudo.queues.redis.shard import Shard, shard_of
+from sockudo.queues.stored import StoredQueue
 from sockudo.redis_client.client import redis_client
 from sockudo.timing.clock import Clock
 
 _PAGE = 100
 
 
-class RedisQueue:
+class RedisQueue(StoredQueue):
     """Lanes in one Redis."""
 
     shards: ClassVar[int] = 1
     """In how many parts the lanes are; each part is in one slot of a cluster. It is a part of the format."""
 
     def __init__(self, clock: Clock, options: RedisQueueOptions) -> None:
-        self._clock = clock
+        bounds = BacklogBounds(options.max_waiting, options.max_waiting_bytes)
+        super().__init__("Redis", clock, bounds, options.max_job_bytes)
         self._options = options
-        self.max_job_bytes = options.max_job_bytes
         self._client = redis_client(options.place, options.timing)
         self._shards = [Shard(self._client, options, number, self.shards) for number in range(self.shards)]
-        self._losses = Losses(clock)
         # By which Redis tells the pushes of this process from those of others.
         self._producer = os.urandom(8).hex().encode()
-        bounds = BacklogBounds(options.max_waiting, options.max_waiting_bytes)
-        self._backlog = Backlog("Redis", self._send, bounds, self._losses)
         self._lanes: list[Lanes] = []
         self._work: Work | None = None
-        self._connecting = asyncio.Lock()
-        self._is_connected = self._is_closed = False
-
-    @property
-    def lost(self) -> int:
-        return self._losses.total
-
-    @property
-    def unaccepted(self) -> int:
-        return self._backlog.size
 
     async def start(self, handler: Handler) -> None:
+        """As in `Queue`."""
         await self._connect()
         for shard in self._shards:
             # What is not allowed is told at once, and not with the first webhook.
@@ -66,14 +52,8 @@ class RedisQueue:
         self._lanes = [Lanes(shard, self._work) for shard in self._shards]
         self._backlog.start()
 
-    def push(self, lane: str, job: bytes) -> asyncio.Future[None]:
-        problem = self._problem() or problem_with(lane, job, self.max_job_bytes)
-        if problem is not None:
-            self._losses.add(1, str(problem))
-            return refused(problem)
-        return self._backlog.push(lane, new_job(job, self._clock.now()))
-
     async def failed(self, limit: int) -> list[FailedJob]:
+        """As in `Queue`."""
         await self._connect()
         if limit <= 0:
             return []
@@ -82,56 +62,38 @@ class RedisQueue:
         return sorted(jobs, key=lambda job: job.failed_at)[-limit:]
 
     async def retry(self, ids: Collection[str] | None) -> int:
+        """As in `Queue`."""
         await self._connect()
         wanted = None if ids is None else frozenset(ids)
         return sum([await self._retry_in(shard, wanted) for shard in self._shards])
 
     async def counts(self) -> QueueCounts:
+        """As in `Queue`."""
         await self._connect()
         states = [state for shard in self._shards for state in await shard.states()]
         failed = await asyncio.gather(*(shard.failed_size() for shard in self._shards))
         dates = [date for _, head in states if (date := read_date(head)) is not None]
-        now, work = self._clock.now(), self._work
-        return QueueCounts(
-            depth=sum(size for size, _ in states),
-            oldest=max(0.0, now - min(dates, default=now)),
-            failed=sum(failed),
-            attempts=0 if work is None else work.attempts,
-            delivered=0 if work is None else work.delivered,
-            lost=self.lost,
-            unaccepted=self.unaccepted,
-        )
+        return self._counts(sum(size for size, _ in states), min(dates, default=None), sum(failed), self._work)
 
-    async def drain(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._backlog.finish()
-                await asyncio.gather(*(lanes.finish() for lanes in self._lanes))
-        except TimeoutError:
-            pass
-        await self.aclose()
+    def _record(self, lane: str, job: bytes) -> bytes:
+        return new_job(job, self._clock.now())
 
-    async def check(self) -> None:
-        problem = self._problem()
-        if problem is not None:
-            raise problem
-        await self._connect()
+    async def _reach(self) -> None:
+        await self._client.start()
+        self._client.on_restored = self._restored
+
+    async def _check_store(self) -> None:
         await self._client.check()
 
-    async def aclose(self) -> None:
-        self._is_closed = True
-        lanes, self._lanes = self._lanes, []
-        await self._backlog.aclose(DriverError("the queue in Redis is closed"))
-        await asyncio.gather(*(one.aclose() for one in lanes))
-        self._losses.tell("the process ends before Redis has accepted them")
-        await self._client.aclose()
+    async def _finish(self) -> None:
+        await asyncio.gather(*(lanes.finish() for lanes in self._lanes))
 
-    async def _connect(self) -> None:
-        async with self._connecting:
-            if not self._is_connected:
-                await self._client.start()
-                self._client.on_restored = self._restored
-                self._is_connected = True
+    async def _stop(self) -> None:
+        lanes, self._lanes = self._lanes, []
+        await asyncio.gather(*(one.aclose() for one in lanes))
+
+    async def _disconnect(self) -> None:
+        await self._client.aclose()
 
     async def _retry_in(self, shard: Shard, wanted: frozenset[str] | None) -> int:
         """Put failed jobs of one part back, page by page; those that fail meanwhile are left where they are."""
@@ -158,6 +120,3 @@ class RedisQueue:
         is_new = await self._shards[number].push(lane, self._producer, first, records)
         if is_new and self._lanes:
             self._lanes[number].wake()
-
-    def _problem(self) -> DriverError | None:
-        return DriverError("the queue in Redis is closed") if self._is_closed else None

@@ -65,7 +65,7 @@ class Shard:
                 lanes.append(lane_text(name))
             except UnicodeDecodeError:
                 # Somebody else has put it there. It would be found again and again.
-                _log.warning("queue entry dropped: it is no lane of this queue", entry=repr(name[:_SHOWN]))
+                _log.warning("webhook queue: entry dropped, which is no lane of this queue", entry=repr(name[:_SHOWN]))
                 await self._client.call(b"ZREM", self._lanes, name)
         return lanes
 
@@ -75,7 +75,9 @@ class Shard:
         keys = (self._lanes, self._jobs(name), self._held(name))
         reply = await self._client.run(scripts.TAKE, keys, (name, token, self._lease))
         if reply is not None and reply[0] < 0:
-            _log.warning("queue lane dropped: its jobs are no list", lane=lane, reason=repr(reply[1][:_SHOWN]))
+            _log.warning(
+                "webhook queue: lane dropped, whose jobs are no list", lane=lane, reason=repr(reply[1][:_SHOWN])
+            )
             return None
         return None if reply is None else Head(reply[0], reply[1])
 

@@ -40,17 +40,17 @@ class SqsClient:
         Raises:
             DriverError: the region or the credentials are no such thing.
         """
-        options = self._options
+        options, section = self._options, self._options.section
         try:
             self._client = await self._open.enter_async_context(
                 get_session().create_client(
                     "sqs",
-                    region_name=options.region,
-                    endpoint_url=options.endpoint_url,
+                    region_name=section.region,
+                    endpoint_url=section.endpoint_url,
                     config=AioConfig(
                         connect_timeout=2,
-                        read_timeout=options.timeout + options.wait_time,
-                        max_pool_connections=options.concurrency + _CONNECTIONS,
+                        read_timeout=options.timeout + section.wait_time_seconds,
+                        max_pool_connections=section.concurrency + _CONNECTIONS,
                         # The queue tries again, in its own time.
                         retries={"total_max_attempts": 1},
                     ),
@@ -87,8 +87,9 @@ class SqsClient:
     def unusable(self, reason: str | Exception) -> DriverError:
         """Return an error that names the place and the setting, and nothing secret."""
         text = reason if isinstance(reason, str) else str(reason) or type(reason).__name__
-        if self._options.endpoint_url is not None:
-            text = text.replace(self._options.endpoint_url, self._options.place)
+        endpoint_url = self._options.section.endpoint_url
+        if endpoint_url is not None:
+            text = text.replace(endpoint_url, self._options.place)
         return DriverError(f"{self._options.place} cannot be used (queue.sqs): {text[:_LONGEST_REASON]}")
 
     async def aclose(self) -> None:

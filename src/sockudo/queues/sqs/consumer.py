@@ -72,7 +72,7 @@ class Consumer:
         self._hiding = asyncio.Lock()
         self._problem: str | None = None
         self._fetches: set[asyncio.Task[int]] = set()
-        self._pollers = [self._loop.create_task(self._poll()) for _ in range(options.concurrency)]
+        self._pollers = [self._loop.create_task(self._poll()) for _ in range(options.section.concurrency)]
         self._renewing = self._loop.create_task(self._renew())
 
     @property
@@ -116,7 +116,7 @@ class Consumer:
                 async with asyncio.timeout(_ENDING):
                     await self._give_back(left)
             except (TimeoutError, DriverError) as error:
-                _log.warning("jobs that were fetched are given out again after a while", reason=str(error))
+                _log.warning("webhook queue: SQS gives fetched jobs out again after a while", reason=str(error))
 
     # Fetching.
 
@@ -126,7 +126,7 @@ class Consumer:
             await self._room()
             self._woken.clear()
             # What waits at the end might take a message along that comes just then.
-            wait = 0 if self._finishing.is_set() else self._options.wait_time
+            wait = 0 if self._finishing.is_set() else self._options.section.wait_time_seconds
             try:
                 found = await self._fetch(wait)
             except DriverError as error:
@@ -155,11 +155,11 @@ class Consumer:
         return await fetch
 
     async def _receive(self, wait: int) -> int:
-        options, started = self._options, self._loop.time()
-        messages = await self._jobs.receive(options.max_messages, options.visibility_timeout, wait)
-        ends = started + options.visibility_timeout
+        section, started = self._options.section, self._loop.time()
+        messages = await self._jobs.receive(section.max_messages, section.visibility_timeout, wait)
+        ends = started + section.visibility_timeout
         taken = [held for message in messages if (held := self._hold(message, ends)) is not None]
-        if self._loop.time() - started > options.visibility_timeout / _RENEWALS and taken:
+        if self._loop.time() - started > section.visibility_timeout / _RENEWALS and taken:
             # They are hidden since they were sent, and not since they were asked for, but only SQS knows.
             await self._extend(taken)
         for held in taken:
@@ -177,7 +177,7 @@ class Consumer:
         record = read(message.text, message.id, self._clock.now())
         first = self._corrections.first_attempt(message)
         held = Held(message, record, first, ends)
-        if not self._options.fifo and len(self._lanes.get(record.lane, ())) >= _LONGEST_LANE:
+        if not self._options.section.fifo and len(self._lanes.get(record.lane, ())) >= _LONGEST_LANE:
             self._corrections.given_back(held)
             return None
         self._held.add(held)
@@ -200,7 +200,7 @@ class Consumer:
                 self._has_room.set()
             left = waiting
         except LeaseLostError:
-            _log.warning("a message was given to another process while it was handled", lane=lane)
+            _log.warning("webhook queue: SQS gave a message to another process while it was handled", lane=lane)
             # Those behind it have to wait for it, wherever it is now.
             self._held.remove(waiting.popleft())
             left = waiting
@@ -223,7 +223,7 @@ class Consumer:
                 return True
             held.due = self._loop.time() + max(0.0, outcome.after)
             # A lone message can wait in SQS: SQS gives out no later one of its group, and counts the attempts.
-            if self._options.fifo and len(waiting) == 1 and outcome.after:
+            if self._options.section.fifo and len(waiting) == 1 and outcome.after:
                 return False
             if await _is_set(self._finishing, outcome.after):
                 return False
@@ -289,7 +289,7 @@ class Consumer:
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(self._options.visibility_timeout / _RENEWALS)
+            await asyncio.sleep(self._options.section.visibility_timeout / _RENEWALS)
             await self._extend(list(self._held))
 
     async def _extend(self, held: list[Held]) -> None:
@@ -303,7 +303,7 @@ class Consumer:
         part = [held for held in part if held.is_renewed]
         if not part:
             return
-        seconds = self._options.visibility_timeout
+        seconds = self._options.section.visibility_timeout
         ends = self._loop.time() + seconds
         try:
             answers = await self._jobs.hide([(held.message.receipt, seconds) for held in part])
@@ -320,7 +320,7 @@ class Consumer:
         """Log what is wrong, once for each reason."""
         if problem != self._problem:
             self._problem = problem
-            _log.warning("the queue cannot use SQS", reason=problem)
+            _log.warning("webhook queue: SQS cannot be used", reason=problem)
 
 
 async def _is_set(event: asyncio.Event, seconds: float) -> bool:

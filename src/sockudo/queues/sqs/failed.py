@@ -75,7 +75,9 @@ class FailedList:
             try:
                 await self._store.hide([(message.receipt, 0) for message, _ in found])
             except DriverError as error:
-                _log.warning("failed jobs are hidden for a while", seconds=_HIDDEN, reason=str(error))
+                _log.warning(
+                    "webhook queue: failed jobs stay hidden in SQS for a while", seconds=_HIDDEN, reason=str(error)
+                )
 
     async def _read_into(self, found: list[tuple[Message, Record]]) -> None:
         seen: set[str] = set()

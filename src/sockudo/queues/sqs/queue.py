@@ -13,130 +13,91 @@ from hashlib import sha256
 from typing import Final
 
 from sockudo.errors import DriverError
-from sockudo.queues.backlog import Backlog, BacklogBounds
+from sockudo.queues.backlog import BacklogBounds
 from sockudo.queues.base import FailedJob, Handler, QueueCounts
-from sockudo.queues.handling import problem_with, refused
-from sockudo.queues.losses import Losses
 from sockudo.queues.sqs.client import SqsClient
 from sockudo.queues.sqs.consumer import Consumer
 from sockudo.queues.sqs.failed import FailedList
 from sockudo.queues.sqs.options import SqsQueueOptions
 from sockudo.queues.sqs.records import MAX_MESSAGE_BYTES, Record, new_job, write
 from sockudo.queues.sqs.store import BATCH, MessageStore, Outgoing
+from sockudo.queues.stored import StoredQueue
 from sockudo.timing.clock import Clock
 
 # What is given up is kept for as long as SQS can.
 _FAILED_KEPT: Final = str(14 * 24 * 3600)
 
 
-class SqsQueue:
+class SqsQueue(StoredQueue):
     """Lanes in SQS."""
 
     def __init__(self, clock: Clock, options: SqsQueueOptions) -> None:
-        self._clock = clock
+        # One at a time where there is an order: of several, SQS may take the last and not the first.
+        batch = 1 if options.section.fifo else BATCH
+        bounds = BacklogBounds(options.max_waiting, options.max_waiting_bytes, batch, MAX_MESSAGE_BYTES)
+        super().__init__("SQS", clock, bounds, options.max_job_bytes)
         self._options = options
-        self.max_job_bytes = options.max_job_bytes
         self._client = SqsClient(options)
-        hidden = {"VisibilityTimeout": str(options.visibility_timeout)}
+        hidden = {"VisibilityTimeout": str(options.section.visibility_timeout)}
         self._jobs = MessageStore(self._client, options, options.name, hidden)
         kept = {"MessageRetentionPeriod": _FAILED_KEPT}
         self._failed_jobs = MessageStore(self._client, options, options.failed_name, kept)
         self._failed = FailedList(self._failed_jobs, clock)
-        self._losses = Losses(clock)
-        # One at a time where there is an order: of several, SQS may take the last and not the first.
-        bounds = BacklogBounds(
-            options.max_waiting, options.max_waiting_bytes, 1 if options.fifo else BATCH, MAX_MESSAGE_BYTES
-        )
-        self._backlog = Backlog("SQS", self._send, bounds, self._losses)
         # By which SQS tells the pushes of this process from those of others.
         self._producer = os.urandom(8).hex()
         # Of batches that were taken in part.
         self._taken: set[int] = set()
         self._consumer: Consumer | None = None
-        self._connecting = asyncio.Lock()
-        self._is_connected = self._is_closed = False
-
-    @property
-    def lost(self) -> int:
-        return self._losses.total
-
-    @property
-    def unaccepted(self) -> int:
-        return self._backlog.size
 
     async def start(self, handler: Handler) -> None:
+        """As in `Queue`."""
         await self._connect()
         self._consumer = Consumer(self._jobs, self._failed, handler, self._options, self._clock)
         self._backlog.start()
 
-    def push(self, lane: str, job: bytes) -> asyncio.Future[None]:
-        problem = self._problem() or problem_with(lane, job, self.max_job_bytes)
-        if problem is not None:
-            self._losses.add(1, str(problem))
-            return refused(problem)
-        return self._backlog.push(lane, write(new_job(lane, job, self._clock.now())).encode())
-
     async def failed(self, limit: int) -> list[FailedJob]:
+        """As in `Queue`."""
         await self._connect()
         return await self._failed.last(limit) if limit > 0 else []
 
     async def retry(self, ids: Collection[str] | None) -> int:
+        """As in `Queue`."""
         await self._connect()
         return await self._failed.take(None if ids is None else frozenset(ids), self._requeue)
 
     async def counts(self) -> QueueCounts:
+        """As in `Queue`."""
         await self._connect()
         depth, failed = await asyncio.gather(self._jobs.size(), self._failed_jobs.size())
-        now, consumer = self._clock.now(), self._consumer
-        oldest = None if consumer is None else consumer.oldest
-        return QueueCounts(
-            depth=depth,
-            oldest=0.0 if oldest is None else max(0.0, now - oldest),
-            failed=failed,
-            attempts=0 if consumer is None else consumer.attempts,
-            delivered=0 if consumer is None else consumer.delivered,
-            lost=self.lost,
-            unaccepted=self.unaccepted,
-        )
+        consumer = self._consumer
+        return self._counts(depth, None if consumer is None else consumer.oldest, failed, consumer)
 
-    async def drain(self, seconds: float) -> None:
+    def _record(self, lane: str, job: bytes) -> bytes:
+        return write(new_job(lane, job, self._clock.now())).encode()
+
+    async def _reach(self) -> None:
+        await self._client.start()
         try:
-            async with asyncio.timeout(seconds):
-                await self._backlog.finish()
-                if self._consumer is not None:
-                    await self._consumer.finish()
-        except (TimeoutError, DriverError):
-            # What is left stays in SQS.
-            pass
-        await self.aclose()
+            await self._jobs.find()
+            await self._failed_jobs.find()
+        except BaseException:
+            await self._client.aclose()
+            raise
 
-    async def check(self) -> None:
-        problem = self._problem()
-        if problem is not None:
-            raise problem
-        await self._connect()
+    async def _check_store(self) -> None:
         await self._jobs.check()
 
-    async def aclose(self) -> None:
-        self._is_closed = True
+    async def _finish(self) -> None:
+        if self._consumer is not None:
+            await self._consumer.finish()
+
+    async def _stop(self) -> None:
         consumer, self._consumer = self._consumer, None
-        await self._backlog.aclose(DriverError("the queue in SQS is closed"))
         if consumer is not None:
             await consumer.aclose()
-        self._losses.tell("the process ends before SQS has accepted them")
-        await self._client.aclose()
 
-    async def _connect(self) -> None:
-        async with self._connecting:
-            if not self._is_connected:
-                await self._client.start()
-                try:
-                    await self._jobs.find()
-                    await self._failed_jobs.find()
-                except BaseException:
-                    await self._client.aclose()
-                    raise
-                self._is_connected = True
+    async def _disconnect(self) -> None:
+        await self._client.aclose()
 
     async def _send(self, lane: str, first: int, records: list[bytes]) -> None:
         numbers = [number for number in range(first, first + len(records)) if number not in self._taken]
@@ -161,7 +122,4 @@ class SqsQueue:
     def _group(self, lane: str) -> str:
         """Return the message group of a lane, which can be any text, in the characters that SQS allows."""
         name = sha256(lane.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        return f"{self._options.group_prefix}:{name}"
-
-    def _problem(self) -> DriverError | None:
-        return DriverError("the queue in SQS is closed") if self._is_closed else None
+        return f"{self._options.section.message_group_id or ''}:{name}"

@@ -65,13 +65,14 @@ class MessageStore:
         """
         self._client = client
         self._name = name
-        self._fifo = options.fifo
+        section = options.section
+        self._fifo = section.fifo
         self._url = ""
-        if options.queue_url_prefix is not None:
-            self._url = options.queue_url_prefix + name
+        if section.queue_url_prefix is not None:
+            self._url = section.queue_url_prefix + name
             # The prefix may have the beginning of the name in it.
             self._name = self._url.rpartition("/")[2]
-        fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if options.fifo else {}
+        fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if section.fifo else {}
         self._attributes = {**attributes, **fifo}
 
     async def find(self) -> None:
@@ -94,7 +95,7 @@ class MessageStore:
                 f"{MAX_MESSAGE_BYTES} or more"
             )
         if "RedrivePolicy" in found:
-            _log.warning("SQS will take jobs away that are received often: the queue has a redrive policy",
+            _log.warning("webhook queue: its redrive policy lets SQS take away jobs that are received often",
                          queue=self._name)  # fmt: skip
 
     async def check(self) -> None:
@@ -117,7 +118,7 @@ class MessageStore:
         answer = await self._ask("send_message_batch", Entries=entries)
         failures = answer.get("Failed", [])
         if failures:
-            _log.warning("SQS has not taken a message", queue=self._name, reason=_reason(failures[0]))
+            _log.warning("webhook queue: SQS has not taken a message", queue=self._name, reason=_reason(failures[0]))
         return [int(failure["Id"]) for failure in failures]
 
     async def receive(self, limit: int, hidden: int, wait: int) -> list[Message]:
@@ -200,7 +201,7 @@ class MessageStore:
             if refused.code not in _MISSING:
                 raise
         # Somebody has deleted it, with what was in it. What comes from now on still needs a place.
-        _log.error("a queue of SQS is gone; it is made again", queue=self._name)
+        _log.error("webhook queue: its queue in SQS is gone and is made again", queue=self._name)
         await self.find()
         return await self._client.call(call, QueueUrl=self._url, **arguments)
 

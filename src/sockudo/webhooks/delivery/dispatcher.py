@@ -7,16 +7,16 @@ it is full, it goes to the queue as one job.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from typing import Final, TypeAlias
+from typing import Final
 
 from sockudo.apps.app import App
 from sockudo.apps.webhook import Webhook, endpoints
 from sockudo.queues.base import Queue
 from sockudo.timing.clock import Clock, Handle
+from sockudo.webhooks.base import Sent
 from sockudo.webhooks.delivery.job import encode_job, lane_of
 
 # A request with more is too much for a receiver to handle within its time.
@@ -24,9 +24,6 @@ MAX_EVENTS: Final = 100
 MAX_BYTES: Final = 128 * 1024
 # A job is a little longer than its events.
 _ROOM: Final = 2048
-
-Sent: TypeAlias = Callable[[bool], None]
-"""Called once: whether the queue has accepted an event, for at least one endpoint."""
 
 
 @dataclass(slots=True)

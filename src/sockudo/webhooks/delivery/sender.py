@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from sockudo.apps.app import App
+from sockudo.apps.base import AppFinder
 from sockudo.apps.webhook import Function, Webhook
 from sockudo.cluster.state import Delivered
 from sockudo.errors import DriverError
@@ -19,6 +20,7 @@ from sockudo.webhooks.delivery.job import Job, decode_job, event_names
 from sockudo.webhooks.delivery.policy import RetryPolicy, body_time_ms, is_too_late
 from sockudo.webhooks.delivery.post_error import PostError
 from sockudo.webhooks.delivery.slots import NoRequestError, Slots
+from sockudo.webhooks.recent_keys import RecentKeys
 
 _DONE: Final[Outcome] = Done()
 _ANEW_SECONDS: Final = 1.0
@@ -31,17 +33,6 @@ OWN_HEADERS: Final = frozenset(
     name.lower()
     for name in ("Content-Type", KEY_HEADER, SIGNATURE_HEADER, "Content-Length", "Transfer-Encoding", "Connection")
 )
-
-
-class Apps(Protocol):
-    """Finds apps."""
-
-    def by_id(self, app_id: str) -> App | asyncio.Future[App | None] | None:
-        """Return the app with this id, or None: at once, or as a future that may fail with `DriverError`."""
-        ...
-
-    def forget(self, app_id: str) -> None:
-        """Let the next look-up of an app ask the store, where there is one."""
 
 
 class Poster(Protocol):
@@ -78,7 +69,7 @@ class Sender:
     """
 
     def __init__(
-        self, apps: Apps, poster: Poster, invoker: Invoker, clock: Clock, policy: RetryPolicy, concurrency: int
+        self, apps: AppFinder, poster: Poster, invoker: Invoker, clock: Clock, policy: RetryPolicy, concurrency: int
     ) -> None:
         self.counters = DeliveryCounters()
         self.listener: Listener | None = None
@@ -88,7 +79,8 @@ class Sender:
         self._clock = clock
         self._policy = policy
         self._slots = Slots(concurrency, clock)
-        self._asked_anew: dict[str, float] = {}
+        # An app is asked for again once a second: what waits for one may be much.
+        self._asked_anew = RecentKeys[str](clock, _ANEW_SECONDS, _MOST_ANEW)
 
     async def __call__(self, delivery: Delivery) -> Outcome:
         """Try to deliver a job once."""
@@ -123,7 +115,7 @@ class Sender:
 
     async def _target(self, job: Job) -> tuple[App, Webhook]:
         app, webhook = await self._look_up(job)
-        if webhook is None and self._asks_anew(job.app):
+        if webhook is None and self._asked_anew.add(job.app):
             # The node that queued it may have heard of a change that this one has not.
             self._apps.forget(job.app)
             app, webhook = await self._look_up(job)
@@ -139,16 +131,6 @@ class Sender:
         # Of several with the same endpoint it is the first, whose headers are theirs too.
         webhooks = () if app is None else app.webhooks
         return app, next((webhook for webhook in webhooks if webhook.id == job.webhook), None)
-
-    def _asks_anew(self, app_id: str) -> bool:
-        """Tell whether an app is asked for again, which is so once a second: what waits for one may be much."""
-        now, asked = self._clock.monotonic(), self._asked_anew
-        while asked and (next(iter(asked.values())) <= now - _ANEW_SECONDS or len(asked) >= _MOST_ANEW):
-            del asked[next(iter(asked))]
-        if app_id in asked:
-            return False
-        asked[app_id] = now
-        return True
 
     async def _send(self, app: App, webhook: Webhook, body: bytes) -> None:
         if webhook.function is not None:

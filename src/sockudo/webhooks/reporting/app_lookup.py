@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum, auto
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from sockudo.apps.app import App
-from sockudo.eventual import Eventual, Future
+from sockudo.apps.base import AppFinder
+from sockudo.eventual import Future
 from sockudo.timing.clock import Clock, Handle
 
 # How long it is believed that there is no app, and how long it is waited after a question that failed.
@@ -32,18 +33,6 @@ class Asked(Enum):
 ASKED: Final = Asked.ASKED
 
 
-class Apps(Protocol):
-    """Finds apps."""
-
-    def known(self, app_id: str) -> App | None:
-        """Return the app as memory has it, or None."""
-        ...
-
-    def by_id(self, app_id: str) -> Eventual[App | None]:
-        """Return the app with this id, or None: at once, or as a future that may fail with `DriverError`."""
-        ...
-
-
 class AppLookup:
     """Finds an app, or asks for it.
 
@@ -52,7 +41,7 @@ class AppLookup:
             for once more, which `find` does.
     """
 
-    def __init__(self, apps: Apps, clock: Clock, looked_up: Callable[[str], None]) -> None:
+    def __init__(self, apps: AppFinder, clock: Clock, looked_up: Callable[[str], None]) -> None:
         self._apps = apps
         self._clock = clock
         self._looked_up = looked_up

@@ -10,8 +10,8 @@ from sockudo.apps.app import App
 from sockudo.cluster.peers import Peers
 from sockudo.cluster.state import Report, Verb
 from sockudo.pusher.webhooks import member_event, occupancy_event
-from sockudo.timing.clock import Clock
-from sockudo.webhooks.delivery.dispatcher import Sent
+from sockudo.timing.clock import Clock, is_due
+from sockudo.webhooks.base import Sent
 from sockudo.webhooks.reporting.pending import Key, Transition
 
 
@@ -60,8 +60,7 @@ class Outgoing:
         """Tell whether the event of a key can be sent: no other one of it is on its way, and the queue takes any."""
         if key in self.transitions:
             return False
-        # A timer may fire a little early by the clock's own resolution.
-        if self._blocked.get(key[0], 0.0) > self._clock.monotonic() + 0.001:
+        if not is_due(self._blocked.get(key[0], 0.0), self._clock.monotonic()):
             return False
         self._blocked.pop(key[0], None)
         return True

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from math import inf
 from typing import Final, NamedTuple, TypeAlias
 
+from sockudo.timing.clock import is_due
+
 Key: TypeAlias = tuple[str, str, str | None]
 """App id, channel, and user id or None for the channel as a whole."""
 
@@ -127,8 +129,7 @@ class Pending:
 def _take_first(transitions: OrderedDict[Key, Transition], now: float, limit: int) -> list[tuple[Key, Transition]]:
     taken: list[tuple[Key, Transition]] = []
     for key, transition in transitions.items():
-        # A timer may fire a little early by the clock's own resolution.
-        if transition.next_look > now + 0.001 or len(taken) >= limit:
+        if not is_due(transition.next_look, now) or len(taken) >= limit:
             break
         taken.append((key, transition))
     for key, _ in taken:
