@@ -189,7 +189,7 @@ async def test_a_tick_leaves_in_one_write(nats_server: NatsServerProcess) -> Non
     adapter = NatsAdapter(NatsOptions(servers=(nats_server.url,)))
     await adapter.start(RecordingInbox())
     writes: list[bytes] = []
-    connection = adapter._connection
+    connection = adapter._link
     assert connection is not None
     assert connection._transport is not None
     transport = connection._transport

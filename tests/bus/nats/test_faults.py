@@ -170,7 +170,7 @@ async def test_what_the_server_refuses_later_is_counted_and_logged(tmp_path: Pat
             adapter.publish("t", b"x")
         await joined(adapter, "t")
     assert adapter.refusals == 10
-    assert [(line["event"], line["times"]) for line in logs] == [("refused by the server", 1)]
+    assert [(line["event"], line["times"]) for line in logs] == [("nats bus refuses messages", 1)]
     assert adapter.is_connected
     await adapter.aclose()
     server.stop()

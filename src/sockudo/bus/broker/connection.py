@@ -25,7 +25,7 @@ class BadBytesError(ValueError):
     """Bytes that no broker of this kind sends."""
 
 
-class Link(asyncio.Protocol):
+class BrokerConnection(asyncio.Protocol):
     """Subclass it for a protocol: `take` what comes, `ping`, and settle in `ended` what still waits.
 
     Attributes:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 from sockudo.bus.broker.attachment import RefusedError
 from sockudo.bus.broker.chunks import ChunkReader
-from sockudo.bus.broker.connection import BadBytesError, Link, settle
+from sockudo.bus.broker.connection import BadBytesError, BrokerConnection, settle
 from sockudo.bus.kafka.options import Address, KafkaOptions
 from sockudo.bus.kafka.sasl import BadLoginError, login
 from sockudo.bus.kafka.wire import (
@@ -63,7 +63,7 @@ class _Answers(ChunkReader):
         return position, position + 8
 
 
-class KafkaConnection(Link):
+class KafkaConnection(BrokerConnection):
     """A connection; `connect` makes one that is logged in."""
 
     def __init__(self, options: KafkaOptions, lost: Lost) -> None:

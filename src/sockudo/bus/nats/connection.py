@@ -15,7 +15,7 @@ from collections import deque
 from typing import Any, Final, Protocol
 
 from sockudo.bus.broker.attachment import RefusedError
-from sockudo.bus.broker.connection import BadBytesError, Link, settle
+from sockudo.bus.broker.connection import BadBytesError, BrokerConnection, settle
 from sockudo.bus.nats.options import Identity, NatsOptions, NatsServer
 from sockudo.bus.nats.wire import Parser, encode_prefix
 from sockudo.eventual import later
@@ -27,30 +27,34 @@ _PROBE: Final = b"PROBE"
 class Owner(Protocol):
     """Who uses a connection."""
 
-    def message(self, subscription: bytes, reply: bytes, payload: bytes) -> None:
-        """Take one message."""
+    def heard(self, key: bytes, label: bytes, data: bytes) -> None:
+        """Take one message: the number of its subscription, its reply subject, and its payload."""
 
     def refused(self, reason: str) -> None:
         """Note that the server refused something and goes on."""
 
-    def disconnected(self, connection: NatsConnection, reason: str) -> None:
+    def lost(self, link: NatsConnection, reason: str) -> None:
         """Note that the connection is gone."""
 
 
-class NatsConnection(Link):
-    """A connection; `connect` makes one that is ready."""
+class NatsConnection(BrokerConnection):
+    """A connection, which is all that a link to NATS needs; `connect` makes one that is ready.
+
+    Attributes:
+        longest_piece: the `max_payload` of the server.
+    """
 
     def __init__(self, owner: Owner, options: NatsOptions) -> None:
         super().__init__(kind="NATS", silence_timeout=options.ping_timeout, most_unsent=options.most_unsent)
         self._owner: Owner | None = owner
-        self._parser = Parser(owner.message, self._command)
+        self._parser = Parser(owner.heard, self._command)
         self._unconfirmed: list[asyncio.Future[None]] | None = None
         self._pongs: deque[list[asyncio.Future[None]]] = deque()
         self._greeting: asyncio.Future[None] = self._loop.create_future()
         self._is_ready = False
         self._refusal: str | None = None
         self.info: dict[str, Any] = {}
-        self.max_payload = 1024 * 1024
+        self.longest_piece = 1024 * 1024
 
     def confirm(self) -> asyncio.Future[None]:
         """Return a future that is done when the server has taken everything so far, or is gone; it never fails."""
@@ -65,7 +69,12 @@ class NatsConnection(Link):
         self._unconfirmed.append(confirmed)
         return confirmed
 
-    def caught_up(self) -> asyncio.Future[None]:
+    def publish(self, address: bytes, label: bytes, data: bytes) -> None:
+        """Send a message to a subject; its label is the reply subject."""
+        # hot path
+        self.send(b"PUB %b %b %d\r\n%b\r\n" % (address, label, len(data), data))
+
+    def caught_up(self, key: bytes) -> asyncio.Future[None]:
         """Return a future that is done when what the server had before is heard, or it is gone; it never fails."""
         return later(self.confirm(), lambda _: self.confirm())
 
@@ -120,7 +129,7 @@ class NatsConnection(Link):
         self._unconfirmed = None
         settle(self._greeting)
         if self._owner is not None:
-            self._owner.disconnected(self, reason)
+            self._owner.lost(self, reason)
 
     def _command(self, verb: bytes, argument: bytes) -> None:
         if verb == b"PING":
@@ -146,7 +155,7 @@ class NatsConnection(Link):
         self.info.update(info)
         limit = self.info.get("max_payload")
         if isinstance(limit, int) and limit > 0:
-            self.max_payload = limit
+            self.longest_piece = limit
         settle(self._greeting)
 
     def _take_error(self, text: str) -> None:

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from pamqp import base, commands, common
 
 from sockudo.bus.broker.attachment import RefusedError
-from sockudo.bus.broker.connection import Link, settle
+from sockudo.bus.broker.connection import BrokerConnection, settle
 from sockudo.bus.rabbitmq.options import RabbitOptions, RabbitServer
 from sockudo.bus.rabbitmq.wire import CHANNEL, GREETING, HEARTBEAT, LONGEST_FRAME, Parser, method_frame
 
@@ -33,7 +33,7 @@ class Owner(Protocol):
         """Note that the connection is gone."""
 
 
-class RabbitConnection(Link):
+class RabbitConnection(BrokerConnection):
     """A connection; `connect` makes one that is ready.
 
     Attributes:

@@ -10,7 +10,7 @@ import asyncio
 from typing import Final
 
 from sockudo.bus.base import Inbox
-from sockudo.bus.broker.waiters import Waiters
+from sockudo.bus.broker.waiters import Waiters, done
 from sockudo.bus.redis.counts import Counts
 from sockudo.bus.redis.link import Events, Identity, RedisLink, Terms, open_link
 from sockudo.bus.redis.options import RedisOptions
@@ -72,11 +72,11 @@ class RedisAdapter:
         name = self._prefix + topic.encode()
         if name in self._topics:
             if self._link is None or not self._is_connected:
-                return self._waiters.done()
+                return done()
             return self._link.subscriber.caught_up()
         self._topics[name] = topic
         if self._link is None:
-            return self._waiters.done()
+            return done()
         self._link.subscriber.changed(name)
         return self._waiters.add(name)
 

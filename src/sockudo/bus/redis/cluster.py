@@ -17,7 +17,7 @@ from functools import partial
 from typing import Final
 
 from sockudo.bus.base import Inbox
-from sockudo.bus.broker.waiters import Waiters
+from sockudo.bus.broker.waiters import Waiters, done
 from sockudo.bus.redis.counts import Counts
 from sockudo.bus.redis.link import Terms
 from sockudo.bus.redis.options import RedisClusterOptions
@@ -143,7 +143,7 @@ class RedisClusterAdapter:
     def _caught_up(self, name: bytes) -> asyncio.Future[None]:
         shard = self._places.at(name)
         if shard is None or shard.link is None or not self._is_connected:
-            return self._waiters.done()
+            return done()
         return shard.link.subscriber.caught_up()
 
     # The map.
