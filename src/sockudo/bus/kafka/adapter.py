@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from sockudo.bus.broker.adapter import BrokerAdapter
 from sockudo.bus.broker.connection import tls_context
 from sockudo.bus.kafka.link import KafkaLink, LinkEvents
-from sockudo.bus.kafka.options import Address, KafkaOptions, parse_brokers, show
+from sockudo.bus.kafka.options import Address, KafkaOptions, parse_brokers, show, uses_tls
 from sockudo.bus.kafka.records import unlabelled
 
 
@@ -36,7 +36,7 @@ class KafkaAdapter(BrokerAdapter[Address, KafkaLink]):
     def _read_options(self) -> Sequence[Address]:
         options = self._options
         brokers = parse_brokers(options)
-        if options.uses_tls:
+        if uses_tls(options):
             self._context = tls_context("adapter.kafka", options.tls_ca, options.tls_cert, options.tls_key)
         return brokers
 

@@ -88,6 +88,8 @@ class Leader:
         self._partitions = partitions
         self._options = options
         self._topic = options.prefix
+        self._longest_batch = options.max_batch_kb * 1024
+        self._longest_wait = options.request_timeout_ms / 1000 / _FETCHES_PER_TIMEOUT
         self._events = events
         self.unreadable = 0
         self._publisher: KafkaConnection | None = None
@@ -136,7 +138,7 @@ class Leader:
         if batches is None:
             self._batches[partition] = [[record]]
             self._lengths[partition] = length
-        elif self._lengths[partition] + length <= self._options.longest_batch:
+        elif self._lengths[partition] + length <= self._longest_batch:
             batches[-1].append(record)
             self._lengths[partition] += length
         else:
@@ -254,8 +256,8 @@ class Leader:
                     self._settle_fetched(part.number)
         fetcher = self._fetcher
         if fetcher is not None and fetcher.is_open:
-            wait = self._options.silence_timeout / _FETCHES_PER_TIMEOUT
-            fetcher.ask(FETCH, ask_fetch(self._topic, self._offsets, wait, _MOST_FETCHED), self._take_fetched)
+            question = ask_fetch(self._topic, self._offsets, self._longest_wait, _MOST_FETCHED)
+            fetcher.ask(FETCH, question, self._take_fetched)
 
     def _unreadable(self, reason: str) -> None:
         self.unreadable += 1

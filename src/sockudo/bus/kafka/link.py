@@ -46,7 +46,7 @@ class KafkaLink:
         self._layout: Layout | None = None
         # By the partition that they lead.
         self._leaders: list[Leader] = []
-        self.longest_piece = options.longest_batch - _ROOM
+        self.longest_piece = options.max_batch_kb * 1024 - _ROOM
         self._opened: list[Leader] = []
         self.is_open = True
         self.reason = ""
@@ -58,7 +58,7 @@ class KafkaLink:
             OSError: a broker cannot be reached, or not in time.
             RefusedError: a broker does not want us.
         """
-        timeout = self._options.connect_timeout
+        timeout = self._options.connection_timeout_ms / 1000
         try:
             async with asyncio.timeout(timeout):
                 layout = await self._find(bootstrap)

@@ -22,7 +22,7 @@ from typing import Final
 from sockudo.bus.broker.adapter import BrokerAdapter
 from sockudo.bus.broker.connection import tls_context
 from sockudo.bus.nats.connection import NatsConnection, connect
-from sockudo.bus.nats.options import Identity, NatsOptions, NatsServer, parse_servers
+from sockudo.bus.nats.options import Identity, NatsOptions, NatsServer, credentials_setting, parse_servers
 from sockudo.bus.nats.wire import encode_prefix, encode_token
 
 # Subjects that are kept, so that a busy channel is encoded once.
@@ -38,7 +38,7 @@ class NatsAdapter(BrokerAdapter[NatsServer, NatsConnection]):
             "nats",
             functools.lru_cache(_SUBJECTS)(lambda topic: b"%b.%b" % (prefix, encode_token(topic))),
             setting="adapter.nats.servers",
-            refusing_setting=options.credentials_setting,
+            refusing_setting=credentials_setting(options),
         )
         self._options = options
         self._identity: Identity | None = None

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from sockudo.bus.broker.attachment import RefusedError
 from sockudo.bus.broker.connection import BadBytesError, BrokerConnection, settle
-from sockudo.bus.nats.options import Identity, NatsOptions, NatsServer
+from sockudo.bus.nats.options import Identity, NatsOptions, NatsServer, asks_for_tls
 from sockudo.bus.nats.wire import Parser, encode_prefix
 from sockudo.eventual import later
 
@@ -45,7 +45,7 @@ class NatsConnection(BrokerConnection):
     """
 
     def __init__(self, owner: Owner, options: NatsOptions) -> None:
-        super().__init__(kind="NATS", silence_timeout=options.ping_timeout, most_unsent=options.most_unsent)
+        super().__init__(kind="NATS", silence_timeout=options.request_timeout_ms / 1000)
         self._owner: Owner | None = owner
         self._parser = Parser(owner.heard, self._command)
         self._unconfirmed: list[asyncio.Future[None]] | None = None
@@ -176,12 +176,13 @@ async def connect(
         RefusedError: it does not want us.
     """
     connection = NatsConnection(owner, options)
+    timeout = options.connection_timeout_ms / 1000
     try:
-        async with asyncio.timeout(options.connect_timeout):
+        async with asyncio.timeout(timeout):
             loop = asyncio.get_running_loop()
             await loop.create_connection(lambda: connection, server.host, server.port)
             await connection.greeted()
-            tls = bool(server.tls or options.asks_for_tls or connection.info.get("tls_required"))
+            tls = bool(server.tls or asks_for_tls(options) or connection.info.get("tls_required"))
             if tls:
                 await connection.start_tls(context, server.host)
             nonce = str(connection.info.get("nonce", ""))
@@ -202,7 +203,7 @@ async def connect(
             )
     except TimeoutError:
         connection.drop("no answer")
-        raise TimeoutError(f"no answer in {options.connect_timeout:g} s") from None
+        raise TimeoutError(f"no answer in {timeout:g} s") from None
     except BaseException:
         connection.drop("not connected")
         raise

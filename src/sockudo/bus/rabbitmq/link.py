@@ -65,7 +65,7 @@ class RabbitLink:
             OSError: the server cannot be reached, or not in time.
             RefusedError: it does not want us.
         """
-        timeout = self._options.connect_timeout
+        timeout = self._options.connection_timeout_ms / 1000
         try:
             async with asyncio.timeout(timeout):
                 self._subscriber = await connect(server, self._options, context, self)
@@ -166,7 +166,7 @@ class RabbitLink:
         exchange, queue = self._exchange.decode(), self._queue.decode()
         dropped = f"{queue}.dropped"
         limits: common.FieldTable = {
-            "x-max-length-bytes": self._options.most_queued,
+            "x-max-length-bytes": self._options.max_queue_mb * 1024 * 1024,
             "x-overflow": "drop-head",
             "x-dead-letter-exchange": exchange,
             "x-dead-letter-routing-key": dropped,
