@@ -38,11 +38,7 @@ class MapUser:
 
 
 class SlotMapKeeper:
-    """Keeps the map of one cluster.
-
-    Attributes:
-        is_running: whether it looks at the map now and then.
-    """
+    """Keeps the map of one cluster."""
 
     def __init__(self, nodes: RedisNodes, timing: RedisTiming, user: MapUser) -> None:
         self._nodes = nodes

@@ -12,7 +12,6 @@ been missed. It counts as restored when all is well for a moment, because a resh
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from functools import partial
 from typing import Final
 
@@ -25,19 +24,14 @@ from sockudo.bus.redis.places import Places
 from sockudo.bus.redis.shard import Shard, ShardEvents
 from sockudo.bus.redis.stamps import LateFilter, Stamper
 from sockudo.bus.redis.verbs import SHARDED
-from sockudo.errors import DriverError
 from sockudo.log import get_logger
 from sockudo.redis_client.key_slot import SLOTS, key_slot
+from sockudo.redis_client.map_keeper import MapUser, SlotMapKeeper
 from sockudo.redis_client.options import RedisNodes
-from sockudo.redis_client.server import RedisServer
-from sockudo.redis_client.slots import Address, SlotMap, fetch_map, seeds_of, server_at
-from sockudo.timing.backoff import delays
+from sockudo.redis_client.slots import Address, SlotMap
 
 _log = get_logger("sockudo.redis")
 
-_REFRESH_AFTER: Final = 10.0
-_SHORTEST_REFRESH: Final = 0.05
-_LONGEST_REFRESH: Final = 1.0
 _SETTLED_AFTER: Final = 0.5
 _MOST_NOTES: Final = 20
 
@@ -46,7 +40,6 @@ class RedisClusterAdapter:
     """An `Adapter` over a Redis Cluster."""
 
     def __init__(self, options: RedisClusterOptions) -> None:
-        self._options = options
         self._prefix = options.prefix.encode()
         self.counts = Counts()
         self._terms = Terms(SHARDED, options.timing, self.counts)
@@ -57,13 +50,11 @@ class RedisClusterAdapter:
         self._owners: list[Shard | None] = [None] * SLOTS
         self._places = Places(self._owners.__getitem__, self._waiters)
         self._shards: dict[Address, Shard] = {}
-        self._map: SlotMap | None = None
-        self._seeds: list[RedisServer] = []
+        nodes = RedisNodes(options.nodes, options.setting, options.username, options.password)
+        user = MapUser(self._problem, self._use, self._looked)
+        self._keeper = SlotMapKeeper(nodes, options.timing, user)
         self._inbox: Inbox | None = None
         self._is_connected = False
-        # Set when the map may be out of date.
-        self._doubt = asyncio.Event()
-        self._keeper: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._settling: asyncio.TimerHandle | None = None
         self._noted: set[str] = set()
@@ -80,19 +71,14 @@ class RedisClusterAdapter:
             DriverError: the cluster cannot be reached, is not whole, or refuses; the message names the setting.
         """
         self._inbox = inbox
-        options = self._options
-        self._seeds = seeds_of(RedisNodes(options.nodes, options.setting, options.username, options.password))
-        found = await fetch_map(self._seeds, options.timing)
-        if found.missing:
-            raise self._seeds[0].refusal(f"the cluster is not whole: nobody serves {found.missing} slots")
-        self._take(found)
+        await self._use(await self._keeper.fetch_first(), True)
         opening = [shard.open(partial(self._is_of, shard)) for shard in self._shards.values()]
         for problem in await asyncio.gather(*opening, return_exceptions=True):
             if problem is not None:
                 await self.aclose()
                 raise problem
         self._is_connected = True
-        self._keeper = asyncio.get_running_loop().create_task(self._keep_map())
+        self._keeper.start()
 
     def publish(self, topic: str, data: bytes) -> None:  # hot path
         """Send `data` to every node on `topic`, this one too if it is on it."""
@@ -130,9 +116,7 @@ class RedisClusterAdapter:
         self._inbox = None
         if self._settling is not None:
             self._settling.cancel()
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait({self._keeper})
+        await self._keeper.aclose()
         for shard in self._shards.values():
             self._close(shard)
         self._shards.clear()
@@ -151,32 +135,8 @@ class RedisClusterAdapter:
     def _is_of(self, shard: Shard, slot: int) -> bool:
         return self._owners[slot] is shard
 
-    async def _keep_map(self) -> None:
-        """Look at the map now and then, at once when there is doubt, and often while something is wrong."""
-        waits = delays()
-        while True:
-            if self._problem() is None:
-                waits, wait = delays(), _REFRESH_AFTER
-            else:
-                wait = min(next(waits), _LONGEST_REFRESH)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._doubt.wait()
-            self._doubt.clear()
-            servers = [shard.server for shard in self._shards.values()]
-            servers += [seed for seed in self._seeds if all(seed.name != server.name for server in servers)]
-            try:
-                self._take(await fetch_map(servers, self._options.timing))
-            except DriverError as error:
-                self._note("the map of the redis cluster cannot be had", str(error))
-            self._look()
-            # What is in doubt again at once would otherwise be asked in a circle.
-            await asyncio.sleep(_SHORTEST_REFRESH)
-
-    def _take(self, found: SlotMap) -> None:
+    async def _use(self, found: SlotMap, has_changed: bool) -> None:
         """Go by this map from now on."""
-        has_changed = found != self._map
-        self._map = found
         if has_changed:
             old = self._shards
             self._shards = {a: old.pop(a) if a in old else self._shard_at(a) for a in found.masters}
@@ -185,13 +145,18 @@ class RedisClusterAdapter:
                 self._close(shard)
                 self._places.lost(shard)
         self._places.rearrange(has_changed=has_changed)
-        if self._keeper is not None:
+        if self._keeper.is_running:
             for shard in self._shards.values():
                 if shard.link is None:
                     shard.keep_open(partial(self._is_of, shard))
 
+    def _looked(self, failure: str | None) -> None:
+        if failure is not None:
+            self._note("redis cluster bus: the slot map cannot be had", failure)
+        self._look()
+
     def _shard_at(self, address: Address) -> Shard:
-        server = server_at(address, self._seeds[0])
+        server = self._keeper.server_at(address)
         events = ShardEvents(
             message=self._received,
             settled=self._settled,
@@ -223,14 +188,14 @@ class RedisClusterAdapter:
 
     def _gone(self, shard: Shard, name: bytes) -> None:
         self._places.gone(shard, name)
-        self._doubt.set()
+        self._keeper.doubt()
         self._look()
 
     def _not_joined(self, shard: Shard, text: str) -> None:
         """Note that a subscription was answered with an error, such as `MOVED 3999 127.0.0.1:6381`."""
         kind, _, rest = text.partition(" ")
         slot = rest.partition(" ")[0]
-        self._doubt.set()
+        self._keeper.doubt()
         if kind == "MOVED" and slot.isdigit():
             self._places.moved(shard, int(slot))
             self._look()
@@ -240,7 +205,7 @@ class RedisClusterAdapter:
     def _refused(self, text: str) -> None:
         """Note that a message was answered with an error. It is lost, as what its receivers missed meanwhile is."""
         if text.startswith(("MOVED", "CLUSTERDOWN", "ASK", "TRYAGAIN")):
-            self._doubt.set()
+            self._keeper.doubt()
         else:
             self._note("redis refuses a message", text)
 
@@ -248,21 +213,21 @@ class RedisClusterAdapter:
         for name in shard.wanted:
             self._waiters.release_one(name)
         self._places.lost(shard)
-        self._doubt.set()
+        self._keeper.doubt()
         self._look(f"{shard.server.name}: {reason}")
         if shard in self._shards.values():
             shard.keep_open(partial(self._is_of, shard))
 
     def _unreachable(self, shard: Shard, reason: str) -> None:
         self._places.lost(shard)
-        self._doubt.set()
+        self._keeper.doubt()
         self._note("a redis of the cluster cannot be reached", reason)
 
     # Lost and restored.
 
     def _problem(self) -> str | None:
         """Say what is wrong, if anything is."""
-        if self._map is None or self._map.missing:
+        if not self._keeper.is_whole:
             return "some slots are not served"
         for shard in self._shards.values():
             if not shard.is_ready:
