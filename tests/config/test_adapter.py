@@ -10,7 +10,7 @@ import pytest
 from sockudo.assembly.cluster import (
     ADAPTERS,
     adapter_class,
-    link_from_settings,
+    bus_from_settings,
     redis_cluster_options,
     redis_options,
 )
@@ -30,7 +30,7 @@ def settings(adapter: dict[str, Any], **database: Any) -> Settings:
 
 
 def test_a_local_node_has_no_adapter() -> None:
-    assert link_from_settings(Settings())[0] is None
+    assert bus_from_settings(Settings())[0] is None
 
 
 @pytest.mark.parametrize("driver", [name for name in get_args(AdapterDriver) if name != "local"])
@@ -77,7 +77,7 @@ def test_the_nodes_of_a_redis_cluster_are_taken_from_either_place() -> None:
 @pytest.mark.parametrize("adapter", [{"driver": "redis-cluster"}, {"driver": "redis", "redis": {"cluster_mode": True}}])
 def test_a_redis_cluster_without_nodes_is_a_problem_with_the_name_of_the_setting(adapter: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"adapter\.cluster\.nodes or database\.redis\.cluster_nodes"):
-        link_from_settings(settings(adapter))
+        bus_from_settings(settings(adapter))
 
 
 @pytest.mark.parametrize("driver", ["nats", "rabbitmq", "kafka"])
@@ -123,9 +123,9 @@ def test_a_driver_without_its_library_says_what_to_install(
 
 def test_the_times_of_the_cluster_are_those_of_cluster_health() -> None:
     health = {"heartbeat_interval_ms": 1000, "node_timeout_ms": 3000, "cleanup_interval_ms": 3000}
-    _, times = link_from_settings(settings({"cluster_health": health}))
+    _, times = bus_from_settings(settings({"cluster_health": health}))
     assert (times.heartbeat_interval, times.node_timeout) == (1.0, 3.0)
-    _, never = link_from_settings(settings({"cluster_health": {"enabled": False}}))
+    _, never = bus_from_settings(settings({"cluster_health": {"enabled": False}}))
     assert never.node_timeout == float("inf")
 
 

@@ -16,7 +16,7 @@ from sockudo.config.sections.database import RedisDatabaseSettings
 from sockudo.errors import ConfigError
 from sockudo.redis_client.options import RedisTarget, RedisTiming, Sentinels
 
-Link: TypeAlias = tuple[Adapter | None, ClusterTimes]
+Bus: TypeAlias = tuple[Adapter | None, ClusterTimes]
 
 _PUB: Final = "adapter.redis.redis_pub_options.url or database.redis"
 _SUB: Final = "adapter.redis.redis_sub_options.url or database.redis"
@@ -27,7 +27,7 @@ _NEVER: Final = float("inf")
 _SHORTEST_PROBE: Final = 0.1
 
 
-def link_from_settings(settings: Settings) -> Link:
+def bus_from_settings(settings: Settings) -> Bus:
     """Return the adapter of the settings, not started, or None for a node that is alone; and the cluster's times.
 
     Raises:

@@ -121,7 +121,7 @@ class ClusterRedis(RedisClient):
 
     def _looked(self, failure: str | None) -> None:
         if failure is not None:
-            _log.debug("redis cluster: the slot map cannot be had", reason=failure)
+            _log.debug("redis cluster: slot map unavailable", reason=failure)
         self._send_held()
 
     async def _use(self, found: SlotMap, has_changed: bool) -> list[BaseException | None]:

@@ -103,11 +103,11 @@ class SlotMapKeeper:
                 async with asyncio.timeout(wait):
                     await self._doubt.wait()
             self._doubt.clear()
-            await self._look()
+            await self._refresh()
             # What is in doubt again at once would otherwise be asked in a circle.
             await asyncio.sleep(_SHORTEST_REFRESH)
 
-    async def _look(self) -> None:
+    async def _refresh(self) -> None:
         masters = frozenset[Address]() if self._map is None else self._map.masters
         servers = [self.server_at(address) for address in masters]
         servers += [seed for seed in self._seeds if all(seed.name != server.name for server in servers)]

@@ -18,7 +18,7 @@ from sockudo.bus.broker.pieces import LONGEST_MESSAGE
 from sockudo.bus.broker.waiters import done
 from sockudo.log import get_logger
 
-_log = get_logger("sockudo.cluster")
+_log = get_logger("sockudo.bus")
 
 _REFUSALS_LOGGED_EVERY: Final = 1000
 
@@ -71,14 +71,14 @@ class BrokerAdapter(ABC, Generic[Broker, Link]):
         """Take what all adapters of a kind have in common.
 
         Args:
-            kind: what people call these brokers.
+            kind: see `Attachment`, as for those that are not named here.
             address: returns the address of a topic.
-            setting: see `Attachment`, as for the others.
         """
         self._kind = kind
         self._address = address
         self._link: Link | None = None
         self._attachment: Attachment[Broker] = Attachment(
+            kind,
             self._attach,
             lambda: {"topics": len(self._keys), "dropped": self.dropped},
             setting=setting,
@@ -224,7 +224,7 @@ class BrokerAdapter(ABC, Generic[Broker, Link]):
     def _publish_in_pieces(self, link: Link, topic: str, data: bytes) -> None:
         if len(data) > LONGEST_MESSAGE:
             self.too_long += 1
-            _log.error(f"{self._kind} bus drops a message: too long", bytes=len(data), limit=LONGEST_MESSAGE)
+            _log.error(f"{self._kind} bus message dropped: too long", bytes=len(data), limit=LONGEST_MESSAGE)
             return
         address = self._address(topic)
         for label, piece in self._labels.split(data, link.longest_piece):

@@ -43,7 +43,7 @@ class KafkaAdapter(BrokerAdapter[Address, KafkaLink]):
     async def _open(self, broker: Address) -> KafkaLink:
         # Offsets of a topic that was made anew begin at nothing again; and what comes is from now on in any case.
         self._starts.clear()
-        events = LinkEvents(self._fetched, self._starts_at, self.refused, self.lost)
+        events = LinkEvents(self._fetched, self._starts_at, self._too_large, self.lost)
         link = KafkaLink(self._options, self._context, events)
         await link.open(broker)
         return link
@@ -75,6 +75,9 @@ class KafkaAdapter(BrokerAdapter[Address, KafkaLink]):
             self._received(topic, data)
         elif (whole := self._labels.take(topic, label, data)) is not None:
             self._received(topic, whole)
+
+    def _too_large(self, reason: str) -> None:
+        self.refused(f"{reason}: set adapter.kafka.max_batch_kb, {self._options.max_batch_kb}, to what the topic takes")
 
     def _starts_at(self, key: bytes, offset: int) -> None:
         if key in self._topics:

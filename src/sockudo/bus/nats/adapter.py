@@ -22,7 +22,7 @@ from typing import Final
 from sockudo.bus.broker.adapter import BrokerAdapter
 from sockudo.bus.broker.connection import tls_context
 from sockudo.bus.nats.connection import NatsConnection, connect
-from sockudo.bus.nats.options import Identity, NatsOptions, NatsServer, credentials_setting, parse_servers
+from sockudo.bus.nats.options import Credentials, NatsOptions, NatsServer, credentials_setting, parse_servers
 from sockudo.bus.nats.wire import encode_prefix, encode_token
 
 # Subjects that are kept, so that a busy channel is encoded once.
@@ -41,20 +41,20 @@ class NatsAdapter(BrokerAdapter[NatsServer, NatsConnection]):
             refusing_setting=credentials_setting(options),
         )
         self._options = options
-        self._identity: Identity | None = None
+        self._credentials: Credentials | None = None
         self._context: ssl.SSLContext | None = None
 
     def _read_options(self) -> Sequence[NatsServer]:
         options = self._options
         servers = parse_servers(options)
-        self._identity = Identity(options)
+        self._credentials = Credentials(options)
         self._context = tls_context("adapter.nats", options.tls_ca, options.tls_cert, options.tls_key)
         return servers
 
     async def _open(self, broker: NatsServer) -> NatsConnection:
-        assert self._identity is not None, "started"
+        assert self._credentials is not None, "started"
         assert self._context is not None, "started"
-        return await connect(broker, self._options, self._identity, self._context, self)
+        return await connect(broker, self._options, self._credentials, self._context, self)
 
     def _new_key(self, topic: str) -> bytes:
         # Never that of a subscription before, of which messages may still be on their way.

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from sockudo.bus.broker.attachment import RefusedError
 from sockudo.bus.broker.connection import BadBytesError, BrokerConnection, settle
-from sockudo.bus.nats.options import Identity, NatsOptions, NatsServer, asks_for_tls
+from sockudo.bus.nats.options import Credentials, NatsOptions, NatsServer, asks_for_tls
 from sockudo.bus.nats.wire import Parser, encode_prefix
 from sockudo.eventual import later
 
@@ -167,7 +167,7 @@ class NatsConnection(BrokerConnection):
 
 
 async def connect(
-    server: NatsServer, options: NatsOptions, identity: Identity, context: ssl.SSLContext, owner: Owner
+    server: NatsServer, options: NatsOptions, credentials: Credentials, context: ssl.SSLContext, owner: Owner
 ) -> NatsConnection:
     """Connect to one server.
 
@@ -197,7 +197,7 @@ async def connect(
                     "version": "sockudo",
                     "name": "sockudo",
                     "tls_required": tls,
-                    **identity.fields(server, nonce),
+                    **credentials.fields(server, nonce),
                 },
                 encode_prefix(options.prefix),
             )

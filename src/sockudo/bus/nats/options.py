@@ -98,7 +98,7 @@ def _parse_server(text: str, position: int) -> NatsServer:
     )
 
 
-class Identity:
+class Credentials:
     """Who we are, as CONNECT says it; keys are read once and sign the nonce of each connection."""
 
     def __init__(self, options: NatsOptions) -> None:

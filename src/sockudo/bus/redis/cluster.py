@@ -3,7 +3,7 @@
 Strategy: a topic belongs to the master of its slot. When a slot moves, the old master takes its subscriptions from us
 with an unsolicited `sunsubscribe`; only then, or when the link to it is dead, is the topic joined at the new one. So
 nothing of the new master is heard before something older of the old one. What servers tell each other crosses that, so
-messages are numbered besides (see `redis_stamps.py`).
+messages are numbered besides (see `stamps.py`).
 
 The bus counts as lost while a slot has no master, a link is down, or a topic that was joined is not: messages may have
 been missed. It counts as restored when all is well for a moment, because a resharding moves slots one by one.
@@ -17,11 +17,11 @@ from typing import Final
 
 from sockudo.bus.base import Inbox
 from sockudo.bus.broker.waiters import Waiters, done
+from sockudo.bus.redis.assignments import Assignments
 from sockudo.bus.redis.counts import Counts
 from sockudo.bus.redis.link import Terms
+from sockudo.bus.redis.master import Master, MasterEvents
 from sockudo.bus.redis.options import RedisClusterOptions
-from sockudo.bus.redis.places import Places
-from sockudo.bus.redis.shard import Shard, ShardEvents
 from sockudo.bus.redis.stamps import LateFilter, Stamper
 from sockudo.bus.redis.verbs import SHARDED
 from sockudo.log import get_logger
@@ -46,10 +46,10 @@ class RedisClusterAdapter:
         self._waiters: Waiters[bytes] = Waiters()
         self._stamper = Stamper()
         self._late = LateFilter()
-        # The shard of each slot.
-        self._owners: list[Shard | None] = [None] * SLOTS
-        self._places = Places(self._owners.__getitem__, self._waiters)
-        self._shards: dict[Address, Shard] = {}
+        # The master of each slot.
+        self._owners: list[Master | None] = [None] * SLOTS
+        self._assignments = Assignments(self._owners.__getitem__, self._waiters)
+        self._masters: dict[Address, Master] = {}
         nodes = RedisNodes(options.nodes, options.setting, options.username, options.password)
         user = MapUser(self._problem, self._use, self._looked)
         self._keeper = SlotMapKeeper(nodes, options.timing, user)
@@ -72,7 +72,7 @@ class RedisClusterAdapter:
         """
         self._inbox = inbox
         await self._use(await self._keeper.fetch_first(), True)
-        opening = [shard.open(partial(self._is_of, shard)) for shard in self._shards.values()]
+        opening = [master.open(partial(self._is_of, master)) for master in self._masters.values()]
         for problem in await asyncio.gather(*opening, return_exceptions=True):
             if problem is not None:
                 await self.aclose()
@@ -83,32 +83,32 @@ class RedisClusterAdapter:
     def publish(self, topic: str, data: bytes) -> None:  # hot path
         """Send `data` to every node on `topic`, this one too if it is on it."""
         name = self._prefix + topic.encode()
-        shard = self._owners[key_slot(name)]
-        if shard is None or not shard.is_ready or shard.link is None:
+        master = self._owners[key_slot(name)]
+        if master is None or not master.is_ready or master.link is None:
             self.counts.dropped += 1
             return
         self.counts.published += 1
-        shard.link.publisher.publish(name, self._stamper.stamp(data))
+        master.link.publisher.publish(name, self._stamper.stamp(data))
 
     def subscribe(self, topic: str) -> asyncio.Future[None]:
         """Join a topic, or catch up with it."""
         name = self._prefix + topic.encode()
-        if name in self._places.topics:
+        if name in self._assignments.topics:
             return self._waiters.another(name) or self._caught_up(name)
-        shard = self._owners[key_slot(name)]
-        # Added before the place, so that a shard that turns out to be the wrong one is no loss.
+        master = self._owners[key_slot(name)]
+        # Added before it is assigned, so that a master that turns out to be the wrong one is no loss.
         future = self._waiters.add(name)
-        self._places.add(name, topic)
-        if shard is None or shard.link is None:
+        self._assignments.add(name, topic)
+        if master is None or master.link is None:
             self._waiters.release_one(name)
         return future
 
     def unsubscribe(self, topic: str) -> None:
         """Leave a topic."""
         name = self._prefix + topic.encode()
-        if name in self._places.topics:
-            self._places.remove(name)
-            self._look()
+        if name in self._assignments.topics:
+            self._assignments.remove(name)
+            self._report()
 
     async def aclose(self) -> None:
         """Send what was published, leave and release everything."""
@@ -117,111 +117,111 @@ class RedisClusterAdapter:
         if self._settling is not None:
             self._settling.cancel()
         await self._keeper.aclose()
-        for shard in self._shards.values():
-            self._close(shard)
-        self._shards.clear()
+        for master in self._masters.values():
+            self._close(master)
+        self._masters.clear()
         if self._closing:
             await asyncio.wait(self._closing)
         self._waiters.release()
 
     def _caught_up(self, name: bytes) -> asyncio.Future[None]:
-        shard = self._places.at(name)
-        if shard is None or shard.link is None or not self._is_connected:
+        master = self._assignments.at(name)
+        if master is None or master.link is None or not self._is_connected:
             return done()
-        return shard.link.subscriber.caught_up()
+        return master.link.subscriber.caught_up()
 
     # The map.
 
-    def _is_of(self, shard: Shard, slot: int) -> bool:
-        return self._owners[slot] is shard
+    def _is_of(self, master: Master, slot: int) -> bool:
+        return self._owners[slot] is master
 
     async def _use(self, found: SlotMap, has_changed: bool) -> None:
         """Go by this map from now on."""
         if has_changed:
-            old = self._shards
-            self._shards = {a: old.pop(a) if a in old else self._shard_at(a) for a in found.masters}
-            self._owners[:] = [None if address is None else self._shards[address] for address in found.owners]
-            for shard in old.values():
-                self._close(shard)
-                self._places.lost(shard)
-        self._places.rearrange(has_changed=has_changed)
+            old = self._masters
+            self._masters = {a: old.pop(a) if a in old else self._master_at(a) for a in found.masters}
+            self._owners[:] = [None if address is None else self._masters[address] for address in found.owners]
+            for master in old.values():
+                self._close(master)
+                self._assignments.lost(master)
+        self._assignments.rearrange(has_changed=has_changed)
         if self._keeper.is_running:
-            for shard in self._shards.values():
-                if shard.link is None:
-                    shard.keep_open(partial(self._is_of, shard))
+            for master in self._masters.values():
+                if master.link is None:
+                    master.keep_open(partial(self._is_of, master))
 
     def _looked(self, failure: str | None) -> None:
         if failure is not None:
-            self._note("redis cluster bus: the slot map cannot be had", failure)
-        self._look()
+            self._note("redis cluster bus: slot map unavailable", failure)
+        self._report()
 
-    def _shard_at(self, address: Address) -> Shard:
+    def _master_at(self, address: Address) -> Master:
         server = self._keeper.server_at(address)
-        events = ShardEvents(
+        events = MasterEvents(
             message=self._received,
             settled=self._settled,
             gone=self._gone,
             not_joined=self._not_joined,
             refused=self._refused,
-            ready=lambda shard: self._look(),
-            lost=self._shard_lost,
+            ready=lambda master: self._report(),
+            lost=self._master_lost,
             unreachable=self._unreachable,
         )
-        return Shard(server, self._terms, self._prefix, events)
+        return Master(server, self._terms, self._prefix, events)
 
-    def _close(self, shard: Shard) -> None:
-        task = asyncio.get_running_loop().create_task(shard.retire())
+    def _close(self, master: Master) -> None:
+        task = asyncio.get_running_loop().create_task(master.retire())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    # What shards tell.
+    # What masters tell.
 
     def _received(self, topic: str, data: bytes) -> None:
         fresh = self._late.accept(topic, data)
         if fresh is not None and self._inbox is not None:
             self._inbox.received(topic, fresh)
 
-    def _settled(self, shard: Shard, name: bytes) -> None:
-        if self._places.settled(shard, name) or name not in self._places.topics:
+    def _settled(self, master: Master, name: bytes) -> None:
+        if self._assignments.settled(master, name) or name not in self._assignments.topics:
             self._waiters.release_one(name)
-        self._look()
+        self._report()
 
-    def _gone(self, shard: Shard, name: bytes) -> None:
-        self._places.gone(shard, name)
+    def _gone(self, master: Master, name: bytes) -> None:
+        self._assignments.gone(master, name)
         self._keeper.doubt()
-        self._look()
+        self._report()
 
-    def _not_joined(self, shard: Shard, text: str) -> None:
+    def _not_joined(self, master: Master, text: str) -> None:
         """Note that a subscription was answered with an error, such as `MOVED 3999 127.0.0.1:6381`."""
         kind, _, rest = text.partition(" ")
         slot = rest.partition(" ")[0]
         self._keeper.doubt()
         if kind == "MOVED" and slot.isdigit():
-            self._places.moved(shard, int(slot))
-            self._look()
-        elif shard.link is not None:
-            shard.link.fail(f"a subscription is refused: {text}")
+            self._assignments.moved(master, int(slot))
+            self._report()
+        elif master.link is not None:
+            master.link.fail(f"a subscription is refused: {text}")
 
     def _refused(self, text: str) -> None:
         """Note that a message was answered with an error. It is lost, as what its receivers missed meanwhile is."""
         if text.startswith(("MOVED", "CLUSTERDOWN", "ASK", "TRYAGAIN")):
             self._keeper.doubt()
         else:
-            self._note("redis refuses a message", text)
+            self._note("redis cluster bus refuses a message", text)
 
-    def _shard_lost(self, shard: Shard, reason: str) -> None:
-        for name in shard.wanted:
+    def _master_lost(self, master: Master, reason: str) -> None:
+        for name in master.wanted:
             self._waiters.release_one(name)
-        self._places.lost(shard)
+        self._assignments.lost(master)
         self._keeper.doubt()
-        self._look(f"{shard.server.name}: {reason}")
-        if shard in self._shards.values():
-            shard.keep_open(partial(self._is_of, shard))
+        self._report(f"{master.server.name}: {reason}")
+        if master in self._masters.values():
+            master.keep_open(partial(self._is_of, master))
 
-    def _unreachable(self, shard: Shard, reason: str) -> None:
-        self._places.lost(shard)
+    def _unreachable(self, master: Master, reason: str) -> None:
+        self._assignments.lost(master)
         self._keeper.doubt()
-        self._note("a redis of the cluster cannot be reached", reason)
+        self._note("redis cluster bus: server unreachable", reason)
 
     # Lost and restored.
 
@@ -229,14 +229,14 @@ class RedisClusterAdapter:
         """Say what is wrong, if anything is."""
         if not self._keeper.is_whole:
             return "some slots are not served"
-        for shard in self._shards.values():
-            if not shard.is_ready:
-                return f"{shard.server.name} cannot be reached"
-        if self._places.unserved:
+        for master in self._masters.values():
+            if not master.is_ready:
+                return f"{master.server.name} cannot be reached"
+        if self._assignments.unserved:
             return "topics are moved to another server"
         return None
 
-    def _look(self, reason: str | None = None) -> None:
+    def _report(self, reason: str | None = None) -> None:
         """Tell the inbox what is new about the bus."""
         problem = self._problem()
         if problem is None:
