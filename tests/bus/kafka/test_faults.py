@@ -217,7 +217,7 @@ async def test_the_others_lead_when_a_broker_of_a_cluster_dies(server: KafkaServ
     other = KafkaServerProcess(tmp_path / "second-kafka", server)
     other.start()
     prefix = uuid.uuid4().hex
-    options = {"prefix": prefix, "partitions": 4, "replicas": 2}
+    options = {"prefix": prefix, "partitions": 4, "replication_factor": 2}
     adapter, sender = an_adapter(server.broker, **options), an_adapter(other.broker, server.broker, **options)
     inbox, told = RecordingInbox(), RecordingInbox()
     await adapter.start(inbox)

@@ -72,7 +72,10 @@ class NatsConnection(BrokerConnection):
     def publish(self, address: bytes, label: bytes, data: bytes) -> None:
         """Send a message to a subject; its label is the reply subject."""
         # hot path
-        self.send(b"PUB %b %b %d\r\n%b\r\n" % (address, label, len(data), data))
+        # What `send` does, without its call: 30 of 530 ns.
+        if not self._out:
+            self._loop.call_soon(self.flush)
+        self._out.append(b"PUB %b %b %d\r\n%b\r\n" % (address, label, len(data), data))
 
     def caught_up(self, key: bytes) -> asyncio.Future[None]:
         """Return a future that is done when what the server had before is heard, or it is gone; it never fails."""
