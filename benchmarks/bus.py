@@ -88,16 +88,16 @@ def redis_cluster(url: str) -> Adapter:
 
 def rabbitmq(url: str) -> Adapter:
     from sockudo.bus.rabbitmq.adapter import RabbitAdapter
-    from sockudo.bus.rabbitmq.options import RabbitOptions
+    from sockudo.config.sections.rabbitmq import RabbitAdapterSettings
 
-    return RabbitAdapter(RabbitOptions(url=url, prefix="bench"))
+    return RabbitAdapter(RabbitAdapterSettings(url=url, prefix="bench"))
 
 
 def kafka(broker: str) -> Adapter:
     from sockudo.bus.kafka.adapter import KafkaAdapter
-    from sockudo.bus.kafka.options import KafkaOptions
+    from sockudo.config.sections.kafka import KafkaAdapterSettings
 
-    return KafkaAdapter(KafkaOptions(brokers=(broker,), prefix="bench"))
+    return KafkaAdapter(KafkaAdapterSettings(brokers=(broker,), prefix="bench"))
 
 
 DRIVERS: dict[str, Callable[[str], Any]] = {

@@ -29,7 +29,7 @@ import nats
 import uvloop
 
 from sockudo.bus.nats.adapter import NatsAdapter
-from sockudo.bus.nats.options import NatsOptions
+from sockudo.config.sections.adapter import NatsAdapterSettings
 
 TOPIC = "app/1:private-orders"
 DATA = b"x" * 200
@@ -63,7 +63,7 @@ class Counter:
 
 @asynccontextmanager
 async def ours(port: int, counter: Counter) -> AsyncIterator[Publish]:
-    options = NatsOptions(servers=(f"nats://127.0.0.1:{port}",))
+    options = NatsAdapterSettings(servers=(f"nats://127.0.0.1:{port}",))
     nodes = [NatsAdapter(options), NatsAdapter(options)]
     for node in nodes:
         await node.start(counter)

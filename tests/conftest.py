@@ -13,6 +13,7 @@ from sockudo import log
 # A module that others import comes before them, so that pytest can still rewrite its asserts.
 pytest_plugins = [
     "tests.servers.processes",
+    "tests.servers.bus_fixtures",
     "tests.servers.redis_server",
     "tests.servers.redis_sentinel",
     "tests.servers.redis_cluster",
@@ -40,7 +41,8 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory
     """Run every adapter in both kinds of loop, because their transports differ, and its faults in the usual one."""
     if any(base.__name__ == "AdapterContract" for base in getattr(getattr(item, "cls", None), "__mro__", ())):
         return {**_ASYNCIO, **_UVLOOP}
-    return _UVLOOP if item.path.name.startswith("test_redis") else _ASYNCIO
+    is_redis = item.path.name.startswith("test_redis") or item.path.parts[-3:-1] == ("bus", "redis")
+    return _UVLOOP if is_redis else _ASYNCIO
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sockudo import __version__
-from sockudo.assembly.drivers import ADAPTERS, APP_STORES, CACHES, QUEUES
+from sockudo.assembly.cluster import ADAPTERS
+from sockudo.assembly.drivers import APP_STORES, CACHES, QUEUES
 from sockudo.cli.main import main
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, MissingExtraError
@@ -285,7 +286,7 @@ def test_check_config_says_which_extra_the_functions_of_an_app_miss(
 def test_check_config_says_which_extra_the_adapter_misses(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(ADAPTERS, "redis", "absent_library.driver:RedisAdapter")
+    monkeypatch.setitem(ADAPTERS, "redis", ADAPTERS["redis"]._replace(place="absent_library.driver:RedisAdapter"))
 
     result = run("check-config", write("a.json", {**APPS, "adapter": {"driver": "redis"}}))
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from sockudo.assembly.cluster import (
-    kafka_options,
-    link_from_settings,
-    nats_options,
-    rabbitmq_options,
+    ADAPTERS,
+    adapter_class,
+    bus_from_settings,
     redis_cluster_options,
     redis_options,
 )
-from sockudo.assembly.drivers import ADAPTERS, adapter_class
+from sockudo.bus.kafka.options import logs_in as kafka_logs_in
+from sockudo.bus.kafka.options import uses_tls as kafka_uses_tls
+from sockudo.bus.rabbitmq.options import heartbeat
 from sockudo.config.model import Settings
+from sockudo.config.sections.adapter import AdapterDriver
 from sockudo.errors import ConfigError, MissingExtraError
 from sockudo.redis_client.options import Sentinels
 
@@ -28,10 +30,10 @@ def settings(adapter: dict[str, Any], **database: Any) -> Settings:
 
 
 def test_a_local_node_has_no_adapter() -> None:
-    assert link_from_settings(Settings())[0] is None
+    assert bus_from_settings(Settings())[0] is None
 
 
-@pytest.mark.parametrize("driver", sorted(ADAPTERS))
+@pytest.mark.parametrize("driver", [name for name in get_args(AdapterDriver) if name != "local"])
 def test_every_driver_that_can_be_chosen_has_a_class(driver: str) -> None:
     assert callable(adapter_class(driver))
 
@@ -75,31 +77,19 @@ def test_the_nodes_of_a_redis_cluster_are_taken_from_either_place() -> None:
 @pytest.mark.parametrize("adapter", [{"driver": "redis-cluster"}, {"driver": "redis", "redis": {"cluster_mode": True}}])
 def test_a_redis_cluster_without_nodes_is_a_problem_with_the_name_of_the_setting(adapter: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"adapter\.cluster\.nodes or database\.redis\.cluster_nodes"):
-        link_from_settings(settings(adapter))
+        bus_from_settings(settings(adapter))
 
 
-def test_the_options_of_nats_are_those_of_the_settings() -> None:
-    nats = {"servers": ["nats://a", "tls://b"], "username": "u", "password": "p", "tls_ca": "/ca.pem"}
-    options = nats_options(settings({"nats": nats}))
-    assert (options.servers, options.username, options.password) == (("nats://a", "tls://b"), "u", "p")
-    assert str(options.tls_ca) == "/ca.pem"
+@pytest.mark.parametrize("driver", ["nats", "rabbitmq", "kafka"])
+def test_a_driver_of_a_broker_reads_its_own_section(driver: str) -> None:
+    chosen = settings({driver: {"prefix": "x"}})
+    assert ADAPTERS[driver].options(chosen) is getattr(chosen.adapter, driver)
 
 
-def test_the_options_of_rabbitmq_are_those_of_the_settings() -> None:
-    rabbitmq = {"url": "amqps://u:p@a/v", "prefix": "x", "request_timeout_ms": 10, "max_queue_mb": 1, "tls_ca": "/ca"}
-    options = rabbitmq_options(settings({"rabbitmq": rabbitmq}))
-    assert (options.url, options.prefix, options.most_queued) == ("amqps://u:p@a/v", "x", 1024 * 1024)
+def test_rabbitmq_may_be_silent_for_a_second_at_least() -> None:
+    options = settings({"rabbitmq": {"request_timeout_ms": 10}}).adapter.rabbitmq
     # AMQP has no shorter heartbeat.
-    assert (options.silence_timeout, options.heartbeat, str(options.tls_ca)) == (1.0, 1, "/ca")
-
-
-def test_the_options_of_kafka_are_those_of_the_settings() -> None:
-    login = {"sasl_mechanism": "scram-sha-256", "sasl_username": "u", "sasl_password": "p"}
-    made = {"partitions": 3, "replication_factor": 2, "retention_ms": 1500, "max_batch_kb": 16}
-    options = kafka_options(settings({"kafka": {"brokers": ["a", "b:1"], "security_protocol": "ssl", **login, **made}}))
-    assert (options.brokers, options.security_protocol, options.uses_tls) == (("a", "b:1"), "SSL", True)
-    assert (options.sasl_mechanism, options.sasl_username, options.sasl_password) == ("SCRAM-SHA-256", "u", "p")
-    assert (options.partitions, options.replicas, options.retention, options.longest_batch) == (3, 2, 1.5, 16384)
+    assert (options.silence_timeout, heartbeat(options)) == (1.0, 1)
 
 
 @pytest.mark.parametrize(
@@ -115,8 +105,8 @@ def test_the_options_of_kafka_are_those_of_the_settings() -> None:
 def test_what_kafka_is_spoken_over_follows_from_what_is_set(
     section: dict[str, Any], uses_tls: bool, logs_in: bool
 ) -> None:
-    options = kafka_options(Settings.model_validate({"adapter": {"kafka": section}}))
-    assert (options.uses_tls, options.logs_in) == (uses_tls, logs_in)
+    options = settings({"kafka": section}).adapter.kafka
+    assert (kafka_uses_tls(options), kafka_logs_in(options)) == (uses_tls, logs_in)
 
 
 @pytest.mark.parametrize(("driver", "library"), [("rabbitmq", "pamqp"), ("kafka", "aiokafka")])
@@ -133,9 +123,9 @@ def test_a_driver_without_its_library_says_what_to_install(
 
 def test_the_times_of_the_cluster_are_those_of_cluster_health() -> None:
     health = {"heartbeat_interval_ms": 1000, "node_timeout_ms": 3000, "cleanup_interval_ms": 3000}
-    _, times = link_from_settings(settings({"cluster_health": health}))
+    _, times = bus_from_settings(settings({"cluster_health": health}))
     assert (times.heartbeat_interval, times.node_timeout) == (1.0, 3.0)
-    _, never = link_from_settings(settings({"cluster_health": {"enabled": False}}))
+    _, never = bus_from_settings(settings({"cluster_health": {"enabled": False}}))
     assert never.node_timeout == float("inf")
 
 
@@ -178,6 +168,7 @@ def test_no_secret_is_shown() -> None:
     adapter = {"redis": {"redis_pub_options": {"url": "redis://:TOPSECRET@a", "password": "TOPSECRET"}}}
     nats = {"nats": {"servers": ["nats://u:TOPSECRET@a"], "token": "TOPSECRET", "nkey_seed": "TOPSECRET"}}
     more = {"rabbitmq": {"url": "amqp://u:TOPSECRET@a"}, "kafka": {"sasl_password": "TOPSECRET"}}
-    chosen = settings(adapter | nats | more, password="TOPSECRET", sentinel_password="TOPSECRET")
-    for shown in (chosen, redis_options(chosen), nats_options(chosen), rabbitmq_options(chosen), kafka_options(chosen)):
+    cluster = {"cluster": {"nodes": ["redis://:TOPSECRET@a"]}}
+    chosen = settings(adapter | nats | more | cluster, password="TOPSECRET", sentinel_password="TOPSECRET")
+    for shown in (chosen, *(driver.options(chosen) for driver in ADAPTERS.values())):
         assert "TOPSECRET" not in repr(shown)

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from redis.asyncio.connection import parse_url
 
 from sockudo.assembly.apps import store_options
-from sockudo.bus.kafka.options import KafkaOptions, parse_brokers
-from sockudo.bus.rabbitmq.options import RabbitOptions, parse_servers
+from sockudo.bus.kafka.options import parse_brokers
+from sockudo.bus.rabbitmq.options import parse_servers
 from sockudo.config.kinds.addresses import NatsServer, RedisUrl, without_login
 from sockudo.config.kinds.rabbit_urls import RabbitUrl
+from sockudo.config.sections.kafka import KafkaAdapterSettings
+from sockudo.config.sections.rabbitmq import RabbitAdapterSettings
 
 from .conftest import Load, Problems, choosing, document_with, merged
 
@@ -120,7 +122,7 @@ def test_a_malformed_nats_server_is_a_problem(server: Any, problems_of: Problems
 )
 def test_rabbitmq_urls_are_read(url: str, load_document: Load) -> None:
     load_document(document_with("adapter.rabbitmq.url", url))
-    assert parse_servers(RabbitOptions(url=url))  # the driver takes them too
+    assert parse_servers(RabbitAdapterSettings(url=url))  # the driver takes them too
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_the_logins_of_all_rabbitmq_urls_are_hidden() -> None:
 @pytest.mark.parametrize("broker", ["h", "h:9092", "10.0.0.1:1", "[::1]:9092"])
 def test_a_broker_of_kafka_is_a_host_with_or_without_a_port(broker: str, load_document: Load) -> None:
     load_document(document_with("adapter.kafka.brokers", [broker]))
-    assert parse_brokers(KafkaOptions(brokers=(broker,)))  # the driver takes it too
+    assert parse_brokers(KafkaAdapterSettings(brokers=(broker,)))  # the driver takes it too
 
 
 @pytest.mark.parametrize("broker", ["", "kafka://h", "h:x", "h/x", "u:SECRET@h:1", "h:0", None])

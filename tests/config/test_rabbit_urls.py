@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sockudo.assembly.cluster import rabbitmq_options
-from sockudo.bus.rabbitmq.options import RabbitOptions, parse_servers
+from sockudo.bus.rabbitmq.options import heartbeat, parse_servers
+from sockudo.config.sections.rabbitmq import RabbitAdapterSettings
 
 from .conftest import Load, Problems, document_with
 
@@ -18,8 +18,8 @@ def test_parameters_of_other_clients_are_taken(load_document: Load) -> None:
     url = "amqp://u:p@h:5672/v?heartbeat=30&connection_timeout=10&channel_max=5&frame_max=131072"
     loaded = load_document(document_with(URL, url) | {"debug": True})
 
-    options = rabbitmq_options(loaded.settings)
-    assert (options.heartbeat, options.silence_timeout) == (30, 30)
+    options = loaded.settings.adapter.rabbitmq
+    assert (heartbeat(options), options.silence_timeout) == (30, 30)
     assert [str(server) for server in parse_servers(options)] == ["amqp://h:5672"]
     assert [one for one in loaded.warnings if "rabbitmq" in one] == [
         "adapter.rabbitmq.url: connection_timeout, channel_max, frame_max has no effect; "
@@ -28,7 +28,7 @@ def test_parameters_of_other_clients_are_taken(load_document: Load) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "heartbeat"),
+    ("url", "seconds"),
     [
         ("amqp://h", 7),
         ("amqp://h?heartbeat=0", 7),
@@ -36,11 +36,11 @@ def test_parameters_of_other_clients_are_taken(load_document: Load) -> None:
         ("amqp://h, amqp://i?heartbeat=12", 12),
     ],
 )
-def test_the_heartbeat_of_the_url_is_asked_for(url: str, heartbeat: int, load_document: Load) -> None:
+def test_the_heartbeat_of_the_url_is_asked_for(url: str, seconds: int, load_document: Load) -> None:
     document = document_with(URL, url)
     document["adapter"]["rabbitmq"]["request_timeout_ms"] = 7000
 
-    assert rabbitmq_options(load_document(document).settings).heartbeat == heartbeat
+    assert heartbeat(load_document(document).settings.adapter.rabbitmq) == seconds
 
 
 @pytest.mark.parametrize(("path", "vhost"), [("//", "/"), ("/%2f", "/"), ("/", "/"), ("", "/"), ("/a", "a")])
@@ -48,7 +48,7 @@ def test_a_virtual_host_may_be_a_slash(path: str, vhost: str, load_document: Loa
     url = f"amqp://h{path}"
     load_document(document_with(URL, url))
 
-    assert parse_servers(RabbitOptions(url=url))[0].vhost == vhost
+    assert parse_servers(RabbitAdapterSettings(url=url))[0].vhost == vhost
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from sockudo.assembly.cluster import link_from_settings
+from sockudo.assembly.cluster import bus_from_settings
 from sockudo.bus.base import Adapter
 from sockudo.config.model import Settings
 from tests.faults.buses import BEHIND_A_PROXY, Bus
@@ -30,7 +30,7 @@ MOST_GROWTH: Final = 2 * 1024 * 1024
 @pytest.mark.parametrize("bus", BEHIND_A_PROXY, indirect=True)
 async def test_rounds_of_partitions_leave_nothing_behind(cluster: Cluster, bus: Bus) -> None:
     def adapter() -> Adapter:
-        made, _ = link_from_settings(Settings.model_validate({"adapter": bus.adapter(bus.port)}))
+        made, _ = bus_from_settings(Settings.model_validate({"adapter": bus.adapter(bus.port)}))
         assert made is not None
         return made
 

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import count, cycle
 from typing import Any, Final, Protocol
 
-from sockudo.assembly.cluster import link_from_settings
+from sockudo.assembly.cluster import bus_from_settings
 from sockudo.assembly.server import Assembly
 from sockudo.bus.base import Adapter
 from sockudo.cluster.cluster import Cluster
@@ -101,7 +101,7 @@ def nodes_on(adapter: Mapping[str, Any]) -> Serve:
 
 def adapters_of(adapter: Mapping[str, Any]) -> list[Adapter]:
     """Return an adapter for each node, as the settings of `adapter` ask for it."""
-    links = [link_from_settings(settings(adapter=adapter)) for _ in range(COUNT)]
+    links = [bus_from_settings(settings(adapter=adapter)) for _ in range(COUNT)]
     return [made for made, _ in links if made is not None]
 
 

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from sockudo.assembly.drivers import adapter_class
+from sockudo.assembly.drivers import load_driver
 from sockudo.assembly.redis import cluster_login, cluster_nodes, database_sentinels, host_and_port, server_url
 from sockudo.bus.base import Adapter
-from sockudo.bus.kafka.options import KafkaOptions
-from sockudo.bus.nats.options import NatsOptions
-from sockudo.bus.rabbitmq.options import RabbitOptions
 from sockudo.bus.redis.options import RedisClusterOptions, RedisOptions
 from sockudo.cluster.times import ClusterTimes
-from sockudo.config.kinds.rabbit_urls import heartbeat
 from sockudo.config.model import Settings
 from sockudo.config.sections.adapter import RedisConnectionOptions
 from sockudo.config.sections.database import RedisDatabaseSettings
 from sockudo.errors import ConfigError
 from sockudo.redis_client.options import RedisTarget, RedisTiming, Sentinels
 
-Link: TypeAlias = tuple[Adapter | None, ClusterTimes]
+Bus: TypeAlias = tuple[Adapter | None, ClusterTimes]
 
 _PUB: Final = "adapter.redis.redis_pub_options.url or database.redis"
 _SUB: Final = "adapter.redis.redis_sub_options.url or database.redis"
@@ -32,7 +27,7 @@ _NEVER: Final = float("inf")
 _SHORTEST_PROBE: Final = 0.1
 
 
-def link_from_settings(settings: Settings) -> Link:
+def bus_from_settings(settings: Settings) -> Bus:
     """Return the adapter of the settings, not started, or None for a node that is alone; and the cluster's times.
 
     Raises:
@@ -53,8 +48,18 @@ def _adapter(settings: Settings) -> Adapter | None:
         return None
     if driver == "redis" and settings.adapter.redis.cluster_mode:
         driver = "redis-cluster"
-    adapter: Adapter = adapter_class(driver)(_OPTIONS[driver](settings))
+    adapter: Adapter = adapter_class(driver)(ADAPTERS[driver].options(settings))
     return adapter
+
+
+def adapter_class(driver: str) -> Any:
+    """Return the class of an adapter; its constructor takes the options of its driver.
+
+    Raises:
+        MissingExtraError: what the driver needs is not installed.
+    """
+    row = ADAPTERS[driver]
+    return load_driver(f"adapter.driver {driver}", row.extra or driver, row.place)
 
 
 def redis_options(settings: Settings) -> RedisOptions:
@@ -80,74 +85,6 @@ def redis_cluster_options(settings: Settings) -> RedisClusterOptions:
         raise ConfigError([f"{_NODES}: adapter.driver redis-cluster needs the address of at least one node"])
     timing = _redis_timing(settings, section.request_timeout_ms)
     return RedisClusterOptions(nodes, _NODES, *cluster_login(database), section.prefix, timing)
-
-
-def nats_options(settings: Settings) -> NatsOptions:
-    """Return the options of the driver `nats`."""
-    section = settings.adapter.nats
-    return NatsOptions(
-        servers=section.servers,
-        prefix=section.prefix,
-        username=section.username,
-        password=section.password,
-        token=section.token,
-        nkey_seed=section.nkey_seed,
-        credentials_file=_path(section.credentials_file),
-        tls_ca=_path(section.tls_ca),
-        tls_cert=_path(section.tls_cert),
-        tls_key=_path(section.tls_key),
-        connect_timeout=section.connection_timeout_ms / 1000,
-        ping_timeout=section.request_timeout_ms / 1000,
-    )
-
-
-def rabbitmq_options(settings: Settings) -> RabbitOptions:
-    """Return the options of the driver `rabbitmq`."""
-    section = settings.adapter.rabbitmq
-    # A server that is asked for a heartbeat may be silent for as long.
-    silence = heartbeat(section.url) or section.request_timeout_ms / 1000
-    return RabbitOptions(
-        url=section.url,
-        prefix=section.prefix,
-        tls_ca=_path(section.tls_ca),
-        tls_cert=_path(section.tls_cert),
-        tls_key=_path(section.tls_key),
-        connect_timeout=section.connection_timeout_ms / 1000,
-        silence_timeout=max(silence, 1.0),
-        most_queued=section.max_queue_mb * 1024 * 1024,
-    )
-
-
-def kafka_options(settings: Settings) -> KafkaOptions:
-    """Return the options of the driver `kafka`."""
-    section = settings.adapter.kafka
-    return KafkaOptions(
-        brokers=section.brokers,
-        prefix=section.prefix,
-        security_protocol=None if section.security_protocol is None else section.security_protocol.upper(),
-        sasl_mechanism=(section.sasl_mechanism or "plain").upper(),
-        sasl_username=section.sasl_username,
-        sasl_password=section.sasl_password,
-        tls_ca=_path(section.tls_ca),
-        tls_cert=_path(section.tls_cert),
-        tls_key=_path(section.tls_key),
-        partitions=section.partitions,
-        replicas=section.replication_factor,
-        retention=section.retention_ms / 1000,
-        longest_batch=section.max_batch_kb * 1024,
-        connect_timeout=section.connection_timeout_ms / 1000,
-        silence_timeout=section.request_timeout_ms / 1000,
-    )
-
-
-# How the options of each driver are made.
-_OPTIONS: Final[Mapping[str, Callable[[Settings], object]]] = {
-    "redis": redis_options,
-    "redis-cluster": redis_cluster_options,
-    "nats": nats_options,
-    "rabbitmq": rabbitmq_options,
-    "kafka": kafka_options,
-}
 
 
 def _redis_timing(settings: Settings, connect_timeout_ms: int) -> RedisTiming:
@@ -182,5 +119,24 @@ def _sentinels(options: RedisConnectionOptions) -> Sentinels | None:
     return Sentinels(hosts, sentinel.master_name, password=sentinel.password)
 
 
-def _path(text: str | None) -> Path | None:
-    return None if text is None else Path(text)
+class AdapterDriver(NamedTuple):
+    """A way for nodes to reach each other: a folder of `bus/`, a section of the settings, and a row below.
+
+    Attributes:
+        place: the module and the class of the adapter, which takes the options.
+        options: what the adapter reads of the settings; most adapters read their own section.
+        extra: what to install for it, where it is not called like the driver.
+    """
+
+    place: str
+    options: Callable[[Settings], object]
+    extra: str | None = None
+
+
+ADAPTERS: Final[Mapping[str, AdapterDriver]] = {
+    "redis": AdapterDriver("sockudo.bus.redis.adapter:RedisAdapter", redis_options),
+    "redis-cluster": AdapterDriver("sockudo.bus.redis.cluster:RedisClusterAdapter", redis_cluster_options, "redis"),
+    "nats": AdapterDriver("sockudo.bus.nats.adapter:NatsAdapter", lambda settings: settings.adapter.nats),
+    "rabbitmq": AdapterDriver("sockudo.bus.rabbitmq.adapter:RabbitAdapter", lambda settings: settings.adapter.rabbitmq),
+    "kafka": AdapterDriver("sockudo.bus.kafka.adapter:KafkaAdapter", lambda settings: settings.adapter.kafka),
+}

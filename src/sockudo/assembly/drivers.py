@@ -7,14 +7,6 @@ from typing import Any, Final
 
 from sockudo.errors import MissingExtraError
 
-ADAPTERS: Final = {
-    "redis": "sockudo.bus.redis.adapter:RedisAdapter",
-    "redis-cluster": "sockudo.bus.redis.cluster:RedisClusterAdapter",
-    "nats": "sockudo.bus.nats.adapter:NatsAdapter",
-    "rabbitmq": "sockudo.bus.rabbitmq.adapter:RabbitAdapter",
-    "kafka": "sockudo.bus.kafka.adapter:KafkaAdapter",
-}
-
 CACHES: Final = {
     "redis": "sockudo.cache.redis:RedisCache",
     "redis-cluster": "sockudo.cache.redis:RedisCache",
@@ -45,15 +37,6 @@ LAMBDA: Final = "sockudo.webhooks.delivery.lambda_sender:LambdaInvoker"
 _EXTRAS: Final = {"redis-cluster": "redis", "pgsql": "postgres"}
 # What a driver needs besides what its module imports: which of them that is depends on its options.
 _NEEDS: Final = {"sqlite": "aiosqlite", "mysql": "asyncmy", "pgsql": "asyncpg"}
-
-
-def adapter_class(driver: str) -> Any:
-    """Return the class of an adapter; its constructor takes the options of its driver.
-
-    Raises:
-        MissingExtraError: what the driver needs is not installed.
-    """
-    return _load(f"adapter.driver {driver}", driver, ADAPTERS[driver])
 
 
 def app_store_class(driver: str) -> Any:
@@ -101,13 +84,22 @@ def lambda_class() -> Any:
     return _load("the lambda of a webhook", "lambda", LAMBDA)
 
 
-def _load(what: str, driver: str, place: str) -> Any:
+def load_driver(what: str, extra: str, place: str) -> Any:
+    """Return a class that is named as `module:class`.
+
+    Raises:
+        MissingExtraError: its module needs what is not installed; `what` says for which setting, `extra` has it.
+    """
     module, _, name = place.partition(":")
     try:
-        if driver in _NEEDS:
-            import_module(_NEEDS[driver])
         return getattr(import_module(module), name)
     except ModuleNotFoundError as missing:
-        extra = _EXTRAS.get(driver, driver)
         library = (missing.name or "").partition(".")[0]
         raise MissingExtraError(f"{what} needs {library}: pip install 'sockudo[{extra}]'") from missing
+
+
+def _load(what: str, driver: str, place: str) -> Any:
+    extra = _EXTRAS.get(driver, driver)
+    if driver in _NEEDS:
+        load_driver(what, extra, f"{_NEEDS[driver]}:__name__")
+    return load_driver(what, extra, place)

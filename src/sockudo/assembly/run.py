@@ -8,7 +8,7 @@ import gc
 from collections.abc import Callable, Coroutine
 from typing import Final
 
-from sockudo.assembly.cluster import Link, link_from_settings
+from sockudo.assembly.cluster import Bus, bus_from_settings
 from sockudo.assembly.server import assemble
 from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
@@ -31,7 +31,7 @@ def run(
     settings: Settings,
     on_start: Callable[[list[tuple[str, int]]], None],
     worker: Worker | None = None,
-    link: Link | None = None,
+    bus: Bus | None = None,
     make_clock: Callable[[asyncio.AbstractEventLoop], Clock] = LoopClock,
 ) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status.
@@ -39,7 +39,7 @@ def run(
     Args:
         on_start: called with the addresses once the server listens.
         worker: what a supervisor has given to this process, which is one of several.
-        link: how to reach the other nodes, and the times of the cluster; None for what the settings say.
+        bus: how to reach the other nodes, and the times of the cluster; None for what the settings say.
         make_clock: where time comes from.
 
     Raises:
@@ -50,14 +50,14 @@ def run(
     """
     raise_limit()
     with asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(_serve(settings, on_start, worker, link, make_clock))
+        return runner.run(_serve(settings, on_start, worker, bus, make_clock))
 
 
 async def _serve(
     settings: Settings,
     on_start: Callable[[list[tuple[str, int]]], None],
     worker: Worker | None,
-    link: Link | None,
+    bus: Bus | None,
     make_clock: Callable[[asyncio.AbstractEventLoop], Clock],
 ) -> int:
     loop = asyncio.get_running_loop()
@@ -66,7 +66,7 @@ async def _serve(
     if worker is not None:
         await worker.follow(stopping)
     clock = make_clock(loop)
-    adapter, times = link or link_from_settings(settings)
+    adapter, times = bus or bus_from_settings(settings)
     if worker is not None and adapter is None:
         adapter, times = worker.adapter(), _WORKER_TIMES
     assembly = assemble(settings, clock, adapter, times)

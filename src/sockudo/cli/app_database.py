@@ -11,7 +11,7 @@ from sockudo.apps.database import changes
 from sockudo.apps.database.store import AppStore, Migration
 from sockudo.apps.shelf import ABSENT_TTL
 from sockudo.assembly.apps import app_store_from_settings
-from sockudo.assembly.cluster import link_from_settings
+from sockudo.assembly.cluster import bus_from_settings
 from sockudo.cluster.visitors import announce_apps
 from sockudo.config.app_record import app_from_record, record_from_app
 from sockudo.config.model import Settings
@@ -93,7 +93,7 @@ async def delete(settings: Settings, app_id: str) -> None:
 async def announce(settings: Settings, app_id: str, *, is_new: bool = False) -> str | None:
     """Tell the nodes that an app has been changed; return when they notice it otherwise, where they cannot be told."""
     later = _noticed(settings.app_manager.cache, is_new)
-    adapter, _ = link_from_settings(settings)
+    adapter, _ = bus_from_settings(settings)
     if adapter is None:
         return f"Servers that are running notice it {later}."
     try:

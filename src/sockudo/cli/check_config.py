@@ -8,7 +8,7 @@ import sys
 import click
 
 from sockudo.assembly.apps import store_options
-from sockudo.assembly.cluster import link_from_settings
+from sockudo.assembly.cluster import bus_from_settings
 from sockudo.assembly.stores import stores_from_settings
 from sockudo.assembly.webhooks import needs_webhooks, webhook_queue
 from sockudo.cli.loading import EXIT_CONFIGURATION, report_problems
@@ -57,7 +57,7 @@ async def _make_drivers(settings: Settings) -> None:
     clock = LoopClock(asyncio.get_running_loop())
     problems: list[str] = []
     for make in (
-        lambda: link_from_settings(settings),
+        lambda: bus_from_settings(settings),
         lambda: stores_from_settings(settings, clock),
         lambda: webhook_queue(settings, clock) if needs_webhooks(settings) else None,
     ):

@@ -39,10 +39,10 @@ def list_nodes(config: Path | None, seconds: float = WAIT) -> None:
 
 async def _ask(settings: Settings, seconds: float) -> dict[str, Heartbeat]:
     # Only this command needs drivers, so only this command waits for them to be imported.
-    from sockudo.assembly.cluster import link_from_settings
+    from sockudo.assembly.cluster import bus_from_settings
     from sockudo.cluster.visitors import roll_call
 
-    adapter, _ = link_from_settings(settings)
+    adapter, _ = bus_from_settings(settings)
     if adapter is None:
         raise ConfigError(["adapter.driver: local has no other nodes; set the driver that the nodes use"])
     return await roll_call(adapter, seconds)

@@ -72,10 +72,10 @@ def tail(config: Path | None, *, as_json_lines: bool) -> None:
 
 async def _tail(settings: Settings, show: Callable[[Delivered], None]) -> None:
     # Only this command needs drivers, so only this command waits for them to be imported.
-    from sockudo.assembly.cluster import link_from_settings
+    from sockudo.assembly.cluster import bus_from_settings
     from sockudo.cluster.visitors import follow_deliveries
 
-    adapter, _ = link_from_settings(settings)
+    adapter, _ = bus_from_settings(settings)
     if adapter is None:
         raise ConfigError(
             [

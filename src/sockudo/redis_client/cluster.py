@@ -1,36 +1,30 @@
 """The client of a Redis Cluster: a line to each master, so that one that hangs holds up nobody but its own keys.
 
-Strategy: the servers are asked for their map now and then, at once when there is doubt, and often while something is
-wrong. A command that its server sends elsewhere (MOVED, ASK) goes there in the order in which the replies come. One
-that nobody can take at the moment (a slot that is being moved or has no master) waits for the next map, as long as its
-reply may take.
+Strategy: a keeper knows the slot map (`map_keeper.py`), and is told when it may be out of date. A command that its
+server sends elsewhere (MOVED, ASK) goes there in the order in which the replies come. One that nobody can take at the
+moment (a slot that is being moved or has no master) waits for the next map, as long as its reply may take.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Any, Final
 
 import hiredis
 
-from sockudo.errors import DriverError
 from sockudo.log import get_logger
 from sockudo.redis_client.base import RedisClient
 from sockudo.redis_client.key_slot import SLOTS
 from sockudo.redis_client.line import Line
+from sockudo.redis_client.map_keeper import MapUser, SlotMapKeeper
 from sockudo.redis_client.options import RedisNodes, RedisTiming
 from sockudo.redis_client.request import RedisLost, Request
 from sockudo.redis_client.resp import Reply, encode
 from sockudo.redis_client.server import RedisServer
-from sockudo.redis_client.slots import Address, SlotMap, fetch_map, seeds_of, server_at
-from sockudo.timing.backoff import delays
+from sockudo.redis_client.slots import Address, SlotMap
 
 _log = get_logger("sockudo.redis")
 
-_REFRESH_AFTER: Final = 10.0
-_SHORTEST_REFRESH: Final = 0.05
-_LONGEST_REFRESH: Final = 1.0
 _MOST_TRIES: Final = 8
 _MOST_HELD: Final = 10_000
 _ASKING: Final = encode(b"ASKING")
@@ -42,27 +36,20 @@ class ClusterRedis(RedisClient):
     def __init__(self, nodes: RedisNodes, timing: RedisTiming) -> None:
         super().__init__(timing)
         self._nodes = nodes
-        self._seeds: list[RedisServer] = []
-        self._map: SlotMap | None = None
+        self._keeper = SlotMapKeeper(nodes, timing, MapUser(self._problem, self._use, self._looked))
         self._lines: dict[Address, Line] = {}
         self._owners: list[Line | None] = [None] * SLOTS
         # Commands that wait for the next map, and when each is given up.
         self._held: dict[Request[Any], asyncio.TimerHandle] = {}
-        # Set when the map may be out of date.
-        self._doubt = asyncio.Event()
-        self._keeper: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        self._seeds = seeds_of(self._nodes)
-        found = await fetch_map(self._seeds, self._timing)
-        if found.missing:
-            raise self._seeds[0].refusal(f"the cluster is not whole: nobody serves {found.missing} slots")
-        problems = [problem for problem in await self._take(found) if problem is not None]
+        found = await self._keeper.fetch_first()
+        problems = [problem for problem in await self._use(found, True) if problem is not None]
         if problems:
             await self.aclose()
             raise problems[0]
-        self._keeper = asyncio.get_running_loop().create_task(self._keep_map())
+        self._keeper.start()
 
     async def check(self) -> None:
         problem = self._problem()
@@ -71,10 +58,7 @@ class ClusterRedis(RedisClient):
         await asyncio.gather(*(self._ping(line) for line in self._lines.values()))
 
     async def aclose(self) -> None:
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait({self._keeper})
-            self._keeper = None
+        await self._keeper.aclose()
         for request in list(self._held):
             self._give_up(request)
         for line in self._lines.values():
@@ -102,7 +86,7 @@ class ClusterRedis(RedisClient):
             super()._settle(line, request, reply)
             return
         request.tries += 1
-        self._doubt.set()
+        self._keeper.doubt()
         target = self._lines.get(_address(rest, line)) if kind in ("MOVED", "ASK") else None
         if target is None or not target.is_open:
             self._hold(request)
@@ -114,8 +98,8 @@ class ClusterRedis(RedisClient):
             target.send(request)
 
     def _hold(self, request: Request[Any]) -> None:
-        self._doubt.set()
-        if self._keeper is None or len(self._held) >= _MOST_HELD:
+        self._keeper.doubt()
+        if not self._keeper.is_running or len(self._held) >= _MOST_HELD:
             request.fail(f"{self._nodes.setting}: nobody serves slot {request.slot}")
             return
         self._held[request] = asyncio.get_running_loop().call_later(request.patience, self._give_up, request)
@@ -135,30 +119,13 @@ class ClusterRedis(RedisClient):
 
     # The map.
 
-    async def _keep_map(self) -> None:
-        waits = delays()
-        while True:
-            if self._problem() is None:
-                waits, wait = delays(), _REFRESH_AFTER
-            else:
-                wait = min(next(waits), _LONGEST_REFRESH)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._doubt.wait()
-            self._doubt.clear()
-            servers = [server_at(address, self._seeds[0]) for address in self._lines]
-            servers += [seed for seed in self._seeds if all(seed.name != server.name for server in servers)]
-            try:
-                await self._take(await fetch_map(servers, self._timing))
-            except DriverError as error:
-                _log.debug("the map of the redis cluster cannot be had", reason=str(error))
-            self._send_held()
-            # What is in doubt again at once would otherwise be asked in a circle.
-            await asyncio.sleep(_SHORTEST_REFRESH)
+    def _looked(self, failure: str | None) -> None:
+        if failure is not None:
+            _log.debug("redis cluster: slot map unavailable", reason=failure)
+        self._send_held()
 
-    async def _take(self, found: SlotMap) -> list[BaseException | None]:
+    async def _use(self, found: SlotMap, has_changed: bool) -> list[BaseException | None]:
         """Go by this map from now on; return what became of opening each new line."""
-        self._map = found
         new = {address: self._line_at(address) for address in found.masters if address not in self._lines}
         # Known before they are open, so that whoever closes the client closes them.
         self._lines |= new
@@ -166,7 +133,7 @@ class ClusterRedis(RedisClient):
         for address in [address for address in self._lines if address not in found.masters]:
             self._retire(self._lines.pop(address))
         self._owners[:] = [None if address is None else self._lines[address] for address in found.owners]
-        if self._keeper is not None:
+        if self._keeper.is_running:
             for line in new.values():
                 line.keep_open()
             if new:
@@ -174,7 +141,7 @@ class ClusterRedis(RedisClient):
         return results
 
     def _line_at(self, address: Address) -> Line:
-        server = server_at(address, self._seeds[0])
+        server = self._keeper.server_at(address)
 
         async def find() -> RedisServer:
             return server
@@ -190,11 +157,11 @@ class ClusterRedis(RedisClient):
         if line.is_open:
             self._tell_restored()
         else:
-            self._doubt.set()
+            self._keeper.doubt()
 
     def _problem(self) -> str | None:
         """Say what is wrong, if anything is."""
-        if self._map is None or self._map.missing:
+        if not self._keeper.is_whole:
             return f"Redis Cluster cannot be used ({self._nodes.setting}): some slots are not served"
         return next((line.problem for line in self._lines.values() if line.problem is not None), None)
 

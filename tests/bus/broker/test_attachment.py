@@ -21,7 +21,7 @@ class Driver:
         self.tried: list[str] = []
         self._has_tried = asyncio.Event()
         self.attachment: Attachment[str] = Attachment(
-            self.attach, lambda: {"topics": 1}, setting="servers", refusing_setting="password", show=str.title
+            "test", self.attach, lambda: {"topics": 1}, setting="servers", refusing_setting="password", show=str.title
         )
 
     async def attach(self, broker: str) -> None:

@@ -14,8 +14,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from sockudo.bus.base import Adapter
 from sockudo.bus.kafka.adapter import KafkaAdapter
-from sockudo.bus.kafka.options import KafkaOptions, parse_brokers, show
+from sockudo.bus.kafka.options import parse_brokers, show
 from sockudo.bus.kafka.records import labelled
+from sockudo.config.sections.kafka import KafkaAdapterSettings
 from tests.contracts.adapter import ODD_TOPIC, AdapterContract, joined
 from tests.contracts.adapter_nodes import check_that_two_servers_are_one
 from tests.fakes.inbox import RecordingInbox
@@ -27,7 +28,10 @@ Node = tuple[KafkaAdapter, RecordingInbox]
 def on_a_bus_of_their_own(count: int, **options: Any) -> list[Adapter]:
     """Make adapters that share a topic of Kafka with nobody else."""
     prefix = uuid.uuid4().hex
-    return [KafkaAdapter(KafkaOptions(prefix=prefix, **{"partitions": 3, **options})) for _ in range(count)]
+    return [
+        KafkaAdapter(KafkaAdapterSettings.model_construct(prefix=prefix, **{"partitions": 3, **options}))
+        for _ in range(count)
+    ]
 
 
 class TestPlain(AdapterContract):
@@ -49,7 +53,7 @@ class TestShortBatches(AdapterContract):
             sasl_username=USER,
             sasl_password=PASSWORD,
             tls_ca=kafka_server.certificate.cert,
-            longest_batch=16 * 1024,
+            max_batch_kb=16,
         )
 
     async def test_long_messages_of_several_nodes_keep_their_order_among_short_ones(
@@ -104,7 +108,9 @@ async def admin(kafka_server: KafkaServerProcess) -> AsyncIterator[AIOKafkaAdmin
 async def pair(kafka_server: KafkaServerProcess) -> AsyncIterator[list[Node]]:
     """Two started adapters on a topic of their own; the second has joined "t"."""
     prefix = uuid.uuid4().hex
-    options = KafkaOptions(brokers=(kafka_server.broker,), prefix=prefix, partitions=2, silence_timeout=0.6)
+    options = KafkaAdapterSettings.model_construct(
+        brokers=(kafka_server.broker,), prefix=prefix, partitions=2, request_timeout_ms=600
+    )
     nodes = [(KafkaAdapter(options), RecordingInbox()) for _ in range(2)]
     for adapter, inbox in nodes:
         await adapter.start(inbox)
@@ -117,7 +123,9 @@ async def pair(kafka_server: KafkaServerProcess) -> AsyncIterator[list[Node]]:
 async def test_the_topic_is_made_as_the_settings_say(
     kafka_server: KafkaServerProcess, admin: AIOKafkaAdminClient
 ) -> None:
-    options = KafkaOptions(brokers=(kafka_server.broker,), prefix="made", partitions=5, replicas=1, retention=120)
+    options = KafkaAdapterSettings.model_construct(
+        brokers=(kafka_server.broker,), prefix="made", partitions=5, replication_factor=1, retention_ms=120_000
+    )
     adapter = KafkaAdapter(options)
     await adapter.start(RecordingInbox())
     (found,) = await admin.describe_topics(["made"])
@@ -133,7 +141,10 @@ async def test_a_topic_that_is_there_is_used_as_it_is(
     kafka_server: KafkaServerProcess, admin: AIOKafkaAdminClient
 ) -> None:
     await admin.create_topics([NewTopic("there", 1, 1)])
-    first, second = (KafkaAdapter(KafkaOptions(brokers=(kafka_server.broker,), prefix="there")) for _ in range(2))
+    first, second = (
+        KafkaAdapter(KafkaAdapterSettings.model_construct(brokers=(kafka_server.broker,), prefix="there"))
+        for _ in range(2)
+    )
     await exchange(first, second)
     (found,) = await admin.describe_topics(["there"])
     assert len(found["partitions"]) == 1
@@ -207,7 +218,7 @@ async def test_a_message_of_a_former_connection_is_not_heard_after_one_of_the_pr
     (first, _), (_, heard) = pair
     assert first._link is not None
     for label, data in ((b"n.1", b"1"), (b"n.2", b"2"), (b"n.1", b"old"), (b"n.1.5.0.1", b"old piece"), (b"n.2", b"3")):
-        first._link.publish(b"t", labelled(label, data))
+        first._link.publish(b"t", label, data)
     assert [data for _, data in await heard.wait_for_messages(3)] == [b"1", b"2", b"3"]
 
 
@@ -257,10 +268,10 @@ async def test_two_servers_are_one(kafka_server: KafkaServerProcess) -> None:
     [("h", ("h", 9092)), (" h:1 ", ("h", 1)), ("[::1]:2", ("::1", 2)), ("10.0.0.1:3", ("10.0.0.1", 3))],
 )
 def test_an_address_says_where(text: str, expected: tuple[str, int]) -> None:
-    (address,) = parse_brokers(KafkaOptions(brokers=(text,)))
+    (address,) = parse_brokers(KafkaAdapterSettings.model_construct(brokers=(text,)))
     assert address == expected
     assert show(address) == (text.strip() if ":" in text else "h:9092")
 
 
 def test_options_do_not_show_secrets() -> None:
-    assert "hidden" not in repr(KafkaOptions(sasl_username="u", sasl_password="hidden"))
+    assert "hidden" not in repr(KafkaAdapterSettings.model_construct(sasl_username="u", sasl_password="hidden"))

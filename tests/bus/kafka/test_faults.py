@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from sockudo.bus.base import Adapter
 from sockudo.bus.broker.pieces import LONGEST_MESSAGE
 from sockudo.bus.kafka.adapter import KafkaAdapter
-from sockudo.bus.kafka.options import KafkaOptions
+from sockudo.config.sections.kafka import KafkaAdapterSettings
 from sockudo.errors import DriverError
 from tests.contracts.adapter import joined
 from tests.contracts.adapter_faults import AdapterFaultContract
@@ -50,8 +50,8 @@ def server(mortal: KafkaServerProcess) -> Iterator[KafkaServerProcess]:
 
 
 def an_adapter(*brokers: str, **options: Any) -> KafkaAdapter:
-    quick = {"silence_timeout": 0.6, "connect_timeout": 2.0, "partitions": 2, "prefix": uuid.uuid4().hex}
-    return KafkaAdapter(KafkaOptions(brokers=brokers, **{**quick, **options}))
+    quick = {"request_timeout_ms": 600, "connection_timeout_ms": 2000, "partitions": 2, "prefix": uuid.uuid4().hex}
+    return KafkaAdapter(KafkaAdapterSettings.model_construct(brokers=brokers, **{**quick, **options}))
 
 
 class TestFaults(AdapterFaultContract):
@@ -82,7 +82,7 @@ async def test_a_broker_that_cannot_be_reached_at_start_is_an_error() -> None:
 async def test_a_broker_that_says_nothing_is_an_error() -> None:
     silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
-    assert "no answer in 0.2 s" in await start_fails(an_adapter(f"127.0.0.1:{port}", connect_timeout=0.2))
+    assert "no answer in 0.2 s" in await start_fails(an_adapter(f"127.0.0.1:{port}", connection_timeout_ms=200))
     silent.close()
 
 
@@ -143,7 +143,7 @@ async def test_a_user_who_may_not_use_the_topic_is_an_error(kafka_server: KafkaS
 
 
 async def test_a_topic_that_cannot_be_made_is_an_error(kafka_server: KafkaServerProcess) -> None:
-    problem = await start_fails(an_adapter(kafka_server.broker, prefix="copied", replicas=3))
+    problem = await start_fails(an_adapter(kafka_server.broker, prefix="copied", replication_factor=3))
     assert problem.startswith(f"adapter.kafka.prefix: {kafka_server.broker} refuses: topic copied cannot be made: ")
     assert "INVALID_REPLICATION_FACTOR" in problem
 
@@ -165,12 +165,15 @@ async def test_a_topic_that_cannot_be_made_is_an_error(kafka_server: KafkaServer
 )
 async def test_settings_that_cannot_be_used_are_an_error(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(DriverError, match=problem) as caught:
-        await KafkaAdapter(KafkaOptions(**options)).start(RecordingInbox())
+        await KafkaAdapter(KafkaAdapterSettings.model_construct(**options)).start(RecordingInbox())
     assert SECRET not in str(caught.value)
 
 
-async def test_a_broker_that_does_not_keep_up_is_lost(server: KafkaServerProcess) -> None:
-    adapter, inbox = an_adapter(server.broker, most_unsent=100_000, silence_timeout=30), RecordingInbox()
+async def test_a_broker_that_does_not_keep_up_is_lost(
+    server: KafkaServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sockudo.bus.broker.connection.MOST_UNSENT", 100_000)
+    adapter, inbox = an_adapter(server.broker, request_timeout_ms=30000), RecordingInbox()
     await adapter.start(inbox)
     server.freeze()
     for _ in range(200):
@@ -193,7 +196,7 @@ async def test_a_message_beyond_all_limits_is_refused_and_logged(kafka_server: K
 
 
 async def test_closing_while_connecting_again_ends_it(server: KafkaServerProcess) -> None:
-    adapter, inbox = an_adapter(server.broker, connect_timeout=30), RecordingInbox()
+    adapter, inbox = an_adapter(server.broker, connection_timeout_ms=30000), RecordingInbox()
     await adapter.start(inbox)
     server.freeze()
     await inbox.wait_for_loss()
@@ -204,7 +207,7 @@ async def test_the_next_broker_is_asked_when_one_is_silent(
     server: KafkaServerProcess, kafka_server: KafkaServerProcess
 ) -> None:
     server.freeze()
-    adapter = an_adapter(server.broker, kafka_server.broker, connect_timeout=0.5)
+    adapter = an_adapter(server.broker, kafka_server.broker, connection_timeout_ms=500)
     await adapter.start(RecordingInbox())
     assert adapter.is_connected
     await adapter.aclose()
@@ -214,7 +217,7 @@ async def test_the_others_lead_when_a_broker_of_a_cluster_dies(server: KafkaServ
     other = KafkaServerProcess(tmp_path / "second-kafka", server)
     other.start()
     prefix = uuid.uuid4().hex
-    options = {"prefix": prefix, "partitions": 4, "replicas": 2}
+    options = {"prefix": prefix, "partitions": 4, "replication_factor": 2}
     adapter, sender = an_adapter(server.broker, **options), an_adapter(other.broker, server.broker, **options)
     inbox, told = RecordingInbox(), RecordingInbox()
     await adapter.start(inbox)

@@ -14,8 +14,8 @@ import pytest
 
 from sockudo.bus.base import Adapter
 from sockudo.bus.nats.adapter import NatsAdapter
-from sockudo.bus.nats.options import NatsOptions
 from sockudo.bus.nats.wire import encode_token
+from sockudo.config.sections.adapter import NatsAdapterSettings
 from sockudo.errors import DriverError
 from tests.contracts.adapter import ODD_TOPIC, AdapterContract, joined
 from tests.fakes.inbox import RecordingInbox
@@ -27,7 +27,7 @@ from tests.servers.nats_server import NatsServerProcess
 def on_a_bus_of_their_own(count: int, **options: object) -> list[Adapter]:
     """Make adapters that share a prefix with nobody else."""
     prefix = f"test.{uuid.uuid4().hex}"
-    return [NatsAdapter(NatsOptions(prefix=prefix, **options)) for _ in range(count)]  # type: ignore[arg-type]  # options of mixed types, passed on
+    return [NatsAdapter(NatsAdapterSettings.model_construct(prefix=prefix, **options)) for _ in range(count)]  # type: ignore[arg-type]  # options of mixed types, passed on
 
 
 class TestPlain(AdapterContract):
@@ -65,9 +65,13 @@ class TestUserAndPassword(AdapterContract):
         in_address = server.url.replace("//", "//us%20er:p%40ss%3Aword%2F1@")
         prefix = uuid.uuid4().hex
         return [
-            NatsAdapter(NatsOptions(servers=(server.url,), prefix=prefix, username="us er", password="p@ss:word/1")),
-            NatsAdapter(NatsOptions(servers=(in_address,), prefix=prefix)),
-            NatsAdapter(NatsOptions(servers=(in_address,), prefix=prefix)),
+            NatsAdapter(
+                NatsAdapterSettings.model_construct(
+                    servers=(server.url,), prefix=prefix, username="us er", password="p@ss:word/1"
+                )
+            ),
+            NatsAdapter(NatsAdapterSettings.model_construct(servers=(in_address,), prefix=prefix)),
+            NatsAdapter(NatsAdapterSettings.model_construct(servers=(in_address,), prefix=prefix)),
         ]
 
 
@@ -167,7 +171,7 @@ class TestSmallPayloads(AdapterContract):
 
 
 async def test_another_client_reads_what_is_published_and_is_heard(nats_server: NatsServerProcess) -> None:
-    adapter = NatsAdapter(NatsOptions(servers=(nats_server.url,), prefix="judged"))
+    adapter = NatsAdapter(NatsAdapterSettings.model_construct(servers=(nats_server.url,), prefix="judged"))
     inbox = RecordingInbox()
     await adapter.start(inbox)
     judge = await nats.connect(nats_server.url)
@@ -186,10 +190,10 @@ async def test_another_client_reads_what_is_published_and_is_heard(nats_server: 
 
 async def test_a_tick_leaves_in_one_write(nats_server: NatsServerProcess) -> None:
     """Counted by the server, which counts what it reads."""
-    adapter = NatsAdapter(NatsOptions(servers=(nats_server.url,)))
+    adapter = NatsAdapter(NatsAdapterSettings.model_construct(servers=(nats_server.url,)))
     await adapter.start(RecordingInbox())
     writes: list[bytes] = []
-    connection = adapter._connection
+    connection = adapter._link
     assert connection is not None
     assert connection._transport is not None
     transport = connection._transport
@@ -217,7 +221,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, settings: str) -> Iterator
 
 
 def test_options_do_not_show_secrets() -> None:
-    options = NatsOptions(
+    options = NatsAdapterSettings.model_construct(
         servers=("nats://u:hidden@h:1",), username="u", password="hidden", token="hidden", nkey_seed="hidden"
     )
     assert "hidden" not in repr(options)
@@ -228,7 +232,10 @@ async def test_a_message_of_a_former_connection_is_not_heard_after_one_of_the_pr
     nats_server: NatsServerProcess,
 ) -> None:
     """As a server delivers it that was frozen and goes on with what it had read before."""
-    adapter, inbox = NatsAdapter(NatsOptions(servers=(nats_server.url,), prefix="epochs")), RecordingInbox()
+    adapter, inbox = (
+        NatsAdapter(NatsAdapterSettings.model_construct(servers=(nats_server.url,), prefix="epochs")),
+        RecordingInbox(),
+    )
     await adapter.start(inbox)
     await joined(adapter, "t")
     publisher = await nats.connect(nats_server.url)

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from sockudo.bus.base import Adapter
 from sockudo.bus.broker.pieces import LONGEST_MESSAGE
 from sockudo.bus.nats.adapter import NatsAdapter
-from sockudo.bus.nats.options import NatsOptions
+from sockudo.config.sections.adapter import NatsAdapterSettings
 from sockudo.errors import DriverError
 from tests.contracts.adapter import joined
 from tests.contracts.adapter_faults import AdapterFaultContract, lose, restore
@@ -40,7 +40,11 @@ def server(tmp_path: Path) -> Iterator[NatsServerProcess]:
 
 
 def an_adapter(*urls: str, **options: Any) -> NatsAdapter:
-    return NatsAdapter(NatsOptions(servers=urls, **{"ping_timeout": 0.5, "connect_timeout": 0.5, **options}))
+    return NatsAdapter(
+        NatsAdapterSettings.model_construct(
+            servers=urls, **{"prefix": "sockudo", "request_timeout_ms": 500, "connection_timeout_ms": 500, **options}
+        )
+    )
 
 
 class TestFaults(AdapterFaultContract):
@@ -76,7 +80,7 @@ async def test_a_server_that_cannot_be_reached_at_start_is_an_error() -> None:
 async def test_a_server_that_says_nothing_is_an_error() -> None:
     silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
-    assert "no answer in 0.2 s" in await start_fails(an_adapter(f"nats://127.0.0.1:{port}", connect_timeout=0.2))
+    assert "no answer in 0.2 s" in await start_fails(an_adapter(f"nats://127.0.0.1:{port}", connection_timeout_ms=200))
     silent.close()
 
 
@@ -139,7 +143,7 @@ async def test_credentials_of_another_account_are_an_error(tmp_path: Path) -> No
     ],
 )
 async def test_settings_that_cannot_be_used_are_an_error(options: dict[str, Any], problem: str) -> None:
-    adapter = NatsAdapter(NatsOptions(**options))
+    adapter = NatsAdapter(NatsAdapterSettings.model_construct(**options))
     with pytest.raises(DriverError, match=problem) as caught:
         await adapter.start(RecordingInbox())
     assert SECRET not in str(caught.value)
@@ -170,7 +174,7 @@ async def test_what_the_server_refuses_later_is_counted_and_logged(tmp_path: Pat
             adapter.publish("t", b"x")
         await joined(adapter, "t")
     assert adapter.refusals == 10
-    assert [(line["event"], line["times"]) for line in logs] == [("refused by the server", 1)]
+    assert [(line["event"], line["times"]) for line in logs] == [("nats bus refuses messages", 1)]
     assert adapter.is_connected
     await adapter.aclose()
     server.stop()
@@ -190,8 +194,11 @@ async def test_the_next_server_is_used_when_one_dies(server: NatsServerProcess, 
     await other.aclose()
 
 
-async def test_a_server_that_does_not_keep_up_is_lost(server: NatsServerProcess) -> None:
-    adapter, inbox = an_adapter(server.url, most_unsent=100_000, ping_timeout=30), RecordingInbox()
+async def test_a_server_that_does_not_keep_up_is_lost(
+    server: NatsServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sockudo.bus.broker.connection.MOST_UNSENT", 100_000)
+    adapter, inbox = an_adapter(server.url, request_timeout_ms=30000), RecordingInbox()
     await adapter.start(inbox)
     server.freeze()
     for _ in range(200):
@@ -250,7 +257,7 @@ async def logged(text: str, logs: Sequence[Any]) -> None:
 
 
 async def test_closing_while_connecting_again_ends_it(server: NatsServerProcess) -> None:
-    adapter, inbox = an_adapter(server.url, connect_timeout=30), RecordingInbox()
+    adapter, inbox = an_adapter(server.url, connection_timeout_ms=30000), RecordingInbox()
     await adapter.start(inbox)
     server.freeze()
     await inbox.wait_for_loss()

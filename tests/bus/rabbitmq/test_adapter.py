@@ -13,8 +13,9 @@ import pytest
 from sockudo.bus.base import Adapter
 from sockudo.bus.rabbitmq.adapter import RabbitAdapter, routing_key
 from sockudo.bus.rabbitmq.connection import RabbitConnection
-from sockudo.bus.rabbitmq.options import RabbitOptions, parse_servers
+from sockudo.bus.rabbitmq.options import parse_servers
 from sockudo.bus.rabbitmq.wire import content_frames, publish_frame
+from sockudo.config.sections.rabbitmq import RabbitAdapterSettings
 from sockudo.errors import DriverError
 from tests.contracts.adapter import AdapterContract, joined
 from tests.contracts.adapter_nodes import check_that_two_servers_are_one
@@ -25,7 +26,7 @@ from tests.servers.rabbitmq_server import PASSWORD, RabbitServerProcess
 def on_a_bus_of_their_own(count: int, **options: Any) -> list[Adapter]:
     """Make adapters that share an exchange with nobody else."""
     prefix = f"sockudo_adapter.{uuid.uuid4().hex}"
-    return [RabbitAdapter(RabbitOptions(prefix=prefix, **options)) for _ in range(count)]
+    return [RabbitAdapter(RabbitAdapterSettings.model_construct(prefix=prefix, **options)) for _ in range(count)]
 
 
 class TestPlain(AdapterContract):
@@ -71,11 +72,11 @@ class TestUserWithFewRights(AdapterContract):
 async def test_a_certificate_that_is_not_trusted_is_an_error(rabbitmq_server: RabbitServerProcess) -> None:
     url = f"amqps://127.0.0.1:{rabbitmq_server.tls_port}"
     with pytest.raises(DriverError, match=r"adapter\.rabbitmq\.url: amqps://.*CERTIFICATE_VERIFY_FAILED"):
-        await RabbitAdapter(RabbitOptions(url=url)).start(RecordingInbox())
+        await RabbitAdapter(RabbitAdapterSettings.model_construct(url=url)).start(RecordingInbox())
 
 
 async def test_a_tick_leaves_in_one_write_for_each_connection(rabbitmq_server: RabbitServerProcess) -> None:
-    adapter = RabbitAdapter(RabbitOptions(url=rabbitmq_server.url))
+    adapter = RabbitAdapter(RabbitAdapterSettings.model_construct(url=rabbitmq_server.url))
     await adapter.start(RecordingInbox())
     link = adapter._link
     assert link is not None
@@ -111,7 +112,7 @@ async def test_a_message_of_a_former_connection_is_not_heard_after_one_of_the_pr
     rabbitmq_server: RabbitServerProcess,
 ) -> None:
     """As a server delivers it that was frozen and goes on with what it had read before."""
-    options = RabbitOptions(url=rabbitmq_server.url, prefix="sockudo_adapter.epochs")
+    options = RabbitAdapterSettings.model_construct(url=rabbitmq_server.url, prefix="sockudo_adapter.epochs")
     adapter, other, inbox = RabbitAdapter(options), RabbitAdapter(options), RecordingInbox()
     await adapter.start(inbox)
     await other.start(RecordingInbox())
@@ -127,7 +128,10 @@ async def test_a_message_of_a_former_connection_is_not_heard_after_one_of_the_pr
 
 async def test_another_publisher_is_heard(rabbitmq_server: RabbitServerProcess) -> None:
     """One that knows nothing of our labels, and gives its messages properties of its own."""
-    adapter, inbox = RabbitAdapter(RabbitOptions(url=rabbitmq_server.url, prefix="judged")), RecordingInbox()
+    adapter, inbox = (
+        RabbitAdapter(RabbitAdapterSettings.model_construct(url=rabbitmq_server.url, prefix="judged")),
+        RecordingInbox(),
+    )
     await adapter.start(inbox)
     await joined(adapter, "t")
     # A message with content type, headers and time stamp, as the server's own command line sends it.
@@ -171,12 +175,14 @@ def test_a_long_body_goes_in_frames_of_the_length_that_the_server_takes() -> Non
     ],
 )
 def test_an_address_says_where_and_who(url: str, expected: tuple[Any, ...]) -> None:
-    (server,) = parse_servers(RabbitOptions(url=url))
+    (server,) = parse_servers(RabbitAdapterSettings.model_construct(url=url))
     assert (server.host, server.port, server.tls, server.username, server.password, server.vhost) == expected
     assert server.password not in str(server) or server.password in ("", "guest")
 
 
 def test_options_do_not_show_secrets() -> None:
-    options = RabbitOptions(url=f"amqp://u:{PASSWORD}@h")
+    options = RabbitAdapterSettings.model_construct(url=f"amqp://u:{PASSWORD}@h")
     assert PASSWORD not in repr(options)
-    assert "hidden" not in repr(parse_servers(RabbitOptions(url="amqp://hidden:hidden@h,amqp://x:hidden@i")))
+    assert "hidden" not in repr(
+        parse_servers(RabbitAdapterSettings.model_construct(url="amqp://hidden:hidden@h,amqp://x:hidden@i"))
+    )

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from sockudo.bus.base import Adapter
 from sockudo.bus.broker.pieces import LONGEST_MESSAGE
 from sockudo.bus.rabbitmq.adapter import RabbitAdapter
-from sockudo.bus.rabbitmq.options import RabbitOptions
+from sockudo.config.sections.rabbitmq import RabbitAdapterSettings
 from sockudo.errors import DriverError
 from tests.contracts.adapter import joined
 from tests.contracts.adapter_faults import AdapterFaultContract
@@ -51,14 +51,18 @@ def server(mortal: RabbitServerProcess) -> Iterator[RabbitServerProcess]:
 
 def an_adapter(url: str, **options: Any) -> RabbitAdapter:
     # A second is the shortest heartbeat of AMQP, and a busy machine may be late with one.
-    return RabbitAdapter(RabbitOptions(url=url, **{"silence_timeout": 1.5, "connect_timeout": 1.5, **options}))
+    return RabbitAdapter(
+        RabbitAdapterSettings.model_construct(
+            url=url, **{"request_timeout_ms": 1500, "connection_timeout_ms": 1500, **options}
+        )
+    )
 
 
 async def test_the_next_server_is_used_when_one_is_silent(
     server: RabbitServerProcess, rabbitmq_server: RabbitServerProcess
 ) -> None:
     adapter, inbox = (
-        an_adapter(f"{server.url}, {rabbitmq_server.url}", prefix="failover", connect_timeout=1.0),
+        an_adapter(f"{server.url}, {rabbitmq_server.url}", prefix="failover", connection_timeout_ms=1000),
         RecordingInbox(),
     )
     other = an_adapter(rabbitmq_server.url, prefix="failover")
@@ -73,8 +77,11 @@ async def test_the_next_server_is_used_when_one_is_silent(
     await other.aclose()
 
 
-async def test_a_server_that_does_not_keep_up_is_lost(server: RabbitServerProcess) -> None:
-    adapter, inbox = an_adapter(server.url, most_unsent=100_000, silence_timeout=30), RecordingInbox()
+async def test_a_server_that_does_not_keep_up_is_lost(
+    server: RabbitServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sockudo.bus.broker.connection.MOST_UNSENT", 100_000)
+    adapter, inbox = an_adapter(server.url, request_timeout_ms=30000), RecordingInbox()
     await adapter.start(inbox)
     server.freeze()
     for _ in range(200):
@@ -87,7 +94,7 @@ async def test_a_server_that_does_not_keep_up_is_lost(server: RabbitServerProces
 
 
 async def test_closing_while_connecting_again_ends_it(server: RabbitServerProcess) -> None:
-    adapter, inbox = an_adapter(server.url, connect_timeout=30), RecordingInbox()
+    adapter, inbox = an_adapter(server.url, connection_timeout_ms=30000), RecordingInbox()
     await adapter.start(inbox)
     server.freeze()
     await inbox.wait_for_loss()
@@ -123,7 +130,7 @@ async def test_a_server_that_cannot_be_reached_at_start_is_an_error() -> None:
 async def test_a_server_that_says_nothing_is_an_error() -> None:
     silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
-    assert "no answer in 0.2 s" in await start_fails(an_adapter(f"amqp://127.0.0.1:{port}", connect_timeout=0.2))
+    assert "no answer in 0.2 s" in await start_fails(an_adapter(f"amqp://127.0.0.1:{port}", connection_timeout_ms=200))
     silent.close()
 
 
@@ -187,7 +194,7 @@ async def test_what_a_user_may_not_do_is_an_error(
 )
 async def test_settings_that_cannot_be_used_are_an_error(options: dict[str, Any], problem: str) -> None:
     with pytest.raises(DriverError, match=problem) as caught:
-        await RabbitAdapter(RabbitOptions(**options)).start(RecordingInbox())
+        await RabbitAdapter(RabbitAdapterSettings.model_construct(**options)).start(RecordingInbox())
     assert SECRET not in str(caught.value)
 
 
@@ -202,7 +209,7 @@ async def pair(rabbitmq_server: RabbitServerProcess) -> AsyncIterator[list[tuple
     prefix = uuid.uuid4().hex
     nodes: list[tuple[Adapter, RecordingInbox]] = [
         (an_adapter(rabbitmq_server.url, prefix=prefix), RecordingInbox()),
-        (an_adapter(rabbitmq_server.url, prefix=prefix, most_queued=500_000), RecordingInbox()),
+        (an_adapter(rabbitmq_server.url, prefix=prefix, max_queue_mb=1), RecordingInbox()),
     ]
     for adapter, inbox in nodes:
         await adapter.start(inbox)

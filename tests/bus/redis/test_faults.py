@@ -216,7 +216,7 @@ async def test_messages_that_redis_refuses_are_counted_and_logged_once(own_redis
             # Closing waits until the server has taken everything.
             await adapter.aclose()
         assert adapter.counts.refused == 3
-        assert [line["event"] for line in logs] == ["redis refuses a message"]
+        assert [line["event"] for line in logs] == ["redis bus refuses a message"]
 
 
 # Starting

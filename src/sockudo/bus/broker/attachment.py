@@ -14,7 +14,7 @@ from sockudo.errors import DriverError
 from sockudo.log import get_logger
 from sockudo.timing.backoff import delays
 
-_log: Final = get_logger("sockudo.cluster")
+_log: Final = get_logger("sockudo.bus")
 
 Broker = TypeVar("Broker")
 
@@ -41,6 +41,7 @@ class Attachment(Generic[Broker]):
 
     def __init__(
         self,
+        kind: str,
         attach: Callable[[Broker], Awaitable[None]],
         figures: Callable[[], Mapping[str, int]],
         *,
@@ -51,12 +52,14 @@ class Attachment(Generic[Broker]):
         """Take what the driver knows.
 
         Args:
+            kind: what people call the brokers.
             attach: attaches to one broker; raises OSError where it cannot be reached, RefusedError where it says no.
             figures: what the log says beside each attempt.
             setting: where the brokers are named.
             refusing_setting: what decides whether a broker takes us, where that is another one.
             show: a broker as people write it, without secrets.
         """
+        self._kind = kind
         self._attach = attach
         self._figures = figures
         self._setting = setting
@@ -98,9 +101,9 @@ class Attachment(Generic[Broker]):
             problems = await self._attach_to_any()
             if not problems:
                 break
-            _log.warning("bus not reached", problems=problems, **self._figures())
+            _log.warning(f"{self._kind} bus unreachable", problems=problems, **self._figures())
             await asyncio.sleep(delay)
-        _log.info("bus reached", **self._figures())
+        _log.info(f"{self._kind} bus reached", **self._figures())
         inbox.restored()
 
     async def _attach_to_any(self) -> list[str]:

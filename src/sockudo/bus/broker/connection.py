@@ -15,6 +15,8 @@ from typing import Final, cast
 
 from sockudo.errors import DriverError
 
+# Bytes that may wait for a broker.
+MOST_UNSENT: Final = 64 * 1024 * 1024
 _CHECKS_PER_TIMEOUT: Final = 3
 _CLOSING_TIMEOUT: Final = 5.0
 # Closing sends a reset.
@@ -25,7 +27,7 @@ class BadBytesError(ValueError):
     """Bytes that no broker of this kind sends."""
 
 
-class Link(asyncio.Protocol):
+class BrokerConnection(asyncio.Protocol):
     """Subclass it for a protocol: `take` what comes, `ping`, and settle in `ended` what still waits.
 
     Attributes:
@@ -33,10 +35,9 @@ class Link(asyncio.Protocol):
         reason: why it is gone.
     """
 
-    def __init__(self, *, kind: str, silence_timeout: float, most_unsent: int) -> None:
+    def __init__(self, *, kind: str, silence_timeout: float) -> None:
         self._kind = kind
         self._silence_timeout = silence_timeout
-        self._most_unsent = most_unsent
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._out: list[bytes] = []
@@ -131,7 +132,7 @@ class Link(asyncio.Protocol):
             self.drop(f"the server does not speak {self._kind}: {error}")
 
     def pause_writing(self) -> None:
-        self.drop(f"{self._most_unsent} bytes wait for the server")
+        self.drop(f"{MOST_UNSENT} bytes wait for the server")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._gone.set_result(None)
@@ -139,7 +140,7 @@ class Link(asyncio.Protocol):
 
     def _use(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        transport.set_write_buffer_limits(high=self._most_unsent)
+        transport.set_write_buffer_limits(high=MOST_UNSENT)
 
     def _check(self) -> None:
         # More than one check must pass in silence: after a pause of this process its timers run before it reads.

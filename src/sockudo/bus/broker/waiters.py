@@ -8,6 +8,13 @@ from typing import Generic, TypeVar
 Name = TypeVar("Name", bytes, str)
 
 
+def done() -> asyncio.Future[None]:
+    """Return a future that is done."""
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future.set_result(None)
+    return future
+
+
 class Waiters(Generic[Name]):
     """Futures by name. Each caller has one of its own, so that one who gives up takes nothing from another."""
 
@@ -17,12 +24,6 @@ class Waiters(Generic[Name]):
     def __contains__(self, name: Name) -> bool:
         """Whether someone waits for `name`."""
         return name in self._futures
-
-    def done(self) -> asyncio.Future[None]:
-        """Return a future that is done."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        future.set_result(None)
-        return future
 
     def add(self, name: Name) -> asyncio.Future[None]:
         """Return a future that is done once `name` is released."""

@@ -11,8 +11,8 @@ from typing import Any, Final, TypeVar
 
 from sockudo.bus.broker.attachment import RefusedError
 from sockudo.bus.broker.chunks import ChunkReader
-from sockudo.bus.broker.connection import BadBytesError, Link, settle
-from sockudo.bus.kafka.options import Address, KafkaOptions
+from sockudo.bus.broker.connection import BadBytesError, BrokerConnection, settle
+from sockudo.bus.kafka.options import Address, KafkaOptions, logs_in
 from sockudo.bus.kafka.sasl import BadLoginError, login
 from sockudo.bus.kafka.wire import (
     LONGEST_ANSWER,
@@ -63,11 +63,11 @@ class _Answers(ChunkReader):
         return position, position + 8
 
 
-class KafkaConnection(Link):
+class KafkaConnection(BrokerConnection):
     """A connection; `connect` makes one that is logged in."""
 
     def __init__(self, options: KafkaOptions, lost: Lost) -> None:
-        super().__init__(kind="Kafka", silence_timeout=options.silence_timeout, most_unsent=options.most_unsent)
+        super().__init__(kind="Kafka", silence_timeout=options.request_timeout_ms / 1000)
         self._lost: Lost | None = lost
         self._ping: Callable[[], None] | None = None
         self._asked = 0
@@ -147,7 +147,7 @@ class KafkaConnection(Link):
             ConnectionResetError: the connection is gone.
         """
         credentials = "adapter.kafka.sasl_username or sasl_password"
-        mechanism = options.sasl_mechanism
+        mechanism = (options.sasl_mechanism or "plain").upper()
         problem, offered = await self.call(SASL_HANDSHAKE, ask_mechanism(mechanism), read_mechanism)
         if problem == UNSUPPORTED_MECHANISM:
             raise RefusedError(f"{mechanism} is not offered, but {offered}", "adapter.kafka.sasl_mechanism")
@@ -181,7 +181,7 @@ async def connect(
     try:
         host, port = address
         await asyncio.get_running_loop().create_connection(lambda: connection, host, port, ssl=context)
-        if options.logs_in:
+        if logs_in(options):
             await connection.log_in(options)
     except BaseException:
         connection.drop("not connected")

@@ -47,7 +47,7 @@ from sockudo.bus.kafka.wire import (
 )
 from sockudo.log import get_logger
 
-_log = get_logger("sockudo.bus.kafka.adapter")
+_log = get_logger("sockudo.bus")
 
 # Bytes of one answer to a fetch, which is read in one turn of the event loop; a batch that is longer comes alone.
 _MOST_FETCHED: Final = 256 * 1024
@@ -88,6 +88,8 @@ class Leader:
         self._partitions = partitions
         self._options = options
         self._topic = options.prefix
+        self._longest_batch = options.max_batch_kb * 1024
+        self._longest_wait = options.request_timeout_ms / 1000 / _FETCHES_PER_TIMEOUT
         self._events = events
         self.unreadable = 0
         self._publisher: KafkaConnection | None = None
@@ -124,7 +126,7 @@ class Leader:
         # Answered at once, so that it is known whether we may hear.
         question = ask_fetch(self._topic, self._offsets, 0, _MOST_FETCHED)
         self._deliver(await _agreed(fetcher, FETCH, question, read_fetch))
-        publisher.watch_with(self._look)
+        publisher.watch_with(self._ask_layout)
         # A fetch is answered often enough.
         fetcher.watch_with(lambda: None)
 
@@ -136,7 +138,7 @@ class Leader:
         if batches is None:
             self._batches[partition] = [[record]]
             self._lengths[partition] = length
-        elif self._lengths[partition] + length <= self._options.longest_batch:
+        elif self._lengths[partition] + length <= self._longest_batch:
             batches[-1].append(record)
             self._lengths[partition] += length
         else:
@@ -207,7 +209,7 @@ class Leader:
         # Without waiting for the tick that `send` asked for.
         publisher.flush()
 
-    def _look(self) -> None:
+    def _ask_layout(self) -> None:
         assert self._publisher is not None, "opened"
         self._publisher.ask(METADATA, ask_metadata(self._topic), lambda data: self._events.layout(read_metadata(data)))
 
@@ -254,13 +256,13 @@ class Leader:
                     self._settle_fetched(part.number)
         fetcher = self._fetcher
         if fetcher is not None and fetcher.is_open:
-            wait = self._options.silence_timeout / _FETCHES_PER_TIMEOUT
-            fetcher.ask(FETCH, ask_fetch(self._topic, self._offsets, wait, _MOST_FETCHED), self._take_fetched)
+            question = ask_fetch(self._topic, self._offsets, self._longest_wait, _MOST_FETCHED)
+            fetcher.ask(FETCH, question, self._take_fetched)
 
     def _unreadable(self, reason: str) -> None:
         self.unreadable += 1
         if self.unreadable % _UNREADABLE_LOGGED_EVERY == 1:
-            _log.warning("kafka batch passed over: it cannot be read", reason=reason, times=self.unreadable)
+            _log.warning("kafka bus batch dropped: it cannot be read", reason=reason, times=self.unreadable)
 
     def _settle_fetched(self, partition: int) -> None:
         """Let those go who wait for no more than what has been fetched of a partition."""

@@ -11,14 +11,18 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 from zlib import crc32
 
 from sockudo.bus.kafka.connection import KafkaConnection, connect
 from sockudo.bus.kafka.leader import Joined, Leader, LeaderEvents
 from sockudo.bus.kafka.options import Address, KafkaOptions
-from sockudo.bus.kafka.records import Heard
+from sockudo.bus.kafka.records import Heard, labelled
 from sockudo.bus.kafka.topic import fetch_layout, make_topic, settle_layout
 from sockudo.bus.kafka.wire import NO_ERROR, UNKNOWN_TOPIC, Layout, error_name
+
+# What a batch may hold besides the data of a piece: its label, its topic, and the batch itself.
+_ROOM: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class KafkaLink:
         self._layout: Layout | None = None
         # By the partition that they lead.
         self._leaders: list[Leader] = []
+        self.longest_piece = options.max_batch_kb * 1024 - _ROOM
         self._opened: list[Leader] = []
         self.is_open = True
         self.reason = ""
@@ -53,7 +58,7 @@ class KafkaLink:
             OSError: a broker cannot be reached, or not in time.
             RefusedError: a broker does not want us.
         """
-        timeout = self._options.connect_timeout
+        timeout = self._options.connection_timeout_ms / 1000
         try:
             async with asyncio.timeout(timeout):
                 layout = await self._find(bootstrap)
@@ -75,11 +80,11 @@ class KafkaLink:
         if not self.is_open:
             raise ConnectionResetError(self.reason)
 
-    def publish(self, key: bytes, value: bytes) -> None:
-        """Send a message at the end of this tick."""
+    def publish(self, address: bytes, label: bytes, data: bytes) -> None:
+        """Send a message at the end of this tick; its address is the key of its record."""
         # hot path
-        partition = crc32(key) % len(self._leaders)
-        self._leaders[partition].publish(partition, (key, value))
+        partition = crc32(address) % len(self._leaders)
+        self._leaders[partition].publish(partition, (address, labelled(label, data)))
 
     def join(self, key: bytes) -> asyncio.Future[None]:
         """Ask from which offset on a key is heard; the future is done when that is told, or the link is lost."""

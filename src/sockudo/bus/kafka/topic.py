@@ -59,7 +59,7 @@ async def make_topic(connection: KafkaConnection, options: KafkaOptions) -> None
         RefusedError: we may not, or it cannot be made like that.
         ConnectionResetError: the connection is gone.
     """
-    milliseconds = str(int(options.retention * 1000))
+    milliseconds = str(options.retention_ms)
     settings = {
         "cleanup.policy": "delete",
         "retention.ms": milliseconds,
@@ -68,8 +68,8 @@ async def make_topic(connection: KafkaConnection, options: KafkaOptions) -> None
         # By the clock of the brokers, so that a node with a wrong one has nothing deleted too early or too late.
         "message.timestamp.type": "LogAppendTime",
     }
-    replicas = -1 if options.replicas is None else options.replicas
-    body = ask_create(options.prefix, options.partitions, replicas, settings, options.connect_timeout)
+    replicas = -1 if options.replication_factor is None else options.replication_factor
+    body = ask_create(options.prefix, options.partitions, replicas, settings, options.connection_timeout_ms / 1000)
     problem, text = await connection.call(CREATE_TOPICS, body, read_create)
     if problem not in (NO_ERROR, TOPIC_EXISTS):
         said = f"{error_name(problem)} {text}".strip()

@@ -15,8 +15,8 @@ from collections import deque
 from typing import Any, Final, Protocol
 
 from sockudo.bus.broker.attachment import RefusedError
-from sockudo.bus.broker.connection import BadBytesError, Link, settle
-from sockudo.bus.nats.options import Identity, NatsOptions, NatsServer
+from sockudo.bus.broker.connection import BadBytesError, BrokerConnection, settle
+from sockudo.bus.nats.options import Credentials, NatsOptions, NatsServer, asks_for_tls
 from sockudo.bus.nats.wire import Parser, encode_prefix
 from sockudo.eventual import later
 
@@ -27,30 +27,34 @@ _PROBE: Final = b"PROBE"
 class Owner(Protocol):
     """Who uses a connection."""
 
-    def message(self, subscription: bytes, reply: bytes, payload: bytes) -> None:
-        """Take one message."""
+    def heard(self, key: bytes, label: bytes, data: bytes) -> None:
+        """Take one message: the number of its subscription, its reply subject, and its payload."""
 
     def refused(self, reason: str) -> None:
         """Note that the server refused something and goes on."""
 
-    def disconnected(self, connection: NatsConnection, reason: str) -> None:
+    def lost(self, link: NatsConnection, reason: str) -> None:
         """Note that the connection is gone."""
 
 
-class NatsConnection(Link):
-    """A connection; `connect` makes one that is ready."""
+class NatsConnection(BrokerConnection):
+    """A connection, which is all that a link to NATS needs; `connect` makes one that is ready.
+
+    Attributes:
+        longest_piece: the `max_payload` of the server.
+    """
 
     def __init__(self, owner: Owner, options: NatsOptions) -> None:
-        super().__init__(kind="NATS", silence_timeout=options.ping_timeout, most_unsent=options.most_unsent)
+        super().__init__(kind="NATS", silence_timeout=options.request_timeout_ms / 1000)
         self._owner: Owner | None = owner
-        self._parser = Parser(owner.message, self._command)
+        self._parser = Parser(owner.heard, self._command)
         self._unconfirmed: list[asyncio.Future[None]] | None = None
         self._pongs: deque[list[asyncio.Future[None]]] = deque()
         self._greeting: asyncio.Future[None] = self._loop.create_future()
         self._is_ready = False
         self._refusal: str | None = None
         self.info: dict[str, Any] = {}
-        self.max_payload = 1024 * 1024
+        self.longest_piece = 1024 * 1024
 
     def confirm(self) -> asyncio.Future[None]:
         """Return a future that is done when the server has taken everything so far, or is gone; it never fails."""
@@ -65,7 +69,15 @@ class NatsConnection(Link):
         self._unconfirmed.append(confirmed)
         return confirmed
 
-    def caught_up(self) -> asyncio.Future[None]:
+    def publish(self, address: bytes, label: bytes, data: bytes) -> None:
+        """Send a message to a subject; its label is the reply subject."""
+        # hot path
+        # What `send` does, without its call: 30 of 530 ns.
+        if not self._out:
+            self._loop.call_soon(self.flush)
+        self._out.append(b"PUB %b %b %d\r\n%b\r\n" % (address, label, len(data), data))
+
+    def caught_up(self, key: bytes) -> asyncio.Future[None]:
         """Return a future that is done when what the server had before is heard, or it is gone; it never fails."""
         return later(self.confirm(), lambda _: self.confirm())
 
@@ -120,7 +132,7 @@ class NatsConnection(Link):
         self._unconfirmed = None
         settle(self._greeting)
         if self._owner is not None:
-            self._owner.disconnected(self, reason)
+            self._owner.lost(self, reason)
 
     def _command(self, verb: bytes, argument: bytes) -> None:
         if verb == b"PING":
@@ -146,7 +158,7 @@ class NatsConnection(Link):
         self.info.update(info)
         limit = self.info.get("max_payload")
         if isinstance(limit, int) and limit > 0:
-            self.max_payload = limit
+            self.longest_piece = limit
         settle(self._greeting)
 
     def _take_error(self, text: str) -> None:
@@ -158,7 +170,7 @@ class NatsConnection(Link):
 
 
 async def connect(
-    server: NatsServer, options: NatsOptions, identity: Identity, context: ssl.SSLContext, owner: Owner
+    server: NatsServer, options: NatsOptions, credentials: Credentials, context: ssl.SSLContext, owner: Owner
 ) -> NatsConnection:
     """Connect to one server.
 
@@ -167,12 +179,13 @@ async def connect(
         RefusedError: it does not want us.
     """
     connection = NatsConnection(owner, options)
+    timeout = options.connection_timeout_ms / 1000
     try:
-        async with asyncio.timeout(options.connect_timeout):
+        async with asyncio.timeout(timeout):
             loop = asyncio.get_running_loop()
             await loop.create_connection(lambda: connection, server.host, server.port)
             await connection.greeted()
-            tls = bool(server.tls or options.asks_for_tls or connection.info.get("tls_required"))
+            tls = bool(server.tls or asks_for_tls(options) or connection.info.get("tls_required"))
             if tls:
                 await connection.start_tls(context, server.host)
             nonce = str(connection.info.get("nonce", ""))
@@ -187,13 +200,13 @@ async def connect(
                     "version": "sockudo",
                     "name": "sockudo",
                     "tls_required": tls,
-                    **identity.fields(server, nonce),
+                    **credentials.fields(server, nonce),
                 },
                 encode_prefix(options.prefix),
             )
     except TimeoutError:
         connection.drop("no answer")
-        raise TimeoutError(f"no answer in {options.connect_timeout:g} s") from None
+        raise TimeoutError(f"no answer in {timeout:g} s") from None
     except BaseException:
         connection.drop("not connected")
         raise

@@ -6,7 +6,7 @@ import base64
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 from sockudo.errors import DriverError, MissingExtraError
@@ -18,49 +18,38 @@ DEFAULT_PORT: Final = 4222
 _SECTION: Final = re.compile(r"-{3,}[^\n]*-{3,}\s*(\S+)\s*-{3,}[^\n]*-{3,}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NatsOptions:
-    """Settings of `adapter.nats`. What is secret stays out of the text of this object.
+class NatsOptions(Protocol):
+    """What the driver reads of the section `adapter.nats`, which describes each setting.
 
     At most one kind of credentials is used, in this order: `credentials_file`, `nkey_seed`, `token`, `username`, then
     what the address of a server carries.
-
-    Attributes:
-        servers: addresses, `nats://host:port` or `tls://host:port`; tried in order, again and again.
-        prefix: what all subjects begin with.
-        credentials_file: a file with a user JWT and the seed of its key, as `nsc` writes it.
-        tls_ca: certificates to trust instead of the system's. Giving any of the three `tls_` files asks for TLS.
-        connect_timeout: seconds for one server, from the first packet to its first PONG.
-        ping_timeout: seconds without a byte from the server after which the bus counts as lost.
-        most_unsent: bytes that may wait for the server; above that the bus counts as lost.
     """
 
-    servers: tuple[str, ...] = field(default=(f"nats://localhost:{DEFAULT_PORT}",), repr=False)
-    prefix: str = "sockudo"
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    token: str | None = field(default=None, repr=False)
-    nkey_seed: str | None = field(default=None, repr=False)
-    credentials_file: Path | None = None
-    tls_ca: Path | None = None
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    connect_timeout: float = 5.0
-    ping_timeout: float = 10.0
-    most_unsent: int = 64 * 1024 * 1024
+    servers: tuple[str, ...]
+    prefix: str
+    username: str | None
+    password: str | None
+    token: str | None
+    nkey_seed: str | None
+    credentials_file: str | None
+    tls_ca: str | None
+    tls_cert: str | None
+    tls_key: str | None
+    connection_timeout_ms: int
+    request_timeout_ms: int
 
-    @property
-    def asks_for_tls(self) -> bool:
-        """Whether TLS is used even where neither the address nor the server asks for it."""
-        return any((self.tls_ca, self.tls_cert, self.tls_key))
 
-    @property
-    def credentials_setting(self) -> str:
-        """The setting that decides who we are, for messages."""
-        for name in ("credentials_file", "nkey_seed", "token", "username"):
-            if getattr(self, name) is not None:
-                return f"adapter.nats.{name}" + (" or password" if name == "username" else "")
-        return "adapter.nats.servers"
+def asks_for_tls(options: NatsOptions) -> bool:
+    """Tell whether TLS is used even where neither the address nor the server asks for it."""
+    return any((options.tls_ca, options.tls_cert, options.tls_key))
+
+
+def credentials_setting(options: NatsOptions) -> str:
+    """Return the setting that decides who we are, for messages."""
+    for name in ("credentials_file", "nkey_seed", "token", "username"):
+        if getattr(options, name) is not None:
+            return f"adapter.nats.{name}" + (" or password" if name == "username" else "")
+    return "adapter.nats.servers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +98,7 @@ def _parse_server(text: str, position: int) -> NatsServer:
     )
 
 
-class Identity:
+class Credentials:
     """Who we are, as CONNECT says it; keys are read once and sign the nonce of each connection."""
 
     def __init__(self, options: NatsOptions) -> None:
@@ -121,7 +110,7 @@ class Identity:
         """
         self._options = options
         self._jwt, seed = _read_credentials(options)
-        self._key = None if seed is None else _key_of(seed, options.credentials_setting)
+        self._key = None if seed is None else _key_of(seed, credentials_setting(options))
 
     def fields(self, server: NatsServer, nonce: str) -> dict[str, str]:
         """Return the part of CONNECT that proves who we are."""
@@ -141,9 +130,9 @@ class Identity:
 
 
 def _read_credentials(options: NatsOptions) -> tuple[str | None, str | None]:
-    path = options.credentials_file
-    if path is None:
+    if options.credentials_file is None:
         return None, options.nkey_seed
+    path = Path(options.credentials_file)
     try:
         found = _SECTION.findall(path.read_text("ascii"))
     except (OSError, ValueError) as error:

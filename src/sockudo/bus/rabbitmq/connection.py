@@ -14,8 +14,8 @@ from typing import Final, Protocol
 from pamqp import base, commands, common
 
 from sockudo.bus.broker.attachment import RefusedError
-from sockudo.bus.broker.connection import Link, settle
-from sockudo.bus.rabbitmq.options import RabbitOptions, RabbitServer
+from sockudo.bus.broker.connection import BrokerConnection, settle
+from sockudo.bus.rabbitmq.options import RabbitOptions, RabbitServer, heartbeat
 from sockudo.bus.rabbitmq.wire import CHANNEL, GREETING, HEARTBEAT, LONGEST_FRAME, Parser, method_frame
 
 _CAPABILITIES: Final = ("authentication_failure_close", "connection.blocked", "consumer_cancel_notify")
@@ -33,7 +33,7 @@ class Owner(Protocol):
         """Note that the connection is gone."""
 
 
-class RabbitConnection(Link):
+class RabbitConnection(BrokerConnection):
     """A connection; `connect` makes one that is ready.
 
     Attributes:
@@ -42,10 +42,10 @@ class RabbitConnection(Link):
     """
 
     def __init__(self, owner: Owner, options: RabbitOptions) -> None:
-        super().__init__(kind="AMQP", silence_timeout=options.silence_timeout, most_unsent=options.most_unsent)
+        super().__init__(kind="AMQP", silence_timeout=options.silence_timeout)
         self._owner: Owner | None = owner
         self._parser = Parser(owner.message, self._take_method)
-        self._heartbeat = options.heartbeat
+        self._heartbeat = heartbeat(options)
         self._unconfirmed: list[asyncio.Future[None]] | None = None
         # Who waits for each answer that is to come.
         self._answers: deque[list[asyncio.Future[None]]] = deque()

@@ -28,6 +28,8 @@ from sockudo.bus.rabbitmq.connection import RabbitConnection, connect
 from sockudo.bus.rabbitmq.options import RabbitOptions, RabbitServer
 from sockudo.bus.rabbitmq.wire import bind_frame, content_frames, method_frame, publish_frame, unbind_frame
 
+# Servers may refuse messages of more than 16 MB.
+_LONGEST_PIECE: Final = 4 * 1024 * 1024
 _MESSAGES: Final = b"m"
 _DROPPED: Final = b"d"
 
@@ -37,6 +39,8 @@ Lost = Callable[["RabbitLink", str], None]
 
 class RabbitLink:
     """A link; `open` makes it ready, and whatever ends it is told to `lost`, once."""
+
+    longest_piece = _LONGEST_PIECE
 
     def __init__(self, options: RabbitOptions, heard: Heard, lost: Lost) -> None:
         """Make a link. `heard` takes the routing key, the message id and the body of a message."""
@@ -61,13 +65,13 @@ class RabbitLink:
             OSError: the server cannot be reached, or not in time.
             RefusedError: it does not want us.
         """
-        timeout = self._options.connect_timeout
+        timeout = self._options.connection_timeout_ms / 1000
         try:
             async with asyncio.timeout(timeout):
                 self._subscriber = await connect(server, self._options, context, self)
                 self._publisher = await connect(server, self._options, context, self)
                 await self._set_up(self._subscriber)
-                await self.caught_up()
+                await self.caught_up(self._queue)
         except TimeoutError:
             self.drop("no answer")
             raise TimeoutError(f"no answer in {timeout:g} s") from None
@@ -76,12 +80,12 @@ class RabbitLink:
             raise
         self._expect_agreement()
 
-    def publish(self, first_frame: bytes, message_id: bytes, body: bytes) -> None:
-        """Send a message; its first frame is that of its topic."""
+    def publish(self, address: bytes, label: bytes, data: bytes) -> None:
+        """Send a message; its first frame is that of its topic, and its message id is the label."""
         # hot path
         connection = self._publisher
         assert connection is not None, "opened"
-        connection.send(first_frame + content_frames(message_id, body, connection.longest_frame))
+        connection.send(address + content_frames(label, data, connection.longest_frame))
 
     def bind(self, key: bytes) -> None:
         """Hear what is published with a key; `confirm` says when that is so."""
@@ -98,7 +102,7 @@ class RabbitLink:
         assert self._subscriber is not None, "opened"
         return self._subscriber.confirm()
 
-    def caught_up(self) -> asyncio.Future[None]:
+    def caught_up(self, key: bytes) -> asyncio.Future[None]:
         """Return a future that is done when all that waited in the queue is heard, or the link is gone."""
         future: asyncio.Future[None] = self._loop.create_future()
         if not self.is_open:
@@ -162,7 +166,7 @@ class RabbitLink:
         exchange, queue = self._exchange.decode(), self._queue.decode()
         dropped = f"{queue}.dropped"
         limits: common.FieldTable = {
-            "x-max-length-bytes": self._options.most_queued,
+            "x-max-length-bytes": self._options.max_queue_mb * 1024 * 1024,
             "x-overflow": "drop-head",
             "x-dead-letter-exchange": exchange,
             "x-dead-letter-routing-key": dropped,

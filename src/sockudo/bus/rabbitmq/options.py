@@ -4,48 +4,36 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 from sockudo.errors import DriverError
 
-DEFAULT_URL: Final = "amqp://guest:guest@127.0.0.1:5672/%2f"
 # Where no scheme follows, a comma is part of a password.
 _SEPARATOR: Final = re.compile(r"\s*,\s*(?=amqps?://)")
 _PORTS: Final = {"amqp": 5672, "amqps": 5671}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RabbitOptions:
-    """Settings of `adapter.rabbitmq`. What is secret stays out of the text of this object.
+class RabbitOptions(Protocol):
+    """What the driver reads of the section `adapter.rabbitmq`, which describes each setting."""
 
-    Attributes:
-        url: addresses, `amqp://user:password@host:port/vhost` or `amqps://`, separated by commas; tried in order, again
-            and again. Parameters in them are for whoever makes these options.
-        prefix: the name of the exchange, and what the names of all queues begin with.
-        tls_ca: certificates to trust instead of the system's.
-        connect_timeout: seconds for one server, from the first packet to a message that has gone there and back.
-        silence_timeout: seconds without a byte from the server after which the bus counts as lost; heartbeats are asked
-            for that often, and AMQP counts them in whole seconds.
-        most_unsent: bytes that may wait for the server; above that the bus counts as lost.
-        most_queued: bytes that may wait at the server for this node; above that the bus counts as lost.
-    """
-
-    url: str = field(default=DEFAULT_URL, repr=False)
-    prefix: str = "sockudo_adapter"
-    tls_ca: Path | None = None
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    connect_timeout: float = 5.0
-    silence_timeout: float = 5.0
-    most_unsent: int = 64 * 1024 * 1024
-    most_queued: int = 64 * 1024 * 1024
+    url: str
+    prefix: str
+    tls_ca: str | None
+    tls_cert: str | None
+    tls_key: str | None
+    connection_timeout_ms: int
+    max_queue_mb: int
 
     @property
-    def heartbeat(self) -> int:
-        """Whole seconds between heartbeats, of which a server sends two in that time."""
-        return max(1, int(self.silence_timeout))
+    def silence_timeout(self) -> float:
+        """Seconds without a byte from the server after which the bus counts as lost."""
+        ...
+
+
+def heartbeat(options: RabbitOptions) -> int:
+    """Return how often a heartbeat is asked for; AMQP counts whole seconds, and a server sends two in that time."""
+    return max(1, int(options.silence_timeout))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ import asyncio
 from typing import Final
 
 from sockudo.bus.base import Inbox
-from sockudo.bus.broker.waiters import Waiters
+from sockudo.bus.broker.waiters import Waiters, done
 from sockudo.bus.redis.counts import Counts
-from sockudo.bus.redis.link import Events, Identity, RedisLink, Terms, open_link
+from sockudo.bus.redis.link import ConnectionId, Events, RedisLink, Terms, open_link
 from sockudo.bus.redis.options import RedisOptions
 from sockudo.bus.redis.verbs import PLAIN
 from sockudo.errors import DriverError
@@ -39,7 +39,7 @@ class RedisAdapter:
         self._inbox: Inbox | None = None
         # The link that joins or has joined the topics.
         self._link: RedisLink | None = None
-        self._previous: Identity | None = None
+        self._previous: ConnectionId | None = None
         self._reconnecting: asyncio.Task[None] | None = None
         self._is_connected = False
         self._refusals: set[str] = set()
@@ -72,11 +72,11 @@ class RedisAdapter:
         name = self._prefix + topic.encode()
         if name in self._topics:
             if self._link is None or not self._is_connected:
-                return self._waiters.done()
+                return done()
             return self._link.subscriber.caught_up()
         self._topics[name] = topic
         if self._link is None:
-            return self._waiters.done()
+            return done()
         self._link.subscriber.changed(name)
         return self._waiters.add(name)
 
@@ -146,7 +146,7 @@ class RedisAdapter:
             except DriverError as error:
                 if str(error) != last:
                     last = str(error)
-                    _log.warning("redis cannot be reached", reason=last)
+                    _log.warning("redis bus unreachable", reason=last)
                 continue
             self.counts.reconnects += 1
             inbox.restored()
@@ -160,4 +160,4 @@ class RedisAdapter:
         # Once for each text is enough for the log; the counter has them all.
         if text not in self._refusals and len(self._refusals) < _MOST_REFUSALS:
             self._refusals.add(text)
-            _log.warning("redis refuses a message", reason=text)
+            _log.warning("redis bus refuses a message", reason=text)

@@ -3,7 +3,7 @@
 Strategy: a topic belongs to the master of its slot. When a slot moves, the old master takes its subscriptions from us
 with an unsolicited `sunsubscribe`; only then, or when the link to it is dead, is the topic joined at the new one. So
 nothing of the new master is heard before something older of the old one. What servers tell each other crosses that, so
-messages are numbered besides (see `redis_stamps.py`).
+messages are numbered besides (see `stamps.py`).
 
 The bus counts as lost while a slot has no master, a link is down, or a topic that was joined is not: messages may have
 been missed. It counts as restored when all is well for a moment, because a resharding moves slots one by one.
@@ -12,32 +12,26 @@ been missed. It counts as restored when all is well for a moment, because a resh
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from functools import partial
 from typing import Final
 
 from sockudo.bus.base import Inbox
-from sockudo.bus.broker.waiters import Waiters
+from sockudo.bus.broker.waiters import Waiters, done
+from sockudo.bus.redis.assignments import Assignments
 from sockudo.bus.redis.counts import Counts
 from sockudo.bus.redis.link import Terms
+from sockudo.bus.redis.master import Master, MasterEvents
 from sockudo.bus.redis.options import RedisClusterOptions
-from sockudo.bus.redis.places import Places
-from sockudo.bus.redis.shard import Shard, ShardEvents
 from sockudo.bus.redis.stamps import LateFilter, Stamper
 from sockudo.bus.redis.verbs import SHARDED
-from sockudo.errors import DriverError
 from sockudo.log import get_logger
 from sockudo.redis_client.key_slot import SLOTS, key_slot
+from sockudo.redis_client.map_keeper import MapUser, SlotMapKeeper
 from sockudo.redis_client.options import RedisNodes
-from sockudo.redis_client.server import RedisServer
-from sockudo.redis_client.slots import Address, SlotMap, fetch_map, seeds_of, server_at
-from sockudo.timing.backoff import delays
+from sockudo.redis_client.slots import Address, SlotMap
 
 _log = get_logger("sockudo.redis")
 
-_REFRESH_AFTER: Final = 10.0
-_SHORTEST_REFRESH: Final = 0.05
-_LONGEST_REFRESH: Final = 1.0
 _SETTLED_AFTER: Final = 0.5
 _MOST_NOTES: Final = 20
 
@@ -46,24 +40,21 @@ class RedisClusterAdapter:
     """An `Adapter` over a Redis Cluster."""
 
     def __init__(self, options: RedisClusterOptions) -> None:
-        self._options = options
         self._prefix = options.prefix.encode()
         self.counts = Counts()
         self._terms = Terms(SHARDED, options.timing, self.counts)
         self._waiters: Waiters[bytes] = Waiters()
         self._stamper = Stamper()
         self._late = LateFilter()
-        # The shard of each slot.
-        self._owners: list[Shard | None] = [None] * SLOTS
-        self._places = Places(self._owners.__getitem__, self._waiters)
-        self._shards: dict[Address, Shard] = {}
-        self._map: SlotMap | None = None
-        self._seeds: list[RedisServer] = []
+        # The master of each slot.
+        self._owners: list[Master | None] = [None] * SLOTS
+        self._assignments = Assignments(self._owners.__getitem__, self._waiters)
+        self._masters: dict[Address, Master] = {}
+        nodes = RedisNodes(options.nodes, options.setting, options.username, options.password)
+        user = MapUser(self._problem, self._use, self._looked)
+        self._keeper = SlotMapKeeper(nodes, options.timing, user)
         self._inbox: Inbox | None = None
         self._is_connected = False
-        # Set when the map may be out of date.
-        self._doubt = asyncio.Event()
-        self._keeper: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._settling: asyncio.TimerHandle | None = None
         self._noted: set[str] = set()
@@ -80,49 +71,44 @@ class RedisClusterAdapter:
             DriverError: the cluster cannot be reached, is not whole, or refuses; the message names the setting.
         """
         self._inbox = inbox
-        options = self._options
-        self._seeds = seeds_of(RedisNodes(options.nodes, options.setting, options.username, options.password))
-        found = await fetch_map(self._seeds, options.timing)
-        if found.missing:
-            raise self._seeds[0].refusal(f"the cluster is not whole: nobody serves {found.missing} slots")
-        self._take(found)
-        opening = [shard.open(partial(self._is_of, shard)) for shard in self._shards.values()]
+        await self._use(await self._keeper.fetch_first(), True)
+        opening = [master.open(partial(self._is_of, master)) for master in self._masters.values()]
         for problem in await asyncio.gather(*opening, return_exceptions=True):
             if problem is not None:
                 await self.aclose()
                 raise problem
         self._is_connected = True
-        self._keeper = asyncio.get_running_loop().create_task(self._keep_map())
+        self._keeper.start()
 
     def publish(self, topic: str, data: bytes) -> None:  # hot path
         """Send `data` to every node on `topic`, this one too if it is on it."""
         name = self._prefix + topic.encode()
-        shard = self._owners[key_slot(name)]
-        if shard is None or not shard.is_ready or shard.link is None:
+        master = self._owners[key_slot(name)]
+        if master is None or not master.is_ready or master.link is None:
             self.counts.dropped += 1
             return
         self.counts.published += 1
-        shard.link.publisher.publish(name, self._stamper.stamp(data))
+        master.link.publisher.publish(name, self._stamper.stamp(data))
 
     def subscribe(self, topic: str) -> asyncio.Future[None]:
         """Join a topic, or catch up with it."""
         name = self._prefix + topic.encode()
-        if name in self._places.topics:
+        if name in self._assignments.topics:
             return self._waiters.another(name) or self._caught_up(name)
-        shard = self._owners[key_slot(name)]
-        # Added before the place, so that a shard that turns out to be the wrong one is no loss.
+        master = self._owners[key_slot(name)]
+        # Added before it is assigned, so that a master that turns out to be the wrong one is no loss.
         future = self._waiters.add(name)
-        self._places.add(name, topic)
-        if shard is None or shard.link is None:
+        self._assignments.add(name, topic)
+        if master is None or master.link is None:
             self._waiters.release_one(name)
         return future
 
     def unsubscribe(self, topic: str) -> None:
         """Leave a topic."""
         name = self._prefix + topic.encode()
-        if name in self._places.topics:
-            self._places.remove(name)
-            self._look()
+        if name in self._assignments.topics:
+            self._assignments.remove(name)
+            self._report()
 
     async def aclose(self) -> None:
         """Send what was published, leave and release everything."""
@@ -130,148 +116,127 @@ class RedisClusterAdapter:
         self._inbox = None
         if self._settling is not None:
             self._settling.cancel()
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait({self._keeper})
-        for shard in self._shards.values():
-            self._close(shard)
-        self._shards.clear()
+        await self._keeper.aclose()
+        for master in self._masters.values():
+            self._close(master)
+        self._masters.clear()
         if self._closing:
             await asyncio.wait(self._closing)
         self._waiters.release()
 
     def _caught_up(self, name: bytes) -> asyncio.Future[None]:
-        shard = self._places.at(name)
-        if shard is None or shard.link is None or not self._is_connected:
-            return self._waiters.done()
-        return shard.link.subscriber.caught_up()
+        master = self._assignments.at(name)
+        if master is None or master.link is None or not self._is_connected:
+            return done()
+        return master.link.subscriber.caught_up()
 
     # The map.
 
-    def _is_of(self, shard: Shard, slot: int) -> bool:
-        return self._owners[slot] is shard
+    def _is_of(self, master: Master, slot: int) -> bool:
+        return self._owners[slot] is master
 
-    async def _keep_map(self) -> None:
-        """Look at the map now and then, at once when there is doubt, and often while something is wrong."""
-        waits = delays()
-        while True:
-            if self._problem() is None:
-                waits, wait = delays(), _REFRESH_AFTER
-            else:
-                wait = min(next(waits), _LONGEST_REFRESH)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._doubt.wait()
-            self._doubt.clear()
-            servers = [shard.server for shard in self._shards.values()]
-            servers += [seed for seed in self._seeds if all(seed.name != server.name for server in servers)]
-            try:
-                self._take(await fetch_map(servers, self._options.timing))
-            except DriverError as error:
-                self._note("the map of the redis cluster cannot be had", str(error))
-            self._look()
-            # What is in doubt again at once would otherwise be asked in a circle.
-            await asyncio.sleep(_SHORTEST_REFRESH)
-
-    def _take(self, found: SlotMap) -> None:
+    async def _use(self, found: SlotMap, has_changed: bool) -> None:
         """Go by this map from now on."""
-        has_changed = found != self._map
-        self._map = found
         if has_changed:
-            old = self._shards
-            self._shards = {a: old.pop(a) if a in old else self._shard_at(a) for a in found.masters}
-            self._owners[:] = [None if address is None else self._shards[address] for address in found.owners]
-            for shard in old.values():
-                self._close(shard)
-                self._places.lost(shard)
-        self._places.rearrange(has_changed=has_changed)
-        if self._keeper is not None:
-            for shard in self._shards.values():
-                if shard.link is None:
-                    shard.keep_open(partial(self._is_of, shard))
+            old = self._masters
+            self._masters = {a: old.pop(a) if a in old else self._master_at(a) for a in found.masters}
+            self._owners[:] = [None if address is None else self._masters[address] for address in found.owners]
+            for master in old.values():
+                self._close(master)
+                self._assignments.lost(master)
+        self._assignments.rearrange(has_changed=has_changed)
+        if self._keeper.is_running:
+            for master in self._masters.values():
+                if master.link is None:
+                    master.keep_open(partial(self._is_of, master))
 
-    def _shard_at(self, address: Address) -> Shard:
-        server = server_at(address, self._seeds[0])
-        events = ShardEvents(
+    def _looked(self, failure: str | None) -> None:
+        if failure is not None:
+            self._note("redis cluster bus: slot map unavailable", failure)
+        self._report()
+
+    def _master_at(self, address: Address) -> Master:
+        server = self._keeper.server_at(address)
+        events = MasterEvents(
             message=self._received,
             settled=self._settled,
             gone=self._gone,
             not_joined=self._not_joined,
             refused=self._refused,
-            ready=lambda shard: self._look(),
-            lost=self._shard_lost,
+            ready=lambda master: self._report(),
+            lost=self._master_lost,
             unreachable=self._unreachable,
         )
-        return Shard(server, self._terms, self._prefix, events)
+        return Master(server, self._terms, self._prefix, events)
 
-    def _close(self, shard: Shard) -> None:
-        task = asyncio.get_running_loop().create_task(shard.retire())
+    def _close(self, master: Master) -> None:
+        task = asyncio.get_running_loop().create_task(master.retire())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    # What shards tell.
+    # What masters tell.
 
     def _received(self, topic: str, data: bytes) -> None:
         fresh = self._late.accept(topic, data)
         if fresh is not None and self._inbox is not None:
             self._inbox.received(topic, fresh)
 
-    def _settled(self, shard: Shard, name: bytes) -> None:
-        if self._places.settled(shard, name) or name not in self._places.topics:
+    def _settled(self, master: Master, name: bytes) -> None:
+        if self._assignments.settled(master, name) or name not in self._assignments.topics:
             self._waiters.release_one(name)
-        self._look()
+        self._report()
 
-    def _gone(self, shard: Shard, name: bytes) -> None:
-        self._places.gone(shard, name)
-        self._doubt.set()
-        self._look()
+    def _gone(self, master: Master, name: bytes) -> None:
+        self._assignments.gone(master, name)
+        self._keeper.doubt()
+        self._report()
 
-    def _not_joined(self, shard: Shard, text: str) -> None:
+    def _not_joined(self, master: Master, text: str) -> None:
         """Note that a subscription was answered with an error, such as `MOVED 3999 127.0.0.1:6381`."""
         kind, _, rest = text.partition(" ")
         slot = rest.partition(" ")[0]
-        self._doubt.set()
+        self._keeper.doubt()
         if kind == "MOVED" and slot.isdigit():
-            self._places.moved(shard, int(slot))
-            self._look()
-        elif shard.link is not None:
-            shard.link.fail(f"a subscription is refused: {text}")
+            self._assignments.moved(master, int(slot))
+            self._report()
+        elif master.link is not None:
+            master.link.fail(f"a subscription is refused: {text}")
 
     def _refused(self, text: str) -> None:
         """Note that a message was answered with an error. It is lost, as what its receivers missed meanwhile is."""
         if text.startswith(("MOVED", "CLUSTERDOWN", "ASK", "TRYAGAIN")):
-            self._doubt.set()
+            self._keeper.doubt()
         else:
-            self._note("redis refuses a message", text)
+            self._note("redis cluster bus refuses a message", text)
 
-    def _shard_lost(self, shard: Shard, reason: str) -> None:
-        for name in shard.wanted:
+    def _master_lost(self, master: Master, reason: str) -> None:
+        for name in master.wanted:
             self._waiters.release_one(name)
-        self._places.lost(shard)
-        self._doubt.set()
-        self._look(f"{shard.server.name}: {reason}")
-        if shard in self._shards.values():
-            shard.keep_open(partial(self._is_of, shard))
+        self._assignments.lost(master)
+        self._keeper.doubt()
+        self._report(f"{master.server.name}: {reason}")
+        if master in self._masters.values():
+            master.keep_open(partial(self._is_of, master))
 
-    def _unreachable(self, shard: Shard, reason: str) -> None:
-        self._places.lost(shard)
-        self._doubt.set()
-        self._note("a redis of the cluster cannot be reached", reason)
+    def _unreachable(self, master: Master, reason: str) -> None:
+        self._assignments.lost(master)
+        self._keeper.doubt()
+        self._note("redis cluster bus: server unreachable", reason)
 
     # Lost and restored.
 
     def _problem(self) -> str | None:
         """Say what is wrong, if anything is."""
-        if self._map is None or self._map.missing:
+        if not self._keeper.is_whole:
             return "some slots are not served"
-        for shard in self._shards.values():
-            if not shard.is_ready:
-                return f"{shard.server.name} cannot be reached"
-        if self._places.unserved:
+        for master in self._masters.values():
+            if not master.is_ready:
+                return f"{master.server.name} cannot be reached"
+        if self._assignments.unserved:
             return "topics are moved to another server"
         return None
 
-    def _look(self, reason: str | None = None) -> None:
+    def _report(self, reason: str | None = None) -> None:
         """Tell the inbox what is new about the bus."""
         problem = self._problem()
         if problem is None:

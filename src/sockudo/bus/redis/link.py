@@ -56,7 +56,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ConnectionId:
     """A publishing connection as its server knows it."""
 
     server: str
@@ -84,7 +84,7 @@ class RedisLink:
         self._silence = [0, 0]
         self._roles_asked = 0
         self._lost: asyncio.Future[str] = self._loop.create_future()
-        self.identity: Identity | None = None
+        self.identity: ConnectionId | None = None
         self.publisher = Publisher(
             connections[0], terms.verbs.publish, on_other=self._publishing_replied, on_lost=self.fail
         )
@@ -196,7 +196,7 @@ async def open_link(
     terms: Terms,
     wanted: Mapping[bytes, str],
     events: Events,
-    previous: Identity | None = None,
+    previous: ConnectionId | None = None,
 ) -> RedisLink:
     """Connect to the server to publish to and the one to subscribe at, which mostly are the same one.
 
@@ -230,10 +230,12 @@ async def open_link(
     return link
 
 
-async def _introduce(connection: RespConnection, server: RedisServer, previous: Identity | None) -> Identity | None:
+async def _introduce(
+    connection: RespConnection, server: RedisServer, previous: ConnectionId | None
+) -> ConnectionId | None:
     """Learn how the server calls us; a server that does not allow that is used all the same."""
     if previous is not None and previous.server == server.name:
         await connection.request(b"CLIENT", b"KILL", b"ID", previous.client_id, b"ADDR", previous.address)
     number = await connection.request(b"CLIENT", b"ID")
     address = connection.address
-    return Identity(server.name, b"%d" % number, address.encode()) if isinstance(number, int) and address else None
+    return ConnectionId(server.name, b"%d" % number, address.encode()) if isinstance(number, int) and address else None

@@ -19,7 +19,7 @@ from typing import Final
 
 from sockudo.bus.base import Inbox
 from sockudo.bus.workers import wire as wire
-from sockudo.bus.workers.links import Feed, Listener, Outgoing
+from sockudo.bus.workers.connections import Feed, Listener, Outgoing
 from sockudo.bus.workers.peers import Peers, socket_path
 from sockudo.bus.workers.topics import Topics
 from sockudo.errors import DriverError
@@ -114,7 +114,7 @@ class IpcAdapter:
                     self._change.clear()
                     await self._change.wait()
         except TimeoutError:
-            _log.warning("a worker does not answer", heard=self.peers)
+            _log.warning("workers bus: a worker does not answer", heard=self.peers)
 
     def publish(self, topic: str, data: bytes) -> None:
         """Send `data` to the workers on `topic`."""
@@ -215,7 +215,7 @@ class IpcAdapter:
             self._remove(listener, topic)
         listener.topics.clear()
         if listener.reason:
-            _log.warning("dropped the connection of a worker", peer=listener.index, reason=listener.reason)
+            _log.warning("workers bus: connection of a worker dropped", peer=listener.index, reason=listener.reason)
         self._change.set()
 
     def changed(self) -> None:
@@ -244,7 +244,7 @@ class IpcAdapter:
         try:
             self._peers.scan()
         except OSError as error:
-            _log.warning("cannot read the directory of the workers", reason=str(error))
+            _log.warning("workers bus: directory unreadable", reason=str(error))
 
     def _is_settled(self) -> bool:
         """Whether every worker that was found is heard and hears this one, or is not there."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
-from sockudo.bus.workers.links import Feed
+from sockudo.bus.workers.connections import Feed
 from sockudo.log import get_logger
 
 _log = get_logger("sockudo.bus.workers.adapter")
@@ -105,7 +105,7 @@ class Peer:
             self._owner.feed_closed(feed)
             feed.drop("")
         if feed.reason:
-            _log.warning("dropped the connection to a worker", peer=self.index, reason=feed.reason)
+            _log.warning("workers bus: connection to a worker dropped", peer=self.index, reason=feed.reason)
 
 
 class Peers:

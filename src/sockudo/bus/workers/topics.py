@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from sockudo.bus.workers import wire as wire
-from sockudo.bus.workers.links import Feed
+from sockudo.bus.workers.connections import Feed
 
 
 class Batch:
@@ -84,7 +84,7 @@ class Topics:
         self._batches[topic] = batch = self._current or self._new_batch()
         name = topic.encode()
         self.names[name] = topic
-        self._tell(wire.frame(wire.JOIN, name))
+        self._send_to_all(wire.frame(wire.JOIN, name))
         return batch.wait()
 
     def leave(self, topic: str) -> None:
@@ -92,7 +92,7 @@ class Topics:
         if self._batches.pop(topic, None) is not None:
             name = topic.encode()
             del self.names[name]
-            self._tell(wire.frame(wire.LEAVE, name))
+            self._send_to_all(wire.frame(wire.LEAVE, name))
 
     def answered(self, feed: Feed, number: int) -> None:
         """Note an answer."""
@@ -113,7 +113,7 @@ class Topics:
         if self._current is not None:
             self._current.finish()
 
-    def _tell(self, frame: bytes) -> None:
+    def _send_to_all(self, frame: bytes) -> None:
         for feed in self._feeds:
             feed.send(frame)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -13,6 +13,9 @@ from sockudo.config.kinds.section import Section, env
 from sockudo.config.kinds.values import Count, Flag, NullAsEmpty, OneOf, OptionalCount, OptionalWords, Positive, Words
 from sockudo.config.sections.kafka import KafkaAdapterSettings
 from sockudo.config.sections.rabbitmq import RabbitAdapterSettings
+
+# Each but `local` has a row in `assembly/cluster.py`.
+AdapterDriver = Literal["local", "redis", "redis-cluster", "nats", "rabbitmq", "kafka"]
 
 _NO_EFFECT = "Accepted as the original does, and without effect."
 
@@ -129,11 +132,9 @@ class ClusterHealthSettings(Section):
 class AdapterSettings(Section):
     """How the nodes of a cluster reach each other."""
 
-    driver: Annotated[
-        Literal["local", "redis", "redis-cluster", "nats", "rabbitmq", "kafka"],
-        OneOf(("local", "redis", "redis-cluster", "nats", "rabbitmq", "kafka")),
-        env("ADAPTER_DRIVER"),
-    ] = Field(default="local", description="The bus between the nodes; local is a node that is alone.")
+    driver: Annotated[AdapterDriver, OneOf(get_args(AdapterDriver)), env("ADAPTER_DRIVER")] = Field(
+        default="local", description="The bus between the nodes; local is a node that is alone."
+    )
     buffer_multiplier_per_cpu: Annotated[Count, env("ADAPTER_BUFFER_MULTIPLIER_PER_CPU")] = Field(
         default=64, description=_NO_EFFECT
     )

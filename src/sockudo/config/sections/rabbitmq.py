@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sockudo.config.kinds.rabbit_urls import RabbitUrls, unused_parameters
+from sockudo.config.kinds.rabbit_urls import RabbitUrls, heartbeat, unused_parameters
 from sockudo.config.kinds.section import Section, env
 from sockudo.config.kinds.values import OptionalCount, OptionalWords, Positive, Words
 
@@ -41,6 +41,11 @@ class RabbitAdapterSettings(Section):
     nodes_number: Annotated[OptionalCount, env("RABBITMQ_NODES_NUMBER")] = Field(
         default=None, description="Accepted as the original does, and without effect."
     )
+
+    @property
+    def silence_timeout(self) -> float:
+        """How long the server may be silent (seconds): as long as it is asked for a heartbeat."""
+        return max(heartbeat(self.url) or self.request_timeout_ms / 1000, 1.0)
 
     def advice(self) -> list[str]:
         """What in the address has no effect."""

@@ -1,6 +1,6 @@
 """Where in a Redis Cluster each topic is joined, and how topics move when slots do.
 
-Rules: a name is at one shard at most. It is joined at another one only after the first has confirmed that it is left,
+Rules: a name is at one master at most. It is joined at another one only after the first has confirmed that it is left,
 has taken it from us, or is dead. What was joined and is not any more is `unserved` until it is joined again.
 """
 
@@ -9,25 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sockudo.bus.broker.waiters import Waiters
-from sockudo.bus.redis.shard import Shard
+from sockudo.bus.redis.master import Master
 from sockudo.redis_client.key_slot import key_slot
 
 
-class Places:
+class Assignments:
     """The topics of one adapter, by the bytes that Redis knows them by."""
 
-    def __init__(self, owner_of: Callable[[int], Shard | None], waiters: Waiters[bytes]) -> None:
+    def __init__(self, owner_of: Callable[[int], Master | None], waiters: Waiters[bytes]) -> None:
         self._owner_of = owner_of
         self._waiters = waiters
         self.topics: dict[bytes, str] = {}
         self.unserved: set[bytes] = set()
-        self._at: dict[bytes, Shard] = {}
-        self._leaving: dict[bytes, Shard] = {}
+        self._at: dict[bytes, Master] = {}
+        self._leaving: dict[bytes, Master] = {}
         self._homeless: set[bytes] = set()
         # Every name that is wanted or is still being left.
         self._by_slot: dict[int, set[bytes]] = {}
 
-    def at(self, name: bytes) -> Shard | None:
+    def at(self, name: bytes) -> Master | None:
         """Return where a name is joined, or is being joined."""
         return self._at.get(name)
 
@@ -42,52 +42,52 @@ class Places:
         self.unserved.discard(name)
         self._homeless.discard(name)
         del self.topics[name]
-        shard = self._at.pop(name, None)
-        if shard is not None:
-            self._leave(name, shard)
+        master = self._at.pop(name, None)
+        if master is not None:
+            self._leave(name, master)
         if name not in self._leaving:
             self._forget(name)
 
-    def settled(self, shard: Shard, name: bytes) -> bool:
-        """Note that a shard confirmed the last thing asked for a name; tells whether the name is joined now."""
-        if self._at.get(name) is shard:
+    def settled(self, master: Master, name: bytes) -> bool:
+        """Note that a master confirmed the last thing asked for a name; tells whether the name is joined now."""
+        if self._at.get(name) is master:
             self.unserved.discard(name)
             return True
-        if self._leaving.get(name) is shard:
+        if self._leaving.get(name) is master:
             self._left(name)
         return False
 
-    def gone(self, shard: Shard, name: bytes) -> None:
-        """Note that a shard took a name from us. Who serves it now is known after the next look at the map."""
-        if self._at.get(name) is not shard:
+    def gone(self, master: Master, name: bytes) -> None:
+        """Note that a master took a name from us. Who serves it now is known after the next look at the map."""
+        if self._at.get(name) is not master:
             return
         del self._at[name]
-        shard.wanted.pop(name, None)
+        master.wanted.pop(name, None)
         self._homeless.add(name)
         # Who still waits for the first confirmation has missed nothing.
         if name not in self._waiters:
             self.unserved.add(name)
 
-    def moved(self, shard: Shard, slot: int) -> None:
-        """Note that a shard refuses what was asked for the names of a slot, because it does not serve them."""
-        if shard.link is None:
+    def moved(self, master: Master, slot: int) -> None:
+        """Note that a master refuses what was asked for the names of a slot, because it does not serve them."""
+        if master.link is None:
             return
         for name in list(self._by_slot.get(slot, ())):
-            if self._at.get(name) is shard:
-                shard.link.subscriber.forget(name)
-                self.gone(shard, name)
-            elif self._leaving.get(name) is shard:
-                shard.link.subscriber.forget(name)
+            if self._at.get(name) is master:
+                master.link.subscriber.forget(name)
+                self.gone(master, name)
+            elif self._leaving.get(name) is master:
+                master.link.subscriber.forget(name)
                 self._left(name)
 
-    def lost(self, shard: Shard) -> None:
-        """Note that the link of a shard is dead: what was joined is not, and what was to be left is left."""
-        self.unserved.update(name for name in shard.wanted if name not in self._waiters)
-        for name in [name for name, old in self._leaving.items() if old is shard]:
+    def lost(self, master: Master) -> None:
+        """Note that the link of a master is dead: what was joined is not, and what was to be left is left."""
+        self.unserved.update(name for name in master.wanted if name not in self._waiters)
+        for name in [name for name, old in self._leaving.items() if old is master]:
             self._left(name)
 
     def rearrange(self, *, has_changed: bool) -> None:
-        """Bring every name to the shard that serves it; those that have none now, and, after a change, all."""
+        """Bring every name to the master that serves it; those that have none now, and, after a change, all."""
         for name in list(self._homeless):
             self._assign(name)
         if not has_changed:
@@ -104,7 +104,7 @@ class Places:
                 self._assign(name)
 
     def _assign(self, name: bytes) -> None:
-        """Join a name at its shard, unless another one must be left before."""
+        """Join a name at its master, unless another one must be left before."""
         owner = self._owner_of(key_slot(name))
         old = self._leaving.get(name)
         if owner is None or (name in self._homeless and owner.is_doubtful) or (old is not None and old is not owner):
@@ -117,11 +117,11 @@ class Places:
         if owner.link is not None:
             owner.link.subscriber.changed(name)
 
-    def _leave(self, name: bytes, shard: Shard) -> None:
-        shard.wanted.pop(name, None)
-        if shard.link is not None:
-            self._leaving[name] = shard
-            shard.link.subscriber.changed(name)
+    def _leave(self, name: bytes, master: Master) -> None:
+        master.wanted.pop(name, None)
+        if master.link is not None:
+            self._leaving[name] = master
+            master.link.subscriber.changed(name)
 
     def _left(self, name: bytes) -> None:
         del self._leaving[name]

@@ -1,4 +1,4 @@
-"""The connections between the workers of one machine: the asyncio side of `ipc_wire`.
+"""The connections between the workers of one machine: the asyncio side of `wire.py`.
 
 Each worker dials every other and hears it over that connection, so between two workers there are two, one for each
 direction. What a worker has joined is known to the other side for as long as the connection lives and no longer: there
@@ -23,24 +23,24 @@ class Outgoing:
         self.max_unsent_bytes = max_unsent_bytes
         # Connections that were dropped because the other side did not read.
         self.overflows = 0
-        self._dirty: list[Link] = []
+        self._dirty: list[WorkerConnection] = []
 
-    def mark(self, link: Link) -> None:
+    def mark(self, connection: WorkerConnection) -> None:
         """Let a connection be flushed."""
         if not self._dirty:
             asyncio.get_running_loop().call_soon(self.flush)
-        link.is_marked = True
-        self._dirty.append(link)
+        connection.is_marked = True
+        self._dirty.append(connection)
 
     def flush(self) -> None:
         """Send what was gathered, each connection in one write."""
         dirty, self._dirty = self._dirty, []
-        for link in dirty:
-            link.is_marked = False
-            link.flush()
+        for connection in dirty:
+            connection.is_marked = False
+            connection.flush()
 
 
-class Link(asyncio.Protocol):
+class WorkerConnection(asyncio.Protocol):
     """One connection, either direction: frames in, gathered frames out.
 
     Attributes:
@@ -144,7 +144,7 @@ class Speaker(Protocol):
         """Note that a listener is gone."""
 
 
-class Listener(Link):
+class Listener(WorkerConnection):
     """Another worker that hears this one: it has dialled, joins topics and is sent messages.
 
     Attributes:
@@ -192,7 +192,7 @@ class Ears(Protocol):
         """Note that the other worker has done everything that was asked before a question."""
 
 
-class Feed(Link):
+class Feed(WorkerConnection):
     """What this worker hears from another one: it has dialled, joins topics and is sent messages.
 
     Attributes:

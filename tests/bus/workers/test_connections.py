@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from sockudo.bus.workers import wire as wire
-from sockudo.bus.workers.links import Link, Outgoing
+from sockudo.bus.workers.connections import Outgoing, WorkerConnection
 
 
 class RecordingTransport(asyncio.Transport):
@@ -31,73 +31,73 @@ class RecordingTransport(asyncio.Transport):
 
 
 async def test_what_is_sent_in_one_tick_leaves_in_one_write() -> None:
-    link, transport = Link(Outgoing(1000)), RecordingTransport()
-    link.connection_made(transport)
-    link.send(b"a", b"b")
-    link.send(b"c")
+    connection, transport = WorkerConnection(Outgoing(1000)), RecordingTransport()
+    connection.connection_made(transport)
+    connection.send(b"a", b"b")
+    connection.send(b"c")
     assert transport.writes == []
     await asyncio.sleep(0)
-    link.send(b"d")
+    connection.send(b"d")
     await asyncio.sleep(0)
     assert transport.writes == [b"abc", b"d"]
 
 
 async def test_many_connections_are_flushed_together() -> None:
     outgoing = Outgoing(1000)
-    links = [(Link(outgoing), RecordingTransport()) for _ in range(3)]
-    for link, transport in links:
-        link.connection_made(transport)
-        link.send(b"x")
+    connections = [(WorkerConnection(outgoing), RecordingTransport()) for _ in range(3)]
+    for connection, transport in connections:
+        connection.connection_made(transport)
+        connection.send(b"x")
     await asyncio.sleep(0)
-    assert [transport.writes for _, transport in links] == [[b"x"]] * 3
+    assert [transport.writes for _, transport in connections] == [[b"x"]] * 3
 
 
 async def test_what_is_too_much_to_gather_leaves_before_the_tick_ends_and_in_order() -> None:
-    link, transport = Link(Outgoing(10**9)), RecordingTransport()
-    link.connection_made(transport)
+    connection, transport = WorkerConnection(Outgoing(10**9)), RecordingTransport()
+    connection.connection_made(transport)
     parts = [b"%06d" % number * 1000 for number in range(100)]
     for part in parts:
-        link.send(part)
+        connection.send(part)
     assert 1 <= len(transport.writes) < 10
     await asyncio.sleep(0)
     assert b"".join(transport.writes) == b"".join(parts)
-    link.send(b"later")
+    connection.send(b"later")
     await asyncio.sleep(0)
     assert transport.writes[-1] == b"later"
 
 
 async def test_a_peer_that_leaves_too_much_unread_is_dropped_and_counted_once() -> None:
     outgoing = Outgoing(1000)
-    link, transport = Link(outgoing), RecordingTransport(unread=1001)
-    link.connection_made(transport)
-    link.send(b"x")
+    connection, transport = WorkerConnection(outgoing), RecordingTransport(unread=1001)
+    connection.connection_made(transport)
+    connection.send(b"x")
     await asyncio.sleep(0)
-    link.send(b"y")
+    connection.send(b"y")
     await asyncio.sleep(0)
     assert (transport.writes, transport.is_aborted, outgoing.overflows) == ([], True, 1)
-    assert link.reason == "it does not read what is sent to it"
+    assert connection.reason == "it does not read what is sent to it"
 
 
 async def test_one_message_above_the_bound_is_sent_when_nothing_waits() -> None:
     outgoing = Outgoing(10)
-    link, transport = Link(outgoing), RecordingTransport(unread=10)
-    link.connection_made(transport)
-    link.send(bytes(1000))
+    connection, transport = WorkerConnection(outgoing), RecordingTransport(unread=10)
+    connection.connection_made(transport)
+    connection.send(bytes(1000))
     await asyncio.sleep(0)
     assert (transport.writes, outgoing.overflows) == ([bytes(1000)], 0)
 
 
 async def test_what_is_sent_to_a_peer_that_is_gone_is_forgotten() -> None:
-    link = Link(Outgoing(10))
-    link.connection_made(RecordingTransport())
-    link.connection_lost(None)
-    link.send(b"x")
+    connection = WorkerConnection(Outgoing(10))
+    connection.connection_made(RecordingTransport())
+    connection.connection_lost(None)
+    connection.send(b"x")
     await asyncio.sleep(0)
-    assert link.ended.done()
+    assert connection.ended.done()
 
 
 async def test_bytes_that_are_no_frames_end_the_connection() -> None:
-    link, transport = Link(Outgoing(10)), RecordingTransport()
-    link.connection_made(transport)
-    link.data_received(wire.frame(wire.JOIN)[:4] + b"\xff\xff\xff")
+    connection, transport = WorkerConnection(Outgoing(10)), RecordingTransport()
+    connection.connection_made(transport)
+    connection.data_received(wire.frame(wire.JOIN)[:4] + b"\xff\xff\xff")
     assert transport.is_aborted

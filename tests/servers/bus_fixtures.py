@@ -1,4 +1,4 @@
-"""What tests of adapters share."""
+"""What tests of adapters share, wherever they are."""
 
 from __future__ import annotations
 

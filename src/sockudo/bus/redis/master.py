@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sockudo.bus.redis.link import Events, Identity, RedisLink, Terms, open_link
+from sockudo.bus.redis.link import ConnectionId, Events, RedisLink, Terms, open_link
 from sockudo.errors import DriverError
 from sockudo.redis_client.key_slot import key_slot
 from sockudo.redis_client.server import RedisServer
@@ -17,27 +17,27 @@ _ATTEMPTS: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class ShardEvents:
-    """Whom a shard tells what happens to it."""
+class MasterEvents:
+    """Whom a master tells what happens to it."""
 
     message: Callable[[str, bytes], None]
     # The server confirmed the last thing that was asked for a name.
-    settled: Callable[[Shard, bytes], None]
+    settled: Callable[[Master, bytes], None]
     # The server took a name from us that is wanted.
-    gone: Callable[[Shard, bytes], None]
+    gone: Callable[[Master, bytes], None]
     # A subscription, or a message, was answered with an error.
-    not_joined: Callable[[Shard, str], None]
+    not_joined: Callable[[Master, str], None]
     refused: Callable[[str], None]
     # The link works and everything wanted is joined; or it does not any more; or it could not be opened.
-    ready: Callable[[Shard], None]
-    lost: Callable[[Shard, str], None]
-    unreachable: Callable[[Shard, str], None]
+    ready: Callable[[Master], None]
+    lost: Callable[[Master, str], None]
+    unreachable: Callable[[Master, str], None]
 
 
-class Shard:
+class Master:
     """The link to one master. `wanted` are the names to join there and their topics."""
 
-    def __init__(self, server: RedisServer, terms: Terms, prefix: bytes, events: ShardEvents) -> None:
+    def __init__(self, server: RedisServer, terms: Terms, prefix: bytes, events: MasterEvents) -> None:
         self.server = server
         self.wanted: dict[bytes, str] = {}
         # The link that joins or has joined the names.
@@ -46,7 +46,7 @@ class Shard:
         self._terms = terms
         self._prefix = prefix
         self._events = events
-        self._previous: Identity | None = None
+        self._previous: ConnectionId | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def open(self, is_ours: Callable[[int], bool]) -> None:
@@ -114,7 +114,7 @@ class Shard:
             self._events.lost(self, reason)
 
     def retire(self) -> Coroutine[Any, Any, None]:
-        """Be nobody's shard from now on; what is returned sends what was published and closes."""
+        """Tell nobody anything from now on; what is returned sends what was published and closes."""
         self.is_ready = False
         link, self.link = self.link, None
         return self._close(link)
