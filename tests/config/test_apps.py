@@ -162,7 +162,7 @@ def test_every_variable_of_the_default_app_has_its_effect(
     assert getattr(app, name) == value
 
 
-@pytest.mark.parametrize("name", DefaultAppSettings.model_fields.keys() - {"id", "key", "secret"})
+@pytest.mark.parametrize("name", sorted(DefaultAppSettings.model_fields.keys() - {"id", "key", "secret"}))
 def test_a_wrong_variable_of_the_default_app_is_a_problem_even_if_there_is_no_such_app(
     name: str, problems_of: Problems
 ) -> None:
