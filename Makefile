@@ -5,6 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # What versions to install: those that are tested, or the newest where this is empty.
 CONSTRAINTS ?= constraints.txt
+# How many processes run the tests.
+PROCESSES ?= 2
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
 .PHONY: run test lint types format docs lock clean
@@ -14,7 +16,7 @@ run: $(VENV)/.run
 
 test: $(VENV)/.dev
 	$(BIN)/python -m tests.setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadscope
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
+from collections.abc import Mapping
 from typing import Final
 
 # Below what the kernel gives to connections (32768 and up on Linux): a port from there may be taken by the time that
@@ -12,12 +14,15 @@ _FIRST: Final = 20_000
 _LAST: Final = 32_000
 
 _given: set[int] = set()
+# Hypothesis gives its tests numbers that are the same in every process.
+_random: Final = random.SystemRandom()
 
 
 def free_port() -> int:
-    """Return a loopback port that nothing listens on and that was not given out before in this process."""
+    """Return a loopback port that nothing listens on and that no test of this run was given before."""
+    ports = own_ports(os.environ)
     while True:
-        port = random.randint(_FIRST, _LAST)
+        port = _random.choice(ports)
         if port in _given:
             continue
         _given.add(port)
@@ -26,3 +31,11 @@ def free_port() -> int:
         except OSError:
             continue
         return port
+
+
+def own_ports(environ: Mapping[str, str]) -> range:
+    """Return the ports for this process, of which pytest-xdist may have started several: no other has one of them."""
+    count = int(environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    number = int(environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    # A process that is started instead of a crashed one has a number of its own.
+    return range(_FIRST + number % count, _LAST, count)
