@@ -41,6 +41,11 @@ class Module:
         """The parsed file."""
         return ast.parse(self.text, str(self.path))
 
+    @cached_property
+    def stripped_lines(self) -> list[str]:
+        """The lines without their indentation."""
+        return [line.strip() for line in self.text.splitlines()]
+
     @property
     def is_package(self) -> bool:
         """Whether this is the `__init__.py` of a folder."""
@@ -92,7 +97,7 @@ class Module:
         if ast.get_docstring(function) is not None:
             docstring = function.body[0]
             numbers -= set(range(docstring.lineno, (docstring.end_lineno or docstring.lineno) + 1))
-        lines = [line.strip() for line in self.text.splitlines()]
+        lines = self.stripped_lines
         return sum(1 for number in numbers if lines[number - 1] and not lines[number - 1].startswith("#"))
 
 
