@@ -119,6 +119,16 @@ async def _slow(_: Path) -> int:
                 return int.from_bytes(payload[:2], "big")
 
 
+@ends(4100, "50 unreadable messages within 10 s")
+async def _unreadable(_: Path) -> int:
+    async with running_server() as server, PusherClient(server.port) as client:
+        for _number in range(50):
+            await client.send_text("{")
+        for _number in range(49):
+            await client.expect_error(None)
+        return (await client.expect_end())[0]
+
+
 @ends(4200, "the server is shutting down")
 async def _shutdown(folder: Path) -> int:
     with server_process(folder, app(), shutdown_grace_period=1) as server:
