@@ -9,6 +9,7 @@ import pytest
 
 from sockudo import log
 from sockudo.node.refusal_log import MOST_KEYS, MOST_LINES, WINDOW, RefusalLog
+from sockudo.pusher.codes import Code
 from tests.fakes.clock import FakeClock
 
 Capture = pytest.CaptureFixture[str]
@@ -38,6 +39,12 @@ def test_every_refusal_is_a_line_with_debugging(refusals: RefusalLog, capsys: Ca
     assert {line["level"] for line in told} == {"debug", "info"}
     assert told[0]["channel"] == "c"
     assert told[1]["signed_text"] == "POST\n/apps/a/events\nx=\\xff"
+
+
+def test_people_read_codes_as_numbers(refusals: RefusalLog, capsys: Capture) -> None:
+    log.configure(output_format="human")
+    refusals.note("connection refused", Code.APP_UNKNOWN, "why")
+    assert "code=4001 " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("code", [4001, 4003, 4004, 4006, 4007, 4009, 401, 403])

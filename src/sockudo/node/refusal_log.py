@@ -68,6 +68,8 @@ class RefusalLog:
         """
         if not self.is_told(code):
             return
+        # An enum would be shown to people by its Python name.
+        code = None if code is None else int(code)
         fields = _fields(code=code, reason=reason, app=app) | _cut(details)
         if log.shows_debug():
             if signed_text:
