@@ -90,8 +90,11 @@ HOOK = {"url": "http://127.0.0.1:9/hook", "event_types": ["channel_vacated", "me
 
 async def crowd_of(count: int, port: int, stack: contextlib.AsyncExitStack, *channels: str) -> None:
     """Open connections that are on the same channels, and stay until the stack is closed."""
-    crowd = [await stack.enter_async_context(RawWebSocket(port)) for _ in range(count)]
-    for one in crowd:
+    crowd = []
+    for _ in range(count):
+        # Opened at once: a socket that says nothing for ten seconds is closed.
+        one = await stack.enter_async_context(RawWebSocket(port))
+        crowd.append(one)
         await one.open()
         for name in channels:
             await one.send_event("pusher:subscribe", {"channel": name})
