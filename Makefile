@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # What versions to install: those that are tested, or the newest where this is empty.
 CONSTRAINTS ?= constraints.txt
 # How many processes run the tests.
-PROCESSES ?= 2
+PROCESSES ?= 0
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
 .PHONY: run test lint types format docs lock clean

@@ -69,12 +69,12 @@ class Size(NamedTuple):
     """How much there is of something that has a budget."""
 
     name: str
-    count: int
+    amount: int
     limit: int
     unit: str
 
     def __str__(self) -> str:
-        return f"{self.name} has {self.count} {self.unit}, the limit is {self.limit}"
+        return f"{self.name} has {self.amount} {self.unit}, the limit is {self.limit}"
 
 
 def sizes(modules: Mapping[str, Module]) -> Iterator[Size]:
@@ -102,13 +102,13 @@ def over_budget(modules: Mapping[str, Module], allowed: Mapping[str, Allowed]) -
     """Yield what is over its budget, and over what the table allows it."""
     for size in sizes(modules):
         most = allowed[size.name].most if size.name in allowed and "lines" not in size.unit else 0
-        if size.count > max(size.limit, most):
+        if size.amount > max(size.limit, most):
             yield str(size)
 
 
 def stale(modules: Mapping[str, Module], allowed: Mapping[str, Allowed]) -> Iterator[str]:
     """Yield entries of the table that nothing needs any more."""
-    needed = {size.name for size in sizes(modules) if size.count > size.limit}
+    needed = {size.name for size in sizes(modules) if size.amount > size.limit}
     yield from (f"{name} is within its budget, or gone" for name in allowed if name not in needed)
 
 

@@ -55,9 +55,9 @@ def place(request: pytest.FixtureRequest) -> Place:
     server = request.getfixturevalue(request.param)
     table, is_mysql = f"soketi{next(_numbers)}", request.param == "mariadb"
     server.run(TABLE.format(table=table, quote="`" if is_mysql else '"', flag="tinyint(1)" if is_mysql else "smallint"))
-    options, driver = server.options, "mysql" if is_mysql else "postgres"
-    section = {"host": options.host, "port": options.port, "username": options.username, "password": options.password}
-    section |= {"database": options.database, "table_name": table}
+    given, driver = server.options.section, "mysql" if is_mysql else "postgres"
+    section = {"host": given.host, "port": given.port, "username": given.username, "password": given.password}
+    section |= {"database": given.database, "table_name": table}
     settings = {"app_manager": {"driver": driver, "array": {"apps": []}}, "database": {driver: section}}
     block = the_block(PAGE, "sql", "CHANGE" if is_mysql else "RENAME COLUMN").replace(" apps ", f" {table} ")
     return Place(server, table, settings, block)

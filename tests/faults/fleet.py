@@ -15,7 +15,7 @@ from tests.clients.raw import HttpConnection
 from tests.faults.buses import NODE_TIMEOUT_MS, Bus
 from tests.faults.checker import History, Outage, differences
 from tests.faults.doors import Door, Process
-from tests.faults.load import CHANNELS, LOST, ROOM, Client, Publisher
+from tests.faults.load import APP_ID, CHANNELS, LOST, ROOM, Client, Publisher
 from tests.faults.node import Node
 
 NODE_TIMEOUT: Final = NODE_TIMEOUT_MS / 1000
@@ -178,7 +178,7 @@ class Fleet:
             document: dict[str, Any] = answer.json()
             return document
 
-        api = ApiClient(0)
+        api = ApiClient(0, APP_ID)
         ready = await connection.request("GET", "/up")
         problems = differences(node, "readiness", ready.status, 200)
         users = (await told(f"/channels/{ROOM}/users"))["users"]

@@ -19,6 +19,8 @@ from tests.faults.doors import Door, Process
 from tests.servers.server import KEY
 
 ROOM = "presence-room"
+# With this id the topics of both channels are on one master of a Redis Cluster, and that of the room is on another.
+APP_ID = "app-id"
 CHANNELS = ("news", "private-a")
 LOST = (OSError, EOFError, ConnectionClosed, InvalidHandshake, InvalidMessage, TimeoutError)
 _RETRY = 0.05
@@ -165,7 +167,7 @@ class Publisher:
     async def _publish(self, connection: HttpConnection, node: str, channel: str, number: int) -> None:
         name = f"{self.name}@{node}"
         body = json.dumps({"name": "e", "channel": channel, "data": json.dumps([name, number])}).encode()
-        target = ApiClient(self._door.port).target("POST", "/events", body)
+        target = ApiClient(self._door.port, APP_ID).target("POST", "/events", body)
         sent_at, accepted_at = time.monotonic(), None
         try:
             answer = await _within(connection.request("POST", target, body))

@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.clients.raw import HttpConnection
 from tests.faults.buses import Bus
 from tests.faults.doors import Process
+from tests.faults.load import APP_ID
 from tests.faults.proxy import Proxy
 from tests.servers.server import app, clean_environ
 
@@ -48,7 +49,7 @@ class Node:
         document = {
             "host": "127.0.0.1",
             "port": self.port,
-            "app_manager": {"array": {"apps": [app()]}},
+            "app_manager": {"array": {"apps": [app(id=APP_ID)]}},
             "adapter": self._bus.adapter(self.proxy.port),
         }
         self._config.write_text(json.dumps(document))

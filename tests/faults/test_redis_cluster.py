@@ -10,10 +10,9 @@ import pytest
 from sockudo.cluster.topics import EVERYONE, channel_topic
 from tests.faults.buses import Bus
 from tests.faults.fleet import Cluster
-from tests.faults.load import CHANNELS
+from tests.faults.load import APP_ID, CHANNELS
 from tests.servers.processes import wait_until
 from tests.servers.redis_cluster import ClusterNode, RedisClusterProcesses
-from tests.servers.server import APP_ID
 
 _PREFIX: Final = "sockudo_cluster:"
 _TOPICS: Final = {name: channel_topic(APP_ID, name) for name in CHANNELS}

@@ -14,6 +14,8 @@ from sockudo.supervisor.worker import VARIABLE
 from tests.clients.raw import HttpConnection
 from tests.faults.doors import Process
 from tests.faults.fleet import Fleet
+from tests.faults.load import APP_ID
+from tests.servers.server import app
 from tests.servers.workers import WorkersProcess, workers_process
 
 # As `sockudo.assembly.run` has it for workers.
@@ -105,7 +107,11 @@ class WorkersFleet(Fleet):
 @contextlib.asynccontextmanager
 async def running_workers(folder: Path, count: int) -> AsyncIterator[WorkersFleet]:
     """Run workers with a load on them."""
-    async with workers_process(folder, workers=count) as server, contextlib.AsyncExitStack() as stack:
+    apps = {"array": {"apps": [app(id=APP_ID)]}}
+    async with (
+        workers_process(folder, workers=count, app_manager=apps) as server,
+        contextlib.AsyncExitStack() as stack,
+    ):
         await server.greeted()
         fleet = WorkersFleet(Workers(server), 2 * count)
         stack.push_async_callback(fleet.aclose)

@@ -161,4 +161,4 @@ def no_errors_in_callbacks() -> Iterator[None]:
         yield
     finally:
         loop.set_exception_handler(None)
-    assert not errors
+    assert not errors, errors

@@ -176,13 +176,13 @@ class RedisCache:
 
 async def _cached(value: asyncio.Future[Any], left: asyncio.Future[Any]) -> Cached | None:
     await asyncio.wait((value, left))
-    try:
-        found, milliseconds = value.result(), left.result()
-    except RedisRefusal as error:
+    # Both are looked at, also where the first has failed: the loop reports a failure that nobody has seen.
+    for problem in filter(None, (value.exception(), left.exception())):
         # Another program has put something else there; the next event takes its place.
-        if _WRONG_TYPE in str(error):
+        if isinstance(problem, RedisRefusal) and _WRONG_TYPE in str(problem):
             return None
-        raise
+        raise problem
+    found, milliseconds = value.result(), left.result()
     # It may have ended between the two questions.
     if found is None or milliseconds == -2:
         return None
