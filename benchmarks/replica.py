@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from sockudo.cluster.replica import Replica
-from sockudo.cluster.state import AppState, ChannelState, Delta, encode
+from sockudo.cluster.messages.state import AppState, ChannelState, Delta, encode
+from sockudo.cluster.replication.replica import Replica
 
 APP = "1"
 CHANNELS_EACH = 2

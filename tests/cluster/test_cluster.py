@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockudo.cluster import envelope
-from sockudo.cluster.state import Delta, Goodbye, Heartbeat, SnapshotPart, Sync, Terminate, encode
-from sockudo.cluster.topics import EVERYONE, channel_topic, node_topic
+from sockudo.cluster.messages import envelope
+from sockudo.cluster.messages.state import Delta, Goodbye, Heartbeat, SnapshotPart, Sync, Terminate, encode
+from sockudo.cluster.messages.topics import EVERYONE, channel_topic, node_topic
 from tests.fakes.clock import FakeClock
 from tests.fakes.node import APP_ID, World, make_app
 from tests.servers.cluster import A_WHILE, Bus, Group, Member, Parcel, message

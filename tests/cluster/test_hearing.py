@@ -8,9 +8,19 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockudo.cluster import envelope
-from sockudo.cluster.state import AppState, ChannelState, Delta, Report, Reports, SnapshotPart, Terminate, Verb, encode
-from sockudo.cluster.topics import EVERYONE, channel_topic, node_topic
+from sockudo.cluster.messages import envelope
+from sockudo.cluster.messages.state import (
+    AppState,
+    ChannelState,
+    Delta,
+    Report,
+    Reports,
+    SnapshotPart,
+    Terminate,
+    Verb,
+    encode,
+)
+from sockudo.cluster.messages.topics import EVERYONE, channel_topic, node_topic
 from tests.fakes.hostile_bus import heartbeat
 from tests.fakes.node import APP_ID
 from tests.servers.cluster import Group, message

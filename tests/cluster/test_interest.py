@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 from sockudo.cluster.interest import LINGER, MOST_BEHIND, SWEPT_AT_ONCE, Interest, Place
-from sockudo.cluster.topics import EVERYONE, channel_topic
+from sockudo.cluster.messages.topics import EVERYONE, channel_topic
 from tests.fakes.clock import FakeClock
 from tests.servers.cluster import Bus
 

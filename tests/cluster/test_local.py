@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from sockudo.cluster.cluster import Cluster
-from sockudo.cluster.journal import DeltaJournal
 from sockudo.cluster.local import NoPeers
 from sockudo.cluster.peers import Journal, Peers
+from sockudo.cluster.replication.journal import DeltaJournal
 from sockudo.node.remote_events import RemoteEvents
 from tests.fakes.node import World
 

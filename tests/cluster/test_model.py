@@ -18,8 +18,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from sockudo.cluster import batches
-from sockudo.cluster.state import PART_BYTES
+from sockudo.cluster.messages.state import PART_BYTES
+from sockudo.cluster.replication import batches
 from tests.fakes.clock import FakeClock
 from tests.fakes.node import APP_ID, Client, data_of, make_app
 from tests.faults.checker import History, Transition

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from sockudo.cluster.messages.state import AppState, ChannelState, Delta, SnapshotPart
 from sockudo.cluster.nodes import MAX_BUFFERED, MAX_BUFFERED_BYTES, MAX_LEFT, MOST_NODES, Nodes, Peer
-from sockudo.cluster.state import AppState, ChannelState, Delta, SnapshotPart
 
 
 def apps(*names: str) -> dict[str, AppState]:

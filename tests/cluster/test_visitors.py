@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from sockudo.bus.base import Inbox
-from sockudo.cluster import envelope
+from sockudo.cluster.messages import envelope
+from sockudo.cluster.messages.state import AppChanged
+from sockudo.cluster.messages.topics import EVERYONE
 from sockudo.cluster.nodes import MOST_NODES
-from sockudo.cluster.state import AppChanged
-from sockudo.cluster.topics import EVERYONE
 from sockudo.cluster.visitors import announce_apps, roll_call
 from sockudo.errors import DriverError
 from tests.clients.client import PusherClient

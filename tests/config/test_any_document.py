@@ -10,10 +10,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sockudo.config.checks.unknown import item_section_of
 from sockudo.config.kinds.section import Section, key_of, section_of
 from sockudo.config.load import load
 from sockudo.config.model import Settings
-from sockudo.config.unknown import item_section_of
 from sockudo.errors import ConfigError
 
 VARIABLES = ["PORT", "HOST", "CORS_ORIGINS", "DEBUG", "RUST_LOG", "SOCKUDO_DEFAULT_APP_ID"]

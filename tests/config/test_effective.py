@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
 from sockudo.cli.show_config import as_json, as_table
+from sockudo.config.checks.unknown import is_environment_only, item_section_of, setting_paths
 from sockudo.config.effective import Effective, effective, shown
 from sockudo.config.kinds.addresses import NatsServer, RedisHost, RedisNode, RedisUrl
 from sockudo.config.kinds.rabbit_urls import RabbitUrl
@@ -22,7 +23,6 @@ from sockudo.config.kinds.values import Check
 from sockudo.config.kinds.web_values import WebUrl
 from sockudo.config.load import Loaded, load
 from sockudo.config.model import Settings
-from sockudo.config.unknown import is_environment_only, item_section_of, setting_paths
 
 from .conftest import Load
 

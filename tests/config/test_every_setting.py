@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from sockudo.config.checks.unknown import setting_paths
 from sockudo.config.kinds.section import env_of
 from sockudo.config.model import Settings
-from sockudo.config.unknown import setting_paths
 
 from .conftest import Load, Problems, choosing, document_with
 

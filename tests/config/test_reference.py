@@ -9,9 +9,9 @@ import sys
 import tomllib
 from pathlib import Path
 
+from sockudo.config.checks.unknown import setting_paths
 from sockudo.config.model import Settings
 from sockudo.config.reference import reference
-from sockudo.config.unknown import setting_paths
 
 PAGE = Path(__file__).parents[2] / "docs/configuration.md"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sockudo.config.unsupported import UNSUPPORTED, Unsupported
+from sockudo.config.checks.unsupported import UNSUPPORTED, Unsupported
 
 from .conftest import Load, Problems, document_with
 

@@ -10,12 +10,12 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, Final
 
+from sockudo.config.checks.unknown import setting_paths
 from sockudo.config.environment import read_environment
 from sockudo.config.load import load
 from sockudo.config.model import Settings
 from sockudo.config.sections.app import AppSettings
 from sockudo.config.sections.default_app import DefaultAppSettings
-from sockudo.config.unknown import setting_paths
 from sockudo.migration.soketi.names import EQUAL, NO_EQUAL, SPECIAL
 from tests.support.pages import code_blocks, pages, prose, section, the_block
 from tests.support.source import ROOT, report

@@ -12,9 +12,9 @@ from typing import Any, Final
 import msgspec
 
 from sockudo.assembly.run import COLLECT_AFTER
-from sockudo.cluster import envelope
-from sockudo.cluster.state import AppState, Delta, Heartbeat, SnapshotPart, encode
-from sockudo.cluster.topics import EVERYONE, node_topic
+from sockudo.cluster.messages import envelope
+from sockudo.cluster.messages.state import AppState, Delta, Heartbeat, SnapshotPart, encode
+from sockudo.cluster.messages.topics import EVERYONE, node_topic
 from tests.fakes.memory_bus import MemoryAdapter, MemoryBus
 from tests.servers.server import APP_ID
 from tests.support.turns import WatchedServer, watched_server

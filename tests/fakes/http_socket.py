@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from sockudo.api.messages import TEXT, Accepted, Request, Response
 from sockudo.eventual import Eventual, later
-from sockudo.server.answers import Answers
-from sockudo.server.body_budget import BodyBudget
-from sockudo.server.http import HttpProtocol
-from sockudo.server.service import Socket
+from sockudo.server.http.answers import Answers
+from sockudo.server.http.body_budget import BodyBudget
+from sockudo.server.http.protocol import HttpProtocol
+from sockudo.server.http.service import Socket
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
 from tests.fakes.clock import FakeClock

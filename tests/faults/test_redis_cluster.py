@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from sockudo.cluster.topics import EVERYONE, channel_topic
+from sockudo.cluster.messages.topics import EVERYONE, channel_topic
 from tests.faults.buses import Bus
 from tests.faults.fleet import Cluster
 from tests.faults.load import APP_ID, CHANNELS

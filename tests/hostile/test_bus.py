@@ -6,9 +6,8 @@ import asyncio
 
 import pytest
 
-from sockudo.cluster import envelope
-from sockudo.cluster.nodes import MOST_NODES
-from sockudo.cluster.state import (
+from sockudo.cluster.messages import envelope
+from sockudo.cluster.messages.state import (
     AppState,
     CachedEvent,
     ChannelState,
@@ -18,7 +17,8 @@ from sockudo.cluster.state import (
     RollCall,
     Verb,
 )
-from sockudo.cluster.topics import EVERYONE, channel_topic
+from sockudo.cluster.messages.topics import EVERYONE, channel_topic
+from sockudo.cluster.nodes import MOST_NODES
 from sockudo.hub.hub import Hub
 from sockudo.pusher.channels import kind_of
 from sockudo.websocket.frames import text_frame

@@ -9,7 +9,7 @@ from hypothesis import given
 from sockudo.cache.base import Cached
 from sockudo.cache.memory import MemoryCache
 from sockudo.cache.none import NoCache
-from sockudo.cluster.topics import channel_topic
+from sockudo.cluster.messages.topics import channel_topic
 from sockudo.node.cached_events import CachedEvent, CachedEvents
 from sockudo.pusher.events import channel_event, json_text
 from tests.fakes.clock import FakeClock

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sockudo.apps.memory import MemoryAppManager
-from sockudo.cluster.replica import Change, Kind
+from sockudo.cluster.replication.replica import Change, Kind
 from sockudo.node.remote_events import RemoteEvents
 from sockudo.websocket.frames import text_frame
 from tests.fakes.node import APP_ID, World, data_of, make_app

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockudo.cluster.topics import channel_topic
+from sockudo.cluster.messages.topics import channel_topic
 from tests.fakes.node import APP_ID, World, make_app
 from tests.servers.cluster import Bus, Member
 from tests.support.properties import THOROUGH, json_values, texts

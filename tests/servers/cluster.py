@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple
 
 from sockudo.apps.app import App
 from sockudo.bus.base import Inbox
-from sockudo.cluster import envelope
 from sockudo.cluster.cluster import Cluster
 from sockudo.cluster.handler import ReportHandler
-from sockudo.cluster.replica import Replica
+from sockudo.cluster.messages import envelope
+from sockudo.cluster.replication.replica import Replica
 from sockudo.cluster.times import ClusterTimes
 from sockudo.hub.hub import Hub
 from sockudo.node.remote_events import RemoteEvents

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from sockudo.cluster import envelope
+from sockudo.cluster.messages import envelope
 from tests.fakes.clock import FakeClock
 from tests.fakes.node import Client
 from tests.fakes.reporting import Receiver, ReportingMember

@@ -37,11 +37,11 @@ from sockudo.node.session import Session
 from sockudo.node.subscriptions import Subscriptions
 from sockudo.node.view import View
 from sockudo.ratelimit.base import Limit, RateLimiter
-from sockudo.server.answers import Answers
-from sockudo.server.body_budget import BodyBudget
 from sockudo.server.front import Front
 from sockudo.server.health import Health
 from sockudo.server.housekeeping import Housekeeping
+from sockudo.server.http.answers import Answers
+from sockudo.server.http.body_budget import BodyBudget
 from sockudo.server.server import Server
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget

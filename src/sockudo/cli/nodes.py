@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sockudo.cli.loading import EXIT_CONFIGURATION, load_or_exit, report_problems
-from sockudo.cluster.state import Heartbeat
+from sockudo.cluster.messages.state import Heartbeat
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, SockudoError
 

@@ -10,8 +10,6 @@ import contextlib
 from typing import Final
 
 from sockudo.bus.base import Adapter
-from sockudo.cluster import envelope
-from sockudo.cluster.batches import batches_of
 from sockudo.cluster.context import ClusterContext
 from sockudo.cluster.counters import ClusterCounters
 from sockudo.cluster.echoes import Echoes
@@ -19,16 +17,9 @@ from sockudo.cluster.handler import ClusterHandler, ReportHandler
 from sockudo.cluster.hearing import Hearing
 from sockudo.cluster.heartbeat import Heartbeats
 from sockudo.cluster.interest import Interest, is_needed
-from sockudo.cluster.journal import DeltaJournal
 from sockudo.cluster.membership import Membership
-from sockudo.cluster.merging import Merging
-from sockudo.cluster.nodes import Nodes
-from sockudo.cluster.peers import Peers
-from sockudo.cluster.refusals import Refusals
-from sockudo.cluster.replica import Replica
-from sockudo.cluster.slices import Slices
-from sockudo.cluster.snapshots import Snapshots
-from sockudo.cluster.state import (
+from sockudo.cluster.messages import envelope
+from sockudo.cluster.messages.state import (
     AppChanged,
     CachedEvent,
     Delivered,
@@ -40,9 +31,18 @@ from sockudo.cluster.state import (
     Terminate,
     Verb,
 )
+from sockudo.cluster.messages.topics import DELIVERIES, EVERYONE, channel_topic, node_topic
+from sockudo.cluster.messages.voice import Voice
+from sockudo.cluster.nodes import Nodes
+from sockudo.cluster.peers import Peers
+from sockudo.cluster.refusals import Refusals
+from sockudo.cluster.replication.batches import batches_of
+from sockudo.cluster.replication.journal import DeltaJournal
+from sockudo.cluster.replication.merging import Merging
+from sockudo.cluster.replication.replica import Replica
+from sockudo.cluster.replication.slices import Slices
+from sockudo.cluster.replication.snapshots import Snapshots
 from sockudo.cluster.times import ClusterTimes
-from sockudo.cluster.topics import DELIVERIES, EVERYONE, channel_topic, node_topic
-from sockudo.cluster.voice import Voice
 from sockudo.hub.hub import Hub
 from sockudo.timing.clock import Clock, Handle
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sockudo.cluster.counters import ClusterCounters
+from sockudo.cluster.messages.voice import Voice
 from sockudo.cluster.refusals import Refusals
-from sockudo.cluster.slices import Slices
-from sockudo.cluster.voice import Voice
+from sockudo.cluster.replication.slices import Slices
 from sockudo.timing.clock import Clock
 
 

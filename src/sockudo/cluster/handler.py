@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sockudo.cluster.replica import Change
-from sockudo.cluster.state import Reports
+from sockudo.cluster.messages.state import Reports
+from sockudo.cluster.replication.replica import Change
 
 
 class ClusterHandler(Protocol):

@@ -7,19 +7,14 @@ from typing import Final
 
 import msgspec
 
-from sockudo.cluster import envelope
 from sockudo.cluster.context import ClusterContext
 from sockudo.cluster.echoes import Echoes
 from sockudo.cluster.handler import ClusterHandler, NoReports, ReportHandler
 from sockudo.cluster.heartbeat import Heartbeats
 from sockudo.cluster.interest import Interest
 from sockudo.cluster.membership import Membership
-from sockudo.cluster.merging import Merging
-from sockudo.cluster.nodes import Peer
-from sockudo.cluster.replica import Change
-from sockudo.cluster.slices import Steps
-from sockudo.cluster.snapshots import Snapshots
-from sockudo.cluster.state import (
+from sockudo.cluster.messages import envelope
+from sockudo.cluster.messages.state import (
     LONGEST_FOLLOW,
     AppChanged,
     CachedEvent,
@@ -36,7 +31,12 @@ from sockudo.cluster.state import (
     Terminate,
     Verb,
 )
-from sockudo.cluster.topics import node_topic
+from sockudo.cluster.messages.topics import node_topic
+from sockudo.cluster.nodes import Peer
+from sockudo.cluster.replication.merging import Merging
+from sockudo.cluster.replication.replica import Change
+from sockudo.cluster.replication.slices import Steps
+from sockudo.cluster.replication.snapshots import Snapshots
 from sockudo.log import get_logger
 from sockudo.websocket.relayed import is_text_frame
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Final
 
 from sockudo import __version__
-from sockudo.cluster import envelope
-from sockudo.cluster.state import Heartbeat
-from sockudo.cluster.topics import EVERYONE
-from sockudo.cluster.voice import Voice
+from sockudo.cluster.messages import envelope
+from sockudo.cluster.messages.state import Heartbeat
+from sockudo.cluster.messages.topics import EVERYONE
+from sockudo.cluster.messages.voice import Voice
 from sockudo.hub.hub import Hub
 from sockudo.timing.clock import Clock
 

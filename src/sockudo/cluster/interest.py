@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from sockudo.bus.base import Adapter
 from sockudo.bus.broker.connection import settle
-from sockudo.cluster.topics import EVERYONE, channel_topic
+from sockudo.cluster.messages.topics import EVERYONE, channel_topic
 from sockudo.eventual import later
 from sockudo.hub.hub import Hub
 from sockudo.pusher.channels import SERVER_TO_USER

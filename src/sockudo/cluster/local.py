@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sockudo.cluster.peers import Journal, Peers
-from sockudo.cluster.replica import Replica
+from sockudo.cluster.replication.replica import Replica
 
 
 class NoJournal(Journal):

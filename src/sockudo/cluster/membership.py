@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from sockudo.cluster import envelope
 from sockudo.cluster.context import ClusterContext
 from sockudo.cluster.echoes import Echoes
-from sockudo.cluster.merging import Merging
+from sockudo.cluster.messages import envelope
+from sockudo.cluster.messages.state import Sync
+from sockudo.cluster.messages.topics import node_topic
 from sockudo.cluster.nodes import MOST_NODES, Nodes, Peer
-from sockudo.cluster.slices import Steps
-from sockudo.cluster.state import Sync
-from sockudo.cluster.topics import node_topic
+from sockudo.cluster.replication.merging import Merging
+from sockudo.cluster.replication.slices import Steps
 from sockudo.log import get_logger
 
 _log = get_logger("sockudo.cluster")

@@ -9,8 +9,8 @@ from collections.abc import Collection
 from hashlib import blake2b
 from typing import Final
 
-from sockudo.cluster.incoming_snapshot import IncomingSnapshot
-from sockudo.cluster.state import AppState, Delta, Heartbeat, SnapshotPart
+from sockudo.cluster.messages.state import AppState, Delta, Heartbeat, SnapshotPart
+from sockudo.cluster.replication.incoming_snapshot import IncomingSnapshot
 
 # Deltas that are kept while a snapshot is on its way, and their bytes; with more missing, it is asked for again.
 MAX_BUFFERED: Final = 10_000

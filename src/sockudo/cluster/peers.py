@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 
 from sockudo.cluster.handler import ClusterHandler, ReportHandler
-from sockudo.cluster.replica import Replica
-from sockudo.cluster.state import Delivered, Report, Verb
+from sockudo.cluster.messages.state import Delivered, Report, Verb
+from sockudo.cluster.replication.replica import Replica
 
 
 class Journal:

@@ -14,11 +14,11 @@ from typing import Final
 import msgspec
 
 from sockudo.bus.base import Adapter
-from sockudo.cluster import envelope
+from sockudo.cluster.messages import envelope
+from sockudo.cluster.messages.state import AppChanged, Delivered, Follow, Heartbeat, RollCall
+from sockudo.cluster.messages.topics import DELIVERIES, EVERYONE
+from sockudo.cluster.messages.voice import Voice
 from sockudo.cluster.nodes import MOST_NODES
-from sockudo.cluster.state import AppChanged, Delivered, Follow, Heartbeat, RollCall
-from sockudo.cluster.topics import DELIVERIES, EVERYONE
-from sockudo.cluster.voice import Voice
 
 # Seconds: how often a follower asks, and for how long. A node that misses a request hears the next one in time.
 _FOLLOW_EVERY: Final = 2.0

@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from sockudo.config.checks.unread_variables import OWN_APP, UnreadVariable
 from sockudo.config.environment import Reading, read_environment, variables_of
 from sockudo.config.sections.app import AppSettings
 from sockudo.config.sections.default_app import IDENTITY, DefaultAppSettings
-from sockudo.config.unread_variables import OWN_APP, UnreadVariable
 
 _ENABLED: Final = f"{OWN_APP}ENABLED"
 # What back ends call the app that they publish to, and our names with another beginning. This server reads neither.

@@ -8,11 +8,11 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from sockudo.config.checks.unknown import item_section_of
 from sockudo.config.kinds.addresses import Address, without_login
 from sockudo.config.kinds.section import Section, key_of, section_of
 from sockudo.config.load import Loaded
 from sockudo.config.problems import Location, path_text
-from sockudo.config.unknown import item_section_of
 
 Source = Literal["default", "file", "environment", "flag"]
 

@@ -10,13 +10,13 @@ from typing import Any, get_origin
 
 from pydantic.fields import FieldInfo
 
+from sockudo.config.checks.unknown import item_section_of
 from sockudo.config.environment import shape
 from sockudo.config.kinds.addresses import Address
 from sockudo.config.kinds.section import Section, key_of, section_of
 from sockudo.config.problems import Interpolated, Location, path_text
 from sockudo.config.sections.app import AppSettings
 from sockudo.config.sections.app_policy import POLICY
-from sockudo.config.unknown import item_section_of
 from sockudo.errors import ConfigError
 
 # Properties of an app that are credentials although they may be shown.

@@ -16,20 +16,20 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sockudo.config.app_variables import AppVariables, app_variables
+from sockudo.config.checks.misplaced_apps import misplaced_apps, not_about
+from sockudo.config.checks.misspelt_variables import misspelt_variables
+from sockudo.config.checks.unknown import UnknownKeys, rename_keys, setting_paths, without_environment_only
+from sockudo.config.checks.unread_variables import unread_variables
+from sockudo.config.checks.unused import drop, is_unused, unused_sections
 from sockudo.config.environment import mentioned_variables, read_environment, variables_of
 from sockudo.config.files import find_file, read_file
 from sockudo.config.interpolated import shape_interpolated
 from sockudo.config.interpolation import interpolate
-from sockudo.config.misplaced_apps import misplaced_apps, not_about
-from sockudo.config.misspelt_variables import misspelt_variables
 from sockudo.config.model import Settings
 from sockudo.config.problems import Location, describe
 from sockudo.config.sections.app_manager import listed_apps
 from sockudo.config.sections.app_policy import override
 from sockudo.config.sections.default_app import DefaultAppSettings
-from sockudo.config.unknown import UnknownKeys, rename_keys, setting_paths, without_environment_only
-from sockudo.config.unread_variables import unread_variables
-from sockudo.config.unused import drop, is_unused, unused_sections
 from sockudo.errors import ConfigError
 
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
 
+from sockudo.config.checks.unsupported import unsupported
 from sockudo.config.kinds.hosts import HostName
 from sockudo.config.kinds.rules import check_with_rules
 from sockudo.config.kinds.section import Section, env
@@ -34,7 +35,6 @@ from sockudo.config.sections.sql_databases import PoolingSettings
 from sockudo.config.sections.tls import SslSettings
 from sockudo.config.sections.unix_socket import UnixSocketSettings
 from sockudo.config.sections.webhooks import WebhooksSettings
-from sockudo.config.unsupported import unsupported
 
 
 class InstanceSettings(Section):

@@ -14,6 +14,8 @@ from typing import Any, Final, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from sockudo.config.checks.unknown import item_section_of
+from sockudo.config.checks.unsupported import UNSUPPORTED
 from sockudo.config.files import DEFAULT_FILES, LOCATION_VARIABLE
 from sockudo.config.kinds.section import Section, env_of, key_of, section_of
 from sockudo.config.kinds.values import Check
@@ -21,8 +23,6 @@ from sockudo.config.model import Settings
 from sockudo.config.sections.app import DEMO_APP, AppSettings
 from sockudo.config.sections.default_app import DefaultAppSettings
 from sockudo.config.sections.webhook import WebhookFilter, WebhookLambda, WebhookSettings
-from sockudo.config.unknown import item_section_of
-from sockudo.config.unsupported import UNSUPPORTED
 
 _HEAD: Final = """# Configuration
 

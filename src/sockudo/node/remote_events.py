@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sockudo.cluster.replica import Change, Kind
+from sockudo.cluster.replication.replica import Change, Kind
 from sockudo.hub.channel import Channel
 from sockudo.node.cached_events import CachedEvents
 from sockudo.node.node import Node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from sockudo.cluster.replica import Replica
+from sockudo.cluster.replication.replica import Replica
 from sockudo.hub.hub import Hub
 from sockudo.pusher.events import presence_roster
 

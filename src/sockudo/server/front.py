@@ -19,12 +19,12 @@ from sockudo.pusher.codes import Code
 from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.query import parse_query
 from sockudo.ratelimit.base import Decision
-from sockudo.server import refusals
-from sockudo.server.answers import Answers
-from sockudo.server.body_budget import BodyBudget
-from sockudo.server.http import HttpProtocol
+from sockudo.server.http import refusals
+from sockudo.server.http.answers import Answers
+from sockudo.server.http.body_budget import BodyBudget
+from sockudo.server.http.protocol import HttpProtocol
+from sockudo.server.http.service import Socket
 from sockudo.server.pending_upgrade import PendingUpgrade
-from sockudo.server.service import Socket
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
 from sockudo.server.websocket import WebSocketContext, WebSocketProtocol

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from sockudo.api.messages import Response
 from sockudo.eventual import Future
-from sockudo.server.service import Service
+from sockudo.server.http.service import Service
 
 _T = TypeVar("_T")
 

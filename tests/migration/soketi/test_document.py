@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sockudo.config.checks.unknown import setting_paths
 from sockudo.config.load import problems_of
 from sockudo.config.model import Settings
-from sockudo.config.unknown import setting_paths
 from sockudo.migration.draft import Draft
 from sockudo.migration.soketi.document import from_document, from_variables
 from sockudo.migration.soketi.names import DEFAULTS, DRIVER_DEFAULTS, EQUAL, NO_EQUAL, SPECIAL

@@ -8,7 +8,7 @@ import pytest
 
 from sockudo.apps.app import App
 from sockudo.apps.webhook import Function, Webhook
-from sockudo.cluster.state import Delivered
+from sockudo.cluster.messages.state import Delivered
 from sockudo.errors import DriverError, MissingExtraError
 from sockudo.queues.base import Delivery, Done, Failed, Outcome, Retry
 from sockudo.webhooks.delivery.functions import Functions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sockudo.apps.webhook import ChannelFilter, Webhook
-from sockudo.cluster import envelope
+from sockudo.cluster.messages import envelope
 from sockudo.webhooks.reporting.app_lookup import ASKED
 from tests.fakes.node import APP_ID
 from tests.fakes.reporting import HOLD

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
+from sockudo.config.checks.restrictions import secures
 from sockudo.config.kinds.addresses import Address, split_address, without_login, wrong_part
-from sockudo.config.restrictions import secures
 
 # Where no scheme follows, a comma is part of a password.
 _SEPARATOR: Final = re.compile(r"\s*,\s*(?=amqps?://)")

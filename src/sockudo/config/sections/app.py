@@ -8,10 +8,10 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, ModelWrapValidatorHandler, model_validator
 
 from sockudo.apps.origins import OriginError, normalise_pattern
+from sockudo.config.checks.restrictions import dropped, refusal
 from sockudo.config.kinds.rules import check_with_rules, rule_broken
 from sockudo.config.kinds.section import Section
 from sockudo.config.kinds.values import Check, Count, Flag, NullAsEmpty, OptionalCount, OptionalFlag, Words
-from sockudo.config.restrictions import dropped, refusal
 from sockudo.config.sections.app_policy import HARMLESS, unfold
 from sockudo.config.sections.webhook import WebhookSettings
 

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from sockudo.config.checks.restrictions import dropped, refusal, says_nothing
 from sockudo.config.problems import path_text
-from sockudo.config.restrictions import dropped, refusal, says_nothing
 
 Place = tuple[str | int, ...]
 

@@ -10,11 +10,11 @@ from pydantic import Field, ModelWrapValidatorHandler, model_validator
 from pydantic_core import InitErrorDetails
 
 from sockudo.apps.patterns import Pattern, PatternError
+from sockudo.config.checks.restrictions import dropped, refusal, refusal_of_condition
 from sockudo.config.kinds.rules import check_with_rules, rule_broken
 from sockudo.config.kinds.section import Section
 from sockudo.config.kinds.values import Check, NotEmpty, NullAsEmpty, OneOf, OptionalWords, Words
 from sockudo.config.kinds.web_values import Token, WebUrl
-from sockudo.config.restrictions import dropped, refusal, refusal_of_condition
 
 EVENT_TYPES: Final = (
     "channel_occupied",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sockudo.cluster.state import Delivered
+from sockudo.cluster.messages.state import Delivered
 
 Listener: TypeAlias = Callable[[Delivered], None]
 """Hears of an attempt; returns at once."""

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from sockudo.apps.app import App
 from sockudo.apps.base import AppFinder
 from sockudo.apps.webhook import Function, Webhook
-from sockudo.cluster.state import Delivered
+from sockudo.cluster.messages.state import Delivered
 from sockudo.errors import DriverError
 from sockudo.log import get_logger
 from sockudo.pusher.webhooks import CONTENT_TYPE, KEY_HEADER, SIGNATURE_HEADER, webhook_body

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Final
 
+from sockudo.cluster.messages.state import Report, Reports, Verb
 from sockudo.cluster.peers import Peers
-from sockudo.cluster.slices import Slices, Steps
-from sockudo.cluster.state import Report, Reports, Verb
+from sockudo.cluster.replication.slices import Slices, Steps
 from sockudo.log import get_logger
 from sockudo.timing.clock import Clock
 from sockudo.webhooks.reporting.pending import Key, Pending, Transition

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Protocol
 
 from sockudo.apps.app import App
+from sockudo.cluster.messages.state import Report, Verb
 from sockudo.cluster.peers import Peers
-from sockudo.cluster.state import Report, Verb
 from sockudo.pusher.webhooks import member_event, occupancy_event
 from sockudo.timing.clock import Clock, is_due
 from sockudo.webhooks.base import Sent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from sockudo.apps.app import App
-from sockudo.cluster.state import Report
+from sockudo.cluster.messages.state import Report
 from sockudo.pusher.webhooks import CHANNEL_OCCUPIED, CHANNEL_VACATED, MEMBER_ADDED, MEMBER_REMOVED
 from sockudo.webhooks.reporting.app_lookup import ASKED, Asked
 from sockudo.webhooks.reporting.pending import Key, Transition

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
+from sockudo.cluster.messages.state import Report, Reports, Verb
 from sockudo.cluster.peers import Peers
-from sockudo.cluster.slices import Steps
-from sockudo.cluster.state import Report, Reports, Verb
+from sockudo.cluster.replication.slices import Steps
 from sockudo.timing.clock import Clock
 from sockudo.webhooks.reporting.handover import Handover
 from sockudo.webhooks.reporting.pending import Key

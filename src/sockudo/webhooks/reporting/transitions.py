@@ -21,8 +21,8 @@ from typing import Final
 from sockudo.apps.app import App
 from sockudo.apps.webhook import is_wanted
 from sockudo.cluster.handler import ReportHandler
+from sockudo.cluster.messages.state import Report, Reports, Verb
 from sockudo.cluster.peers import Peers
-from sockudo.cluster.state import Report, Reports, Verb
 from sockudo.timing.clock import Clock
 from sockudo.webhooks.reporting.alarm import Alarm
 from sockudo.webhooks.reporting.app_lookup import ASKED, Asked

@@ -1,0 +1,154 @@
+"""What goes over the bus: a small binary header, then the rest as it is.
+
+    kind (1 byte)   sender's node id (8 bytes)   rest
+
+Of an event, stored or not, the rest is the length of the socket id that must not get it (1 byte, 0 for none), that id,
+and the frame as its receivers write it to their sockets. Of everything else it is MessagePack.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from sockudo.cluster.messages.state import (
+    LONGEST_STATE,
+    AppChanged,
+    CachedEvent,
+    Delivered,
+    Delta,
+    Echo,
+    Follow,
+    Goodbye,
+    Heartbeat,
+    Question,
+    Reports,
+    RollCall,
+    SnapshotPart,
+    Sync,
+    Terminate,
+)
+from sockudo.websocket.relayed import is_text_frame, is_utf8
+
+EVENT: Final = 1
+CACHED_EVENT: Final = 2
+HEARTBEAT: Final = 3
+DELTA: Final = 4
+SNAPSHOT: Final = 5
+SYNC: Final = 6
+GOODBYE: Final = 7
+TERMINATE: Final = 8
+ROLL_CALL: Final = 9
+APP_CHANGED: Final = 10
+REPORTS: Final = 11
+FOLLOW: Final = 12
+DELIVERED: Final = 13
+QUESTION: Final = 14
+ECHO: Final = 15
+# The last event of its channel, which is in the cache that all nodes share; a client event is not.
+STORED_EVENT: Final = 16
+
+EVENTS: Final = (EVENT, STORED_EVENT)
+
+_BODIES: Final[Mapping[int, type[msgspec.Struct]]] = {
+    CACHED_EVENT: CachedEvent,
+    HEARTBEAT: Heartbeat,
+    DELTA: Delta,
+    SNAPSHOT: SnapshotPart,
+    SYNC: Sync,
+    GOODBYE: Goodbye,
+    TERMINATE: Terminate,
+    ROLL_CALL: RollCall,
+    APP_CHANGED: AppChanged,
+    REPORTS: Reports,
+    FOLLOW: Follow,
+    DELIVERED: Delivered,
+    QUESTION: Question,
+    ECHO: Echo,
+}
+
+ID_BYTES: Final = 8
+HEADER_BYTES: Final = 1 + ID_BYTES
+
+# Goes over a JSON value without making anything of it.
+_skip: Final = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+def new_node_id() -> str:
+    """Return a random node id: 16 hex digits, new with every start, so that a restarted node is another one."""
+    return os.urandom(ID_BYTES).hex()
+
+
+def header(kind: int, node_id: str) -> bytes:
+    """Return the header of one kind of message of a node."""
+    return bytes([kind]) + bytes.fromhex(node_id)
+
+
+def sender(data: bytes) -> str:
+    """Return the node id of the sender."""
+    return data[1:HEADER_BYTES].hex()
+
+
+def event_rest(frame: bytes, except_id: str | None) -> bytes:
+    """Return what follows the header of an event."""
+    if except_id is None or len(except_id) > 255:
+        # No socket id is that long, so such an id excludes nobody.
+        return b"\0" + frame
+    excluded = except_id.encode("utf-8", "surrogateescape")[:255]
+    return bytes([len(excluded)]) + excluded + frame
+
+
+def parse_event(data: bytes) -> tuple[bytes, str | None]:
+    """Return the frame of an event message and the socket id that must not get it."""
+    start = HEADER_BYTES + 1
+    length = data[HEADER_BYTES]
+    if not length:
+        return data[start:], None
+    end = start + length
+    return data[end:], data[start:end].decode("utf-8", "surrogateescape")
+
+
+def parse(data: bytes) -> msgspec.Struct | None:
+    """Return what follows the header of everything but an event; None for what no node says."""
+    kind = _BODIES.get(data[0]) if data else None
+    # An event is as long as the settings of its node allow.
+    if kind is None or (len(data) > LONGEST_STATE and kind is not CachedEvent):
+        return None
+    try:
+        message = msgspec.msgpack.decode(data[HEADER_BYTES:], type=kind)
+    except (ValueError, RecursionError):
+        # ValueError: of msgspec, and UnicodeDecodeError. RecursionError: nested too deeply.
+        return None
+    return message if _can_be_told(message) else None
+
+
+def problem_with(data: bytes) -> str:
+    """Say in a few words why `parse` returned None, for a log."""
+    if not data or data[0] not in _BODIES:
+        return f"kind {data[0] if data else 'none'} is unknown"
+    if len(data) > LONGEST_STATE and data[0] != CACHED_EVENT:
+        return f"it has {len(data)} bytes, nodes send at most {LONGEST_STATE}"
+    return f"a {_BODIES[data[0]].__name__} that no node sends"
+
+
+def _can_be_told(message: msgspec.Struct) -> bool:
+    """Tell whether clients can be given what they would be given of a message: text that they can read."""
+    match message:
+        case CachedEvent(frame=frame):
+            return is_text_frame(frame)
+        case Delta(apps=apps) | SnapshotPart(apps=apps):
+            states = (state for app in apps.values() for state in app.channels.values() if state.joined)
+            return all(is_json(info) for state in states for info in state.joined.values())
+    return True
+
+
+def is_json(data: bytes) -> bool:
+    """Tell whether bytes are one JSON value in UTF-8."""
+    try:
+        _skip(data)
+    except (msgspec.MsgspecError, RecursionError):
+        return False
+    return is_utf8(data)

@@ -1,0 +1,29 @@
+"""What this node says on the bus: its name, the kind, and what it is about."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sockudo.bus.base import Adapter
+from sockudo.cluster.messages import envelope
+from sockudo.cluster.messages.state import encode
+
+
+class Voice:
+    """Speaks for one node."""
+
+    def __init__(self, adapter: Adapter, node_id: str) -> None:
+        self._adapter = adapter
+        self.node_id = node_id
+
+    def say(self, topic: str, kind: int, said: msgspec.Struct) -> None:
+        """Say something to every node on a topic."""
+        self._adapter.publish(topic, self.message(kind, said))
+
+    def message(self, kind: int, said: msgspec.Struct) -> bytes:
+        """Return a message, for `send`."""
+        return envelope.header(kind, self.node_id) + encode(said)
+
+    def send(self, topic: str, message: bytes) -> None:
+        """Send a message as it is."""
+        self._adapter.publish(topic, message)

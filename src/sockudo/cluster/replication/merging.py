@@ -1,0 +1,55 @@
+"""What other nodes have, merged into the replica: in steps, each of which is a little work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from sockudo.cluster.counters import ClusterCounters
+from sockudo.cluster.messages.state import Delta, SnapshotPart
+from sockudo.cluster.nodes import Peer
+from sockudo.cluster.replication.portions import PORTION, portions
+from sockudo.cluster.replication.replica import Change, Replica
+from sockudo.cluster.replication.slices import Steps
+
+
+class Merging:
+    """Applies deltas and snapshots, and forgets nodes. Who runs the steps keeps those of one node in their order.
+
+    Args:
+        changed: told of what each step has changed.
+    """
+
+    def __init__(self, replica: Replica, counters: ClusterCounters, changed: Callable[[list[Change]], None]) -> None:
+        self._replica = replica
+        self._counters = counters
+        self._changed = changed
+
+    def delta(self, peer: Peer, delta: Delta, size: int) -> Steps:
+        """Merge a delta, where it is the next one of its node."""
+        if peer.take_delta(delta, size):
+            self._counters.deltas_received += 1
+            yield from self._apply(peer, delta)
+
+    def part(self, peer: Peer, part: SnapshotPart) -> Steps:
+        """Take a part of a snapshot, and merge the snapshot when it is whole, and the deltas after it."""
+        yield len(part.apps) + sum(len(state.channels) + len(state.online) for state in part.apps.values()) // PORTION
+        apps = peer.take_part(part)
+        if apps is None:
+            return
+        self._counters.snapshots_received += 1
+        yield from self._merged(self._replica.replacing(peer.node_id, apps))
+        for delta in peer.next_deltas():
+            yield from self._apply(peer, delta)
+
+    def purge(self, node_id: str) -> Steps:
+        """Forget what a node had: it leaves by the same path as if the node had said so."""
+        yield from self._merged(self._replica.purging(node_id))
+
+    def _apply(self, peer: Peer, delta: Delta) -> Steps:
+        yield from self._merged(self._replica.apply(peer.node_id, portion) for portion in portions(delta.apps))
+
+    def _merged(self, steps: Iterable[list[Change]]) -> Steps:
+        for changes in steps:
+            if changes:
+                self._changed(changes)
+            yield 1 + len(changes)

@@ -1,0 +1,62 @@
+"""The interface that an HTTP socket uses to reach its server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from sockudo.api.messages import Request, Response
+from sockudo.eventual import Eventual
+from sockudo.server.http.answers import Answers
+from sockudo.server.http.body_budget import BodyBudget
+from sockudo.server.timeouts import Timeouts
+from sockudo.server.turn_budget import TurnBudget
+
+
+class Socket(Protocol):
+    """An HTTP socket, as its server knows it."""
+
+    def drain(self) -> None:
+        """Close when the request under way is answered; at once when there is none."""
+
+    def abort(self) -> None:
+        """Drop the socket at once."""
+
+
+class Service(Protocol):
+    """What answers the requests of a socket."""
+
+    answers: Answers
+    timeouts: Timeouts
+    turn: TurnBudget
+    bodies: BodyBudget
+    max_body_bytes: int
+    is_draining: bool
+    # Whether anybody asks for `Request.peer`, which costs a system call a socket.
+    needs_peer: bool
+    # Calls back when what was put on the bus in this tick has been sent; None where there is no bus.
+    after_bus: Callable[[Callable[[], None]], object] | None
+
+    def handle(self, request: Request) -> Eventual[Response]:
+        """Answer a request, or accept its head where the body is not there; a future never fails."""
+        ...
+
+    def upgrade(
+        self, request: Request, http_version: str, transport: asyncio.Transport
+    ) -> asyncio.Protocol | Eventual[Response]:
+        """Take over the socket and return its new protocol, or answer the request as any other."""
+        ...
+
+    def turn_away(self) -> Response | None:
+        """Return the answer to a new socket for which there is no room, and count it; None where there is room."""
+        ...
+
+    def refused(self, response: Response, request: Request | None = None) -> None:
+        """Note an answer that refuses a request before it has been read to its end."""
+
+    def opened(self, connection: Socket) -> None:
+        """Note a new socket."""
+
+    def closed(self, connection: Socket) -> None:
+        """Forget a socket, which is gone or speaks another protocol now."""

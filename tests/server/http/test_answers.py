@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from sockudo.api.messages import EMPTY_OBJECT, TEXT, Response, error_response
+from sockudo.server.http.answers import CONTINUE, Answers
+
+NOW = 1_700_000_000.0
+COMMON = (("Vary", "origin"), ("Access-Control-Allow-Origin", "*"))
+
+
+def test_an_answer_has_its_length_the_date_and_the_common_headers() -> None:
+    answers = Answers(COMMON, NOW)
+    assert answers.encode(Response(200, b"hello", content_type=TEXT, headers=(("X-A", "b"),)), keep_alive=True) == (
+        b"HTTP/1.1 200 OK\r\n"
+        b"Content-Type: text/plain; charset=utf-8\r\n"
+        b"Content-Length: 5\r\n"
+        b"Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n"
+        b"Vary: origin\r\n"
+        b"Access-Control-Allow-Origin: *\r\n"
+        b"X-A: b\r\n"
+        b"\r\nhello"
+    )
+
+
+def test_the_last_answer_of_a_socket_says_so() -> None:
+    raw = Answers(COMMON, NOW).encode(error_response(400, "no"), keep_alive=False)
+    assert raw.endswith(b'\r\nConnection: close\r\n\r\n{"error":"no","code":400}')
+
+
+def test_an_answer_to_head_tells_the_length_of_the_body_that_it_leaves_out() -> None:
+    for response in (Response(200, b"hello"), EMPTY_OBJECT):
+        answers = Answers(COMMON, NOW)
+        whole = answers.encode(response, keep_alive=True)
+        assert answers.encode(response, keep_alive=True, head_only=True) + response.body == whole
+
+
+def test_an_answer_without_a_body_has_no_content_type() -> None:
+    raw = Answers((), NOW).encode(Response(202), keep_alive=True)
+    assert raw == b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nDate: Tue, 14 Nov 2023 22:13:20 GMT\r\n\r\n"
+
+
+def test_the_answer_to_a_publish_is_like_any_other_and_has_the_date_of_its_second() -> None:
+    answers = Answers(COMMON, NOW)
+    same = Response(EMPTY_OBJECT.status, EMPTY_OBJECT.body)
+    for second in range(3):
+        answers.renew(NOW + second)
+        for keep_alive in (True, False):
+            assert answers.encode(EMPTY_OBJECT, keep_alive=keep_alive) == answers.encode(same, keep_alive=keep_alive)
+        assert f"22:13:{20 + second} GMT".encode() in answers.encode(EMPTY_OBJECT, keep_alive=True)
+
+
+def test_continue_is_an_interim_answer() -> None:
+    assert CONTINUE == b"HTTP/1.1 100 Continue\r\n\r\n"
