@@ -227,8 +227,10 @@ def _data_literal(raw: bytes, limits: TriggerLimits) -> bytes:
     try:
         if raw[0] == 0x22:
             text = _decode_text(raw)
-            # Of an ASCII text, the characters are the bytes.
-            size = len(text) if raw.isascii() and b"\\" not in raw else len(text.encode())
+            if raw.isascii() and b"\\" not in raw:
+                # Its characters are its bytes, and it is its own literal.
+                return _within(raw, len(text), limits)
+            size = len(text.encode())
         else:
             text = json_text(msgspec.json.decode(raw)).decode()
             size = len(text.encode())
@@ -236,9 +238,13 @@ def _data_literal(raw: bytes, limits: TriggerLimits) -> bytes:
         raise RequestRejected(400, "Invalid request: 'data' is nested too deeply") from None
     except msgspec.MsgspecError as problem:
         raise RequestRejected(400, f"Invalid request: 'data': {str(problem)[:200]}") from None
+    return _within(json_text(text), size, limits)
+
+
+def _within(literal: bytes, size: int, limits: TriggerLimits) -> bytes:
     if size > limits.max_payload_bytes:
         raise data_too_large(str(size), limits)
-    return json_text(text)
+    return literal
 
 
 def _targets(event: EventBody, limits: TriggerLimits) -> tuple[Target, ...]:

@@ -55,12 +55,10 @@ class LoopClock:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
 
-    def now(self) -> float:
-        return time.time()
-
-    def monotonic(self) -> float:
-        # Not loop.time(): uvloop rounds that to milliseconds.
-        return time.monotonic()
+    # Without a method of ours around them: every disconnect asks several times.
+    now = staticmethod(time.time)
+    # Not loop.time(): uvloop rounds that to milliseconds.
+    monotonic = staticmethod(time.monotonic)
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> Handle:
         return self._loop.call_later(delay, callback)

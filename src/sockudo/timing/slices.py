@@ -140,18 +140,20 @@ class Slices:
 
     def in_order(self, steps: Iterator[None]) -> None:
         """Carry out steps after those that were given before, now or in the next turns; no step waits for anything."""
-        self._in_order.add(steps)
-        if self._in_order.is_under_way:
+        # hot path
+        work = self._in_order
+        work.add(steps)
+        if work.is_under_way:
             return
-        self._in_order.is_under_way = True
+        work.is_under_way = True
         if self._is_busy:
-            self._ready.append(self._in_order)
-        else:
-            end = self._begin()
-            try:
-                self._take_share(self._in_order, end)
-            finally:
-                self._end(end)
+            self._ready.append(work)
+            return
+        end = self._begin()
+        try:
+            self._take_share(work, end)
+        finally:
+            self._end(end)
 
     def next_turn(self) -> None:
         """Carry out the next slice, which otherwise comes with the next turn of the loop."""
@@ -183,8 +185,10 @@ class Slices:
 
     def _end(self, end: float) -> None:
         self._is_busy = False
-        self._left = max(0.0, end - self._clock.monotonic())
-        self._see_to_rest()
+        left = end - self._clock.monotonic()
+        self._left = left if left > 0.0 else 0.0
+        if self._ready:
+            self._see_to_rest()
 
     def _take_share(self, work: _Work, until: float) -> None:
         # Work in order that raises has more to do: what was given after the piece that failed.
