@@ -61,7 +61,9 @@ class LoopClock:
     monotonic = staticmethod(time.monotonic)
 
     def call_later(self, delay: float, callback: Callable[[], object]) -> Handle:
+        """Run `callback` once, `delay` seconds from now."""
         return self._loop.call_later(delay, callback)
 
     def call_soon(self, callback: Callable[[], object]) -> Handle:
+        """Run `callback` once, in the next tick of the loop."""
         return self._loop.call_soon(callback)

@@ -15,17 +15,17 @@ import httptools
 
 from sockudo.api.messages import Request, Response
 from sockudo.server.http import refusals
+from sockudo.server.http.large_requests import LargeRequests
 from sockudo.server.http.reader import MAX_PART, NONE
 from sockudo.server.http.service import Service
 from sockudo.server.http.upload import Upload
-from sockudo.server.http.writer import HttpWriter
 from sockudo.server.timeouts import BODY_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT
 from sockudo.server.turn_budget import READ_COST
 
 _NOTHING: Final = memoryview(b"")
 
 
-class HttpProtocol(HttpWriter):
+class HttpProtocol(LargeRequests):
     """One socket until it is closed or upgraded."""
 
     __slots__ = ("_is_waiting", "_kept", "_successor", "_turn")
