@@ -38,7 +38,6 @@ OVER_BUDGET: Final[Mapping[str, Allowed]] = {
     "sockudo.server": Allowed(18, _TO_SPLIT),
     "sockudo.server.http_writer.HttpWriter": Allowed(26, _TO_SPLIT),
     "sockudo.api.routes.__init__": Allowed(11, _PARTS),
-    "sockudo.bus.redis.subscriber.__init__": Allowed(9, _TO_SPLIT),
     "sockudo.server.front.__init__": Allowed(10, _PARTS),
 }
 
