@@ -306,6 +306,37 @@ def test_a_node_that_is_alone_publishes_no_events() -> None:
     assert member.adapter.said(envelope.CACHED_EVENT) == []
 
 
+def test_a_node_that_hears_nobody_publishes_until_the_others_are_surely_gone() -> None:
+    group = Group(2)
+    first, second = group.members
+    second.die()
+    group.wait(31)
+    assert first.cluster.is_alone
+    # The other one may live behind a part of the bus that hangs.
+    first.publish("news")
+    assert len(first.adapter.said(envelope.EVENT)) == 1
+    group.wait(31)
+    first.publish("news")
+    assert len(first.adapter.said(envelope.EVENT)) == 1
+
+
+def test_a_node_on_a_broken_bus_publishes_for_nodes_that_it_does_not_know() -> None:
+    group = Group(2)
+    first, second = group.members
+    client = second.connect()
+    client.subscribe("news")
+    group.settle()
+    for member in group.members:
+        member.adapter.cut()
+    group.wait(100)
+    assert first.cluster.is_alone
+    # Over the part of the bus that works, as a driver with several servers does.
+    first.adapter.is_connected = second.adapter.is_connected = True
+    first.publish("news")
+    group.bus.deliver_all()
+    assert client.events() == ["event"]
+
+
 def test_every_channel_has_one_owner_on_which_all_agree() -> None:
     group = Group(3)
     for number in range(50):

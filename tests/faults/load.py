@@ -19,9 +19,10 @@ from tests.faults.doors import Door, Process
 from tests.servers.server import KEY
 
 ROOM = "presence-room"
-# With this id the topics of both channels are on one master of a Redis Cluster, and that of the room is on another.
-APP_ID = "app-id"
-CHANNELS = ("news", "private-a")
+APP_ID = "1"
+# On a Redis Cluster of three masters each of these channels is on a master of its own; the first one's master also
+# carries the state of the nodes, and the room.
+CHANNELS = ("news", "private-a", "private-c")
 LOST = (OSError, EOFError, ConnectionClosed, InvalidHandshake, InvalidMessage, TimeoutError)
 _RETRY = 0.05
 _ANSWER_WITHIN = 3.0

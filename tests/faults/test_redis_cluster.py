@@ -1,4 +1,4 @@
-"""A master of a Redis Cluster fails under load, its replica takes over, and it comes back as a replica."""
+"""A master of a Redis Cluster fails under load: its own topics suffer, and nothing else does."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import pytest
 
 from sockudo.cluster.messages.topics import EVERYONE, channel_topic
 from tests.faults.buses import Bus
-from tests.faults.fleet import Cluster
+from tests.faults.fleet import LONGER_THAN_THE_TIMEOUT, Cluster
 from tests.faults.load import APP_ID, CHANNELS
 from tests.servers.processes import wait_until
 from tests.servers.redis_cluster import ClusterNode, RedisClusterProcesses
 
 _PREFIX: Final = "sockudo_cluster:"
 _TOPICS: Final = {name: channel_topic(APP_ID, name) for name in CHANNELS}
+# All nodes hear each other's signs of life over the master of the first one.
+_STATE, _EVENTS = "news", "private-a"
 
 
 def take_over(brokers: RedisClusterProcesses, master: ClusterNode) -> None:
@@ -27,22 +29,51 @@ def take_over(brokers: RedisClusterProcesses, master: ClusterNode) -> None:
     wait_until(lambda: all("cluster_state:ok" in node.cli("CLUSTER", "INFO") for node in alive), "the cluster is well")
 
 
-@pytest.mark.parametrize("bus", ["redis-cluster"], indirect=True)
-@pytest.mark.parametrize("topic", [EVERYONE, _TOPICS["news"]], ids=["state", "events"])
-async def test_a_master_fails_and_comes_back(cluster: Cluster, bus: Bus, topic: str) -> None:
+def prepare(bus: Bus, full_coverage: str, of: str) -> tuple[RedisClusterProcesses, ClusterNode, list[str]]:
+    """Return the cluster, the master of a channel, and the channels that are on it and on no other."""
     brokers = bus.broker
     assert isinstance(brokers, RedisClusterProcesses)
-    master = await asyncio.to_thread(brokers.master_of, _PREFIX + topic)
-    served = {name: await asyncio.to_thread(brokers.master_of, _PREFIX + topic) for name, topic in _TOPICS.items()}
-    # What goes over the other masters goes on.
-    async with cluster.outage(events_of=[name for name, server in served.items() if server is master]):
+    for node in brokers.nodes:
+        node.cli("CONFIG", "SET", "cluster-require-full-coverage", full_coverage)
+    masters = {name: brokers.master_of(_PREFIX + topic) for name, topic in _TOPICS.items()}
+    assert len(set(masters.values())) == len(masters), "each channel is on a master of its own"
+    assert brokers.master_of(_PREFIX + EVERYONE) is masters[_STATE]
+    return brokers, masters[of], [of]
+
+
+@pytest.mark.parametrize("bus", ["redis-cluster"], indirect=True)
+@pytest.mark.parametrize(("channel", "full_coverage"), [(_STATE, "no"), (_STATE, "yes"), (_EVENTS, "no")])
+async def test_a_master_that_fails_over_takes_only_its_own_events_along(
+    cluster: Cluster, bus: Bus, channel: str, full_coverage: str
+) -> None:
+    brokers, master, lossy = await asyncio.to_thread(prepare, bus, full_coverage, channel)
+    async with cluster.outage(events_of=lossy):
         failing = asyncio.create_task(asyncio.to_thread(take_over, brokers, master))
         await cluster.churn()
         await failing
     await cluster.published(50)
-    # It comes back in the second half: nothing may be noticed of that.
+    # The old master comes back as a replica; nobody may notice.
     await asyncio.to_thread(master.start)
     await asyncio.to_thread(brokers.wait_until_whole)
     await cluster.churn()
     await cluster.converged()
+    await cluster.check()
+
+
+@pytest.mark.parametrize("bus", ["redis-cluster"], indirect=True)
+@pytest.mark.parametrize("full_coverage", ["no", "yes"])
+async def test_nodes_that_cannot_hear_each_other_still_deliver_over_the_living_masters(
+    cluster: Cluster, bus: Bus, full_coverage: str
+) -> None:
+    brokers, master, lossy = await asyncio.to_thread(prepare, bus, full_coverage, _STATE)
+    replica = await asyncio.to_thread(brokers.replica_of, master)
+    async with cluster.outage(events_of=lossy):
+        replica.kill()
+        master.kill()
+        await cluster.churn()
+        # Every node takes every other for dead by then.
+        await asyncio.sleep(LONGER_THAN_THE_TIMEOUT)
+        await cluster.published(50)
+        await asyncio.to_thread(master.start)
+    await asyncio.to_thread(replica.start)
     await cluster.check()

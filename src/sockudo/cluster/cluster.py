@@ -58,7 +58,7 @@ class Cluster(Peers):
     def __init__(self, hub: Hub, adapter: Adapter, clock: Clock, times: ClusterTimes) -> None:
         self.node_id = envelope.new_node_id()
         self.replica = Replica()
-        self.is_alone = True
+        self.is_alone = self.is_surely_alone = True
         self.counters = counters = ClusterCounters()
         self.nodes = Nodes(self.node_id, times.node_timeout)
         self._hub = hub
@@ -145,7 +145,7 @@ class Cluster(Peers):
         self, app_id: str, name: str, *, is_kept: bool = False, has_caught_up: bool = False
     ) -> asyncio.Future[None] | None:
         """See to it that events of a channel arrive here, for one more subscriber, and nothing from before."""
-        return self._interest.join(app_id, name, is_kept=is_kept, has_caught_up=has_caught_up or self.is_alone)
+        return self._interest.join(app_id, name, is_kept=is_kept, has_caught_up=has_caught_up or self.is_surely_alone)
 
     def release(self, app_id: str, name: str) -> None:
         """Note that the last subscriber of a channel here is gone."""
@@ -154,7 +154,7 @@ class Cluster(Peers):
     def publish(self, app_id: str, name: str, frame: bytes, except_id: str | None, *, is_stored: bool = False) -> None:
         """Send an event to the nodes that have subscribers of its channel; see `Peers.publish`."""
         # hot path
-        if self.is_alone:
+        if self.is_surely_alone:
             return
         self.counters.events_sent += 1
         if except_id is None and not is_stored:
@@ -166,7 +166,7 @@ class Cluster(Peers):
 
     def publish_cached(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
         """Send an event of a cache channel to every node, to be kept there."""
-        if self.is_alone:
+        if self.is_surely_alone:
             return
         self.counters.events_sent += 1
         self._voice.say(EVERYONE, envelope.CACHED_EVENT, CachedEvent(app_id, name, except_id, frame))
@@ -213,10 +213,12 @@ class Cluster(Peers):
             # This process was stopped: the others were not silent, nobody listened.
             self.nodes.excuse(stalled, now)
         self._heartbeats.send_if_due()
+        if not self.is_healthy:
+            self._membership.doubt()
         self._membership.look()
 
-    def _set_alone(self, is_alone: bool) -> None:
-        self.is_alone = is_alone
+    def _set_alone(self, is_alone: bool, is_sure: bool) -> None:
+        self.is_alone, self.is_surely_alone = is_alone, is_sure
 
     def _ask_for_echoes(self, question: int) -> None:
         self._voice.say(EVERYONE, envelope.QUESTION, Question(question))

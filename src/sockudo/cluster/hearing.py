@@ -119,6 +119,7 @@ class Hearing:
     def lost(self, reason: str) -> None:
         """Note that the bus is gone: local delivery goes on."""
         _log.warning("bus lost", reason=reason)
+        self._membership.doubt()
 
     def restored(self) -> None:
         """Note that the bus is back: what was missed on both sides is fetched."""

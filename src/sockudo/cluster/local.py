@@ -21,7 +21,7 @@ class NoPeers(Peers):
     def __init__(self) -> None:
         self.journal = NoJournal()
         self.replica = Replica()
-        self.is_alone = True
+        self.is_alone = self.is_surely_alone = True
 
     def is_owner(self, app_id: str, name: str) -> bool:
         """Return True: there is no other node."""

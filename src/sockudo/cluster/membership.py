@@ -25,7 +25,7 @@ class Membership:
     """The other nodes, as they come and go.
 
     Args:
-        alone: told whether this node is alone when that may have changed.
+        alone: told whether no other node is known, and whether none can be there either, when that may have changed.
 
     Attributes:
         news: set when what is known of the others has changed.
@@ -37,7 +37,7 @@ class Membership:
         nodes: Nodes,
         merging: Merging,
         echoes: Echoes,
-        alone: Callable[[bool], None],
+        alone: Callable[[bool, bool], None],
     ) -> None:
         self.nodes = nodes
         self.news = asyncio.Event()
@@ -49,6 +49,8 @@ class Membership:
         self._merging = merging
         self._echoes = echoes
         self._alone = alone
+        # When another node could last have been there without being heard.
+        self._doubted_at = float("-inf")
 
     @property
     def is_synced(self) -> bool:
@@ -62,7 +64,7 @@ class Membership:
         if peer is None:
             self._refusals.too_many_nodes(MOST_NODES, node_id)
         elif known is None:
-            self._alone(False)
+            self._tell_whether_alone()
             _log.info("node joined", node=node_id, nodes=len(self.nodes) + 1)
         return peer
 
@@ -76,12 +78,21 @@ class Membership:
         """Forget the nodes that were silent for too long; of those whose messages wait, it is not known yet."""
         for node_id in self.nodes.silent(self._clock.monotonic()):
             if not self._slices.is_busy(node_id) and self.nodes.forget(node_id):
+                # It may live behind a part of the bus that hangs and is not given up yet.
+                self.doubt()
                 self._gone(node_id, "silent")
                 self._slices.run(node_id, self._merging.purge(node_id))
+        self._tell_whether_alone()
         self.ask_for_snapshots()
+
+    def doubt(self) -> None:
+        """Note that nodes may live that this one does not hear, because the bus, or a part of it, is lost."""
+        self._doubted_at = self._clock.monotonic()
+        self._tell_whether_alone()
 
     def unsynced(self) -> None:
         """Note that this node was off the bus, and ask for what it has missed."""
+        self.doubt()
         for peer in self.nodes.peers():
             peer.is_synced = False
         self.ask_for_snapshots(at_once=True)
@@ -102,8 +113,13 @@ class Membership:
             self._voice.say(node_topic(peer.node_id), envelope.SYNC, Sync())
 
     def _gone(self, node_id: str, why: str) -> None:
-        self._alone(not len(self.nodes))
+        self._tell_whether_alone()
         self.news.set()
         self._echoes.forget(node_id)
         self._counters.nodes_purged += 1
         _log.info("node gone", node=node_id, why=why, nodes=len(self.nodes) + 1)
+
+    def _tell_whether_alone(self) -> None:
+        is_alone = not len(self.nodes)
+        in_doubt = self._clock.monotonic() - self._doubted_at <= self.nodes.timeout
+        self._alone(is_alone, is_alone and not in_doubt)

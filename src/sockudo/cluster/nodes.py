@@ -88,11 +88,15 @@ class Peer:
 
 
 class Nodes:
-    """The other nodes that are alive."""
+    """The other nodes that are alive.
+
+    Attributes:
+        timeout: the silence after which a node is taken for dead (seconds).
+    """
 
     def __init__(self, own_id: str, timeout: float) -> None:
         self._own_id = own_id
-        self._timeout = timeout
+        self.timeout = timeout
         self._peers: dict[str, Peer] = {}
         # Oldest first.
         self._left: dict[str, None] = {}
@@ -139,7 +143,7 @@ class Nodes:
 
     def silent(self, now: float) -> list[str]:
         """Return the nodes not heard of for longer than the timeout."""
-        return [peer.node_id for peer in self._peers.values() if now - peer.heard_at > self._timeout]
+        return [peer.node_id for peer in self._peers.values() if now - peer.heard_at > self.timeout]
 
     def excuse(self, seconds: float, now: float) -> None:
         """Take back seconds of silence during which this node itself was not running."""

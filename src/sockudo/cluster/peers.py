@@ -38,12 +38,15 @@ class Peers:
     Attributes:
         journal: takes the changes of this node that the others are to know of.
         replica: what the others have.
-        is_alone: no other node is known, so that nothing need be said.
+        is_alone: no other node is known, so that nothing need be said of this one's state.
+        is_surely_alone: no other node is there either, so that no event need be sent. A node that hears nobody because
+            a part of the bus is lost may still be heard over the rest of it.
     """
 
     journal: Journal
     replica: Replica
     is_alone: bool
+    is_surely_alone: bool
 
     @property
     def is_healthy(self) -> bool:

@@ -76,7 +76,7 @@ class Publisher:
                 frame = text_frame(channel_event(trigger.name, name, trigger.data))
                 hub.deliver_to_user(app_id, name[len(SERVER_TO_USER) :], frame, except_id)
                 peers.publish(app_id, name, frame, except_id)
-            elif not peers.is_alone or hub.channel(app_id, name) is not None:
+            elif not peers.is_surely_alone or hub.channel(app_id, name) is not None:
                 frame = text_frame(channel_event(trigger.name, name, trigger.data))
                 hub.deliver(app_id, name, frame, except_id)
                 peers.publish(app_id, name, frame, except_id)

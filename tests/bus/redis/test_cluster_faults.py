@@ -233,6 +233,36 @@ async def test_slots_that_nobody_serves_are_a_loss_and_the_others_go_on(
         assert await heard.wait_for_messages(2) == [(other, b"1"), ("t", b"3")]
 
 
+async def test_topics_of_living_masters_are_joined_and_caught_up_with_while_one_is_away(
+    own_redis_cluster: RedisClusterProcesses,
+) -> None:
+    cluster = own_redis_cluster
+    async with two_nodes(cluster) as nodes:
+        (first, lost), (second, heard) = nodes
+        master = await in_thread(cluster.master_of, f"{PREFIX}t")
+        other = await in_thread(lambda: topics_of(cluster, master, ours=False))
+        (await in_thread(cluster.replica_of, master)).kill()
+        living = await in_thread(cluster.master_of, f"{PREFIX}{other}")
+        # The living master has not confirmed the topic yet when the bus is lost.
+        living.pause()
+        joining = second.subscribe(other)
+        master.kill()
+        await heard.wait_for_loss()
+        await lost.wait_for_loss()
+        assert joining is not None
+        assert not joining.done()
+        living.resume()
+        await joining
+        assert not first.is_connected
+        first.publish(other, b"1")
+        assert await heard.wait_for_messages(1) == [(other, b"1")]
+        # A further subscriber waits for what the living master took before.
+        caught_up = second.subscribe(other)
+        assert caught_up is not None
+        assert not caught_up.done()
+        await caught_up
+
+
 @pytest.mark.parametrize("kind", ["pubsub", "normal"])
 async def test_a_connection_that_is_cut_is_renewed(kind: str, own_redis_cluster: RedisClusterProcesses) -> None:
     cluster = own_redis_cluster

@@ -1,12 +1,15 @@
 """The bus over a Redis Cluster: sharded pub/sub (SPUBLISH and SSUBSCRIBE of Redis 7), a link for each master.
 
-Strategy: a topic belongs to the master of its slot. When a slot moves, the old master takes its subscriptions from us
-with an unsolicited `sunsubscribe`; only then, or when the link to it is dead, is the topic joined at the new one. So
-nothing of the new master is heard before something older of the old one. What servers tell each other crosses that, so
-messages are numbered besides (see `stamps.py`).
+Strategy: a topic belongs to the master of its slot. When a slot moves, the old master ends the subscriptions with an
+unsolicited `sunsubscribe`. Only then, or when the link to the old master is dead, does the adapter join the topic at
+the new one, so no message of the new master arrives before an older one of the old master. The servers also pass
+messages on to each other, which crosses that order, so messages carry numbers (see `stamps.py`).
 
-The bus counts as lost while a slot has no master, a link is down, or a topic that was joined is not: messages may have
-been missed. It counts as restored when all is well for a moment, because a resharding moves slots one by one.
+The bus counts as lost while a slot has no master, a link is down, or a topic that was joined no longer is, because
+messages may be missed. It counts as restored when all is well for a moment: a resharding moves slots one by one.
+
+Each master works by itself. While one is away, topics of the others are published, joined and caught up with as ever;
+only names that no living master serves are given up.
 """
 
 from __future__ import annotations
@@ -46,7 +49,7 @@ class RedisClusterAdapter:
         self._waiters: Waiters[bytes] = Waiters()
         self._stamper = Stamper()
         self._late = LateFilter()
-        # The master of each slot.
+        # The master of each slot, by its number.
         self._owners: list[Master | None] = [None] * SLOTS
         self._assignments = Assignments(self._owners.__getitem__, self._waiters)
         self._masters: dict[Address, Master] = {}
@@ -96,7 +99,7 @@ class RedisClusterAdapter:
         if name in self._assignments.topics:
             return self._waiters.another(name) or self._caught_up(name)
         master = self._owners[key_slot(name)]
-        # Added before it is assigned, so that a master that turns out to be the wrong one is no loss.
+        # The caller waits before the name is assigned, so that a wrong first master does not count as a loss.
         future = self._waiters.add(name)
         self._assignments.add(name, topic)
         if master is None or master.link is None:
@@ -111,7 +114,7 @@ class RedisClusterAdapter:
             self._report()
 
     async def aclose(self) -> None:
-        """Send what was published, leave and release everything."""
+        """Send the published messages, leave every topic and release everything."""
         self._is_connected = False
         self._inbox = None
         if self._settling is not None:
@@ -126,17 +129,17 @@ class RedisClusterAdapter:
 
     def _caught_up(self, name: bytes) -> asyncio.Future[None]:
         master = self._assignments.at(name)
-        if master is None or master.link is None or not self._is_connected:
+        if master is None or master.link is None:
             return done()
         return master.link.subscriber.caught_up()
 
-    # The map.
+    # The slot map.
 
     def _is_of(self, master: Master, slot: int) -> bool:
         return self._owners[slot] is master
 
     async def _use(self, found: SlotMap, has_changed: bool) -> None:
-        """Go by this map from now on."""
+        """Use this map from now on."""
         if has_changed:
             old = self._masters
             self._masters = {a: old.pop(a) if a in old else self._master_at(a) for a in found.masters}
@@ -151,6 +154,7 @@ class RedisClusterAdapter:
                     master.keep_open(partial(self._is_of, master))
 
     def _looked(self, failure: str | None) -> None:
+        self._assignments.release_homeless(map_is_known=failure is None)
         if failure is not None:
             self._note("redis cluster bus: slot map unavailable", failure)
         self._report()
@@ -174,7 +178,7 @@ class RedisClusterAdapter:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    # What masters tell.
+    # The callbacks of masters.
 
     def _received(self, topic: str, data: bytes) -> None:
         fresh = self._late.accept(topic, data)
@@ -192,7 +196,7 @@ class RedisClusterAdapter:
         self._report()
 
     def _not_joined(self, master: Master, text: str) -> None:
-        """Note that a subscription was answered with an error, such as `MOVED 3999 127.0.0.1:6381`."""
+        """Note that a master refused a subscription, with a text such as `MOVED 3999 127.0.0.1:6381`."""
         kind, _, rest = text.partition(" ")
         slot = rest.partition(" ")[0]
         self._keeper.doubt()
@@ -203,30 +207,28 @@ class RedisClusterAdapter:
             master.link.fail(f"a subscription is refused: {text}")
 
     def _refused(self, text: str) -> None:
-        """Note that a message was answered with an error. It is lost, as what its receivers missed meanwhile is."""
+        """Note that a master refused a message, which is lost."""
         if text.startswith(("MOVED", "CLUSTERDOWN", "ASK", "TRYAGAIN")):
             self._keeper.doubt()
         else:
             self._note("redis cluster bus refuses a message", text)
 
     def _master_lost(self, master: Master, reason: str) -> None:
-        for name in master.wanted:
-            self._waiters.release_one(name)
-        self._assignments.lost(master)
+        self._assignments.unreachable(master)
         self._keeper.doubt()
         self._report(f"{master.server.name}: {reason}")
         if master in self._masters.values():
             master.keep_open(partial(self._is_of, master))
 
     def _unreachable(self, master: Master, reason: str) -> None:
-        self._assignments.lost(master)
+        self._assignments.unreachable(master)
         self._keeper.doubt()
         self._note("redis cluster bus: server unreachable", reason)
 
     # Lost and restored.
 
     def _problem(self) -> str | None:
-        """Say what is wrong, if anything is."""
+        """Return why the bus is not whole; None where it is."""
         if not self._keeper.is_whole:
             return "some slots are not served"
         for master in self._masters.values():
@@ -237,7 +239,7 @@ class RedisClusterAdapter:
         return None
 
     def _report(self, reason: str | None = None) -> None:
-        """Tell the inbox what is new about the bus."""
+        """Tell the inbox where the bus has been lost, or begin to call it restored."""
         problem = self._problem()
         if problem is None:
             if not self._is_connected and self._settling is None and self._inbox is not None:
@@ -248,7 +250,6 @@ class RedisClusterAdapter:
             self._settling = None
         if self._is_connected and self._inbox is not None:
             self._is_connected = False
-            self._waiters.release()
             self._inbox.lost(reason or problem)
 
     def _restored(self) -> None:
@@ -260,7 +261,7 @@ class RedisClusterAdapter:
             self._inbox.restored()
 
     def _note(self, event: str, reason: str) -> None:
-        """Log something once until all is well again."""
+        """Log a problem, once until the bus is restored."""
         if reason not in self._noted and len(self._noted) < _MOST_NOTES:
             self._noted.add(reason)
             _log.warning(event, reason=reason)

@@ -1,8 +1,8 @@
-"""A link to one Redis server: a connection that publishes and one that subscribes, which live and die together.
+"""A link to one Redis server: a publishing and a subscribing connection, which live and die together.
 
-Strategy: both are watched with a PING every few seconds, so that a server that hangs or a network that swallows
-everything counts as lost too. Silence is counted in probes and not in seconds, so that an event loop that was held up
-does not take the answers that it has not read yet for silence.
+Strategy: the link sends a PING over both every few seconds, so a server that hangs and a network that swallows
+everything count as lost too. It counts silence in probes and not in seconds: an event loop that was held up must not
+take answers that it has not read yet for silence.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import hiredis
 
 from sockudo.bus.redis.counts import Counts
 from sockudo.bus.redis.publisher import Publisher
-from sockudo.bus.redis.subscriber import Subscriber
+from sockudo.bus.redis.subscriber import Subscriber, SubscriberEvents
 from sockudo.bus.redis.verbs import Verbs
 from sockudo.errors import DriverError
 from sockudo.redis_client.options import RedisTiming
@@ -31,33 +31,39 @@ _CLOSING: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Whom a link tells what happens; all are called in the event loop."""
+    """The callbacks of a link; it calls them in the event loop.
+
+    Attributes:
+        message, settled, gone, not_joined: as in `SubscriberEvents`.
+        refused: the server refused a message with this error text.
+        lost: the link is lost, for this reason; called once, and not for a link that its owner closes.
+    """
 
     message: Callable[[str, bytes], None]
     settled: Callable[[bytes], None]
     gone: Callable[[bytes], None]
-    # A subscription was answered with an error.
     not_joined: Callable[[str], None]
-    # A message was answered with an error.
     refused: Callable[[str], None]
-    # Once, at the end, unless the link is closed by us.
     lost: Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the links of one adapter have in common."""
+    """What all links of one adapter share.
+
+    Attributes:
+        test_name: a name without subscribers; each new link publishes to it and joins it, to learn whether it may.
+    """
 
     verbs: Verbs
     timing: RedisTiming
     counts: Counts
-    # A name that nobody listens to: whether it may be published and joined is tried out at the beginning.
     test_name: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionId:
-    """A publishing connection as its server knows it."""
+    """What a server calls a publishing connection."""
 
     server: str
     client_id: bytes
@@ -65,7 +71,7 @@ class ConnectionId:
 
 
 class RedisLink:
-    """Two connections to one server, which are logged in. Make it with `open_link`."""
+    """Two connections to one server, both logged in; `open_link` makes it."""
 
     def __init__(
         self,
@@ -93,30 +99,26 @@ class RedisLink:
             terms.verbs,
             wanted,
             terms.counts,
-            on_message=events.message,
-            on_settled=events.settled,
-            on_gone=events.gone,
-            on_error=events.not_joined,
-            on_lost=self.fail,
+            SubscriberEvents(events.message, events.settled, events.gone, events.not_joined, lost=self.fail),
         )
         self._timer = self._loop.call_later(self._timing.probe_interval, self._probe)
 
     async def join_wanted(self) -> None:
-        """Join everything that is wanted; return once it is confirmed.
+        """Join every wanted name; return when the server has confirmed them.
 
         Raises:
-            DriverError: the link was lost before.
+            DriverError: the link was lost first.
         """
         await self._unless_lost(self.subscriber.join_wanted())
 
     def ask_role(self) -> None:
-        """Make sure that the server is still a master; the link fails otherwise."""
+        """Ask the server for its role; the link fails where it is no longer a master."""
         self._roles_asked += 1
         self._connections[0].write(_ROLE)
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether the server was asked for its role and has not answered yet."""
+        """Whether the server has not yet answered what its role is."""
         return self._roles_asked > 0
 
     def fail(self, reason: str) -> None:
@@ -127,9 +129,9 @@ class RedisLink:
             self._events.lost(reason)
 
     async def aclose(self) -> None:
-        """Send what was published and close, without telling anyone."""
+        """Send the published messages and close, without a callback."""
         if not self._lost.done():
-            # What a dying server has not taken by then is lost, as it would have been a moment later.
+            # Messages that a dying server has not taken by then are lost, as they would be a moment later.
             with contextlib.suppress(TimeoutError, DriverError):
                 async with asyncio.timeout(_CLOSING):
                     await self._unless_lost(self.publisher.finish())
@@ -138,7 +140,7 @@ class RedisLink:
             await connection.ended()
 
     def drop(self) -> None:
-        """Close at once, without telling anyone."""
+        """Close at once, without a callback."""
         if not self._lost.done():
             self._lost.set_result("closed")
         self._release()
@@ -177,7 +179,7 @@ class RedisLink:
 
     def _publishing_replied(self, reply: Reply) -> None:
         if isinstance(reply, hiredis.ReplyError):
-            # A server that allows little may refuse ROLE; that is no matter of messages.
+            # A login with few rights may not use ROLE; that does not concern messages.
             if "'role'" in str(reply):
                 self._roles_asked -= 1
             else:
@@ -198,15 +200,15 @@ async def open_link(
     events: Events,
     previous: ConnectionId | None = None,
 ) -> RedisLink:
-    """Connect to the server to publish to and the one to subscribe at, which mostly are the same one.
+    """Connect to the server that takes messages and to the one that hands them out; mostly they are the same.
 
     Args:
         servers: both.
-        terms: what all links of the adapter have in common.
-        wanted: the names to join and their topics; belongs to the caller, who tells the subscriber of changes.
-        events: whom to tell what happens.
-        previous: the connection that this link replaces. A server that hung may still hold messages of it, which
-            must not be heard after newer ones, so it is told to drop that connection.
+        terms: what all links of the adapter share.
+        wanted: the names to join and their topics; belongs to the caller, which tells the subscriber of changes.
+        events: the callbacks.
+        previous: the connection that this link replaces. A server that hung may still hold messages of it, and
+            nobody must hear those after newer ones, so the link has the server drop that connection.
 
     Raises:
         DriverError: a server cannot be reached or refuses.
@@ -233,7 +235,7 @@ async def open_link(
 async def _introduce(
     connection: RespConnection, server: RedisServer, previous: ConnectionId | None
 ) -> ConnectionId | None:
-    """Learn how the server calls us; a server that does not allow that is used all the same."""
+    """Learn what the server calls this connection; a login that may not ask is used without it."""
     if previous is not None and previous.server == server.name:
         await connection.request(b"CLIENT", b"KILL", b"ID", previous.client_id, b"ADDR", previous.address)
     number = await connection.request(b"CLIENT", b"ID")

@@ -1,4 +1,4 @@
-"""One master of a Redis Cluster: its link, which is opened again for ever, and the names that belong to it."""
+"""One master of a Redis Cluster: its link, which it opens again for ever, and the names that it serves."""
 
 from __future__ import annotations
 
@@ -18,29 +18,37 @@ _ATTEMPTS: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class MasterEvents:
-    """Whom a master tells what happens to it."""
+    """The callbacks of a master.
+
+    Attributes:
+        message, settled, gone, not_joined, refused: as in `link.Events`.
+        ready: the link works and every wanted name is joined.
+        lost: the link is lost, for this reason.
+        unreachable: the link cannot be opened, for this reason.
+    """
 
     message: Callable[[str, bytes], None]
-    # The server confirmed the last thing that was asked for a name.
     settled: Callable[[Master, bytes], None]
-    # The server took a name from us that is wanted.
     gone: Callable[[Master, bytes], None]
-    # A subscription, or a message, was answered with an error.
     not_joined: Callable[[Master, str], None]
     refused: Callable[[str], None]
-    # The link works and everything wanted is joined; or it does not any more; or it could not be opened.
     ready: Callable[[Master], None]
     lost: Callable[[Master, str], None]
     unreachable: Callable[[Master, str], None]
 
 
 class Master:
-    """The link to one master. `wanted` are the names to join there and their topics."""
+    """The link to one master.
+
+    Attributes:
+        wanted: the names to join there, and their topics.
+        link: the link that joins or has joined the names; None while there is none.
+        is_ready: whether the link works and has joined every name.
+    """
 
     def __init__(self, server: RedisServer, terms: Terms, prefix: bytes, events: MasterEvents) -> None:
         self.server = server
         self.wanted: dict[bytes, str] = {}
-        # The link that joins or has joined the names.
         self.link: RedisLink | None = None
         self.is_ready = False
         self._terms = terms
@@ -53,10 +61,10 @@ class Master:
         """Open the link and join the names.
 
         Args:
-            is_ours: whether this server serves a slot.
+            is_ours: tells whether this server serves a slot.
 
         Raises:
-            DriverError: that failed.
+            DriverError: the server cannot be reached, refuses, or was lost before every name was joined.
         """
         events = self._events
         mine = Events(
@@ -96,15 +104,15 @@ class Master:
             return
 
     def _gone(self, name: bytes) -> None:
-        # A master that became a replica takes all names from us, and then would let us join them again and hear what
-        # its new master tells it. It is not the place to be.
+        # A master that became a replica ends all subscriptions. It would then accept them again and pass on what its
+        # new master tells it, so names must not be joined there.
         if self.link is not None:
             self.link.ask_role()
         self._events.gone(self, name)
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether the server may be no master any more."""
+        """Whether the server may no longer be a master."""
         return self.link is not None and self.link.is_doubtful
 
     def _lost(self, reason: str) -> None:
@@ -114,7 +122,7 @@ class Master:
             self._events.lost(self, reason)
 
     def retire(self) -> Coroutine[Any, Any, None]:
-        """Tell nobody anything from now on; what is returned sends what was published and closes."""
+        """Call nobody back from now on; await the result to send the published messages and close."""
         self.is_ready = False
         link, self.link = self.link, None
         return self._close(link)
@@ -127,6 +135,6 @@ class Master:
             await link.aclose()
 
     def _test_name(self, is_ours: Callable[[int], bool]) -> bytes | None:
-        """Find a name that nobody listens to in a slot of this server, unless it has next to none."""
+        """Find a name without subscribers in a slot of this server; None where the server has next to no slots."""
         names = (b"%b?%d" % (self._prefix, number) for number in range(_ATTEMPTS))
         return next((name for name in names if is_ours(key_slot(name))), None)

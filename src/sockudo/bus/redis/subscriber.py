@@ -1,10 +1,7 @@
-"""The subscribing end of a link: joins and leaves in batches, and hands messages on.
+"""The subscribing connection of a link: joins and leaves names in batches, and hands messages on.
 
-Strategy: `wanted` says what should be joined. A change marks a name; at the end of the tick what is wanted is compared
-with what was last asked for, and only the difference is sent. The server answers in order, one answer for each name,
-so a name is settled when its last answer has come. Joining, leaving and joining within one tick sends nothing at all.
-A PING, whose answer comes behind all messages that the server had before, tells when a name is caught up with; one is
-enough for all that ask in one tick.
+Strategy: all commands of one tick leave in one write (`joins.py` says which). A PING, which the server answers after
+all messages that it took before, tells when this connection has caught up; one PING serves all callers of a tick.
 """
 
 from __future__ import annotations
@@ -12,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import hiredis
 
 from sockudo.bus.broker.connection import settle
 from sockudo.bus.redis.counts import Counts
+from sockudo.bus.redis.joins import Answer, Joins
 from sockudo.bus.redis.verbs import Verbs
 from sockudo.redis_client.resp import Reply, RespConnection, encode
 
@@ -25,8 +24,27 @@ _BARRIER: Final = b"everything before this was heard"
 _PING: Final = encode(b"PING", _BARRIER)
 
 
+@dataclass(frozen=True, slots=True)
+class SubscriberEvents:
+    """The callbacks of a subscriber; it calls them in the event loop.
+
+    Attributes:
+        message: takes the topic and the data of each message.
+        settled: the server has confirmed the last command about this name.
+        gone: the server ended the subscription to this name by itself.
+        not_joined: the server refused a subscription with this error text.
+        lost: the connection is lost, for this reason; called once.
+    """
+
+    message: Callable[[str, bytes], None]
+    settled: Callable[[bytes], None]
+    gone: Callable[[bytes], None]
+    not_joined: Callable[[str], None]
+    lost: Callable[[str], None]
+
+
 class Subscriber:
-    """Subscribes over one connection, which must be logged in and is streamed from now on."""
+    """Subscribes over one connection, which is logged in and only streams from now on."""
 
     def __init__(
         self,
@@ -34,66 +52,52 @@ class Subscriber:
         verbs: Verbs,
         wanted: Mapping[bytes, str],
         counts: Counts,
-        *,
-        on_message: Callable[[str, bytes], None],
-        on_settled: Callable[[bytes], None],
-        on_gone: Callable[[bytes], None],
-        on_error: Callable[[str], None],
-        on_lost: Callable[[str], None],
+        events: SubscriberEvents,
     ) -> None:
         """Take the connection over.
 
         Args:
-            connection: ours from now on.
+            connection: belongs to the subscriber from now on.
             verbs: the commands to use.
-            wanted: the names to be joined and their topics; belongs to the caller, who tells of its `changed` names.
-            counts: where messages are counted.
-            on_message: called with the topic and the data of each message.
-            on_settled: called when the server has confirmed the last thing that was asked for a name.
-            on_gone: called when the server took a name from us.
-            on_error: called with the text of an error reply.
-            on_lost: called once when the connection is lost.
+            wanted: the names to join and their topics; belongs to the caller, which calls `changed` for each change.
+            counts: counts the messages.
+            events: the callbacks.
         """
         self._connection = connection
         self._verbs = verbs
         self._wanted = wanted
         self._counts = counts
-        self._on_message = on_message
-        self._on_settled = on_settled
-        self._on_gone = on_gone
-        self._on_error = on_error
+        self._events = events
+        self._on_message = events.message
         self._message = verbs.message
-        # The names for which a subscription was the last thing asked, and how many answers each name still lacks.
-        self._asked: set[bytes] = set()
-        self._unanswered: dict[bytes, int] = {}
-        self._changed: dict[bytes, None] = {}
+        self._joins = Joins(wanted)
         self._is_woken = False
-        # Who waits for the next PING to be sent, and for the answers to those that were.
+        # The futures that wait for the next PING to leave, and those of each PING that has left.
         self._behind: list[asyncio.Future[None]] = []
         self._barriers: deque[list[asyncio.Future[None]]] = deque()
-        connection.stream(self._replied, on_lost)
+        connection.stream(self._replied, events.lost)
 
     def changed(self, name: bytes) -> None:
-        """Look at a name again at the end of this tick, because it is wanted now or is not any more."""
-        self._changed[name] = None
+        """Look at a name again at the end of this tick, because it is wanted now or no longer."""
+        self._joins.mark(name)
         self._wake()
 
     def caught_up(self) -> asyncio.Future[None]:
-        """Return a future that is done once all that was asked and published before has been answered and heard."""
+        """Return a future that is done when every earlier command is answered and every earlier message is heard."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._behind.append(future)
         self._wake()
         return future
 
     async def join_wanted(self) -> None:
-        """Join everything that is wanted now and return once it is confirmed, or the connection is given up."""
-        self._changed = dict.fromkeys(self._wanted)
+        """Join every wanted name; return when the server has confirmed them, or the connection is given up."""
+        self._joins.mark_wanted()
         joined = self.caught_up()
         self._flush()
         await joined
 
     def release(self) -> None:
-        """Let everyone go who waits: the connection is given up."""
+        """Settle every future, because the connection is given up."""
         for waiting in (*self._barriers, self._behind):
             for future in waiting:
                 settle(future)
@@ -101,9 +105,8 @@ class Subscriber:
         self._behind = []
 
     def forget(self, name: bytes) -> None:
-        """Note that the server refused or took a name."""
-        self._unanswered.pop(name, None)
-        self._asked.discard(name)
+        """Note that the server refused a name."""
+        self._joins.forget(name)
 
     def _wake(self) -> None:
         if not self._is_woken:
@@ -112,34 +115,22 @@ class Subscriber:
 
     def _flush(self) -> None:
         self._is_woken = False
-        changed, self._changed = self._changed, {}
-        join: list[bytes] = []
-        leave: list[bytes] = []
-        settled: list[bytes] = []
-        for name in changed:
-            if (name in self._wanted) != (name in self._asked):
-                (leave if name in self._asked else join).append(name)
-            elif name not in self._unanswered:
-                settled.append(name)
-        self._asked.difference_update(leave)
-        self._asked.update(join)
-        for name in (*leave, *join):
-            self._unanswered[name] = self._unanswered.get(name, 0) + 1
-        commands = [encode(self._verbs.unsubscribe, *batch) for batch in self._verbs.batches(leave)]
-        commands += [encode(self._verbs.subscribe, *batch) for batch in self._verbs.batches(join)]
+        difference = self._joins.compare()
+        commands = [encode(self._verbs.unsubscribe, *batch) for batch in self._verbs.batches(difference.leave)]
+        commands += [encode(self._verbs.subscribe, *batch) for batch in self._verbs.batches(difference.join)]
         if self._behind:
             self._barriers.append(self._behind)
             self._behind = []
             commands.append(_PING)
         if commands:
             self._connection.write(b"".join(commands))
-        for name in settled:
-            self._on_settled(name)
+        for name in difference.settled:
+            self._events.settled(name)
 
     def _replied(self, reply: Reply) -> None:  # hot path
         if type(reply) is list and reply[0] == self._message:
             topic = self._wanted.get(reply[1])
-            # A name that was left may still be heard for a moment.
+            # Messages of a name still arrive for a moment after it was left.
             if topic is not None:
                 self._counts.received += 1
                 self._on_message(topic, reply[2])
@@ -148,7 +139,7 @@ class Subscriber:
 
     def _answered(self, reply: Reply) -> None:
         if isinstance(reply, hiredis.ReplyError):
-            self._on_error(str(reply))
+            self._events.not_joined(str(reply))
         elif reply == _BARRIER or (isinstance(reply, list) and reply[-1] == _BARRIER):
             for future in self._barriers.popleft() if self._barriers else ():
                 settle(future)
@@ -156,15 +147,10 @@ class Subscriber:
             self._confirmed(reply[1], has_left=reply[0] == self._verbs.unsubscribed)
 
     def _confirmed(self, name: bytes, *, has_left: bool) -> None:
-        left = self._unanswered.get(name, 0)
-        if left == 0:
-            # Not an answer: the server took the name, because its slot belongs to another one now.
-            if has_left:
-                self.forget(name)
-                self._on_gone(name)
-            return
-        if left > 1:
-            self._unanswered[name] = left - 1
-            return
-        del self._unanswered[name]
-        self._on_settled(name)
+        answer = self._joins.answered(name)
+        if answer is Answer.LAST:
+            self._events.settled(name)
+        elif answer is Answer.UNASKED and has_left:
+            # The slot of the name belongs to another master now.
+            self._joins.forget(name)
+            self._events.gone(name)
