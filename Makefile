@@ -9,7 +9,7 @@ CONSTRAINTS ?= constraints.txt
 PROCESSES ?= 0
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
-.PHONY: run test lint types format docs lock clean
+.PHONY: run test test-every-topology lint types format docs lock clean
 
 run: $(VENV)/.run
 	$(BIN)/sockudo serve --config config/config.json
@@ -17,6 +17,11 @@ run: $(VENV)/.run
 test: $(VENV)/.dev
 	$(BIN)/python -m tests.setup
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadscope
+
+# Every scenario on every topology; `test` runs those on every one that depend on what nodes tell each other.
+test-every-topology: $(VENV)/.dev
+	$(BIN)/python -m tests.setup
+	$(BIN)/python -m pytest tests/scenarios --every-topology --numprocesses $(PROCESSES) --dist loadscope
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
