@@ -36,8 +36,7 @@ def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServerProc
 @pytest.fixture
 def server(mortal: KafkaServerProcess) -> Iterator[KafkaServerProcess]:
     """The same, running."""
-    if not mortal.is_running:
-        mortal.start()
+    mortal.ensure()
     yield mortal
     mortal.thaw()
 

@@ -39,8 +39,7 @@ def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServerPro
 @pytest.fixture
 def server(mortal: RabbitServerProcess) -> Iterator[RabbitServerProcess]:
     """The same, running."""
-    if not mortal.is_running:
-        mortal.start()
+    mortal.ensure()
     yield mortal
     mortal.thaw()
 
