@@ -12,6 +12,7 @@ from sockudo import log
 
 # A module that others import comes before them, so that pytest can still rewrite its asserts.
 pytest_plugins = [
+    "tests.support.alone",
     "tests.servers.processes",
     "tests.servers.bus_fixtures",
     "tests.servers.redis_server",
