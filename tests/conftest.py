@@ -12,6 +12,7 @@ from sockudo import log
 
 # A module that others import comes before them, so that pytest can still rewrite its asserts.
 pytest_plugins = [
+    "tests.support.alone",
     "tests.servers.processes",
     "tests.servers.bus_fixtures",
     "tests.servers.redis_server",
@@ -19,9 +20,9 @@ pytest_plugins = [
     "tests.servers.redis_cluster",
     "tests.servers.nats_server",
     "tests.servers.forge",
-    "tests.servers.topologies",
     "tests.servers.rabbitmq_server",
     "tests.servers.kafka_server",
+    "tests.servers.topologies",
     "tests.servers.mariadb_server",
     "tests.servers.postgres_server",
     "tests.servers.cassandra_server",

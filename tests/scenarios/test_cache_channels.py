@@ -17,9 +17,14 @@ from tests.servers.server import app
 from tests.servers.shared_stores import SHARING, serve_sharing
 from tests.servers.topologies import TOPOLOGIES
 
+pytestmark = pytest.mark.every_topology
+
 CACHED = ["cache-a", "private-cache-a", "private-encrypted-cache-a", "presence-cache-a"]
 NOT_CACHED = ["news", "my-cache-a", "private-a", "private-my-cache-a", "presence-a", "encrypted-cache-a"]
 
+# These servers read their connections at the same time: a node may ask for what is kept before it is told of an event
+# that another one sent earlier. It is told a moment later then.
+READ_AT_THE_SAME_TIME = {"nats", "rabbitmq", "kafka"}
 ANSWERED = 12
 JOINERS = 30
 TAIL = 20
@@ -172,7 +177,10 @@ async def test_who_comes_in_a_burst_gets_the_last_event_and_from_there_every_eve
         assert kept in ((numbers[0] - 1, numbers[0] - 2) if is_shared else (numbers[0] - 1,))
 
 
-async def test_an_event_that_was_answered_is_found_on_every_other_node(serve: Serve) -> None:
+async def test_an_event_that_was_answered_is_found_on_every_other_node(
+    serve: Serve, request: pytest.FixtureRequest
+) -> None:
+    may_be_late = request.node.callspec.params["serve"] in READ_AT_THE_SAME_TIME
     async with serve() as server, contextlib.AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(PusherClient(port)) for port in server.own]
         for number in range(ANSWERED):
@@ -182,7 +190,10 @@ async def test_an_event_that_was_answered_is_found_on_every_other_node(serve: Se
             for client in clients:
                 await client.ask_for(channels[-1])
                 await client.expect("pusher_internal:subscription_succeeded")
-                assert (await client.expect("event"))["data"] == str(number)
+                frame = await client.receive()
+                if may_be_late and frame["event"] == "pusher:cache_miss":
+                    frame = await client.receive()
+                assert (frame["event"], frame["data"]) == ("event", str(number))
 
 
 async def _publish_in_a_row(port: int, is_over: asyncio.Event) -> None:

@@ -9,6 +9,8 @@ from tests.clients.raw import BINARY, RawWebSocket
 from tests.servers.nodes import Serve
 from tests.servers.server import app
 
+pytestmark = pytest.mark.every_topology
+
 ROOM = "presence-room"
 
 

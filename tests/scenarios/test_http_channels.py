@@ -8,6 +8,8 @@ from tests.clients.client import ApiClient, PusherClient
 from tests.servers.nodes import Serve
 from tests.servers.server import app
 
+pytestmark = pytest.mark.every_topology
+
 
 async def test_the_list_has_every_occupied_channel_and_an_object_when_there_is_none(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as client:

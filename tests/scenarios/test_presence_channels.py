@@ -11,6 +11,8 @@ from tests.clients.client import ApiClient, PusherClient
 from tests.servers.nodes import Serve
 from tests.servers.server import app
 
+pytestmark = pytest.mark.every_topology
+
 ROOM = "presence-room"
 
 

@@ -10,6 +10,8 @@ from tests.clients.client import ApiClient, PusherClient
 from tests.servers.nodes import Serve
 from tests.servers.server import app
 
+pytestmark = pytest.mark.every_topology
+
 SUCCEEDED = {"event": "pusher_internal:subscription_succeeded", "channel": "news", "data": "{}"}
 
 

@@ -10,6 +10,8 @@ from tests.clients.client import PusherClient
 from tests.servers.nodes import Serve
 from tests.servers.server import app
 
+pytestmark = pytest.mark.every_topology
+
 COUNTING = app(enable_subscription_count=True)
 
 

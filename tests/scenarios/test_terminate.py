@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.clients.client import ApiClient, PusherClient
 from tests.servers.nodes import Serve
 from tests.servers.server import app
+
+pytestmark = pytest.mark.every_topology
 
 USERS = app(enable_user_authentication=True)
 PATH = "/users/ann/terminate_connections"

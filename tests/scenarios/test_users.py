@@ -10,6 +10,8 @@ from tests.clients.client import ApiClient, PusherClient
 from tests.servers.nodes import Serve
 from tests.servers.server import app
 
+pytestmark = pytest.mark.every_topology
+
 USERS = app(enable_user_authentication=True)
 ANNS = "#server-to-user-ann"
 

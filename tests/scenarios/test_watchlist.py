@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.clients.client import ApiClient, PusherClient
 from tests.servers.nodes import Serve
 from tests.servers.server import app
+
+pytestmark = pytest.mark.every_topology
 
 WATCHING = app(enable_user_authentication=True, enable_watchlist_events=True)
 

@@ -16,6 +16,8 @@ from tests.servers.nodes import Serve
 from tests.servers.server import app
 from tests.servers.webhook_receiver import Received, WebhookReceiver, webhook_receiver
 
+pytestmark = pytest.mark.every_topology
+
 EVERY_TYPE = [
     "channel_occupied",
     "channel_vacated",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.servers.missing import missing
-from tests.servers.processes import START_WITHIN, ServerProcess, wait_until
+from tests.servers.processes import ServerProcess, wait_until
 
 
 def find_program(name: str, hint: str) -> str:
@@ -28,16 +28,21 @@ class BrokerProcess(ServerProcess):
         answers: Callable[[], bool],
         *,
         environ: Mapping[str, str] | None = None,
-        within: float = START_WITHIN,
     ) -> None:
         super().__init__(command, folder, environ)
         self._answers = answers
-        self._within = within
 
     def start(self) -> None:
         """Start the process and return when it answers."""
         super().start()
-        wait_until(self._is_ready, f"{self.name} answers", self._within)
+        self._wait_until_ready()
+
+    def ensure(self) -> None:
+        """Start the process unless it runs, and return when it answers: one that is still starting does not yet."""
+        if self.is_running:
+            self._wait_until_ready()
+        else:
+            self.start()
 
     def stop(self) -> None:
         """End the process in order."""
@@ -54,6 +59,9 @@ class BrokerProcess(ServerProcess):
     def thaw(self) -> None:
         """Let it go on."""
         self.send(signal.SIGCONT)
+
+    def _wait_until_ready(self) -> None:
+        wait_until(self._is_ready, f"{self.name} answers")
 
     def _is_ready(self) -> bool:
         assert self.is_running, f"{self.name} has ended:\n{self.log_tail()}"

@@ -19,7 +19,6 @@ from tests.servers.ports import free_port
 from tests.servers.processes import program
 from tests.setup.maven import CASSANDRA
 
-_START_WITHIN: Final = 60.0
 # The superuser of a new cluster.
 USER: Final = "cassandra"
 
@@ -78,7 +77,7 @@ class CassandraProcess(BrokerProcess):
         command += ["-Dcassandra-foreground=yes", "-Dcassandra.skip_wait_for_gossip_to_settle=0"]
         command += ["-Dcassandra.ring_delay_ms=0", "-Dcassandra.superuser_setup_delay_ms=0"]
         command += ["-cp", f"{CASSANDRA.folder}/*", "org.apache.cassandra.service.CassandraDaemon"]
-        super().__init__(command, folder, self._greets, within=_START_WITHIN)
+        super().__init__(command, folder, self._greets)
 
     @property
     def options(self) -> ScyllaDbOptions:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import socket
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 # Below what the kernel gives to connections (32768 and up on Linux): a port from there may be taken by the time that
@@ -18,12 +21,34 @@ _given: set[int] = set()
 _random: Final = random.SystemRandom()
 
 
+class Reservations:
+    """Ports that are kept for a process while it lives, among all runs of a user: a server binds its port later."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file.open("ab")
+
+    def reserve(self, port: int) -> bool:
+        """Keep a port, or tell that another process has it."""
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Give all ports back."""
+        self._file.close()
+
+
+_reservations: Final = Reservations(Path(tempfile.gettempdir(), f"sockudo-test-ports-{os.getuid()}"))
+
+
 def free_port() -> int:
-    """Return a loopback port that nothing listens on and that no test of this run was given before."""
+    """Return a loopback port that nothing listens on and that no test was given before, in this run or in another."""
     ports = own_ports(os.environ)
     while True:
         port = _random.choice(ports)
-        if port in _given:
+        if port in _given or not _reservations.reserve(port):
             continue
         _given.add(port)
         try:

@@ -84,7 +84,7 @@ class RabbitServerProcess(BrokerProcess):
         """Run `rabbitmqctl`; the answer is what it prints."""
         command = [str(_PROGRAMS / "rabbitmqctl"), "--quiet", *words]
         environ = {**os.environ, **self._environ, "RABBITMQ_SERVER_START_ARGS": ""}
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, f"rabbitmqctl {words[0]} failed\n{done.stdout}{done.stderr}\n{self.log_tail()}"
         return done.stdout
 

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
-from tests.servers.ports import free_port, own_ports
+from tests.servers.ports import Reservations, free_port, own_ports
+from tests.support.source import ROOT
 
 
 def test_a_free_port_can_be_bound_and_is_given_once() -> None:
@@ -17,3 +21,15 @@ def test_processes_of_one_run_have_ports_of_their_own() -> None:
     first, second, third = (set(own_ports(environ)) for environ in environs)
     assert first | second | third == set(own_ports({}))
     assert len(first) + len(second) + len(third) == len(own_ports({}))
+
+
+def test_a_port_belongs_to_one_process_on_the_machine(tmp_path: Path) -> None:
+    ours = Reservations(tmp_path / "ports")
+    assert ours.reserve(20_000)
+    code = "import sys, pathlib; from tests.servers.ports import Reservations\n"
+    code += "theirs = Reservations(pathlib.Path(sys.argv[1])); print(theirs.reserve(20_000), theirs.reserve(20_001))"
+    command = [sys.executable, "-c", code, str(tmp_path / "ports")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
+    assert ours.reserve(20_001), "given back when the process ended"
+    ours.close()
