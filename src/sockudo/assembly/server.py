@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from socket import socket
 from typing import Final, Literal
@@ -18,7 +18,7 @@ from sockudo.api.throttle import Throttle
 from sockudo.api.users import UserHandlers
 from sockudo.assembly.stores import Stores, stores_from_settings
 from sockudo.assembly.webhooks import needs_webhooks, service_from_settings
-from sockudo.bus.base import Adapter
+from sockudo.bus.base import Adapter, ConfirmingAdapter
 from sockudo.cluster.cluster import Cluster
 from sockudo.cluster.local import NoPeers
 from sockudo.cluster.peers import Peers
@@ -144,7 +144,7 @@ def assemble(
     if webhooks is not None:
         checks["queue"] = webhooks.check
     health = Health(stores.apps, lambda: parts.node.is_ready, stores.checks, checks, parts.memory.problem)
-    front = _front(settings, clock, parts, stores, health, has_bus=adapter is not None)
+    front = _front(settings, clock, parts, stores, health, _after_bus(adapter, clock))
     server = Server(front, parts.node, settings.host, settings.port)
     return Assembly(server, parts.node, front, parts.remote_events, stores, webhooks)
 
@@ -168,7 +168,12 @@ def _node_parts(
 
 
 def _front(
-    settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores, health: Health, *, has_bus: bool
+    settings: Settings,
+    clock: Clock,
+    parts: _NodeParts,
+    stores: Stores,
+    health: Health,
+    after_bus: Callable[[Callable[[], None]], object] | None,
 ) -> Front:
     cors = Cors(
         settings.cors.origin,
@@ -198,9 +203,16 @@ def _front(
         # A single body of full size always fits.
         bodies=BodyBudget(max(http_api.max_bodies_in_flight_mb, http_api.request_limit_in_mb) * _MEGABYTE),
         needs_peer=stores.limiter is not None,
-        after_bus=clock.call_soon if has_bus else None,
+        after_bus=after_bus,
     )
     return front
+
+
+def _after_bus(adapter: Adapter | None, clock: Clock) -> Callable[[Callable[[], None]], object] | None:
+    """Return how an answer waits for the messages that its request put on the bus."""
+    if adapter is None:
+        return None
+    return adapter.after_taken if isinstance(adapter, ConfirmingAdapter) else clock.call_soon
 
 
 def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores, health: Health, cors: Cors) -> Routes:

@@ -16,7 +16,8 @@ What a driver must keep:
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 
 class Inbox(Protocol):
@@ -68,3 +69,14 @@ class Adapter(Protocol):
 
     async def aclose(self) -> None:
         """Send what was published, leave and release everything; safe to call again."""
+
+
+@runtime_checkable
+class ConfirmingAdapter(Adapter, Protocol):
+    """An `Adapter` on a bus that confirms messages, and handles a later join before a message that waits for that."""
+
+    def after_taken(self, step: Callable[[], None]) -> None:
+        """Call `step` in a later tick: once the bus has taken what was published until now, or hangs, or is lost.
+
+        A node that joins a topic after that does not hear those messages.
+        """

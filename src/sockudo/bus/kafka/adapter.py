@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sockudo.bus.broker.adapter import BrokerAdapter
 from sockudo.bus.broker.connection import tls_context
@@ -32,6 +32,20 @@ class KafkaAdapter(BrokerAdapter[Address, KafkaLink]):
         self._context: ssl.SSLContext | None = None
         # The offsets from which on topics are heard that were joined since the link was opened.
         self._starts: dict[bytes, int] = {}
+
+    def after_taken(self, step: Callable[[], None]) -> None:
+        """Call back when the brokers have what was published until now, or hang, or are lost."""
+        # Behind the write of this tick.
+        asyncio.get_running_loop().call_soon(self._when_taken, step)
+
+    def _when_taken(self, step: Callable[[], None]) -> None:
+        # hot path
+        link = self._link
+        taken = None if link is None else link.taken()
+        if taken is None:
+            step()
+        else:
+            taken.add_done_callback(lambda _: step())
 
     def _read_options(self) -> Sequence[Address]:
         options = self._options

@@ -23,6 +23,7 @@ from sockudo.bus.broker.attachment import RefusedError
 from sockudo.bus.broker.connection import settle
 from sockudo.bus.kafka.connection import KafkaConnection, connect
 from sockudo.bus.kafka.options import Address, KafkaOptions
+from sockudo.bus.kafka.receipts import Receipts
 from sockudo.bus.kafka.records import OVERHEAD, Heard, Record, build_batch, read_batches
 from sockudo.bus.kafka.topic import ASKED_AGAIN_AFTER
 from sockudo.bus.kafka.wire import (
@@ -94,6 +95,7 @@ class Leader:
         self.unreadable = 0
         self._publisher: KafkaConnection | None = None
         self._fetcher: KafkaConnection | None = None
+        self._receipts = Receipts()
         self._loop = asyncio.get_running_loop()
         # What goes at the end of this tick: batches of each partition, the last of them with its length so far.
         self._batches: dict[int, list[list[Record]]] = {}
@@ -159,6 +161,10 @@ class Leader:
         self._behind.setdefault(partition, []).append(heard)
         return heard
 
+    def taken(self) -> asyncio.Future[None] | None:
+        """Return a future that is done when the broker has what was sent, or is lost; None where it has."""
+        return self._receipts.taken()
+
     def drop(self, reason: str) -> None:
         """Give up both connections."""
         for connection in (self._publisher, self._fetcher):
@@ -166,6 +172,7 @@ class Leader:
                 connection.drop(reason)
         for future in list(self._waiting):
             settle(future)
+        self._receipts.release()
 
     async def aclose(self) -> None:
         """Close when the broker has taken everything that was sent; nobody is told."""
@@ -201,6 +208,7 @@ class Leader:
             batches = [(index, build_batch(parts.pop(0), milliseconds)) for index, parts in waiting.items()]
             waiting = {index: parts for index, parts in waiting.items() if parts}
             publisher.ask(PRODUCE, ask_produce(self._topic, batches, 1), self._take_produced)
+            self._receipts.sent()
         if self._joins or self._behind:
             joins, self._joins = self._joins, {}
             behind, self._behind = self._behind, {}
@@ -217,6 +225,7 @@ class Leader:
 
     def _take_produced(self, data: bytes) -> None:
         # hot path
+        self._receipts.answered()
         for part in read_produce(data):
             if part.error in TOO_LARGE:
                 self._events.refused(error_name(part.error))

@@ -20,6 +20,7 @@ from sockudo.bus.kafka.options import Address, KafkaOptions
 from sockudo.bus.kafka.records import Heard, labelled
 from sockudo.bus.kafka.topic import fetch_layout, make_topic, settle_layout
 from sockudo.bus.kafka.wire import NO_ERROR, UNKNOWN_TOPIC, Layout, error_name
+from sockudo.eventual import Eventual, all_done
 
 # What a batch may hold besides the data of a piece: its label, its topic, and the batch itself.
 _ROOM: Final = 4096
@@ -95,6 +96,11 @@ class KafkaLink:
         """Return a future that is done once all that its partition has of a key now is heard, or the link is lost."""
         partition = crc32(key) % len(self._leaders)
         return self._leaders[partition].caught_up(partition)
+
+    def taken(self) -> Eventual[None]:
+        """Return a future that is done when the brokers have what was sent, or the link is lost; None where they do."""
+        waiting = [taken for leader in self._opened if (taken := leader.taken()) is not None]
+        return waiting[0] if len(waiting) == 1 else all_done(waiting)
 
     def drop(self, reason: str) -> None:
         """End the link at once."""

@@ -48,6 +48,9 @@ _FETCHED: Final = Struct(">ihqqi")
 # What the log of a partition ends at.
 _LATEST: Final = -1
 _LEADER_ONLY: Final = 1
+# Who asks where a log ends. An ordinary consumer (-1) is told where the part ends that all replicas have: before
+# messages that the leader has taken a moment ago. A debugging consumer is told where the log of the leader ends.
+_DEBUGGING_CONSUMER: Final = -2
 # Answers that are longer are none of ours: a fetch is limited far below.
 LONGEST_ANSWER: Final = 128 * 1024 * 1024
 
@@ -182,9 +185,9 @@ def read_create(data: bytes) -> tuple[int, str]:
 
 
 def ask_ends(topic: str, partitions: Iterable[int]) -> bytes:
-    """Ask what the logs of partitions end at now."""
+    """Ask what the logs of partitions end at now, replicated or not."""
     parts = [_PARTITION_TIME.pack(index, _LATEST) for index in partitions]
-    return b"".join((_I32.pack(-1), _I32.pack(1), _string(topic), _I32.pack(len(parts)), *parts))
+    return b"".join((_I32.pack(_DEBUGGING_CONSUMER), _I32.pack(1), _string(topic), _I32.pack(len(parts)), *parts))
 
 
 def read_ends(data: bytes) -> list[Partition]:

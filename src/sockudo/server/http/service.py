@@ -35,7 +35,8 @@ class Service(Protocol):
     is_draining: bool
     # Whether anybody asks for `Request.peer`, which costs a system call a socket.
     needs_peer: bool
-    # Calls back when what was put on the bus in this tick has been sent; None where there is no bus.
+    # Calls back when what was put on the bus in this tick has been sent, or taken where a join on another node might
+    # overtake it; None where there is no bus.
     after_bus: Callable[[Callable[[], None]], object] | None
 
     def handle(self, request: Request) -> Eventual[Response]:
