@@ -91,6 +91,8 @@ READS_FILES: Final = (
     "sockudo.supervisor.worker",
     "sockudo.supervisor.worker_process",
     "sockudo.supervisor.supervisor",
+    # A command tells the supervisor that it becomes what to do in an unnamed file.
+    "sockudo.supervisor.task",
 )
 
 
