@@ -20,7 +20,8 @@ from sockudo.assembly.drivers import APP_STORES, CACHES, QUEUES
 from sockudo.cli.main import main
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, MissingExtraError
-from sockudo.supervisor.supervisor import OnStart, Plan
+from sockudo.supervisor.handover import Greeting, Plan
+from sockudo.supervisor.task import WORKERS_MARK, workers_text
 
 APPS = {"app_manager": {"array": {"apps": [{"id": "chat", "key": "chat-key", "secret": "TOPSECRET"}]}}}
 
@@ -111,12 +112,12 @@ def test_several_workers_are_supervised(
 ) -> None:
     plans: list[Plan] = []
 
-    def supervise(plan: Plan, on_start: OnStart) -> int:
+    def hand_over(plan: Plan, greeting: Greeting) -> int:
         plans.append(plan)
-        on_start([("127.0.0.1", 7001)], [11, 12])
+        print(greeting([("127.0.0.1", 7001)]).replace(WORKERS_MARK, workers_text([11, 12])))
         return 5
 
-    monkeypatch.setattr("sockudo.supervisor.supervisor.supervise", supervise)
+    monkeypatch.setattr("sockudo.supervisor.handover.hand_over", hand_over)
     monkeypatch.setattr("sockudo.cli.serve.usable_cores", lambda: 6)
 
     result = run(*arguments, "--config", write("a.json", {**APPS, "shutdown_grace_period": 4}))

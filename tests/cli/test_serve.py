@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import pytest
 
-from sockudo.cli import serve
+from sockudo.cli.failures import reporting
 from tests.clients.client import PusherClient, http
 from tests.servers.ports import free_port
 from tests.servers.server import app, clean_environ, document
@@ -162,7 +162,7 @@ def test_an_error_of_the_system_is_told_for_what_it_is(error: OSError, capsys: p
     def fail() -> int:
         raise error
 
-    assert serve._reporting(fail) == 1
+    assert reporting(fail) == 1
     told = capsys.readouterr().err
     assert told == f"The server has failed: {error}\n"
     assert "listen" not in told

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sockudo.bus.base import Adapter
 from sockudo.bus.workers.adapter import IpcAdapter
-from sockudo.supervisor.worker import VARIABLE
+from sockudo.supervisor.orders import WORKER_VARIABLE
 from tests.clients.raw import HttpConnection
 from tests.faults.doors import Process
 from tests.faults.fleet import Fleet
@@ -75,7 +75,7 @@ class Workers:
     def folder(self) -> Path:
         """Where the sockets of the bus between the workers are."""
         variables = Path(f"/proc/{self.alive()[0].pid}/environ").read_bytes().split(b"\0")
-        given = next(text for text in variables if text.startswith(VARIABLE.encode() + b"="))
+        given = next(text for text in variables if text.startswith(WORKER_VARIABLE.encode() + b"="))
         return Path(json.loads(given.partition(b"=")[2])["directory"])
 
     def adapter(self) -> Adapter:

@@ -23,7 +23,7 @@ from typing import Any, Final
 import pytest
 
 from sockudo.supervisor.listeners import Sockets, close_listeners, open_listeners
-from sockudo.supervisor.worker import DRAIN, READY
+from sockudo.supervisor.orders import DRAIN, READY
 from tests.servers.nodes import Nodes, Serve, with_barrier
 from tests.servers.server import clean_environ, document
 

@@ -49,7 +49,7 @@ class Run:
         self.crew = Crew([sys.executable, "worker.py"], os.environ, Path.cwd())
         self.supervisor = Supervisor(self.listeners, self.crew, grace=0.2, balanced=True)
         self.started: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-        self.task = asyncio.create_task(self.supervisor.run(lambda _, processes: self.started.set_result(processes)))
+        self.task = asyncio.create_task(self.supervisor.run(lambda processes: self.started.set_result(processes)))
 
     @property
     def places(self) -> list[Place]:

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from sockudo.bus.workers.adapter import IpcAdapter
+from sockudo.supervisor.orders import LINGER, WORKER_VARIABLE
 from sockudo.supervisor.stopping import Stopping
-from sockudo.supervisor.worker import LINGER, VARIABLE, Worker
+from sockudo.supervisor.worker import Worker
 from tests.fakes.inbox import RecordingInbox
 
 
@@ -32,7 +33,7 @@ def test_what_the_supervisor_gave_is_taken_once() -> None:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     given = {"index": 2, "serial": 9, "directory": "/d", "sockets": [listening.fileno()], "control": theirs.fileno()}
-    environ = {VARIABLE: json.dumps(given)}
+    environ = {WORKER_VARIABLE: json.dumps(given)}
     worker = Worker.from_environment(environ)
     assert worker is not None
     assert environ == {}

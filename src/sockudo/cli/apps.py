@@ -15,7 +15,8 @@ from rich.table import Table
 
 from sockudo.apps.database.store import AppExistsError
 from sockudo.cli import app_database
-from sockudo.cli.loading import EXIT_CONFIGURATION, load_or_exit, report_problems
+from sockudo.cli.failures import EXIT_CONFIGURATION, report_problems
+from sockudo.cli.loading import load_or_exit
 from sockudo.config.app_record import app_from_record, read_changes
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, SockudoError

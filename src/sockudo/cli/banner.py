@@ -18,6 +18,7 @@ from sockudo.config.model import Settings
 from sockudo.config.sections.app import AppSettings
 from sockudo.config.sections.rate_limiter import ApiRateLimit, WebSocketRateLimit
 from sockudo.supervisor.open_files import room_for_sockets
+from sockudo.supervisor.task import workers_text
 
 try:
     import resource
@@ -83,9 +84,12 @@ def banner(
     listening: Listening,
     open_files: OpenFiles,
     warnings: Sequence[str],
-    processes: Sequence[int] = (),
+    processes: Sequence[int] | str = (),
 ) -> Text:
-    """Compose the banner; `.plain` is its text without styles. `processes` are the workers, where there are several."""
+    """Compose the banner; `.plain` is its text without styles.
+
+    `processes` are the workers, where there are several, or what stands for them as long as they do not run.
+    """
     text = Text()
     text.append(f"Sockudo {__version__}", style="bold").append(" is ready\n")
     _block(text, "Listening", _listening(settings, listening, processes))
@@ -108,12 +112,12 @@ def _block(text: Text, title: str, lines: Iterable[tuple[str, str]], *, style: s
         text.append(f"  {name:<{_WIDTH}}{value}".rstrip() + "\n" if value else f"  {name}\n")
 
 
-def _listening(settings: Settings, listening: Listening, processes: Sequence[int]) -> Iterator[tuple[str, str]]:
+def _listening(settings: Settings, listening: Listening, processes: Sequence[int] | str) -> Iterator[tuple[str, str]]:
     where = f"  (all interfaces, {listening.families})" if listening.is_everywhere else ""
     yield "clients", listening.url("ws", f"{settings.path_prefix}/app/{{key}}") + where
     yield "HTTP API", listening.url("http", f"{settings.path_prefix}/apps/{{id}}/events")
     if processes:
-        yield "workers", f"{len(processes)} (processes {', '.join(str(process) for process in processes)})"
+        yield "workers", processes if isinstance(processes, str) else workers_text(processes)
 
 
 def _apps(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from sockudo.assembly.apps import store_options
 from sockudo.assembly.cluster import bus_from_settings
 from sockudo.assembly.stores import stores_from_settings
 from sockudo.assembly.webhooks import needs_webhooks, webhook_queue
-from sockudo.cli.loading import EXIT_CONFIGURATION, report_problems
+from sockudo.cli.failures import EXIT_CONFIGURATION, report_problems
 from sockudo.cli.show_config import as_json, as_table
 from sockudo.config.load import Loaded
 from sockudo.config.model import Settings

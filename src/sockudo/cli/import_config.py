@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from sockudo.cli.loading import EXIT_CONFIGURATION, report_problems
+from sockudo.cli.failures import EXIT_CONFIGURATION, report_problems
 from sockudo.config.files import read_file
 from sockudo.config.interpolation import escaped
 from sockudo.config.load import problems_of

@@ -5,15 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Final
 
-import click
-
+from sockudo.cli.failures import EXIT_CONFIGURATION, report_problems
 from sockudo.config.load import Loaded, load
 from sockudo.errors import ConfigError
-
-# Also the status of a wrong command line; every other failure is 1.
-EXIT_CONFIGURATION: Final = 2
 
 
 def load_or_exit(
@@ -25,11 +20,3 @@ def load_or_exit(
     except ConfigError as error:
         report_problems(error)
         sys.exit(EXIT_CONFIGURATION)
-
-
-def report_problems(error: ConfigError) -> None:
-    """Print a headline and one line for each problem to stderr."""
-    count = len(error.problems)
-    click.echo(f"The configuration has {count} problem{'s' if count != 1 else ''}:", err=True)
-    for problem in error.problems:
-        click.echo(f"  {problem}", err=True)

@@ -15,6 +15,7 @@ import click
 
 from sockudo import __version__
 from sockudo.cli.later import LaterGroup
+from sockudo.cli.supervise import supervise_if_told
 
 _CONFIG_HELP: Final = "Configuration file, JSON or TOML (default: config/config.json, if it exists)."
 
@@ -49,9 +50,7 @@ def main(context: click.Context, config: Path | None, host: str | None, port: st
     """
     called = context.invoked_subcommand
     if called is None:
-        from sockudo.cli.serve import run_server
-
-        run_server(config, host, port, workers)
+        _serve(config, host, port, workers)
     # Options before a command are the defaults of the command's own.
     context.default_map = {
         "serve": {"config": config, "host": host, "port": port, "workers": workers},
@@ -72,6 +71,12 @@ main.add_command(_APPS)
 @workers_option
 def serve(config: Path | None, host: str | None, port: str | None, workers: str | None) -> None:
     """Run the server."""
+    _serve(config, host, port, workers)
+
+
+def _serve(config: Path | None, host: str | None, port: str | None, workers: str | None) -> None:
+    # Whoever calls the group and not `__main__.main` can become a supervisor too, a larger one.
+    supervise_if_told()
     from sockudo.cli.serve import run_server
 
     run_server(config, host, port, workers)

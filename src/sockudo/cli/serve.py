@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, TypeAlias
-
-import click
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sockudo import log
 from sockudo.cli.banner import Listening, OpenFiles, banner, print_banner
-from sockudo.cli.loading import EXIT_CONFIGURATION, load_or_exit, report_problems
+from sockudo.cli.failures import EXIT_CONFIGURATION, EXIT_FAILED, reporting
+from sockudo.cli.loading import load_or_exit
 from sockudo.config.load import Loaded
 from sockudo.config.model import Settings
-from sockudo.errors import ConfigError, SockudoError
+from sockudo.errors import SockudoError
 from sockudo.supervisor.cores import usable_cores
-from sockudo.supervisor.worker import Worker
+from sockudo.supervisor.orders import WORKER_VARIABLE
+from sockudo.supervisor.task import WORKERS_MARK
 
-# What a service manager may try again, unlike a configuration that cannot be used.
-_EXIT_FAILED: Final = 1
+if TYPE_CHECKING:
+    from sockudo.supervisor.worker import Worker
 
 _log = log.get_logger("sockudo")
 
@@ -31,7 +30,7 @@ _Addresses: TypeAlias = list[tuple[str, int]]
 
 def run_server(config: Path | None, host: str | None, port: str | None, workers: str | None) -> None:
     """Start the server and exit with its status."""
-    worker = Worker.from_environment(os.environ)
+    worker = _worker()
     try:
         loaded = load_or_exit(config, host=host, port=port, workers=workers)
     except SystemExit:
@@ -39,28 +38,39 @@ def run_server(config: Path | None, host: str | None, port: str | None, workers:
             worker.failed("the configuration cannot be used any more")
         raise
     settings = loaded.settings
-    _configure_log(settings)
     count = usable_cores() if settings.workers == "auto" else settings.workers
     if worker is not None:
         status = _run_worker(settings, worker)
     elif count > 1:
-        status = _reporting(lambda: _run_workers(loaded, count))
+        status = reporting(lambda: _run_workers(loaded, count))
     else:
-        status = _reporting(lambda: _run_alone(loaded))
+        status = reporting(lambda: _run_alone(loaded))
     sys.exit(status)
 
 
+def _worker() -> Worker | None:
+    """Return what a supervisor has given to this process, if one has."""
+    if WORKER_VARIABLE not in os.environ:
+        # A command that becomes a supervisor needs no event loop, and so waits for none to be imported.
+        return None
+    from sockudo.supervisor.worker import Worker
+
+    return Worker.from_environment(os.environ)
+
+
 def _run_alone(loaded: Loaded) -> int:
+    log.configure(**_logging(loaded.settings))
     # Only this command needs the server, so only this command waits for it to be imported; a supervisor never does.
     from sockudo.assembly.run import run
 
-    return run(loaded.settings, lambda addresses: _greet(loaded, addresses, ()))
+    return run(loaded.settings, lambda addresses: log.write(_greeting(loaded, addresses)))
 
 
 def _run_workers(loaded: Loaded, count: int) -> int:
-    from sockudo.supervisor.supervisor import Plan, supervise
+    from sockudo.supervisor.handover import Plan, hand_over
 
     settings = loaded.settings
+    log.configure(**_logging(settings), plain=True)
     plan = Plan(
         host=settings.host,
         port=settings.port,
@@ -70,14 +80,16 @@ def _run_workers(loaded: Loaded, count: int) -> int:
         # The same command again, however it was started.
         command=[sys.executable, *sys.orig_argv[1:]],
         environment=os.environ,
+        logging=_logging(settings),
     )
-    return supervise(plan, lambda addresses, processes: _greet(loaded, addresses, processes))
+    return hand_over(plan, lambda addresses: _greeting(loaded, addresses, WORKERS_MARK))
 
 
 def _run_worker(settings: Settings, worker: Worker) -> int:
+    log.configure(**_logging(settings))
+    log.label(worker=worker.index)
     from sockudo.assembly.run import run
 
-    log.label(worker=worker.index)
     worker.take_name()
     try:
         return run(settings, lambda _: None, worker)
@@ -88,33 +100,7 @@ def _run_worker(settings: Settings, worker: Worker) -> int:
     except OSError as error:
         _log.error("server failed", exc_info=error)
         worker.failed(str(error))
-        return _EXIT_FAILED
-
-
-def _reporting(run: Callable[[], int]) -> int:
-    """Run, or say why the server cannot start; the status does not depend on whether anybody can read that."""
-    try:
-        return run()
-    except ConfigError as error:
-        with _said_last():
-            report_problems(error)
-    except SockudoError as error:
-        with _said_last():
-            click.echo(f"The server cannot start: {error}", err=True)
-    except OSError as error:
-        _log.error("server failed", exc_info=error)
-        with _said_last():
-            click.echo(f"The server has failed: {error}", err=True)
-        return _EXIT_FAILED
-    return EXIT_CONFIGURATION
-
-
-@contextlib.contextmanager
-def _said_last() -> Iterator[None]:
-    """Let something be said behind the lines of the log, where stderr can be written."""
-    log.flush()
-    with contextlib.suppress(OSError):
-        yield
+        return EXIT_FAILED
 
 
 class _Banner(io.StringIO):
@@ -124,21 +110,22 @@ class _Banner(io.StringIO):
         return sys.stdout is not None and sys.stdout.isatty()
 
 
-def _greet(loaded: Loaded, addresses: _Addresses, processes: Sequence[int]) -> None:
+def _greeting(loaded: Loaded, addresses: _Addresses, workers: Sequence[int] | str = ()) -> str:
+    """Return the banner. It is written as a line of the log: it holds nobody up where nobody reads it."""
     listening = Listening(*addresses[0])
-    text = banner(loaded.settings, listening, OpenFiles.current(), loaded.warnings, processes)
+    text = banner(loaded.settings, listening, OpenFiles.current(), loaded.warnings, workers)
     stream = _Banner()
     print_banner(text, stream)
-    # A line of the log as any other: it holds nobody up where nobody reads it.
-    log.write(stream.getvalue())
+    return stream.getvalue()
 
 
-def _configure_log(settings: Settings) -> None:
+def _logging(settings: Settings) -> dict[str, Any]:
+    """Return the arguments of `log.configure`."""
     logging = settings.logging
-    log.configure(
-        level=settings.log_level,
-        output_format=logging.output_format,
-        debug=settings.debug,
-        colors=logging.colors_enabled,
-        include_target=logging.include_target,
-    )
+    return {
+        "level": settings.log_level,
+        "output_format": logging.output_format,
+        "debug": settings.debug,
+        "colors": logging.colors_enabled,
+        "include_target": logging.include_target,
+    }

@@ -16,7 +16,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from sockudo.cli.loading import EXIT_CONFIGURATION, load_or_exit, report_problems
+from sockudo.cli.failures import EXIT_CONFIGURATION, report_problems
+from sockudo.cli.loading import load_or_exit
 from sockudo.cluster.messages.state import Delivered
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, SockudoError

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from sockudo.bus.workers.peers import socket_path
+from sockudo.bus.workers.socket_path import socket_path
 from sockudo.log import get_logger
 from sockudo.supervisor.listeners import Sockets
 from sockudo.supervisor.stopping import Stopping

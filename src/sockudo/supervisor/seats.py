@@ -9,7 +9,7 @@ from sockudo.errors import SockudoError
 from sockudo.log import get_logger
 from sockudo.supervisor.crew import Crew
 from sockudo.supervisor.listeners import Sockets, set_aside
-from sockudo.supervisor.worker import LINGER
+from sockudo.supervisor.orders import LINGER
 from sockudo.supervisor.worker_process import WorkerProcess
 
 _log = get_logger("sockudo.workers")

@@ -8,64 +8,46 @@ workers stay those of the supervisor's own start.
 from __future__ import annotations
 
 import asyncio
-import shutil
+import contextlib
+import os
 import signal
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from sockudo.log import get_logger
 from sockudo.supervisor.crew import Crew
-from sockudo.supervisor.listeners import CAN_BALANCE, Sockets, close_listeners, open_listeners
+from sockudo.supervisor.kept_signals import take_kept_signals
+from sockudo.supervisor.listeners import Sockets, close_listeners
 from sockudo.supervisor.seats import Place
 from sockudo.supervisor.stopping import Stopping
+from sockudo.supervisor.task import Task
 
 _log = get_logger("sockudo.workers")
 
-OnStart: TypeAlias = Callable[[list[tuple[str, int]], list[int]], None]
+OnStart: TypeAlias = Callable[[list[int]], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to supervise.
-
-    Attributes:
-        count: how many workers.
-        balanced: whether each has a listening socket of its own, where the system can balance them; else they share.
-        grace: how long a worker may take to leave (seconds).
-        command: what starts a worker, with `environment` and one more variable.
-    """
-
-    host: str
-    port: int
-    count: int
-    balanced: bool
-    grace: float
-    command: Sequence[str]
-    environment: Mapping[str, str] = field(repr=False)
-
-
-def supervise(plan: Plan, on_start: OnStart) -> int:
+def supervise(task: Task, on_start: OnStart) -> int:
     """Run workers until SIGTERM or SIGINT; return the exit status.
 
     Args:
-        on_start: called with the addresses and the processes once every worker serves.
+        on_start: called with the processes once every worker serves.
 
     Raises:
-        ListenError: the address cannot be had.
         WorkerError: a worker cannot start.
     """
-    balanced = plan.balanced and CAN_BALANCE
-    listeners = open_listeners(plan.host, plan.port, plan.count, balanced=balanced)
-    directory = Path(tempfile.mkdtemp(prefix="sockudo-"))
-    crew = Crew(plan.command, plan.environment, directory)
+    listeners = task.listeners()
+    directory = Path(task.directory)
+    crew = Crew(task.command, os.environ, directory)
     try:
-        return asyncio.run(Supervisor(listeners, crew, grace=plan.grace, balanced=balanced).run(on_start))
+        return asyncio.run(Supervisor(listeners, crew, grace=task.grace, balanced=task.balanced).run(on_start))
     finally:
         close_listeners(listeners)
-        shutil.rmtree(directory, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            for path in directory.iterdir():
+                path.unlink(missing_ok=True)
+            directory.rmdir()
 
 
 class Supervisor:
@@ -90,6 +72,7 @@ class Supervisor:
         self.stopping.listen(loop)
         loop.add_signal_handler(signal.SIGCHLD, self._crew.reap)
         loop.add_signal_handler(signal.SIGHUP, self.roll)
+        take_kept_signals()
         parts = [loop.create_task(place.keep()) for place in self._places]
         parts.append(loop.create_task(self._serve(on_start)))
         await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -118,8 +101,7 @@ class Supervisor:
         try:
             await asyncio.wait({asked, proven}, return_when=asyncio.FIRST_COMPLETED)
             if proven.done():
-                addresses = [listening.getsockname()[:2] for listening in self._listeners[0]]
-                on_start(addresses, [place.worker.pid for place in self._places if place.worker])
+                on_start([place.worker.pid for place in self._places if place.worker])
             await asked
         finally:
             asked.cancel()

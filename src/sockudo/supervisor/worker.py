@@ -1,9 +1,4 @@
-"""The worker's end of the line to its supervisor.
-
-The supervisor starts the same command again with one more variable in its environment. They talk over a socket, in
-lines: the worker says `ready`, or `failed` and why; the supervisor says `retire` (a new worker takes over), `drain`
-(the server stops) and `hurry`. The end of the stream means that the other one is gone, whatever has ended it.
-"""
+"""The worker's end of the line to its supervisor (see `orders`)."""
 
 from __future__ import annotations
 
@@ -16,24 +11,12 @@ import socket
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from sockudo.bus.base import Adapter
 from sockudo.bus.workers.adapter import IpcAdapter
 from sockudo.supervisor.listeners import Sockets
+from sockudo.supervisor.orders import DRAIN, FAILED, HURRY, LINGER, READY, RETIRE, WORKER_VARIABLE
 from sockudo.supervisor.stopping import Stopping
-
-VARIABLE: Final = "_SOCKUDO_WORKER"
-
-READY: Final = b"ready"
-FAILED: Final = b"failed"
-RETIRE: Final = b"retire"
-DRAIN: Final = b"drain"
-HURRY: Final = b"hurry"
-
-# A worker that is replaced serves for another moment who had connected before: a client that has sent nothing yet may
-# be about to, and one that sends a request now must not find its connection closed.
-LINGER: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +40,7 @@ class Worker:
     @classmethod
     def from_environment(cls, variables: MutableMapping[str, str]) -> Worker | None:
         """Return what the supervisor gave, or None in a process that is no worker. It is given once."""
-        text = variables.pop(VARIABLE, None)
+        text = variables.pop(WORKER_VARIABLE, None)
         if text is None:
             return None
         given = json.loads(text)

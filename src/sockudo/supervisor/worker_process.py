@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sockudo.supervisor.listeners import Sockets
-from sockudo.supervisor.worker import DRAIN, FAILED, HURRY, READY, RETIRE, VARIABLE
+from sockudo.supervisor.orders import DRAIN, FAILED, HURRY, READY, RETIRE, WORKER_VARIABLE
 
 
 class WorkerProcess:
@@ -56,7 +56,7 @@ class WorkerProcess:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
-                env={**environment, VARIABLE: json.dumps(given)},
+                env={**environment, WORKER_VARIABLE: json.dumps(given)},
                 pass_fds=(*numbers, theirs.fileno()),
                 # What a terminal sends to the foreground is for the supervisor, who tells the workers.
                 process_group=0,

@@ -20,7 +20,8 @@ from typing import Final
 from sockudo.bus.base import Inbox
 from sockudo.bus.workers import wire as wire
 from sockudo.bus.workers.connections import Feed, Listener, Outgoing
-from sockudo.bus.workers.peers import Peers, socket_path
+from sockudo.bus.workers.peers import Peers
+from sockudo.bus.workers.socket_path import socket_path
 from sockudo.bus.workers.topics import Topics
 from sockudo.errors import DriverError
 from sockudo.log import get_logger

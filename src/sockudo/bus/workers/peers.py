@@ -10,18 +10,13 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from sockudo.bus.workers.connections import Feed
+from sockudo.bus.workers.socket_path import SUFFIX, socket_path
 from sockudo.log import get_logger
 
 _log = get_logger("sockudo.bus.workers.adapter")
 
-_SUFFIX: Final = ".sock"
 _FIRST_WAIT: Final = 0.05
 _LONGEST_WAIT: Final = 2.0
-
-
-def socket_path(directory: Path, index: int) -> Path:
-    """Where a worker listens."""
-    return directory / f"{index}{_SUFFIX}"
 
 
 class Owner(Protocol):
@@ -123,7 +118,7 @@ class Peers:
     def scan(self) -> None:
         """Dial what is new in the directory."""
         for name in os.listdir(self._directory):
-            stem, dot, rest = name.partition(_SUFFIX)
+            stem, dot, rest = name.partition(SUFFIX)
             if dot and not rest and stem.isascii() and stem.isdigit():
                 self._find(int(stem))
 

@@ -1,0 +1,23 @@
+"""What a supervisor and its workers say to each other, and what tells a process which of them it is.
+
+The supervisor starts the same command again with one more variable in its environment. They talk over a socket, in
+lines: the worker says `ready`, or `failed` and why; the supervisor says `retire` (a new worker takes over), `drain`
+(the server stops) and `hurry`. The end of the stream means that the other one is gone, whatever has ended it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+WORKER_VARIABLE: Final = "_SOCKUDO_WORKER"
+SUPERVISOR_VARIABLE: Final = "_SOCKUDO_SUPERVISOR"
+
+READY: Final = b"ready"
+FAILED: Final = b"failed"
+RETIRE: Final = b"retire"
+DRAIN: Final = b"drain"
+HURRY: Final = b"hurry"
+
+# A worker that is replaced serves for another moment who had connected before: a client that has sent nothing yet may
+# be about to, and one that sends a request now must not find its connection closed.
+LINGER: Final = 1.0
