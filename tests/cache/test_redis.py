@@ -15,7 +15,8 @@ from sockudo.errors import DriverError
 from sockudo.redis_client.options import RedisPlace, RedisStoreOptions, RedisTarget, RedisTiming
 from tests.contracts.cache import CacheContract
 from tests.redis_client.clients import IMPATIENT, until
-from tests.servers.redis_places import PLACES
+from tests.servers.redis_cluster import RedisClusterProcesses
+from tests.servers.redis_places import PLACES, nodes_of
 from tests.servers.redis_server import PASSWORD, RedisProcess
 
 SETTING = "cache.redis.url_override"
@@ -261,3 +262,39 @@ async def test_a_key_that_holds_something_else_is_a_miss_until_it_is_set(own_red
         assert await works(cache)
         await cache.set(CHANNEL, b"value", 60)
         assert await cache.get(CHANNEL) == Cached(b"value", 60)
+
+
+@pytest.mark.parametrize("full_coverage", ["no", "yes"])
+async def test_one_dead_master_of_a_cluster_loses_no_cached_event(
+    full_coverage: str, own_redis_cluster: RedisClusterProcesses
+) -> None:
+    cluster = own_redis_cluster
+    for node in cluster.nodes:
+        await asyncio.to_thread(node.cli, "CONFIG", "SET", "cluster-require-full-coverage", full_coverage)
+    async with started(nodes_of(cluster), timing=RedisTiming()) as cache:
+        keys = [f"key{number}" for number in range(12)]
+        masters = {key: await asyncio.to_thread(cluster.master_of, f"sockudo_cache::{key}") for key in keys}
+        victim = masters[keys[0]]
+        assert len(set(masters.values())) == 3
+        replica = await asyncio.to_thread(cluster.replica_of, victim)
+        alive = [key for key in keys if masters[key] is not victim]
+        replica.kill()
+        victim.kill()
+        if full_coverage == "yes":
+            witness = masters[alive[0]]
+            await until(lambda: asyncio.to_thread(lambda: "cluster_state:fail" in witness.cli("CLUSTER", "INFO")))
+        for key in keys:
+            await cache.set(key, b"new", 60)
+        if full_coverage == "no":
+            assert [await cache.get(key) for key in alive] == [Cached(b"new", 60)] * len(alive)
+        await asyncio.to_thread(victim.start)
+        await until(lambda: works(cache), 60)
+
+        async def has_all() -> bool:
+            try:
+                return all([await cache.get(key) is not None for key in keys])
+            except DriverError:
+                return False
+
+        await until(has_all, 60)
+        assert (cache.refused, cache.dropped) == (0, 0)

@@ -75,6 +75,30 @@ async def test_decisions_are_in_the_order_of_their_questions(redis_server: Redis
     assert [decision.remaining for decision in decisions] == [*range(49, -1, -1), *[0] * 10]
 
 
+async def test_one_dead_master_of_a_cluster_leaves_the_limits_of_others_in_force(
+    own_redis_cluster: RedisClusterProcesses, unique: str
+) -> None:
+    cluster = own_redis_cluster
+    for node in cluster.nodes:
+        await asyncio.to_thread(node.cli, "CONFIG", "SET", "cluster-require-full-coverage", "no")
+    async with started(nodes_of(cluster), unique, RedisTiming()) as limiter:
+        keys = [f"key{number}" for number in range(12)]
+        masters = {key: await asyncio.to_thread(cluster.master_of, f"{unique}:rl:{key}") for key in keys}
+        victim = masters[keys[0]]
+        alive = [key for key in keys if masters[key] is not victim]
+        (await asyncio.to_thread(cluster.replica_of, victim)).kill()
+        victim.kill()
+        witness = masters[alive[0]]
+        # Also after the servers have agreed that the master is dead.
+        async with asyncio.timeout(30):
+            while "fail" not in await asyncio.to_thread(witness.cli, "CLUSTER", "NODES"):  # noqa: ASYNC110 - servers have no event
+                await asyncio.sleep(0.05)
+        decisions = [await limiter.consume(key, Limit(1, 60)) for key in alive * 2]
+        assert [decision.allowed for decision in decisions] == [True] * len(alive) + [False] * len(alive)
+        with pytest.raises(DriverError):
+            await limiter.consume(keys[0], Limit(1, 60))
+
+
 async def test_keys_of_a_cluster_are_counted_by_their_own_servers(
     redis_cluster: RedisClusterProcesses, unique: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
@@ -10,6 +11,7 @@ from sockudo.errors import DriverError
 from sockudo.redis_client.client import redis_client
 from sockudo.redis_client.options import RedisNodes, RedisTiming
 from sockudo.redis_client.request import RedisLost
+from sockudo.redis_client.slots import fetch_map, seeds_of
 from tests.redis_client.clients import IMPATIENT, lost, started, until, works
 from tests.servers.ports import free_port
 from tests.servers.redis_cluster import RedisClusterProcesses
@@ -82,6 +84,63 @@ async def test_a_master_that_hangs_holds_up_its_own_keys_only(own_redis_cluster:
         finally:
             master.resume()
         await until(lambda: works(client), 60)
+
+
+async def test_a_failover_is_followed_while_the_old_master_still_hangs(
+    own_redis_cluster: RedisClusterProcesses,
+) -> None:
+    cluster = own_redis_cluster
+    # A look at the map that waits for the server that hangs would take longer than the test.
+    patient = RedisTiming(connect_timeout=120, probe_interval=0.1, answer_timeout=0.3)
+    async with started(RedisNodes(cluster.urls, SETTING), patient) as client:
+        master = await asyncio.to_thread(cluster.master_of, KEY)
+        master.pause()
+        try:
+            await until(lambda: lost(client))
+            await until(lambda: works(client), 60)
+            assert await client.call(b"SET", KEY.encode(), b"after") == b"OK"
+        finally:
+            master.resume()
+
+
+async def test_a_map_needs_no_answer_of_a_server_that_hangs(redis_cluster: RedisClusterProcesses) -> None:
+    # The system accepts connections to it; nobody reads them.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        urls = (f"redis://127.0.0.1:{silent.getsockname()[1]}", redis_cluster.urls[0])
+        async with asyncio.timeout(30):
+            found = await fetch_map(seeds_of(RedisNodes(urls, SETTING)), RedisTiming(connect_timeout=120))
+    assert len(found.masters) == 3
+
+
+async def test_a_cluster_that_refuses_all_keys_counts_as_lost_and_is_tried_again(
+    own_redis_cluster: RedisClusterProcesses,
+) -> None:
+    cluster = own_redis_cluster
+    async with started(RedisNodes(cluster.urls, SETTING)) as client:
+        restored = asyncio.Event()
+        master = await asyncio.to_thread(cluster.master_of, KEY)
+        other = await other_key(cluster, master)
+        (await asyncio.to_thread(cluster.replica_of, master)).kill()
+        master.kill()
+
+        async def is_refused() -> bool:
+            try:
+                await client.call(b"SET", other, b"v")
+            except RedisLost:
+                return True
+            return False
+
+        # By default a cluster without one master serves no key, as soon as its servers agree on that.
+        await until(is_refused)
+        client.on_restored = restored.set
+        await asyncio.wait_for(restored.wait(), 10)
+        await asyncio.to_thread(master.start)
+        await until(lambda: works(client), 60)
+
+        async def is_taken() -> bool:
+            return not await is_refused()
+
+        await until(is_taken, 60)
 
 
 async def other_key(cluster: RedisClusterProcesses, master: RedisProcess) -> bytes:

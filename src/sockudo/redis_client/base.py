@@ -1,7 +1,7 @@
-"""The client that stores use: one Redis, the master of some sentinels, or a Redis Cluster.
+"""The client of the stores: for one Redis, the master that sentinels name, or a Redis Cluster.
 
-It is built of the parts that the bus has anyway (reading URLs, logging in, asking sentinels, maps of slots), because a
-store may be asked for every request of a server: commands are pipelined, and those of one tick share a write.
+A store may be asked for every request of a server, so commands are pipelined, and those of one tick share a write. The
+client shares its parts with the bus: URLs, logins, sentinels, slot maps.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _PING: Final = encode(b"PING")
 
 
 class Script:
-    """A Lua script. Its server is told its text once and its hash from then on."""
+    """A Lua script. A server gets its text once and its hash from then on."""
 
     __slots__ = ("_digest", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text.encode()
-        # What Redis names scripts by; nothing about it is secret.
+        # Redis identifies scripts by this hash; nothing about it is secret.
         self._digest = hashlib.sha1(self._text, usedforsecurity=False).hexdigest().encode()
 
     def by_hash(self, keys: Sequence[bytes], arguments: Sequence[bytes]) -> bytes:
@@ -41,16 +41,16 @@ class Script:
         return encode(b"EVALSHA", self._digest, b"%d" % len(keys), *keys, *arguments)
 
     def whole(self, keys: Sequence[bytes], arguments: Sequence[bytes]) -> bytes:
-        """Write the command for a server that does not."""
+        """Write the command for a server that does not know the script."""
         return encode(b"EVAL", self._text, b"%d" % len(keys), *keys, *arguments)
 
 
 class RedisClient(ABC):
-    """Commands to a Redis. What is sent for one key is carried out in the order in which it was sent.
+    """Sends commands to a Redis. The server carries out the commands for one key in the order in which they were sent.
 
-    No method but the asynchronous ones waits. A future fails with `RedisLost` while the server cannot be reached (at
-    once, so nothing piles up) and with `RedisRefusal` when it answers with an error, both of which are `DriverError`s
-    that name the setting. A command that blocks holds up everything behind it, so it needs a client of its own.
+    Only the asynchronous methods wait. A future fails with `RedisLost` while the server cannot be reached (at once, so
+    nothing piles up), and with `RedisRefusal` when the server answers with an error. Both are `DriverError`s that name
+    the setting. A command that blocks holds up every command behind it, so it needs a client of its own.
 
     Attributes:
         on_restored: called whenever servers that were away can be used again.
@@ -73,12 +73,12 @@ class RedisClient(ABC):
         """Ask every server for a sign of life.
 
         Raises:
-            DriverError: one cannot be used now.
+            DriverError: a server cannot be used now.
         """
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Wait for the replies of what was sent, for a moment, and close; may be called again."""
+        """Wait a moment for the replies to sent commands, and close; may be called again."""
 
     def call(
         self, *words: bytes, key: bytes | None = None, patience: float | None = None, at_once: bool = False
@@ -87,9 +87,9 @@ class RedisClient(ABC):
 
         Args:
             words: the command and its arguments.
-            key: the key that says which server of a cluster it is for, where that is not the second word.
+            key: the key that selects the server of a cluster, where it is not the second word.
             patience: how long the reply may take (seconds), for commands that block; else `answer_timeout`.
-            at_once: it is on its way when this returns, ahead of all else that the tick has to send.
+            at_once: the command leaves before this method returns, ahead of everything else that the tick sends.
         """
         slot = self._slot(key if key is not None else words[1])
         patience = patience or self._timing.answer_timeout
@@ -102,7 +102,7 @@ class RedisClient(ABC):
     def run_for(
         self, read: Callable[[Reply], T], script: Script, keys: Sequence[bytes], arguments: Sequence[bytes] = ()
     ) -> asyncio.Future[T]:
-        """Run a script; the result is what `read` makes of the reply. It may raise for one that makes no sense."""
+        """Run a script; `read` makes the result of the reply, and may raise for a reply that makes no sense."""
         data, fallback = script.by_hash(keys, arguments), partial(script.whole, keys, arguments)
         slot = self._slot(keys[0])
         return self._start(Request(b"EVALSHA", data, self._timing.answer_timeout, read, slot=slot, fallback=fallback))
@@ -116,7 +116,7 @@ class RedisClient(ABC):
 
     @abstractmethod
     def _send(self, request: Request[Any]) -> None:
-        """Send a request to the server that it is for."""
+        """Send a request to its server."""
 
     def _settle(self, line: Line, request: Request[Any], reply: Reply) -> None:
         """Take the reply to a request."""

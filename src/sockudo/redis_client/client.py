@@ -1,4 +1,4 @@
-"""Make the client for a place where a Redis is."""
+"""Makes the client that fits a Redis: one server, the master that sentinels name, or a Redis Cluster."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from sockudo.redis_client.single import SingleRedis
 
 
 def redis_client(place: RedisPlace, timing: RedisTiming | None = None) -> RedisClient:
-    """Return a client, not started, for one Redis (perhaps behind sentinels) or for a Redis Cluster."""
+    """Return a client that is not started yet."""
     timing = timing or RedisTiming()
     return SingleRedis(place, timing) if isinstance(place, RedisTarget) else ClusterRedis(place, timing)

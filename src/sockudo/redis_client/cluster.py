@@ -1,8 +1,10 @@
-"""The client of a Redis Cluster: a line to each master, so that one that hangs holds up nobody but its own keys.
+"""The client of a Redis Cluster: a line to each master, so that one that hangs holds up its own keys only.
 
-Strategy: a keeper knows the slot map (`map_keeper.py`), and is told when it may be out of date. A command that its
-server sends elsewhere (MOVED, ASK) goes there in the order in which the replies come. One that nobody can take at the
-moment (a slot that is being moved or has no master) waits for the next map, as long as its reply may take.
+Strategy: a keeper knows the slot map (`map_keeper.py`), and the client tells it when the map may be out of date. A
+command that its server sends elsewhere (MOVED, ASK) goes there, in the order of the replies. A command that no server
+takes at the moment (its slot moves or has no master, or the cluster is down) waits for the next map, as long as its
+reply may take. After some tries it fails with `RedisLost`, and `on_restored` is called a second later: nothing tells
+when a cluster that was down is up again.
 """
 
 from __future__ import annotations
@@ -27,6 +29,11 @@ _log = get_logger("sockudo.redis")
 
 _MOST_TRIES: Final = 8
 _MOST_HELD: Final = 10_000
+# When commands may be tried again that no server took (seconds).
+_AGAIN: Final = 1.0
+# How errors begin with which a server declines a command that it, or another server, may take soon.
+_ELSEWHERE: Final = ("MOVED", "ASK")
+_NOT_NOW: Final = ("TRYAGAIN", "CLUSTERDOWN")
 _ASKING: Final = encode(b"ASKING")
 
 
@@ -39,8 +46,9 @@ class ClusterRedis(RedisClient):
         self._keeper = SlotMapKeeper(nodes, timing, MapUser(self._problem, self._use, self._looked))
         self._lines: dict[Address, Line] = {}
         self._owners: list[Line | None] = [None] * SLOTS
-        # Commands that wait for the next map, and when each is given up.
+        # The commands that wait for the next map, each with the timer that gives it up.
         self._held: dict[Request[Any], asyncio.TimerHandle] = {}
+        self._trying_again: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -59,6 +67,8 @@ class ClusterRedis(RedisClient):
 
     async def aclose(self) -> None:
         await self._keeper.aclose()
+        if self._trying_again is not None:
+            self._trying_again.cancel()
         for request in list(self._held):
             self._give_up(request)
         for line in self._lines.values():
@@ -82,25 +92,30 @@ class ClusterRedis(RedisClient):
             request.answer(reply, line.name)
             return
         kind, _, rest = str(reply).partition(" ")
-        if kind not in ("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN") or request.tries >= _MOST_TRIES:
+        if kind not in _ELSEWHERE and kind not in _NOT_NOW:
             super()._settle(line, request, reply)
             return
-        request.tries += 1
         self._keeper.doubt()
-        target = self._lines.get(_address(rest, line)) if kind in ("MOVED", "ASK") else None
+        if request.tries >= _MOST_TRIES:
+            request.fail(f"{line.name}: {reply}")
+            self._try_again_later()
+            return
+        request.tries += 1
+        target = self._lines.get(_address(rest, line)) if kind in _ELSEWHERE else None
         if target is None or not target.is_open:
             self._hold(request)
         elif kind == "ASK":
             target.send(request, before=_ASKING)
         else:
-            # What is sent from now on goes there at once, behind this.
+            # Later commands for the slot go there at once, behind this one.
             self._owners[request.slot] = target
             target.send(request)
 
     def _hold(self, request: Request[Any]) -> None:
         self._keeper.doubt()
         if not self._keeper.is_running or len(self._held) >= _MOST_HELD:
-            request.fail(f"{self._nodes.setting}: nobody serves slot {request.slot}")
+            request.fail(f"{self._nodes.setting}: no server takes slot {request.slot}")
+            self._try_again_later()
             return
         self._held[request] = asyncio.get_running_loop().call_later(request.patience, self._give_up, request)
 
@@ -108,7 +123,16 @@ class ClusterRedis(RedisClient):
         timer = self._held.pop(request, None)
         if timer is not None:
             timer.cancel()
-            request.fail(f"{self._nodes.setting}: nobody served slot {request.slot} in {request.patience:g} s")
+            request.fail(f"{self._nodes.setting}: no server took slot {request.slot} in {request.patience:g} s")
+            self._try_again_later()
+
+    def _try_again_later(self) -> None:
+        if self._trying_again is None and self._keeper.is_running:
+            self._trying_again = asyncio.get_running_loop().call_later(_AGAIN, self._try_again)
+
+    def _try_again(self) -> None:
+        self._trying_again = None
+        self._tell_restored()
 
     def _send_held(self) -> None:
         held, self._held = self._held, {}
@@ -125,9 +149,9 @@ class ClusterRedis(RedisClient):
         self._send_held()
 
     async def _use(self, found: SlotMap, has_changed: bool) -> list[BaseException | None]:
-        """Go by this map from now on; return what became of opening each new line."""
+        """Use this map from now on; return for each new line why it could not be opened, or None."""
         new = {address: self._line_at(address) for address in found.masters if address not in self._lines}
-        # Known before they are open, so that whoever closes the client closes them.
+        # The client knows them before they are open, so that `aclose` closes them.
         self._lines |= new
         results = await asyncio.gather(*(line.open() for line in new.values()), return_exceptions=True)
         for address in [address for address in self._lines if address not in found.masters]:
@@ -136,7 +160,7 @@ class ClusterRedis(RedisClient):
         if self._keeper.is_running:
             for line in new.values():
                 line.keep_open()
-            if new:
+            if has_changed:
                 self._tell_restored()
         return results
 
@@ -160,7 +184,7 @@ class ClusterRedis(RedisClient):
             self._keeper.doubt()
 
     def _problem(self) -> str | None:
-        """Say what is wrong, if anything is."""
+        """Return why the cluster cannot be used; None where it can."""
         if not self._keeper.is_whole:
             return f"Redis Cluster cannot be used ({self._nodes.setting}): some slots are not served"
         return next((line.problem for line in self._lines.values() if line.problem is not None), None)

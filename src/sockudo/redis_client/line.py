@@ -1,9 +1,9 @@
-"""One ordered connection of a store to one Redis server, which is opened again for ever.
+"""One ordered connection of a store to one Redis server, which opens again for ever.
 
-Strategy: commands are pipelined. Nothing waits for the reply of what was sent before; what is sent in one tick leaves
-in one write, and replies come in the order of their commands. So a read sees every write that was sent before it. While
-the connection is away, commands fail at once instead of piling up. A server that hangs is noticed by a reply that does
-not come, and by a PING now and then while nobody asks for anything.
+Strategy: commands are pipelined. No command waits for an earlier reply, all commands of one tick leave in one write,
+and replies come in the order of the commands. So a read sees every write that was sent before it. While the connection
+is away, commands fail at once instead of piling up. The line notices a server that hangs by a missing reply; while no
+command is sent, it sends a PING now and then.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from sockudo.timing.backoff import delays
 
 _log = get_logger("sockudo.redis")
 
-# More commands do not wait for their replies.
+# At most this many commands wait for their replies.
 MOST_WAITING: Final = 100_000
-# An event loop that was held up has not read yet what is there: it is given this long to do so.
+# An event loop that was held up has not read its replies yet; it gets this long to read them (seconds).
 _SECOND_LOOK: Final = 0.05
-# Errors of a server that will not take another command, whatever it is.
+# How errors begin of a server that takes no command at all.
 _USELESS: Final = ("READONLY", "LOADING", "MASTERDOWN")
 _PING: Final = encode(b"PING")
 _ROLE: Final = encode(b"ROLE")
@@ -43,17 +43,17 @@ class Line:
     """A connection to one server.
 
     Attributes:
-        problem: why it cannot be used now; None while it is open.
+        problem: why the line cannot be used now; None while it is open.
     """
 
     def __init__(self, find: Find, timing: RedisTiming, settle: Settle, on_change: Callable[[Line], None]) -> None:
         """Make a line; `open` it before use.
 
         Args:
-            find: says where the server is, each time that it is connected to.
+            find: returns where the server is; called before each attempt to connect.
             timing: how patient the line is.
-            settle: called with each request that was answered, and the reply.
-            on_change: called when the line was lost, and when it is open again.
+            settle: takes each request that was answered, and the reply.
+            on_change: called when the line is lost, and when it is open again.
         """
         self._loop = asyncio.get_running_loop()
         self._find = find
@@ -78,12 +78,12 @@ class Line:
 
     @property
     def name(self) -> str:
-        """How messages call the server, with the setting that names it."""
+        """The name of the server in messages, with the setting that names it."""
         return "Redis" if self._server is None else f"Redis at {self._server.name} ({self._server.setting})"
 
     @property
     def host(self) -> str:
-        """The host of the server; empty before it was found."""
+        """The host of the server; empty before the server was found."""
         return "" if self._server is None else self._server.host
 
     async def open(self) -> None:
@@ -100,15 +100,15 @@ class Line:
         self._probing = self._loop.call_later(self._timing.probe_interval, self._probe)
 
     def keep_open(self) -> None:
-        """Connect in the background, for ever; nothing happens where that is being done or was done."""
+        """Connect in the background, for ever, unless the line is open or already does that."""
         if self._connection is None and self._reopening is None and not self._is_closed:
             self._reopening = self._loop.create_task(self._reopen())
 
     def send(self, request: Request[Any], before: bytes = b"") -> None:  # hot path
-        """Send a command, at the end of this tick unless it wants otherwise; it fails at once while the line is away.
+        """Send a command at the end of this tick, or at once if the request says so; it fails while the line is away.
 
         Args:
-            before: a command to send right before it; nobody waits for its reply.
+            before: a command to send right before it, whose reply is dropped.
         """
         waiting = self._waiting
         if self._connection is None or len(waiting) >= MOST_WAITING:
@@ -131,7 +131,7 @@ class Line:
             self._flush()
 
     async def aclose(self) -> None:
-        """Wait for what was sent, as long as a reply may take, and close; may be called again."""
+        """Wait for the replies to sent commands, as long as a reply may take, and close; may be called again."""
         self._is_closed = True
         if self._reopening is not None:
             self._reopening.cancel()
@@ -155,11 +155,11 @@ class Line:
         if self._connection is not None and parts:
             self._connection.write(b"".join(parts) if len(parts) > 1 else parts[0])
 
-    # What the connection tells.
+    # The callbacks of the connection.
 
     def _replied(self, reply: Reply) -> None:  # hot path
         if not self._waiting:
-            self._fail("the server said something that was not asked for")
+            self._fail("the server sent a reply without a command")
             return
         self._settle(self, self._waiting.popleft(), reply)
         if isinstance(reply, hiredis.ReplyError) and str(reply).startswith(_USELESS):
@@ -170,12 +170,12 @@ class Line:
         self._connection = None
         problem = str(self._server.refusal(reason))
         self._release(problem)
-        _log.warning("redis is lost", setting=self._server.setting, reason=problem)
+        _log.warning("redis connection lost", setting=self._server.setting, reason=problem)
         self.keep_open()
         self._on_change(self)
 
     def _release(self, problem: str) -> None:
-        """Give up everything that is under way."""
+        """Fail every command that waits for its reply."""
         self.problem = problem
         self._parts = []
         for timer in (self._probing, self._watching):
@@ -197,18 +197,18 @@ class Line:
             except DriverError as error:
                 if str(error) != self.problem:
                     self.problem = str(error)
-                    _log.warning("redis cannot be reached", reason=self.problem)
+                    _log.warning("redis server unreachable", reason=self.problem)
             else:
                 break
             await asyncio.sleep(delay)
         self._reopening = None
-        _log.info("redis is connected", server=self.name)
+        _log.info("redis server reached", server=self.name)
         self._on_change(self)
 
     # Silence.
 
     def _watch_from(self, due: float) -> None:
-        """Look at the oldest command when its reply is due."""
+        """Look at the oldest command again when its reply is due."""
         if self._watching is not None:
             if self._watching.when() <= due:
                 return
@@ -240,7 +240,7 @@ class Line:
         request: Request[Reply] = Request(verb, data, self._timing.answer_timeout, as_it_is)
 
         def answered(future: asyncio.Future[Reply]) -> None:
-            # A server that allows little may refuse; it lives.
+            # A login with few rights may be refused; the server lives.
             if future.exception() is None and on_reply is not None:
                 on_reply(future.result())
 

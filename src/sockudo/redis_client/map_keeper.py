@@ -1,6 +1,6 @@
-"""Keeps the slot map of a Redis Cluster: asks for it, and tells what it says.
+"""Keeps the slot map of a Redis Cluster up to date, for one user of the map.
 
-The servers are asked now and then, at once when there is doubt, and often while something is wrong.
+The keeper asks the servers now and then, at once when the map is in doubt, and often while the user reports a problem.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _LONGEST_REFRESH: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class MapUser:
-    """What a keeper asks and tells the user of its map.
+    """The callbacks of a keeper.
 
     Attributes:
-        problem: says what is wrong, if anything is.
-        use: goes by a map from now on; takes whether it says something else than the one before.
-        looked: called after each look at the map; takes why there is none, if there is none.
+        problem: returns why the user of the map cannot work, or None.
+        use: takes a map to use from now on, and whether it differs from the map before.
+        looked: called after each look at the map; takes why the look failed, or None.
     """
 
     problem: Callable[[], str | None]
@@ -52,7 +52,7 @@ class SlotMapKeeper:
 
     @property
     def is_running(self) -> bool:
-        """Whether the map is looked at now and then."""
+        """Whether the keeper looks at the map now and then."""
         return self._task is not None
 
     @property
@@ -61,7 +61,7 @@ class SlotMapKeeper:
         return self._map is not None and not self._map.missing
 
     async def fetch_first(self) -> SlotMap:
-        """Return the map that the cluster starts with; it is not given to `use`.
+        """Return the first map, which `use` does not get.
 
         Raises:
             DriverError: the cluster cannot be reached, is not whole, or refuses; the message names the setting.
@@ -86,7 +86,7 @@ class SlotMapKeeper:
         self._doubt.set()
 
     async def aclose(self) -> None:
-        """Look at the map no more."""
+        """Stop looking at the map."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -104,7 +104,7 @@ class SlotMapKeeper:
                     await self._doubt.wait()
             self._doubt.clear()
             await self._refresh()
-            # What is in doubt again at once would otherwise be asked in a circle.
+            # Without a pause, doubts that follow each look would make the keeper ask without end.
             await asyncio.sleep(_SHORTEST_REFRESH)
 
     async def _refresh(self) -> None:

@@ -1,7 +1,6 @@
-"""Where a Redis is and how patient its users are. Values only, so that settings can be turned into them without the
-extra.
+"""Where a Redis is, and how patient its clients are. Values only: settings become options without the extra `redis`.
 
-Rules: whatever may hold a password stays out of every `repr`.
+Rules: no `repr` shows a value that may hold a password.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ class Sentinels:
 
 @dataclass(frozen=True, slots=True)
 class RedisTarget:
-    """Where a Redis is: what its URL says (`redis://`, `rediss://`, `unix://`), or the master of some sentinels.
+    """Where a Redis is: at its URL (`redis://`, `rediss://`, `unix://`), or where sentinels say that the master is.
 
     With sentinels the URL's host and port have no meaning; its scheme, login, database and TLS parameters do.
-    `setting` is what an operator has to correct when it cannot be used.
+    `setting` names what an operator has to correct if the Redis cannot be used.
     """
 
     url: str = field(default="redis://127.0.0.1:6379", repr=False)
     setting: str = "the URL of Redis"
-    # Used where the URL names none.
+    # The login where the URL has none.
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     db: int = 0
@@ -39,11 +38,11 @@ class RedisTarget:
 
 @dataclass(frozen=True, slots=True)
 class RedisNodes:
-    """Where a Redis Cluster is: URLs of some of its nodes; any one that answers tells the others."""
+    """Where a Redis Cluster is: URLs of some of its nodes; any node that answers names the others."""
 
     urls: tuple[str, ...] = field(repr=False)
     setting: str = "the nodes of Redis Cluster"
-    # Used where a URL names none.
+    # The login where a URL has none.
     username: str | None = None
     password: str | None = field(default=None, repr=False)
 
@@ -53,20 +52,20 @@ RedisPlace: TypeAlias = RedisTarget | RedisNodes
 
 @dataclass(frozen=True, slots=True)
 class RedisTiming:
-    """How patient users of Redis are (seconds), and how much they hold for a server that does not read (bytes)."""
+    """How patient clients of Redis are (seconds), and how much they hold for a server that does not read (bytes)."""
 
     connect_timeout: float = 5.0
-    # Connections are asked for a sign of life this often; those of a bus count as lost after so many times without one.
+    # How often a client asks a server for a sign of life. A bus is lost after this many probes without one.
     probe_interval: float = 2.0
     probes: int = 3
-    # How long a command of a store may take, where it does not say so itself.
+    # How long a command of a store may take, unless it has a time of its own.
     answer_timeout: float = 3.0
     max_unsent_bytes: int = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class RedisStoreOptions:
-    """A store in a Redis or a Redis Cluster. `prefix` is what its keys begin with, before a colon."""
+    """A store in a Redis or a Redis Cluster. Its keys begin with `prefix` and a colon."""
 
     place: RedisPlace
     prefix: str

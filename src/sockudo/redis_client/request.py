@@ -1,4 +1,4 @@
-"""One command on its way to a Redis, and the future of its reply."""
+"""A command to a Redis, and the future of its reply."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST_TEXT: Final = 300
 
 
 class RedisLost(DriverError):
-    """Redis cannot be reached. A command that was on its way may or may not have been carried out."""
+    """Redis cannot be reached, or no server of a cluster takes the command. It may or may not have been carried out."""
 
 
 class RedisRefusal(DriverError):
@@ -25,18 +25,18 @@ class RedisRefusal(DriverError):
 
 
 class Request(Generic[T]):
-    """A command that is sent, and perhaps sent again elsewhere.
+    """A command that is sent to a server, and perhaps to another one after that.
 
     Attributes:
         data: the command as Redis reads it.
-        future: fails with `DriverError` where there is no reply, or it is an error. Whoever waits may cancel it.
+        future: fails with `DriverError` where there is no reply or the reply is an error. A caller may cancel it.
         patience: how long the reply may take (seconds).
-        read: makes the result of the reply.
+        read: makes the result out of the reply.
         slot: the slot of the command's key in a Redis Cluster.
-        fallback: makes what is sent instead when the server does not know the script that `data` names.
-        at_once: it is sent in this moment instead of at the end of the tick.
-        sent: when it was sent (the loop's time).
-        tries: how often it was sent elsewhere.
+        fallback: makes the command to send instead where the server does not know the script that `data` names.
+        at_once: the command is sent at once instead of at the end of the tick.
+        sent: when the command was sent (time of the event loop).
+        tries: how often a server declined it.
     """
 
     __slots__ = ("_verb", "at_once", "data", "fallback", "future", "patience", "read", "sent", "slot", "tries")
@@ -64,11 +64,11 @@ class Request(Generic[T]):
         self.tries = 0
 
     def answer(self, reply: Reply, name: str) -> None:
-        """Settle the future with a reply of the server that messages call `name`."""
+        """Settle the future with a reply of a server, which messages call `name`."""
         if self.future.done():
             return
         if isinstance(reply, hiredis.ReplyError):
-            # The server's texts name the user, the command and a few of its words.
+            # The texts of Redis name the user, the command and a few of its words.
             text = str(reply)[:_LONGEST_TEXT]
             self.future.set_exception(RedisRefusal(f"{name}: {self._verb.decode()} is refused: {text}"))
             return
@@ -81,11 +81,11 @@ class Request(Generic[T]):
             self.future.set_result(result)
 
     def fail(self, reason: str) -> None:
-        """Give the command up."""
+        """Fail the future with `RedisLost`."""
         if not self.future.done():
             self.future.set_exception(RedisLost(reason))
 
 
 def as_it_is(reply: Reply) -> Reply:
-    """Return a reply as the server gave it."""
+    """Return a reply unchanged."""
     return reply

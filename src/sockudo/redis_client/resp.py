@@ -1,7 +1,7 @@
-"""One connection to a Redis server: bytes out, parsed replies in. It knows the wire, not what is said over it.
+"""One connection to a Redis server: bytes out, parsed replies in. It knows the wire protocol, but no command.
 
-Strategy: nothing is awaited for each message. What is written goes to the transport at once, so whoever has much to
-say in one tick joins it first; all replies that one read brings are handed on before control goes back to the loop.
+Strategy: no message is awaited. Written bytes go to the transport at once, so callers join the commands of one tick
+first. All replies of one read are handed on before control goes back to the event loop.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def encode(*words: bytes) -> bytes:
 
 
 class RespConnection(asyncio.Protocol):
-    """A connection that first answers requests one by one and then streams its replies to `on_reply`."""
+    """A connection that answers requests one by one at first, and streams all replies to `on_reply` later."""
 
     def __init__(self, max_unsent_bytes: int, request_timeout: float) -> None:
         self._max_unsent_bytes = max_unsent_bytes
         self._request_timeout = request_timeout
         self._reader = hiredis.Reader(notEnoughData=_MORE)
-        # Keep the buffer of the parser between reads, except after a very long message.
+        # The parser keeps its buffer between reads, except after a very long message.
         self._reader.setmaxbuf(1024 * 1024)
         self._transport: asyncio.Transport | None = None
         self._requests: deque[asyncio.Future[Reply]] = deque()
@@ -43,24 +43,24 @@ class RespConnection(asyncio.Protocol):
         self._on_lost: OnLost | None = None
         self._loss: str | None = None
         self._ended: asyncio.Future[None] | None = None
-        # Set by everything that arrives; whoever watches over the connection resets it.
+        # Every read sets it; a link that watches for silence resets it.
         self.has_heard = False
 
     @property
     def is_open(self) -> bool:
-        """Whether something can still be sent."""
+        """Whether bytes can still be sent."""
         return self._transport is not None and self._loss is None
 
     @property
     def address(self) -> str:
-        """Our own end as the server sees it, such as 127.0.0.1:50000; empty where there is none."""
+        """The local address, such as 127.0.0.1:50000, as the server sees it; empty for a unix socket."""
         name = self._transport.get_extra_info("sockname") if self._transport is not None else None
         if not isinstance(name, tuple):
             return ""
         return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
 
     def write(self, data: bytes) -> None:
-        """Send bytes; after a loss they go nowhere."""
+        """Send bytes; after a loss they are dropped."""
         if self._transport is not None and self._loss is None:
             self._transport.write(data)
 
@@ -82,14 +82,14 @@ class RespConnection(asyncio.Protocol):
             raise DriverError(f"no answer in {self._request_timeout:g} s") from None
 
     def stream(self, on_reply: OnReply, on_lost: OnLost) -> None:
-        """From now on hand every reply to `on_reply`, and the end to `on_lost`, once."""
+        """Hand every reply to `on_reply` from now on, and the reason of the end to `on_lost`, once."""
         self._on_reply = on_reply
         self._on_lost = on_lost
         if self._loss is not None:
             asyncio.get_running_loop().call_soon(on_lost, self._loss)
 
     def fail(self, reason: str) -> None:
-        """Give the connection up; nothing is heard from it any more."""
+        """Give the connection up; no reply is handed on any more."""
         if self._loss is not None:
             return
         self._loss = reason
@@ -104,7 +104,7 @@ class RespConnection(asyncio.Protocol):
             self._on_lost(reason)
 
     def close(self) -> None:
-        """Close the connection; `on_lost` is not told."""
+        """Close the connection without calling `on_lost`."""
         self._on_lost = None
         self.fail("closed")
 
@@ -118,10 +118,10 @@ class RespConnection(asyncio.Protocol):
         self.close()
         await self.ended()
 
-    # What the event loop calls.
+    # The callbacks of the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are not instances of asyncio's class.
+        # The transports of uvloop are not instances of asyncio's class.
         self._transport = cast(asyncio.Transport, transport)
         self._ended = asyncio.get_running_loop().create_future()
         self._transport.set_write_buffer_limits(high=self._max_unsent_bytes)
@@ -153,4 +153,4 @@ class RespConnection(asyncio.Protocol):
 
 
 def _ignore(reply: Reply) -> None:
-    """Take what still arrives after the end."""
+    """Drop a reply that arrives after the end."""

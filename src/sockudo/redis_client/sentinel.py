@@ -1,7 +1,7 @@
-"""Find the server of a target: the one that its URL names, or the master that its sentinels name.
+"""Finds the server of a target: the server of its URL, or the master that its sentinels name.
 
-Strategy: all sentinels are asked at once, so that one that hangs holds up nobody, and most voices win, so that one that
-was cut off from the others cannot send us to the master of yesterday again and again.
+Strategy: the client asks all sentinels at once, so one that hangs holds up nothing. The majority wins, so a sentinel
+that was cut off from the others cannot send the client to a former master again and again.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ Address = tuple[str, int]
 
 
 async def find_server(target: RedisTarget, timing: RedisTiming) -> RedisServer:
-    """Return the server of a target; where there are sentinels, the one that they call the master now.
+    """Return the server of a target; with sentinels, the server that they call the master now.
 
     Raises:
-        DriverError: it cannot be found.
+        DriverError: no sentinel names a master, or the URL cannot be used.
     """
     server = server_of(target)
     if target.sentinels is None:
@@ -57,7 +57,7 @@ async def _ask_one(host: Address, sentinels: Sentinels, setting: str, timing: Re
     """Ask one sentinel.
 
     Raises:
-        DriverError: it cannot be reached, or knows no such master.
+        DriverError: the sentinel cannot be reached, or knows no such master.
     """
     sentinel = RedisServer(*host, setting, username=sentinels.username, password=sentinels.password)
     connection = await connect(sentinel, timing)

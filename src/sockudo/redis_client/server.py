@@ -1,4 +1,4 @@
-"""Reach a Redis server: read its URL, connect and log in."""
+"""Reaches a Redis server: reads its URL, connects and logs in."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FALSE: Final = frozenset({"0", "f", "false", "n", "no"})
 
 @dataclass(frozen=True, slots=True)
 class RedisServer:
-    """Where one server listens and how to log in."""
+    """Where a server listens, and how to log in."""
 
     host: str
     port: int
@@ -32,16 +32,16 @@ class RedisServer:
     password: str | None = field(default=None, repr=False)
     db: int = 0
     tls: ssl.SSLContext | None = field(default=None, repr=False)
-    # Whether it must be a master; what sentinels name may have lost that role.
+    # Whether the server must be a master; a server that sentinels name may have lost that role.
     must_be_master: bool = False
 
     @property
     def name(self) -> str:
-        """How messages call it."""
+        """The name of the server in messages."""
         return self.path or (f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}")
 
     def refusal(self, problem: str) -> DriverError:
-        """Make the error for a server that cannot be used."""
+        """Return the error of a server that cannot be used."""
         return DriverError(f"Redis at {self.name} cannot be used ({self.setting}): {problem}")
 
 
@@ -49,7 +49,7 @@ def server_of(target: RedisTarget) -> RedisServer:
     """Read the URL of a target.
 
     Raises:
-        DriverError: the URL or a file that it names cannot be used.
+        DriverError: the URL, or a file that it names, cannot be used.
     """
     try:
         url = parse_redis_url(target.url)
@@ -58,7 +58,7 @@ def server_of(target: RedisTarget) -> RedisServer:
         # The text of a ValueError may quote the URL, and with it the password.
         what = str(error) if isinstance(error, OSError) else "it is no URL such as redis://user:password@host:6379/0"
         raise DriverError(f"Redis cannot be used ({target.setting}): {what}") from None
-    # A login is taken as a whole: the user of one place does not go with the password of another.
+    # A login is one whole: the user of one setting does not go with the password of another.
     username, password = url.username, url.password
     if password is None:
         username, password = username or target.username, target.password
@@ -92,7 +92,7 @@ async def connect(server: RedisServer, timing: RedisTiming) -> RespConnection:
         await connection.abandon()
         raise server.refusal(_text_of(error)) from error
     except UnicodeError:
-        # Of the codec that names of hosts go through.
+        # The codec of host names raises it.
         await connection.abandon()
         raise server.refusal("its host is no name that a host can have") from None
     except BaseException:
@@ -102,17 +102,17 @@ async def connect(server: RedisServer, timing: RedisTiming) -> RespConnection:
 
 
 async def ask(connection: RespConnection, server: RedisServer, *words: bytes) -> Reply:
-    """Send one command and return its reply, which is not an error.
+    """Send one command and return its reply, unless that is an error.
 
     Raises:
-        DriverError: there is no reply, or it is an error.
+        DriverError: there is no reply, or the reply is an error.
     """
     try:
         reply = await connection.request(*words)
     except DriverError as error:
         raise server.refusal(str(error)) from None
     if isinstance(reply, hiredis.ReplyError):
-        # The server's texts name the user and the command; only of a command that it does not know it repeats the rest.
+        # The texts of Redis name the user and the command, and repeat the rest of a command that Redis does not know.
         text = str(reply).partition(", with args")[0]
         raise server.refusal(f"{words[0].decode()} is refused: {text}")
     return reply
@@ -133,24 +133,24 @@ async def _log_in(connection: RespConnection, server: RedisServer) -> None:
         await ask(connection, server, b"AUTH", *words)
     if server.db:
         await ask(connection, server, b"SELECT", b"%d" % server.db)
-    # Tells at once whether a login is needed, or a server is still loading its data.
+    # The reply tells at once whether a login is needed, or the server is still loading its data.
     await ask(connection, server, b"PING")
     if server.must_be_master:
         check_role(await connection.request(b"ROLE"), server)
 
 
 def check_role(reply: Reply, server: RedisServer) -> None:
-    """Refuse a server that is not a master; one that does not tell its role is taken as it is.
+    """Refuse a server that is not a master; a server that does not tell its role is accepted.
 
     Raises:
-        DriverError: it is a replica.
+        DriverError: the server is a replica.
     """
     if isinstance(reply, list) and reply and reply[0] != b"master":
         raise server.refusal("it is not a master")
 
 
 def _tls_context(url: RedisUrl) -> ssl.SSLContext:
-    """Make the TLS context that the parameters of a `rediss://` URL ask for; certificates are checked by default."""
+    """Make the TLS context of a `rediss://` URL; it checks certificates unless the parameters say otherwise."""
     said = url.query
     context = ssl.create_default_context(cafile=said.get("ssl_ca_certs"), capath=said.get("ssl_ca_path"))
     if said.get("ssl_cert_reqs") == "none":
@@ -164,11 +164,11 @@ def _tls_context(url: RedisUrl) -> ssl.SSLContext:
 
 
 def _text_of(error: OSError) -> str:
-    """Say what went wrong in one line."""
+    """Return in one line what went wrong."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate cannot be verified: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
         return f"TLS fails: {error.reason}"
-    # asyncio's own texts repeat the address.
+    # The texts of asyncio repeat the address.
     code = error.errno
     return os.strerror(code) if code is not None and code in errno.errorcode else str(error) or type(error).__name__

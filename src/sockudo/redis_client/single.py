@@ -38,7 +38,7 @@ class SingleRedis(RedisClient):
         self._opened().send(request)
 
     def _slot(self, key: bytes) -> int:
-        # There is one server, so nobody asks.
+        # There is one server only, so slots have no meaning.
         return 0
 
     def _opened(self) -> Line:

@@ -1,4 +1,4 @@
-"""Which server of a Redis Cluster serves which slot, as the servers themselves say."""
+"""The slot map of a Redis Cluster: which server serves which slot, by the word of the servers."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from sockudo.redis_client.options import RedisNodes, RedisTarget, RedisTiming
 from sockudo.redis_client.resp import Reply
 from sockudo.redis_client.server import RedisServer, ask, connect, server_of
 
-# So many servers are asked at once; more voices would cost more and decide nothing.
+# This many servers are asked at a time; more voices would cost more and decide nothing.
 _VOTERS: Final = 5
+# Once one server has answered, the others get this long (seconds): one that hangs must not hold up the map.
+_LATE: Final = 0.5
 
 Address = tuple[str, int]
 
 
 @dataclass(frozen=True)
 class SlotMap:
-    """Ranges of slots and the address of each one's master; two maps that say the same are equal."""
+    """Ranges of slots, each with the address of its master; two maps that say the same are equal."""
 
     ranges: tuple[tuple[int, int, Address], ...]
     owners: tuple[Address | None, ...] = field(compare=False, repr=False)
@@ -35,12 +37,12 @@ class SlotMap:
 
     @property
     def missing(self) -> int:
-        """How many slots nobody serves."""
+        """How many slots no server serves."""
         return self.owners.count(None)
 
 
 def slot_map(ranges: Iterable[tuple[int, int, Address]]) -> SlotMap:
-    """Make a map of its ranges."""
+    """Make a map of ranges."""
     owners: list[Address | None] = [None] * SLOTS
     merged: list[tuple[int, int, Address]] = []
     for start, end, address in sorted(ranges):
@@ -53,7 +55,7 @@ def slot_map(ranges: Iterable[tuple[int, int, Address]]) -> SlotMap:
 
 
 def seeds_of(nodes: RedisNodes) -> list[RedisServer]:
-    """Return the servers whose URLs are known.
+    """Return the servers that the settings name.
 
     Raises:
         DriverError: a URL cannot be used.
@@ -62,30 +64,43 @@ def seeds_of(nodes: RedisNodes) -> list[RedisServer]:
 
 
 async def fetch_map(servers: Sequence[RedisServer], timing: RedisTiming) -> SlotMap:
-    """Ask some of the servers and return what most of them say.
+    """Ask some of the servers and return the map that most of them give; servers that hang are not waited for.
 
     Raises:
-        DriverError: none of them can be asked.
+        DriverError: no server answers.
     """
     asked = list(servers)
     random.shuffle(asked)
     problems: list[str] = []
-    # Few at a time: among many seeds and servers some that are gone for good would outvote nobody, but cost time.
+    # Few at a time: many seeds and servers that are gone for good would cost time.
     for start in range(0, len(asked), _VOTERS):
-        some = asked[start : start + _VOTERS]
-        answers = await asyncio.gather(*(_fetch_one(server, timing) for server in some), return_exceptions=True)
-        votes: Counter[SlotMap] = Counter()
-        for answer in answers:
-            if isinstance(answer, SlotMap):
-                votes[answer] += 1
-            elif isinstance(answer, DriverError):
-                problems.append(str(answer))
-            else:
-                raise answer
+        votes = await _vote(asked[start : start + _VOTERS], timing, problems)
         if votes:
-            # Among equally many voices the one that knows more.
+            # Among equally many voices the map with more slots wins.
             return max(votes, key=lambda found: (votes[found], -found.missing))
     raise DriverError("; ".join(sorted(set(problems))))
+
+
+async def _vote(servers: Sequence[RedisServer], timing: RedisTiming, problems: list[str]) -> Counter[SlotMap]:
+    """Ask servers at once, until most of them agree, all have answered, or the rest is late."""
+    votes: Counter[SlotMap] = Counter()
+    pending = {asyncio.ensure_future(_fetch_one(server, timing)) for server in servers}
+    try:
+        while pending and (not votes or max(votes.values()) <= len(servers) // 2):
+            patience = _LATE if votes else None
+            done, pending = await asyncio.wait(pending, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                break
+            for question in done:
+                try:
+                    votes[question.result()] += 1
+                except DriverError as error:
+                    problems.append(str(error))
+    finally:
+        for question in pending:
+            question.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+    return votes
 
 
 async def _fetch_one(server: RedisServer, timing: RedisTiming) -> SlotMap:
@@ -100,11 +115,11 @@ async def _fetch_one(server: RedisServer, timing: RedisTiming) -> SlotMap:
 def _parse(reply: Reply, asked_host: str) -> Iterable[tuple[int, int, Address]]:
     """Read CLUSTER SLOTS: [[start, end, [host, port, id, ...], replica, ...], ...]."""
     for start, end, master, *_ in reply:
-        # A server that does not know its own address, or is told not to say it, means the one it was asked at.
+        # A server that does not know or may not tell its own address means the one at which it was asked.
         host = master[0].decode() if master[0] not in (None, b"", b"?") else asked_host
         yield start, end, (host, master[1])
 
 
 def server_at(address: Address, like: RedisServer) -> RedisServer:
-    """Return the server at an address; the login and TLS are those of the cluster."""
+    """Return the server at an address, with the login and the TLS of the cluster."""
     return replace(like, host=address[0], port=address[1], path=None, db=0, must_be_master=True)

@@ -1,4 +1,4 @@
-"""A Redis URL -> its parts. The forms are those of the official Python library for Redis:
+"""Takes a Redis URL apart. The forms are those of the official Python library for Redis:
 
 redis://[[user]:password@]host[:port][/db][?name=value]
 rediss://...                 the same over TLS
@@ -16,10 +16,10 @@ _SCHEMES: Final = ("redis", "rediss", "unix")
 
 @dataclass(frozen=True, slots=True)
 class RedisUrl:
-    """The parts of a URL. None stands for a part that it leaves open.
+    """The parts of a URL; None stands for a part that the URL leaves out.
 
     Attributes:
-        path: of a unix socket.
+        path: the path of a unix socket.
         query: the parameters behind `?`, each with its first value.
     """
 
@@ -37,7 +37,7 @@ def parse_redis_url(url: str) -> RedisUrl:
     """Take a URL apart.
 
     Raises:
-        ValueError: the scheme, the port or the database is none. The text may quote the URL.
+        ValueError: the scheme, the port or the database is not valid. The text may quote the URL.
     """
     parts = urlsplit(url)
     if parts.scheme not in _SCHEMES:

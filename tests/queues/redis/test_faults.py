@@ -199,6 +199,60 @@ async def test_what_other_programs_write_stops_no_lane(own_redis: RedisProcess) 
     assert "webhook queue: lane dropped, whose jobs are no list" in told
 
 
+async def test_a_failed_job_is_dropped_aloud_where_none_can_be_kept(own_redis: RedisProcess) -> None:
+    handler = RecordingHandler(lambda delivery: Done() if delivery.job == b"2" else Failed("refused with 400"))
+    await asyncio.to_thread(own_redis.cli, "SET", f"{KEYS}failed", "no list")
+    with structlog.testing.capture_logs() as logs:
+        async with queue_with(options_for(own_redis.url, PREFIX), handler) as queue:
+            await asyncio.gather(*(queue.push(LANE, job) for job in (b"1", b"2", b"3")))
+            # Each job is handled once, and the lane goes on at once.
+            assert await handler.wait_for(3) == [b"1", b"2", b"3"]
+            counts = await settled(queue)
+            assert (counts.attempts, counts.delivered, counts.failed, counts.lost) == (3, 1, 0, 2)
+            assert await queue.failed(9) == []
+            assert await queue.retry(None) == 0
+    lines = [line for line in logs if line["event"].startswith("webhook queue: failed job dropped")]
+    assert [(line["lane"], line["reason"]) for line in lines] == [(LANE, "refused with 400")] * 2
+    assert sum("remove the key" in line["event"] for line in logs) == 1
+
+
+@pytest.mark.parametrize("key", ["jobs", "held"])
+async def test_a_key_that_is_replaced_while_a_job_is_handled_stops_no_lane(key: str, own_redis: RedisProcess) -> None:
+    may_end = asyncio.Event()
+
+    async def answer(_: Delivery) -> Outcome:
+        await may_end.wait()
+        return Done()
+
+    handler = RecordingHandler(answer)
+    async with queue_with(options_for(own_redis.url, PREFIX), handler) as queue:
+        await asyncio.gather(queue.push(LANE, b"1"), queue.push("b", b"other"))
+        await handler.wait_for(2)
+        await asyncio.to_thread(own_redis.cli, "SET", f"{KEYS}{key}:{LANE}", "something else")
+        may_end.set()
+        await queue.push(LANE, b"2")
+        await handler.wait_until(lambda: b"2" in handler.jobs(LANE))
+        await settled(queue)
+
+
+@pytest.mark.parametrize("key", ["jobs:a", "pushed:a:{producer}"])
+async def test_a_key_of_another_type_delays_no_push(key: str, own_redis: RedisProcess) -> None:
+    handler = RecordingHandler()
+    async with queue_with(options_for(own_redis.url, PREFIX), handler) as queue:
+        await queue.push(LANE, b"1")
+        await handler.wait_for(1)
+        await settled(queue)
+        pushed = (await asyncio.to_thread(own_redis.cli, "KEYS", f"{KEYS}pushed:*")).split()[0]
+        name = pushed if "pushed" in key else f"{KEYS}{key}"
+        await asyncio.to_thread(
+            own_redis.cli, "EVAL", "redis.call('DEL', KEYS[1]) redis.call('HSET', KEYS[1], 'a', 'b')", "1", name
+        )
+        async with asyncio.timeout(5):
+            await queue.push(LANE, b"2")
+        assert await handler.wait_for(2) == [b"1", b"2"]
+        await settled(queue)
+
+
 async def test_the_list_of_failed_jobs_is_bounded_and_what_leaves_it_is_counted(own_redis: RedisProcess) -> None:
     options = replace(options_for(own_redis.url, PREFIX), max_failed=3)
     async with queue_with(options, RecordingHandler(lambda _: Failed("no"))) as queue:

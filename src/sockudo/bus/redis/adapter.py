@@ -1,7 +1,7 @@
-"""The bus over one Redis: PUBLISH and SUBSCRIBE, over a connection for each.
+"""The bus over one Redis: PUBLISH over one connection, SUBSCRIBE over another.
 
-Strategy: both connections are one link, which is replaced as a whole when either is lost. A link is told to join every
-topic before the bus counts as restored. Topics that are joined meanwhile wait for their own confirmation.
+Strategy: both connections are one link, which the adapter replaces as a whole when either is lost. A new link joins
+every topic before the bus counts as restored. A topic that is joined meanwhile waits for its own confirmation.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class RedisAdapter:
         self._prefix = options.prefix.encode()
         self.counts = Counts()
         self._terms = Terms(PLAIN, options.timing, self.counts, test_name=self._prefix)
-        # The names of all topics that are to be joined; links look into it.
+        # The names of all wanted topics; links read it.
         self._topics: dict[bytes, str] = {}
         self._waiters: Waiters[bytes] = Waiters()
         self._inbox: Inbox | None = None
@@ -50,7 +50,7 @@ class RedisAdapter:
         return self._is_connected
 
     async def start(self, inbox: Inbox) -> None:
-        """Connect.
+        """Connect to Redis.
 
         Raises:
             DriverError: Redis cannot be reached or refuses; the message names the setting.
@@ -87,7 +87,7 @@ class RedisAdapter:
             self._link.subscriber.changed(name)
 
     async def aclose(self) -> None:
-        """Send what was published, leave and release everything."""
+        """Send the published messages, leave every topic and release everything."""
         self._is_connected = False
         if self._reconnecting is not None:
             self._reconnecting.cancel()
@@ -102,7 +102,7 @@ class RedisAdapter:
         """Open a link and join every topic.
 
         Raises:
-            DriverError: that failed, or the link was lost before all topics were joined.
+            DriverError: the link cannot be opened, or was lost before it had joined every topic.
         """
         options = self._options
         publishing = await find_server(options.target, options.timing)
@@ -129,7 +129,7 @@ class RedisAdapter:
         self._is_connected = True
 
     def _lost(self, reason: str) -> None:
-        """Take note of the end of the link."""
+        """Note that the link is lost, and reconnect."""
         self._link = None
         self._waiters.release()
         if self._is_connected and self._inbox is not None:
@@ -157,7 +157,7 @@ class RedisAdapter:
             self._link.fail(reason)
 
     def _refused(self, text: str) -> None:
-        # Once for each text is enough for the log; the counter has them all.
+        # The log gets each text once; the counter counts all.
         if text not in self._refusals and len(self._refusals) < _MOST_REFUSALS:
             self._refusals.add(text)
             _log.warning("redis bus refuses a message", reason=text)

@@ -1,7 +1,6 @@
-"""What the Redis drivers of the bus need to know. Values only, so that settings can be turned into them without the
-extra.
+"""The options of the Redis drivers of the bus. Values only: settings become options without the extra `redis`.
 
-Rules: whatever may hold a password stays out of every `repr`.
+Rules: no `repr` shows a value that may hold a password.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ class RedisOptions:
     """A bus over one Redis, perhaps with replicas and sentinels beside it."""
 
     target: RedisTarget
-    # Where to subscribe if that is another server, such as a replica.
+    # The server to subscribe at, where it is another one, such as a replica.
     subscribe_target: RedisTarget | None = None
     prefix: str = "sockudo_adapter:"
     timing: RedisTiming = field(default_factory=RedisTiming)
@@ -24,7 +23,7 @@ class RedisOptions:
 
 @dataclass(frozen=True, slots=True)
 class RedisClusterOptions:
-    """A bus over a Redis Cluster. `nodes` are URLs; any one that answers tells the others."""
+    """A bus over a Redis Cluster. `nodes` are URLs; any node that answers names the others."""
 
     nodes: tuple[str, ...] = field(repr=False)
     setting: str = "the nodes of Redis Cluster"

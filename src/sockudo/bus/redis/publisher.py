@@ -1,4 +1,4 @@
-"""The publishing end of a link: everything that is published in one tick leaves in one write."""
+"""The publishing connection of a link: all messages of one tick leave in one write."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BARRIER: Final = b"everything before this was taken"
 
 
 class Publisher:
-    """Publishes over one connection, which must be logged in and is streamed from now on."""
+    """Publishes over one connection, which is logged in and only streams from now on."""
 
     def __init__(
         self,
@@ -27,10 +27,10 @@ class Publisher:
         """Take the connection over.
 
         Args:
-            connection: ours from now on.
+            connection: belongs to the publisher from now on.
             verb: the command that publishes.
-            on_other: called with each reply that is not the ordinary one to a message, such as an error.
-            on_lost: called once when the connection is lost.
+            on_other: takes each reply that is not the usual one to a message, such as an error.
+            on_lost: takes the reason when the connection is lost; called once.
         """
         self._connection = connection
         self._head = b"*3\r\n$%d\r\n%b\r\n$" % (len(verb), verb)
@@ -48,14 +48,14 @@ class Publisher:
         parts.append(b"%b%d\r\n%b\r\n$%d\r\n%b\r\n" % (self._head, len(name), name, len(data), data))
 
     def flush(self) -> None:
-        """Send what was published in this tick now."""
+        """Send the messages of this tick now."""
         parts = self._parts
         if parts:
             self._connection.write(b"".join(parts) if len(parts) > 1 else parts[0])
             self._parts = []
 
     async def finish(self) -> None:
-        """Return when the server has taken everything that was published; never, if the connection is lost before."""
+        """Return when the server has taken every published message; never, if the connection is lost first."""
         self.flush()
         barrier: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._barriers.append(barrier)
@@ -63,7 +63,7 @@ class Publisher:
         await barrier
 
     def _replied(self, reply: Reply) -> None:  # hot path
-        # How many nodes heard the message; nobody asks.
+        # The number of nodes that heard the message; nothing uses it.
         if type(reply) is int:
             return
         if reply == _BARRIER:

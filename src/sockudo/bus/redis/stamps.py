@@ -1,8 +1,8 @@
-"""Numbers on messages, by which a receiver knows what is late or was heard before.
+"""Numbers on messages, by which a receiver recognises messages that are late or that it has heard before.
 
-The servers of one shard tell each other what was published, beside what they tell their subscribers. When a replica
-takes over, a subscriber who follows it may hear from it once more what the old master had said already; and a master
-that hung and wakes up passes on what was published to it long ago. Redis promises nothing there, we do.
+The servers of one shard also pass messages on to each other. When a replica takes over, its subscribers may hear
+messages again that the old master has passed on already. A master that hung and wakes up passes on messages from long
+ago. Redis does not prevent that; this driver does.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 _SENDER: Final = 8
 _HEADER: Final = 16
-# Bounds the memory: what is remembered of the past are so many senders times topics, or twice that.
+# Bounds the memory: the filter remembers this many pairs of sender and topic, at most twice as many.
 _MOST: Final = 50_000
 
 
@@ -30,7 +30,7 @@ class Stamper:
 
 
 class LateFilter:
-    """Lets through what is newer than all that was heard of the same sender on the same topic."""
+    """Lets a message through that is newer than every earlier one of its sender on its topic."""
 
     def __init__(self) -> None:
         self.dropped = 0
@@ -38,14 +38,14 @@ class LateFilter:
         self._older: dict[tuple[bytes, str], bytes] = {}
 
     def accept(self, topic: str, data: bytes) -> bytes | None:  # hot path
-        """Return the message without its stamp, or None if it is late or is none of ours."""
+        """Return the message without its stamp; None where it is late or carries no stamp."""
         key, number = (data[:_SENDER], topic), data[_SENDER:_HEADER]
         last = self._recent.get(key)
         if last is None:
             last = self._older.get(key, b"")
             if len(self._recent) >= _MOST:
                 self._older, self._recent = self._recent, {}
-        # Numbers are of one length, so they compare like their bytes; what is too short for a stamp has none.
+        # Numbers have one length, so they compare like their bytes. Data too short for a stamp has an empty number.
         if number <= last:
             self.dropped += 1
             return None

@@ -1,6 +1,6 @@
-"""The commands of Redis' two kinds of pub/sub: the plain one, and the sharded one of a cluster.
+"""The commands of the two kinds of pub/sub in Redis: the plain kind, and the sharded kind of a cluster.
 
-In this package a *name* is the bytes that Redis calls a channel, that is, the prefix and a topic.
+In this package a *name* is what Redis calls a channel: the bytes of the prefix and a topic.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Batches = Callable[[Iterable[bytes]], Iterator[list[bytes]]]
 
 @dataclass(frozen=True, slots=True)
 class Verbs:
-    """What to say, and what the server calls what it says."""
+    """The commands of one kind, and the words with which the server's replies begin."""
 
     publish: bytes
     subscribe: bytes
@@ -27,7 +27,7 @@ class Verbs:
     message: bytes
     subscribed: bytes
     unsubscribed: bytes
-    # Which names may stand in one command.
+    # Splits names into lists that fit into one command each.
     batches: Batches
 
 
@@ -38,7 +38,7 @@ def _in_chunks(names: Iterable[bytes]) -> Iterator[list[bytes]]:
 
 
 def _by_slot(names: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """One command may name channels of one slot only."""
+    """Split names by slot, because all names of a command must be in one slot."""
     for _, group in groupby(sorted(names, key=key_slot), key=key_slot):
         yield from _in_chunks(group)
 

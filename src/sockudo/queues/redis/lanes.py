@@ -205,6 +205,14 @@ class Lanes:
         if finished is None:
             return None
         work.losses.add(finished.dropped, "the list of failed jobs is full, so the oldest make room")
+        if failed and not finished.is_kept:
+            reason = outcome.reason if isinstance(outcome, Failed) else ""
+            _log.error(
+                "webhook queue: failed job dropped, because the list of failed jobs is no list",
+                lane=lane,
+                reason=reason,
+            )
+            work.losses.add(1, "the list of failed jobs is no list")
         return finished.head
 
     async def _finish(self, held: _Held, key: bytes, failed: bytes) -> Finished | None:

@@ -28,6 +28,16 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function at(moment) return string.format('%.0f', moment) end
 """
 
+# Carries a command out, unless its key holds something of another type, which another program has put there.
+_TRY: Final = """
+local function try(...)
+  local reply = redis.pcall(...)
+  if type(reply) ~= 'table' or not reply.err then return reply end
+  if not string.find(reply.err, 'WRONGTYPE', 1, true) then error(reply.err) end
+  return false
+end
+"""
+
 # Keys: lanes, jobs, held. Arguments: lane, token, lease.
 _BEGIN: Final = """
 local function begin()
@@ -47,23 +57,28 @@ PUSH: Final = Script(
     """
 -- Keys: lanes, jobs, pushed. Arguments: lane, number of the first job, how long numbers are remembered (ms), jobs.
 -- Jobs with numbers that were seen are skipped, so a push whose reply was lost can be sent again.
--- Returns whether the lane had no jobs before. Without jobs it changes nothing.
+-- Returns whether the lane had no jobs before, and whether something that was no list of jobs had to make room. Without
+-- jobs it changes nothing.
 """
     + _NOW
+    + _TRY
     + """
-local last = tonumber(redis.call('GET', KEYS[3]) or '0') or 0
-if #ARGV == 3 then return 0 end
-local first = tonumber(ARGV[2])
+local last = tonumber(try('GET', KEYS[3]) or '0') or 0
+if #ARGV == 3 then return {0, 0} end
+local first, removed = tonumber(ARGV[2]), 0
 for i = 4, #ARGV do
   local number = first + i - 4
   if number > last then
-    redis.call('RPUSH', KEYS[2], ARGV[i])
+    if not try('RPUSH', KEYS[2], ARGV[i]) then
+      removed = redis.call('DEL', KEYS[2])
+      redis.call('RPUSH', KEYS[2], ARGV[i])
+    end
     last = number
   end
 end
 redis.call('SET', KEYS[3], at(last), 'PX', ARGV[3])
-if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
-return redis.call('ZADD', KEYS[1], 'NX', at(now), ARGV[1])
+if redis.call('EXISTS', KEYS[2]) == 0 then return {0, removed} end
+return {redis.call('ZADD', KEYS[1], 'NX', at(now), ARGV[1]), removed}
 """
 )
 
@@ -102,26 +117,29 @@ return begin()
 FINISH: Final = Script(
     """
 -- Keys: lanes, jobs, held, failed. Arguments: lane, token, lease (ms), how the job begins, failed job or '', how many.
--- Removes the job and takes the next one. Returns how many failed jobs had to make room, and perhaps the attempt and
--- the next job; nothing where the lane is not held any more. May be sent again: a job is removed once.
+-- Removes the job and takes the next one. Returns how many failed jobs had to make room (-1: their list is no list, so
+-- the failed job is dropped), and perhaps the attempt and the next job; nothing where the lane is not held. May be
+-- sent again: a job is removed once.
 """
     + _NOW
+    + _TRY
     + _BEGIN
     + """
-if redis.call('HGET', KEYS[3], 'token') ~= ARGV[2] then return false end
+if try('HGET', KEYS[3], 'token') ~= ARGV[2] then return false end
 redis.call('PERSIST', KEYS[2])
-local job = redis.call('LINDEX', KEYS[2], 0)
+local job = try('LINDEX', KEYS[2], 0)
 if not job or string.sub(job, 1, #ARGV[4]) ~= ARGV[4] then
   if not job then return {0} end
   return {0, tonumber(redis.call('HGET', KEYS[3], 'attempt')), job}
 end
-redis.call('LPOP', KEYS[2])
-redis.call('HDEL', KEYS[3], 'attempt')
 local over = 0
 if ARGV[5] ~= '' then
-  over = redis.call('RPUSH', KEYS[4], ARGV[5]) - ARGV[6]
-  if over > 0 then redis.call('LTRIM', KEYS[4], over, -1) else over = 0 end
+  local size = try('RPUSH', KEYS[4], ARGV[5])
+  over = size and math.max(0, size - ARGV[6]) or -1
+  if over > 0 then redis.call('LTRIM', KEYS[4], over, -1) end
 end
+redis.call('LPOP', KEYS[2])
+redis.call('HDEL', KEYS[3], 'attempt')
 local following = begin()
 if not following then return {over} end
 return {over, following[1], following[2]}
@@ -133,8 +151,9 @@ RELEASE: Final = Script(
 -- Keys: lanes, held. Arguments: lane, token, in how many milliseconds the lane is due. Returns whether it was held.
 """
     + _NOW
+    + _TRY
     + """
-if redis.call('HGET', KEYS[2], 'token') ~= ARGV[2] then return 0 end
+if try('HGET', KEYS[2], 'token') ~= ARGV[2] then return 0 end
 redis.call('PERSIST', KEYS[2])
 redis.call('HDEL', KEYS[2], 'token')
 redis.call('ZADD', KEYS[1], at(now + ARGV[3]), ARGV[1])
@@ -148,12 +167,13 @@ RENEW: Final = Script(
 -- Returns for each whether it is still held.
 """
     + _NOW
+    + _TRY
     + """
 local held = {}
 redis.call('PERSIST', KEYS[1])
 for i = 2, #KEYS do
   local lane, token = ARGV[2 * i - 2], ARGV[2 * i - 1]
-  if redis.call('HGET', KEYS[i], 'token') == token then
+  if try('HGET', KEYS[i], 'token') == token then
     redis.call('ZADD', KEYS[1], at(now + ARGV[1]), lane)
     held[i - 1] = 1
   else
@@ -167,10 +187,13 @@ return held
 STATES: Final = Script(
     """
 -- Keys: jobs of each lane. Arguments: how many bytes. Returns for each how many jobs it has and how the first begins.
+"""
+    + _TRY
+    + """
 local states = {}
 for i = 1, #KEYS do
-  local job = redis.call('LINDEX', KEYS[i], 0) or ''
-  states[2 * i - 1] = redis.call('LLEN', KEYS[i])
+  local job = try('LINDEX', KEYS[i], 0) or ''
+  states[2 * i - 1] = try('LLEN', KEYS[i]) or 0
   states[2 * i] = string.sub(job, 1, tonumber(ARGV[1]))
 end
 return states
@@ -182,9 +205,13 @@ REQUEUE: Final = Script(
 -- Keys: lanes, jobs, failed. Arguments: lane, failed job, job. Returns whether it was among the failed ones.
 """
     + _NOW
+    + _TRY
     + """
 if redis.call('LREM', KEYS[3], 1, ARGV[2]) == 0 then return 0 end
-redis.call('RPUSH', KEYS[2], ARGV[3])
+if not try('RPUSH', KEYS[2], ARGV[3]) then
+  redis.call('DEL', KEYS[2])
+  redis.call('RPUSH', KEYS[2], ARGV[3])
+end
 redis.call('ZADD', KEYS[1], 'NX', at(now), ARGV[1])
 return 1
 """

@@ -6,7 +6,7 @@ Rules: every method may raise `DriverError`, and then the step was carried out o
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 from zlib import crc32
 
 from sockudo.log import get_logger
@@ -14,6 +14,9 @@ from sockudo.queues.redis import scripts as scripts
 from sockudo.queues.redis.options import RedisQueueOptions
 from sockudo.queues.redis.records import HEAD_BYTES, lane_bytes, lane_text
 from sockudo.redis_client.base import RedisClient
+from sockudo.redis_client.request import RedisRefusal
+
+T = TypeVar("T")
 
 # How long a push can be repeated without being done twice; pushes are repeated every few seconds.
 _REMEMBERED_MS: Final = b"600000"
@@ -32,9 +35,16 @@ class Head(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """A job was removed. `dropped` failed jobs had to make room; `head` is the next job, where there is one."""
+    """A job was removed.
+
+    Attributes:
+        dropped: how many failed jobs had to make room.
+        is_kept: false where the job failed and could not be kept, because the list of failed jobs is no list.
+        head: the next job, where there is one.
+    """
 
     dropped: int
+    is_kept: bool
     head: Head | None
 
 
@@ -48,13 +58,18 @@ class Shard:
         self._failed = self._base + b"failed"
         self._lease = b"%d" % (options.lease * 1000)
         self._max_failed = b"%d" % max(1, options.max_failed // shards)
+        # Whether the log has said that the list of failed jobs is no list.
+        self._is_spoilt = False
 
     async def push(self, lane: str, producer: bytes, first: int, records: Sequence[bytes]) -> bool:
         """Append jobs, numbered from `first` on by this producer; returns whether the lane had none."""
         name = lane_bytes(lane)
         keys = (self._lanes, self._jobs(name), self._base + b"pushed:" + name + b":" + producer)
-        is_new: int = await self._client.run(scripts.PUSH, keys, (name, b"%d" % first, _REMEMBERED_MS, *records))
-        return bool(is_new)
+        reply = await self._client.run(scripts.PUSH, keys, (name, b"%d" % first, _REMEMBERED_MS, *records))
+        is_new, was_removed = map(bool, reply)
+        if was_removed:
+            _log.warning("webhook queue: key removed that was no list of jobs", key=repr(keys[1]))
+        return is_new
 
     async def look(self, limit: int) -> list[str]:
         """Return lanes that are due, those that wait longest first."""
@@ -93,7 +108,7 @@ class Shard:
         reply = await self._client.run(scripts.FINISH, keys, arguments)
         if reply is None:
             return None
-        return Finished(reply[0], Head(reply[1], reply[2]) if len(reply) > 1 else None)
+        return Finished(max(0, reply[0]), reply[0] >= 0, Head(reply[1], reply[2]) if len(reply) > 1 else None)
 
     async def release(self, lane: str, token: bytes, after: float) -> bool:
         """Let go of a lane, which is due again in so many seconds; returns whether it was held."""
@@ -121,13 +136,26 @@ class Shard:
             states += zip(reply[::2], reply[1::2], strict=True)
         return states
 
-    def failed_size(self) -> Awaitable[int]:
+    async def failed_size(self) -> int:
         """Return how many failed jobs are kept."""
-        return self._client.call(b"LLEN", self._failed)
+        return await self._of_failed(self._client.call(b"LLEN", self._failed), 0)
 
-    def failed(self, first: int, last: int) -> Awaitable[list[bytes]]:
+    async def failed(self, first: int, last: int) -> list[bytes]:
         """Return the failed jobs from one place to another, both included; negative places count from the end."""
-        return self._client.call(b"LRANGE", self._failed, b"%d" % first, b"%d" % last)
+        asked = self._client.call(b"LRANGE", self._failed, b"%d" % first, b"%d" % last)
+        return await self._of_failed(asked, list[bytes]())
+
+    async def _of_failed(self, asked: Awaitable[T], none: T) -> T:
+        """Return an answer about the list of failed jobs; `none` where another program has put something else there."""
+        try:
+            return await asked
+        except RedisRefusal as error:
+            if "WRONGTYPE" not in str(error):
+                raise
+        if not self._is_spoilt:
+            _log.warning("webhook queue: the list of failed jobs is no list; remove the key", key=repr(self._failed))
+        self._is_spoilt = True
+        return none
 
     async def requeue(self, lane: str, failed: bytes, record: bytes) -> bool:
         """Put a failed job back at the end of its lane as `record`; returns whether it was still there."""
