@@ -19,6 +19,7 @@ from sockudo.config.load import Loaded
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, SockudoError
 from sockudo.supervisor.cores import usable_cores
+from sockudo.supervisor.service_manager import ServiceManager
 from sockudo.supervisor.worker import Worker
 
 # What a service manager may try again, unlike a configuration that cannot be used.
@@ -54,7 +55,8 @@ def _run_alone(loaded: Loaded) -> int:
     # Only this command needs the server, so only this command waits for it to be imported; a supervisor never does.
     from sockudo.assembly.run import run
 
-    return run(loaded.settings, lambda addresses: _greet(loaded, addresses, ()))
+    manager = ServiceManager.from_environment(os.environ)
+    return run(loaded.settings, lambda addresses: _greet(loaded, addresses, ()), manager=manager)
 
 
 def _run_workers(loaded: Loaded, count: int) -> int:
@@ -70,6 +72,7 @@ def _run_workers(loaded: Loaded, count: int) -> int:
         # The same command again, however it was started.
         command=[sys.executable, *sys.orig_argv[1:]],
         environment=os.environ,
+        manager=ServiceManager.from_environment(os.environ),
     )
     return supervise(plan, lambda addresses, processes: _greet(loaded, addresses, processes))
 

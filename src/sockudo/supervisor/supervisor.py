@@ -20,6 +20,7 @@ from sockudo.log import get_logger
 from sockudo.supervisor.crew import Crew
 from sockudo.supervisor.listeners import CAN_BALANCE, Sockets, close_listeners, open_listeners
 from sockudo.supervisor.seats import Place
+from sockudo.supervisor.service_manager import ServiceManager
 from sockudo.supervisor.stopping import Stopping
 
 _log = get_logger("sockudo.workers")
@@ -36,6 +37,7 @@ class Plan:
         balanced: whether each has a listening socket of its own, where the system can balance them; else they share.
         grace: how long a worker may take to leave (seconds).
         command: what starts a worker, with `environment` and one more variable.
+        manager: the service manager; where it has opened sockets, all workers share these, and no others are opened.
     """
 
     host: str
@@ -45,6 +47,7 @@ class Plan:
     grace: float
     command: Sequence[str]
     environment: Mapping[str, str] = field(repr=False)
+    manager: ServiceManager = field(default_factory=ServiceManager)
 
 
 def supervise(plan: Plan, on_start: OnStart) -> int:
@@ -57,12 +60,16 @@ def supervise(plan: Plan, on_start: OnStart) -> int:
         ListenError: the address cannot be had.
         WorkerError: a worker cannot start.
     """
-    balanced = plan.balanced and CAN_BALANCE
-    listeners = open_listeners(plan.host, plan.port, plan.count, balanced=balanced)
+    balanced = plan.balanced and CAN_BALANCE and not plan.manager.sockets
+    listeners = [plan.manager.sockets] * plan.count
+    if not plan.manager.sockets:
+        listeners = open_listeners(plan.host, plan.port, plan.count, balanced=balanced)
     directory = Path(tempfile.mkdtemp(prefix="sockudo-"))
     crew = Crew(plan.command, plan.environment, directory)
     try:
-        return asyncio.run(Supervisor(listeners, crew, grace=plan.grace, balanced=balanced).run(on_start))
+        supervisor = Supervisor(listeners, crew, grace=plan.grace, balanced=balanced)
+        supervisor.manager = plan.manager
+        return asyncio.run(supervisor.run(on_start))
     finally:
         close_listeners(listeners)
         shutil.rmtree(directory, ignore_errors=True)
@@ -73,6 +80,7 @@ class Supervisor:
 
     Attributes:
         stopping: how it is told to stop.
+        manager: the service manager that is told what happens.
     """
 
     def __init__(self, listeners: Sequence[Sockets], crew: Crew, *, grace: float, balanced: bool) -> None:
@@ -81,6 +89,7 @@ class Supervisor:
         self._grace = grace
         self._places = [Place(index, sockets, crew, owns_sockets=balanced) for index, sockets in enumerate(listeners)]
         self.stopping = Stopping()
+        self.manager = ServiceManager()
         self._roll: asyncio.Task[None] | None = None
         self._roll_again = False
 
@@ -120,6 +129,7 @@ class Supervisor:
             if proven.done():
                 addresses = [listening.getsockname()[:2] for listening in self._listeners[0]]
                 on_start(addresses, [place.worker.pid for place in self._places if place.worker])
+                self.manager.ready()
             await asked
         finally:
             asked.cancel()
@@ -131,12 +141,14 @@ class Supervisor:
 
     async def _replace_all(self) -> None:
         _log.info("workers: replacement begins")
+        self.manager.reloading()
         for place in self._places:
             if not await place.replace(self._grace):
                 _log.error("workers: replacement stopped, the old workers go on")
                 break
         else:
             _log.info("workers: all replaced")
+        self.manager.ready()
         self._roll = None
         if self._roll_again:
             self._roll_again = False
@@ -144,7 +156,9 @@ class Supervisor:
 
     async def _stop(self) -> None:
         _log.info("supervisor stopping", reason=self.stopping.reason or "failed", grace_period=self._grace)
+        self.manager.stopping()
         # From here on it is the workers' sockets alone, so that the last one that leaves closes the port.
         close_listeners(self._listeners)
         await self._crew.stop(self._grace, self.stopping)
+        self.manager.close()
         _log.info("supervisor stopped")
