@@ -9,7 +9,10 @@ CONSTRAINTS ?= constraints.txt
 PROCESSES ?= $(shell [ "$$(getconf _NPROCESSORS_ONLN)" -ge 2 ] && echo 2 || echo 0)
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
-.PHONY: run test test-every-topology lint types format docs lock clean
+# Where `make chart` gets Helm from, where there is none.
+HELM_VERSION ?= v3.18.4
+
+.PHONY: run test test-every-topology lint types format docs lock clean package pythons chart
 
 run: $(VENV)/.run
 	$(BIN)/sockudo serve --config config/config.json
@@ -37,10 +40,27 @@ format: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/python -m sockudo.config.reference docs/configuration.md
 
+# The wheel and the source archive in dist/, checked as the index checks them.
+package: $(VENV)/.release
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(BIN)/python -m pytest tests/package
+
+# The wheel on every Python, with the smallest and with the newest dependencies; needs uv.
+pythons: $(VENV)/.dev
+	$(BIN)/python -m tests.package.pythons
+
+# The Helm chart: linted, rendered in many ways, and compared with the schemas of Kubernetes; needs Go for Helm.
+chart: $(VENV)/.release
+	command -v helm || GOBIN=$(CURDIR)/.cache/bin go install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
+	PATH=$(CURDIR)/.cache/bin:$$PATH CHART=1 $(BIN)/python -m pytest tests/ops/test_chart.py
+
 # The newest versions become those that are tested.
 lock:
 	$(PYTHON) -m venv --clear .cache/lock
-	.cache/lock/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	.cache/lock/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,release]'
 	( sed -n 1p constraints.txt; .cache/lock/bin/python -m pip freeze --exclude-editable ) > .cache/constraints.txt
 	mv .cache/constraints.txt constraints.txt
 
@@ -56,3 +76,7 @@ $(VENV)/.dev: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) --editable '.[dev]'
 	touch $@ $(VENV)/.run
+
+$(VENV)/.release: $(VENV)/.dev
+	$(PIP_INSTALL) --editable '.[release]'
+	touch $@

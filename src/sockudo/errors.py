@@ -5,6 +5,7 @@ SockudoError
 ├── DriverError                a broker or a store cannot be used; drivers have kinds of their own
 ├── MissingExtraError          a driver needs an optional dependency that is not installed
 ├── supervisor.listeners.ListenError   the address cannot be listened on
+├── supervisor.activation.ActivationError   a socket of a service manager cannot be used
 ├── supervisor.seats.WorkerError       workers cannot be started
 ├── apps.database.store.AppExistsError   an app has the id or the key already
 └── cli.app_database.AppUnknownError     no app has the id

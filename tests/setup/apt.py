@@ -91,6 +91,12 @@ JAVA: Final = Programs(
     ("default-jdk-headless", "maven"),
     (("java",), ("javac",), ("mvn",)),
 )
+PROXIES: Final = Programs(
+    "nginx, HAProxy, Caddy or curl",
+    "the tests of the recipes for proxies",
+    ("nginx-light", "haproxy", "caddy", "curl", "openssl"),
+    (("nginx",), ("haproxy",), ("caddy",), ("curl",), ("openssl",)),
+)
 
 
 def find_browser() -> str | None:

@@ -67,7 +67,8 @@ async def started(folder: Path, *command: str, port: int = 0) -> AsyncIterator[W
 def foreign_modules(folder: Path) -> set[str]:
     """What the supervisor had imported from outside the standard library, but for sockudo itself."""
     names = {name.partition(".")[0] for name in json.loads((folder / "modules.json").read_text())}
-    return names - sys.stdlib_module_names - {"__main__", "sitecustomize", "sockudo"}
+    # Setuptools has a file of its own that Python runs at its start, where it is installed.
+    return names - sys.stdlib_module_names - {"__main__", "_distutils_hack", "sitecustomize", "sockudo"}
 
 
 def foreign_to(process: Path) -> set[str]:

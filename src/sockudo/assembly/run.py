@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import signal
 from collections.abc import Callable, Coroutine
 from typing import Final
 
@@ -14,6 +15,7 @@ from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
 from sockudo.log import get_logger
 from sockudo.supervisor.open_files import raise_limit
+from sockudo.supervisor.service_manager import ServiceManager
 from sockudo.supervisor.stopping import Stopping
 from sockudo.supervisor.worker import Worker
 from sockudo.timing.clock import Clock, LoopClock
@@ -33,6 +35,7 @@ def run(
     worker: Worker | None = None,
     bus: Bus | None = None,
     make_clock: Callable[[asyncio.AbstractEventLoop], Clock] = LoopClock,
+    manager: ServiceManager | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status.
 
@@ -41,6 +44,7 @@ def run(
         worker: what a supervisor has given to this process, which is one of several.
         bus: how to reach the other nodes, and the times of the cluster; None for what the settings say.
         make_clock: where time comes from.
+        manager: the service manager of this process, unless it is a worker: its supervisor has one.
 
     Raises:
         ConfigError: a driver lacks a setting.
@@ -50,7 +54,7 @@ def run(
     """
     raise_limit()
     with asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(_serve(settings, on_start, worker, bus, make_clock))
+        return runner.run(_serve(settings, on_start, worker, bus, make_clock, manager or ServiceManager()))
 
 
 async def _serve(
@@ -59,10 +63,13 @@ async def _serve(
     worker: Worker | None,
     bus: Bus | None,
     make_clock: Callable[[asyncio.AbstractEventLoop], Clock],
+    manager: ServiceManager,
 ) -> int:
     loop = asyncio.get_running_loop()
     stopping = Stopping()
     stopping.listen(loop)
+    if manager.is_there:
+        loop.add_signal_handler(signal.SIGHUP, _refuse_reload, manager)
     if worker is not None:
         await worker.follow(stopping)
     clock = make_clock(loop)
@@ -70,12 +77,14 @@ async def _serve(
     if worker is not None and adapter is None:
         adapter, times = worker.adapter(), _WORKER_TIMES
     assembly = assemble(settings, clock, adapter, times)
-    addresses = await assembly.start(worker.sockets if worker is not None else ())
+    addresses = await assembly.start(worker.sockets if worker is not None else manager.sockets)
     _settle_memory()
     on_start(addresses)
+    manager.ready()
     if worker is not None:
         worker.ready()
     await stopping.asked()
+    manager.stopping()
     _log.info("server shutting down", reason=stopping.reason, grace_period=settings.shutdown_grace_period)
     deadline = clock.monotonic() + settings.shutdown_grace_period + stopping.linger
     await _unless_hurried(assembly.server.drain(settings.shutdown_grace_period, linger=stopping.linger), stopping)
@@ -83,8 +92,16 @@ async def _serve(
     await assembly.stop()
     if worker is not None:
         worker.tidy()
+    manager.close()
     _log.info("server stopped")
     return 0
+
+
+def _refuse_reload(manager: ServiceManager) -> None:
+    """Answer a service manager that asks one process for what only a supervisor can do; it would end the process."""
+    manager.reloading()
+    _log.warning("reload ignored: the server is one process and has no workers to replace; restart the service")
+    manager.ready()
 
 
 async def _unless_hurried(step: Coroutine[None, None, None], stopping: Stopping) -> None:

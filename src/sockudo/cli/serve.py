@@ -62,11 +62,14 @@ def _run_alone(loaded: Loaded) -> int:
     log.configure(**_logging(loaded.settings))
     # Only this command needs the server, so only this command waits for it to be imported; a supervisor never does.
     from sockudo.assembly.run import run
+    from sockudo.supervisor.service_manager import ServiceManager
 
-    return run(loaded.settings, lambda addresses: log.write(_greeting(loaded, addresses)))
+    manager = ServiceManager.from_environment(os.environ)
+    return run(loaded.settings, lambda addresses: log.write(_greeting(loaded, addresses)), manager=manager)
 
 
 def _run_workers(loaded: Loaded, count: int) -> int:
+    from sockudo.supervisor.activation import take_activated_sockets
     from sockudo.supervisor.handover import Plan, hand_over
 
     settings = loaded.settings
@@ -81,6 +84,7 @@ def _run_workers(loaded: Loaded, count: int) -> int:
         command=[sys.executable, *sys.orig_argv[1:]],
         environment=os.environ,
         logging=_logging(settings),
+        sockets=take_activated_sockets(os.environ),
     )
     return hand_over(plan, lambda addresses: _greeting(loaded, addresses, WORKERS_MARK))
 

@@ -36,6 +36,7 @@ class Plan:
         grace: how long a worker may take to leave (seconds).
         command: what starts the supervisor and each worker, with `environment` and one more variable.
         logging: the arguments of `log.configure`.
+        sockets: what a service manager has opened: all workers share these, and no others are opened.
     """
 
     host: str
@@ -46,6 +47,7 @@ class Plan:
     command: Sequence[str]
     environment: Mapping[str, str] = field(repr=False)
     logging: Mapping[str, Any]
+    sockets: Sockets = ()
 
 
 def hand_over(plan: Plan, greeting: Greeting) -> NoReturn:
@@ -59,9 +61,9 @@ def hand_over(plan: Plan, greeting: Greeting) -> NoReturn:
         OSError: the system cannot run the command again.
     """
     open_standard_streams()
-    balanced = plan.balanced and CAN_BALANCE
+    balanced = plan.balanced and CAN_BALANCE and not plan.sockets
     with keeping_signals(), log.held() as lines:
-        listeners = open_listeners(plan.host, plan.port, plan.count, balanced=balanced)
+        listeners = _listeners(plan, balanced=balanced)
         directory = tempfile.mkdtemp(prefix="sockudo-")
         try:
             task = Task(
@@ -78,6 +80,12 @@ def hand_over(plan: Plan, greeting: Greeting) -> NoReturn:
         finally:
             os.rmdir(directory)
             close_listeners(listeners)
+
+
+def _listeners(plan: Plan, *, balanced: bool) -> list[Sockets]:
+    if plan.sockets:
+        return [plan.sockets] * plan.count
+    return open_listeners(plan.host, plan.port, plan.count, balanced=balanced)
 
 
 def _run_again(plan: Plan, task: Task, listeners: Sequence[Sockets]) -> NoReturn:

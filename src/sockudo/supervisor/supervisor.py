@@ -20,6 +20,7 @@ from sockudo.supervisor.crew import Crew
 from sockudo.supervisor.kept_signals import take_kept_signals
 from sockudo.supervisor.listeners import Sockets, close_listeners
 from sockudo.supervisor.seats import Place
+from sockudo.supervisor.service_manager import ServiceManager
 from sockudo.supervisor.stopping import Stopping
 from sockudo.supervisor.task import Task
 
@@ -41,7 +42,9 @@ def supervise(task: Task, on_start: OnStart) -> int:
     directory = Path(task.directory)
     crew = Crew(task.command, os.environ, directory)
     try:
-        return asyncio.run(Supervisor(listeners, crew, grace=task.grace, balanced=task.balanced).run(on_start))
+        supervisor = Supervisor(listeners, crew, grace=task.grace, balanced=task.balanced)
+        supervisor.manager = ServiceManager.from_environment(os.environ)
+        return asyncio.run(supervisor.run(on_start))
     finally:
         close_listeners(listeners)
         with contextlib.suppress(OSError):
@@ -55,6 +58,7 @@ class Supervisor:
 
     Attributes:
         stopping: how it is told to stop.
+        manager: the service manager that is told what happens.
     """
 
     def __init__(self, listeners: Sequence[Sockets], crew: Crew, *, grace: float, balanced: bool) -> None:
@@ -63,6 +67,7 @@ class Supervisor:
         self._grace = grace
         self._places = [Place(index, sockets, crew, owns_sockets=balanced) for index, sockets in enumerate(listeners)]
         self.stopping = Stopping()
+        self.manager = ServiceManager()
         self._roll: asyncio.Task[None] | None = None
         self._roll_again = False
 
@@ -102,6 +107,7 @@ class Supervisor:
             await asyncio.wait({asked, proven}, return_when=asyncio.FIRST_COMPLETED)
             if proven.done():
                 on_start([place.worker.pid for place in self._places if place.worker])
+                self.manager.ready()
             await asked
         finally:
             asked.cancel()
@@ -113,12 +119,14 @@ class Supervisor:
 
     async def _replace_all(self) -> None:
         _log.info("workers: replacement begins")
+        self.manager.reloading()
         for place in self._places:
             if not await place.replace(self._grace):
                 _log.error("workers: replacement stopped, the old workers go on")
                 break
         else:
             _log.info("workers: all replaced")
+        self.manager.ready()
         self._roll = None
         if self._roll_again:
             self._roll_again = False
@@ -126,7 +134,9 @@ class Supervisor:
 
     async def _stop(self) -> None:
         _log.info("supervisor stopping", reason=self.stopping.reason or "failed", grace_period=self._grace)
+        self.manager.stopping()
         # From here on it is the workers' sockets alone, so that the last one that leaves closes the port.
         close_listeners(self._listeners)
         await self._crew.stop(self._grace, self.stopping)
+        self.manager.close()
         _log.info("supervisor stopped")
