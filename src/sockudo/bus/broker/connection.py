@@ -163,7 +163,7 @@ class BrokerConnection(asyncio.Protocol):
 
 
 def settle(future: asyncio.Future[None]) -> None:
-    """Finish a future that somebody may have cancelled."""
+    """Finish a future, unless its caller has cancelled it."""
     if not future.done():
         future.set_result(None)
 

@@ -45,7 +45,7 @@ class CleanupSettings(Section):
 
 
 def _number(section: dict[str, Any], name: str) -> int | None:
-    """A size as it will be read; None for what is wrong anyway."""
+    """Return a size as the section reads it; None for an invalid one."""
     value = section.get(name, CleanupSettings.model_fields[name].default)
     try:
         return Whole(1).check(value)

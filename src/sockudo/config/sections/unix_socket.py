@@ -69,7 +69,7 @@ class UnixSocketSettings(Section):
         if self.mode & _WRITABLE_BY_ALL:
             found.append(f"unix_socket.permission_mode {self.permission_mode} lets every user of the machine in")
         if tls:
-            found.append("ssl.enabled has no effect on unix_socket: what is on the same machine needs no TLS")
+            found.append("ssl.enabled has no effect on unix_socket: a connection within one machine needs no TLS")
         if "/tmp/" in self.path and mode == "production":
             found.append("unix_socket.path is in /tmp, where other users may put a socket of the same name first")
         return found
