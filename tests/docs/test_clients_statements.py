@@ -18,9 +18,9 @@ from tests.support.source import ROOT
 PAGE: Final = ROOT / "docs/clients.md"
 CLIENTS: Final = Claims(PAGE, "## In clients")
 CHANNELS: Final = Claims(PAGE, "## Channels")
-DIFFERENCES: Final = Claims(PAGE, "## What differs from Pusher")
+DIFFERENCES: Final = Claims(PAGE, "## Differences from Pusher")
 # The points of soketi's section that say the same.
-SOKETI: Final = Claims(ROOT / "docs/migrating.md", "### What clients and back ends notice")
+SOKETI: Final = Claims(ROOT / "docs/migrating.md", "### Differences for clients and back ends")
 USERS: Final = app(enable_user_authentication=True, enable_watchlist_events=True)
 ROOM: Final = "presence-room"
 
@@ -184,7 +184,7 @@ async def test_counts_are_told_to_subscribers() -> None:
         await client.expect_nothing()
 
 
-# What differs from Pusher
+# Differences from Pusher
 
 
 @DIFFERENCES.proves("Event data may be 100 KB")

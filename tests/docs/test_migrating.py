@@ -38,7 +38,7 @@ def test_every_setting_of_soketi_with_an_equal_has_a_row() -> None:
 def test_every_setting_of_soketi_without_an_equal_has_its_reason() -> None:
     expected = [[f"`{key}`", variable_of(key), reason] for key, reason in NO_EQUAL.items()]
 
-    assert rows("### Without an equal") == expected
+    assert rows("### Settings without an equal") == expected
 
 
 def test_every_setting_of_an_app_of_soketi_has_a_row() -> None:

@@ -17,7 +17,7 @@ from tests.support.pages import Claims, section, table_rows
 from tests.support.source import ROOT
 
 PAGE: Final = ROOT / "docs/migrating.md"
-IMPORTS: Final = Claims(PAGE, "## What an import does")
+IMPORTS: Final = Claims(PAGE, "## The import")
 APP: Final = {"id": "1", "key": "k", "secret": "s"}
 SOKETI_ENV: Final = {f"SOKETI_DEFAULT_APP_{name.upper()}": value for name, value in APP.items()}
 REVERB_APP: Final = {"app_id": "1", "key": "k", "secret": "s"}
@@ -115,7 +115,7 @@ def test_a_setting_of_an_app_of_soketi_is_the_one_shown(key: str, variable: str,
         assert app[here.strip("`")] == value
 
 
-@pytest.mark.parametrize(("key", "variable", "reason"), rows("### Without an equal"))
+@pytest.mark.parametrize(("key", "variable", "reason"), rows("### Settings without an equal"))
 def test_a_setting_of_soketi_without_an_equal_is_named(key: str, variable: str, reason: str, run: Run) -> None:
     given = run("soketi", {key: 7, "appManager.array.apps": [APP]})
     told = run("soketi", {variable: "7", **SOKETI_ENV}, variables=True)
@@ -237,7 +237,7 @@ def test_a_setting_of_reverb_without_an_equal_is_named(row: list[str], run: Run)
         assert f"  {variable}: " in run("reverb", given, variables=True).stderr
 
 
-# What an import does
+# The import
 
 
 def test_every_statement_about_an_import_has_a_test() -> None:

@@ -21,9 +21,9 @@ class App:
         max_client_events_per_second: for each connection; 0 means no limit.
         max_backend_events_per_second: events published over HTTP; None means no limit.
         max_read_requests_per_second: GET requests; None means no limit.
-        origins: which `Origin` headers may connect; None means any.
-        publishing: what an event may be.
-        webhooks: who is told of what happens.
+        origins: the `Origin` headers that may connect; None means any.
+        publishing: the limits of an event.
+        webhooks: the endpoints that receive its events.
     """
 
     id: str

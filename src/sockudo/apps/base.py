@@ -12,17 +12,17 @@ from sockudo.eventual import Eventual
 class AppFinder(Protocol):
     """Finds apps by their ids.
 
-    An app that is in memory is answered at once. A future fails with `DriverError` where the store cannot be asked.
+    An app in memory is returned at once. A future fails with `DriverError` if the store does not answer.
     """
 
     def by_id(self, app_id: str) -> Eventual[App | None]:
         """Return the app with this id, or None."""
 
     def known(self, app_id: str) -> App | None:
-        """Return the app as memory has it, however old that is, or None; never waits."""
+        """Return the app as memory has it, however old that is, or None; never wait."""
 
     def forget(self, app_id: str) -> None:
-        """Note that somebody has changed the app: the next look-up of its id or of a key of it asks the store."""
+        """Note that the app has changed: the next look-up of its id or of its key asks the store."""
 
 
 class AppManager(AppFinder, Protocol):
@@ -32,7 +32,7 @@ class AppManager(AppFinder, Protocol):
         """Return the app with this key, or None."""
 
     async def start(self) -> Sequence[str]:
-        """Get ready; return the ids of apps that were changed in the store by that, which other nodes may know.
+        """Get ready; return the ids of apps that this has changed in the store, which other nodes may know.
 
         Raises:
             ConfigError: an app of the settings cannot be put into the store.
@@ -48,4 +48,4 @@ class AppManager(AppFinder, Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Release what the driver holds; may be called again."""
+        """Release every resource; may be called again."""

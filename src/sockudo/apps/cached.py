@@ -1,12 +1,12 @@
 """The app manager of every database: it keeps the apps that it has looked up for a while.
 
-* An app is asked for once, however many wait for it, and again in the background when it is used near the end of its
-  time, so that a busy app never waits.
-* That there is no app is kept for a moment, and how many look-ups of unknown names wait is bounded, so that guessing
-  keys costs the database little. Keys and ids are bounded apart. An app that is remembered is asked for past all of
-  them, so that guesses keep nobody from it.
+* One look-up serves all callers that wait for an app. An app that is used near the end of its time to live is looked up
+  again in the background, so that requests for a busy app never wait.
+* The absence of an app is kept for a moment, and the number of waiting look-ups of unknown names is bounded, so that
+  guessing keys costs the database little. Keys and ids have separate bounds. Look-ups of remembered apps do not wait
+  behind them, so guesses do not delay apps in use.
 * When the database goes away, apps that are in use stay usable for their time to live from that moment.
-* `forget` overtakes what is being asked: an answer from before a change is never kept.
+* `forget` also discards answers that are under way: an answer from before a change is never kept.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ _T = TypeVar("_T")
 
 MakeApp: TypeAlias = Callable[[Record], App]
 
-# Look-ups by unknown keys that may wait, and that may ask the database at once; the same of ids. Of the connections to
-# the database, some are left for apps in use.
+# The most look-ups of unknown keys that wait, and that ask the database at once; the same for ids. This leaves some
+# connections to the database for apps in use.
 MAX_WAITING: Final = 1_000
 AT_ONCE: Final = 4
-# Look-ups of remembered apps that may ask the database at once.
+# The most look-ups of remembered apps that ask the database at once.
 KNOWN_AT_ONCE: Final = 16
 
 
 class _Queue:
-    """Look-ups that wait for each other, and how many there are."""
+    """Look-ups that share a limit, and how many there are."""
 
     def __init__(self, at_once: int) -> None:
         self.gate = asyncio.Semaphore(at_once)
@@ -53,7 +53,7 @@ class CachedAppManager:
     Args:
         make_app: makes an app of a record, or raises `ConfigError`.
         ttl: seconds for which an app is kept; with 0 every look-up asks the database.
-        configured: apps of the settings, which are put into the database at the start.
+        configured: apps of the settings, which the manager writes into the database at the start.
     """
 
     def __init__(
@@ -65,14 +65,14 @@ class CachedAppManager:
         self._configured = configured
         self._shelf = Shelf(ttl)
         self._flights: dict[Name, asyncio.Task[App | None]] = {}
-        # The loop itself holds its tasks only weakly.
+        # The event loop holds its tasks only weakly.
         self._tasks: set[asyncio.Task[object]] = set()
         self._checking: asyncio.Task[None] | None = None
         self._unknown = {"id": _Queue(AT_ONCE), "key": _Queue(AT_ONCE)}
         self._remembered = _Queue(KNOWN_AT_ONCE)
-        # Apps that are asked for because they have changed, and whether they have changed again since.
+        # Apps that are looked up because they have changed -> whether they have changed again since.
         self._changing: dict[str, bool] = {}
-        # Grows with every change that is told, so that answers from before it are known.
+        # Grows with every change, so that answers from before one can be recognised.
         self._epoch = 0
         self._lost_since: float | None = None
         self._has_told = False
@@ -123,12 +123,12 @@ class CachedAppManager:
 
     def forget(self, app_id: str) -> None:
         self._epoch += 1
-        # Who waits for an answer gets it; who asks from now on asks anew.
+        # Callers that wait get the old answer; later callers cause a new look-up.
         self._flights.clear()
         self._shelf.expire(app_id)
         entry = self._shelf.find(app_id)
         if entry is not None:
-            # Not only when it is asked for, because those who must not wait look at what is remembered.
+            # Look it up at once, because callers that must not wait use the remembered app.
             if app_id in self._changing:
                 self._changing[app_id] = True
             else:
@@ -137,7 +137,7 @@ class CachedAppManager:
                 flight.add_done_callback(lambda _: self._changed(app_id))
 
     def check(self) -> Future[None]:
-        """As in `AppManager`. Who stops waiting does not stop the question."""
+        """As in `AppManager`. Cancelling the future does not stop the check."""
         if self._checking is None or self._checking.done():
             self._checking = self._run(self._check())
         return asyncio.shield(self._checking)
@@ -145,7 +145,7 @@ class CachedAppManager:
     # Asking
 
     def _ask(self, name: Name, queue: _Queue) -> Eventual[App | None]:
-        """Ask the database, once for all who want to know the same."""
+        """Ask the database, once for all callers that look up the same name."""
         if not is_possible_name(name[1]) or self._shelf.is_absent(name, self._clock.monotonic()):
             return None
         flight = self._flights.get(name)
@@ -153,11 +153,11 @@ class CachedAppManager:
             if queue is not self._remembered and queue.size >= MAX_WAITING:
                 return _failed(DriverError(f"more than {MAX_WAITING} look-ups of unknown apps wait for the database"))
             flight = self._depart(name, queue)
-        # A future of its own for each, so that who stops waiting does not end the wait of the others.
+        # Each caller has a future of its own, so that one can cancel it without effect on the others.
         return asyncio.shield(flight)
 
     def _refresh(self, entry: Entry, now: float) -> asyncio.Task[App | None]:
-        """Ask for a remembered app again, in the background."""
+        """Look up a remembered app again, in the background."""
         entry.refresh_at = now + PACE
         name: Name = ("id", entry.app.id)
         flight = self._flights.get(name)
@@ -167,7 +167,7 @@ class CachedAppManager:
         return flight
 
     def _changed(self, app_id: str) -> None:
-        """Ask again for an app that has changed while it was asked for: once, however often."""
+        """Look up an app again that has changed during its look-up: once, however often it changed."""
         if self._changing.pop(app_id):
             self.forget(app_id)
 
@@ -183,7 +183,7 @@ class CachedAppManager:
             if self._flights.get(name) is flight:
                 del self._flights[name]
 
-        # Counted until it lands: `forget` takes flights off the list, and leaves them in the air.
+        # Counted until it ends: `forget` takes look-ups off the list, and lets them run.
         queue.size += 1
         flight = self._flights[name] = self._run(self._admitted(name, queue, self._epoch))
         flight.add_done_callback(landed)
@@ -199,7 +199,7 @@ class CachedAppManager:
         app = None if record is None else self._app_of(record)
         now = self._clock.monotonic()
         if epoch != self._epoch:
-            # From before a change: better than nothing for those who must not wait, and no answer.
+            # It is from before a change: useful for callers that must not wait, but not an answer.
             if app is not None and self._shelf.find(app.id) is None:
                 self._shelf.put(app, now - self._shelf.ttl)
         elif app is None:
@@ -218,14 +218,14 @@ class CachedAppManager:
             return None
 
     async def _check(self) -> None:
-        # What comes of it is told by whoever asks for the state of the server.
+        # The health check of the server logs the outcome.
         if not await self._answered(self._store.has_any(), tell=False):
             raise DriverError(
                 "there is no app in the database (app_manager.driver): add one with `sockudo apps create`"
             )
 
     async def _answered(self, question: Coroutine[None, None, _T], *, tell: bool = True) -> _T:
-        """Wait for the database; that it goes away, or comes back, is told once."""
+        """Wait for the database; log once when it goes away, and once when it is back."""
         try:
             answer = await question
         except DriverError as error:

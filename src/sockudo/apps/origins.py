@@ -22,7 +22,7 @@ _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 
 
 class OriginError(ValueError):
-    """A text is no origin and no pattern of origins. The text of the error says why, after the word "it"."""
+    """A text is not a valid origin or pattern of origins. The error says why, after the word "it"."""
 
 
 def normalise_origin(text: str) -> str:
@@ -58,7 +58,7 @@ def normalise_pattern(text: str) -> str:
 
 
 def validate_pattern(pattern: str) -> str | None:
-    """Say what is wrong with a pattern, or None."""
+    """Return why a pattern is not valid, or None."""
     try:
         normalise_pattern(pattern)
     except OriginError as error:
@@ -97,7 +97,7 @@ def _without_scheme(pattern: str) -> str:
 
 
 def _place(scheme: str, text: str) -> str:
-    """Return host and port as browsers write them behind a scheme."""
+    """Return host and port as browsers write them after a scheme."""
     place = text.removesuffix("/")
     if set(place) & set("/?#"):
         raise OriginError("has a path: an origin ends with its host or its port")
@@ -155,7 +155,7 @@ def _ascii(domain: str) -> str:
     """Return a domain as browsers send it: names of other scripts in their ASCII form."""
     if domain.isascii():
         return domain
-    # Its tables are only for names that are not ASCII.
+    # Imported here, because only names that are not ASCII need its tables.
     import idna
 
     try:

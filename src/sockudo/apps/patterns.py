@@ -1,19 +1,19 @@
 """Regular expressions from a configuration, matched in time that is linear in the text (RE2).
 
-Python's own engine tries again and again: one pattern of a webhook and one name of a channel could stop the server.
+Python's own engine backtracks: one pattern of a webhook and one name of a channel could stop the server.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-# Bytes for a compiled pattern: with more, one look at a long name could take longer than the event loop may be held.
+# The most bytes of a compiled pattern: with more, one match of a long name could stall the event loop.
 _MOST_MEMORY: Final = 256 * 1024
 _LONGEST: Final = 1000
 
 
 class PatternError(ValueError):
-    """A text is no pattern that can be used. The text of the error says why, after the word "it"."""
+    """A text is not a valid pattern. The error says why, after the word "it"."""
 
 
 class Pattern:
@@ -25,17 +25,17 @@ class Pattern:
         """Compile a pattern.
 
         Raises:
-            PatternError: it is none, or uses what cannot be matched in linear time.
+            PatternError: it is not valid, or cannot be matched in linear time.
         """
         if len(text) > _LONGEST:
             raise PatternError(f"is longer than {_LONGEST} characters")
-        # Most servers have no pattern, and do without the memory of the engine.
+        # Imported here, because most servers have no pattern and need no memory for the engine.
         import re2
 
         options = re2.Options()
         options.log_errors = False
         options.max_mem = _MOST_MEMORY
-        # Only whether it matches is asked, never where.
+        # Callers ask only whether it matches, never where.
         options.never_capture = True
         try:
             self._compiled = re2.compile(text, options)
@@ -49,12 +49,12 @@ class Pattern:
         return f"Pattern({self.text!r})"
 
     def is_in(self, text: str) -> bool:
-        """Tell whether the pattern matches anywhere in a text."""
+        """Return whether the pattern matches anywhere in a text."""
         return self._compiled.search(text) is not None
 
 
 def _reason(error: Exception) -> str:
-    """Say what the engine does not take, for people who know other engines."""
+    """Return why the engine refuses a pattern, in words for people who know other engines."""
     detail = error.args[0] if error.args else ""
     words = detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
     if words.startswith("invalid perl operator: (?") and words[-1:] in ("=", "!", "<"):

@@ -6,25 +6,25 @@ from typing import Final, Literal, TypeAlias
 
 from sockudo.apps.app import App
 
-# By what an app is looked for, and the id or the key.
+# Whether the name is an id or a key, and the id or the key itself.
 Name: TypeAlias = tuple[Literal["id", "key"], str]
 
 MAX_APPS: Final = 10_000
 MAX_ABSENT: Final = 10_000
-# Seconds for which it is kept that there is no app, at most.
+# The longest time for which an absent name is remembered, in seconds.
 ABSENT_TTL: Final = 5.0
-# Part of its time to live after which an app is asked for again when it is used.
+# The part of its time to live after which a used app is looked up again.
 _REFRESH_AFTER: Final = 0.75
-# Seconds between two questions for an app that is remembered, at least.
+# The shortest time between two look-ups of a remembered app, in seconds.
 PACE: Final = 1.0
 
 
 class Entry:
-    """An app that is remembered; times are monotonic seconds.
+    """A remembered app; times are monotonic seconds.
 
     Attributes:
-        refresh_at: using it from then on is a reason to ask for it again.
-        expires_at: from then on it is remembered, and no answer any more.
+        refresh_at: a use from then on causes a new look-up in the background.
+        expires_at: from then on the app is remembered, but not used as an answer.
     """
 
     __slots__ = ("app", "expires_at", "refresh_at")
@@ -36,10 +36,10 @@ class Entry:
 
 
 class Shelf:
-    """Bounded: of the apps, those that were asked for the longest time ago make room, and so do absent names.
+    """Apps and absent names, both bounded: those whose look-up is oldest make room.
 
     Attributes:
-        ttl: seconds for which an app is an answer.
+        ttl: seconds for which an app is used as an answer.
     """
 
     def __init__(self, ttl: float) -> None:
@@ -50,15 +50,15 @@ class Shelf:
         self._absent: dict[Name, float] = {}
 
     def find(self, app_id: str) -> Entry | None:
-        """Return what is remembered of an app, however old."""
+        """Return a remembered app, however old."""
         return self._entries.get(app_id)
 
     def id_of(self, key: str) -> str | None:
-        """Return the id of the app that had this key when it was put here, or None."""
+        """Return the id of the app that had this key when it was remembered, or None."""
         return self._ids.get(key)
 
     def put(self, app: App, now: float) -> None:
-        """Remember an app; a key that it had before is not one of it any more."""
+        """Remember an app, and forget its former key."""
         self.remove(app.id)
         if len(self._entries) >= MAX_APPS:
             self.remove(next(iter(self._entries)))
@@ -68,7 +68,7 @@ class Shelf:
         self._absent.pop(("key", app.key), None)
 
     def remove(self, app_id: str) -> None:
-        """Remember nothing of an app."""
+        """Forget an app."""
         entry = self._entries.pop(app_id, None)
         # Another app may have the key by now.
         if entry is not None and self._ids.get(entry.app.key) == app_id:
@@ -84,7 +84,7 @@ class Shelf:
         self._absent[name] = now + min(self.ttl, ABSENT_TTL)
 
     def is_absent(self, name: Name, now: float) -> bool:
-        """Tell whether it is remembered that no app has this id or key."""
+        """Return whether no app has this id or key, as remembered."""
         expires_at = self._absent.get(name)
         if expires_at is None:
             return False
@@ -94,7 +94,7 @@ class Shelf:
         return False
 
     def expire(self, app_id: str) -> None:
-        """Let neither the app be an answer nor that a name is absent: the key that the app has now is not known."""
+        """Use neither the app nor any absent name as an answer any more: the app's key may have changed."""
         self._absent.clear()
         entry = self._entries.get(app_id)
         if entry is not None:

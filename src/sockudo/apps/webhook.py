@@ -15,7 +15,7 @@ class Function:
     """An AWS Lambda function.
 
     Attributes:
-        invocation_type: `Event` (it is not waited for) or `RequestResponse`.
+        invocation_type: `Event` (the server does not wait for it) or `RequestResponse`.
         qualifier: a version or an alias, or None.
         endpoint_url: another endpoint than that of AWS, or None.
     """
@@ -37,7 +37,7 @@ class ChannelFilter:
     pattern: Pattern | None = None
 
     def matches(self, channel: str) -> bool:
-        """Tell whether a channel meets every condition; the pattern may match anywhere in its name."""
+        """Return whether a channel meets every condition; the pattern may match anywhere in its name."""
         return (
             channel.startswith(self.prefix)
             and channel.endswith(self.suffix)
@@ -47,7 +47,7 @@ class ChannelFilter:
 
 
 def is_of_type(kind: ChannelKind, channel_type: str) -> bool:
-    """Tell whether a kind of channel is what a filter calls `channel_type`.
+    """Return whether a kind of channel is what a filter calls `channel_type`.
 
     `public` and `private` are the plain kinds only; the others are every channel with that property, so that a
     `presence-cache-` channel is both `presence` and `cache`.
@@ -68,9 +68,9 @@ class Webhook:
     """One endpoint of an app and the events that it wants.
 
     Attributes:
-        id: names the endpoint: the same for the same URL or function, in every process and after every restart. It is
-            all that jobs and logs say of it, because a URL and headers often hold credentials.
-        url: where events are posted; None where there is a function.
+        id: names the endpoint: the same for the same URL or function, in every process and after every restart. Jobs
+            and logs name only the id, because a URL and headers often hold credentials.
+        url: where events are posted; None if there is a function.
         headers: sent with every request.
     """
 
@@ -86,14 +86,14 @@ class Webhook:
         object.__setattr__(self, "id", blake2b(str(target).encode(), digest_size=8).hexdigest())
 
     def wants(self, event: str, channel: str | None) -> bool:
-        """Tell whether an event of a channel is sent; what belongs to no channel (None) passes no filter."""
+        """Return whether an event of a channel is sent; an event without a channel (None) passes no filter."""
         if event not in self.event_types:
             return False
         return self.filter is None or (channel is not None and self.filter.matches(channel))
 
 
 def endpoints(webhooks: Iterable[Webhook], event: str, channel: str | None) -> Iterator[Webhook]:
-    """Yield the webhooks that an event goes to: of several with the same endpoint the first that wants it."""
+    """Yield the webhooks that an event goes to; of several with the same endpoint, the first that wants it."""
     seen: list[str] = []
     for webhook in webhooks:
         if webhook.id not in seen and webhook.wants(event, channel):
@@ -102,5 +102,5 @@ def endpoints(webhooks: Iterable[Webhook], event: str, channel: str | None) -> I
 
 
 def is_wanted(webhooks: Iterable[Webhook], event: str, channel: str | None) -> bool:
-    """Tell whether an event goes anywhere."""
+    """Return whether any webhook wants an event."""
     return any(webhook.wants(event, channel) for webhook in webhooks)

@@ -1,16 +1,16 @@
 """The interface of an adapter: how opaque bytes get from one node to the others.
 
-A bus has topics. A node hears what is published to the topics that it has joined, so a message costs only the nodes
-that need it. What the bytes mean, who is alive and what is shared is decided above; a driver only moves them.
+A bus has topics. A node receives what is published to the topics that it has joined, so a message costs only the nodes
+that need it. A driver only moves bytes: `cluster` decides what they mean, which nodes are alive and what they share.
 
-What a driver must keep:
+A driver promises:
 
 * Messages that one node publishes to one topic arrive in the order published, each once, at every node that joined the
   topic before, as long as the bus is whole. Across a lost bus messages may be lost, never doubled or reordered.
-* `publish` does not wait: what arises in one tick of the event loop leaves in one write.
-* Messages that arrived in one read are handed on before control goes back to the event loop.
-* A node's own messages may come back to it, or not; those above drop them.
-* A lost bus is reconnected for ever, with backoff, and every topic is joined again before `restored` is told.
+* `publish` does not wait: what is published in one tick of the event loop leaves in one write.
+* The driver hands on all messages of one read before control goes back to the event loop.
+* A node's own messages may come back to it, or not; `cluster` drops them.
+* The driver reconnects to a lost bus for ever, with backoff, and joins every topic again before it calls `restored`.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from typing import Protocol, runtime_checkable
 
 
 class Inbox(Protocol):
-    """Who hears from the bus. Its methods are called in the event loop; they return at once and never raise."""
+    """Takes what arrives from the bus. A driver calls it in the event loop; its methods return at once, never raise."""
 
     def received(self, topic: str, data: bytes) -> None:
         """Take one message."""
 
     def lost(self, reason: str) -> None:
-        """Note that the bus is gone; `reason` is for the log and names no secret. Told once until `restored`."""
+        """Note that the bus is gone; `reason` is for the log and holds no secret. Called once until `restored`."""
 
     def restored(self) -> None:
         """Note that the bus is back and every joined topic is joined again."""
 
 
 class Adapter(Protocol):
-    """One node's place on the bus.
+    """The connection of one node to the bus.
 
     Topics are text of up to 500 characters without control characters; a driver encodes what its bus cannot name.
     """
@@ -52,16 +52,16 @@ class Adapter(Protocol):
         """
 
     def publish(self, topic: str, data: bytes) -> None:
-        """Send `data` to every node on `topic`. While the bus is lost, what is published is dropped and counted."""
+        """Send `data` to every node on `topic`. While the bus is lost, the driver drops and counts messages."""
 
     def subscribe(self, topic: str) -> asyncio.Future[None] | None:
-        """Join a topic, or, where it is joined, catch up with it.
+        """Join a topic, or catch up with one that this node has joined.
 
         Returns a future that is done once every message published from then on, by any node, arrives here, and every
-        message that the bus took before has arrived; None where that is so already. While the bus is lost the future
-        is done at once: the topic is joined on reconnecting. It never fails.
+        message that the bus took before has arrived; None if that is so already. While the bus is lost, the future
+        is done at once, because the driver joins the topic when it reconnects. The future never fails.
 
-        As long as the first future of a topic is not done, a further one may be done together with it.
+        Until the first future of a topic is done, a further one may be done together with it.
         """
 
     def unsubscribe(self, topic: str) -> None:

@@ -1,6 +1,6 @@
-"""The interface of a cache: small values that may be lost at any time, each with a time to live.
+"""The interface of a cache, which holds the last event of cache channels: small values, each with a time to live.
 
-It holds the last event of cache channels.
+A cache may lose a value at any time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sockudo.eventual import Eventual
 class Cached:
     """A value that was found.
 
-    `ttl` is the whole seconds it has left, rounded up; 0 says that it never expires.
+    `ttl` is the time it has left in whole seconds, rounded up; 0 says that it never expires.
     """
 
     value: bytes
@@ -23,10 +23,10 @@ class Cached:
 
 
 class Cache(Protocol):
-    """A cache. What is asked for after it was set in this process is what was set.
+    """A cache. A `get` after a `set` of the same process returns that value.
 
     Attributes:
-        is_shared: what one node sets, every node gets.
+        is_shared: every node gets the values that one node sets.
     """
 
     is_shared: bool
@@ -39,17 +39,17 @@ class Cache(Protocol):
         """
 
     def get(self, key: str) -> Eventual[Cached | None]:
-        """Return what was set for `key`, or None when it was not, has expired or was evicted.
+        """Return the value of `key`, or None if it was not set, has expired or was evicted.
 
-        A future fails with `DriverError` where the store cannot be asked.
+        A future fails with `DriverError` if the store does not answer.
         """
         ...
 
     def set(self, key: str, value: bytes, ttl: float) -> Eventual[None]:
-        """Keep `value` for `ttl` seconds, or for good when `ttl` is 0 or less; replaces what was set before.
+        """Keep `value` for `ttl` seconds, or for good if `ttl` is 0 or less; replace any earlier value.
 
-        A future is done when every other process finds the value; it need not be waited for, and does not fail. What a
-        store does not take is logged and counted by the driver.
+        A future is done when every other process finds the value; callers may ignore it, and it does not fail. The
+        driver logs and counts writes that the store does not take.
         """
         ...
 
@@ -66,4 +66,4 @@ class Cache(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Release what the driver holds; may be called again."""
+        """Release every resource; may be called again."""

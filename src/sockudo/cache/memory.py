@@ -1,8 +1,8 @@
 """The cache of one process: bounded by its entries and by its bytes, least recently used first out.
 
-An expired entry is never returned. It leaves memory when it is asked for, when the cache is full, or when the owner
-sweeps (`cache.memory.cleanup_interval`), whichever is first; a timing wheel knows which those are, so no sweep walks
-over the living.
+The cache never returns an expired entry. It drops one when a caller asks for it, when the cache is full, or when the
+owner sweeps (`cache.memory.cleanup_interval`), whichever is first; a timing wheel finds expired entries, so no sweep
+visits the others.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sockudo.cache.base import Cached
 from sockudo.timing.clock import Clock
 from sockudo.timing.deadlines import Deadlines
 
-# What an entry takes beside its key and its value.
+# The bytes of an entry besides its key and its value.
 ENTRY_BYTES: Final = 400
 _MAX_BYTES: Final = 256 * 1024 * 1024
 
@@ -35,10 +35,10 @@ class _Entry:
 
 
 class MemoryCache:
-    """At most `max_entries` values in a dictionary, which take at most `max_bytes`.
+    """At most `max_entries` values in a dictionary, of at most `max_bytes`.
 
     Attributes:
-        bytes: what they take.
+        bytes: their size.
     """
 
     __slots__ = ("_clock", "_entries", "_expiring", "_max_bytes", "_max_entries", "bytes", "is_shared")
@@ -91,7 +91,7 @@ class MemoryCache:
             self._expiring.discard(entry)
 
     def sweep(self) -> None:
-        """Drop every entry that has expired, to the second."""
+        """Drop expired entries, to the second."""
         for entry in self._expiring.due(int(self._clock.monotonic())):
             del self._entries[entry.key]
             self.bytes -= entry.size

@@ -1,12 +1,12 @@
 """The cache in a Redis or a Redis Cluster, shared by all nodes.
 
-Strategy: commands are pipelined in order, so nothing waits for a write and a read sees every write before it. A write
-leaves before anything else of its tick does: an event must be on its way to the cache before it is on its way over the
-bus, so that who is late for the bus finds it here.
+Commands are pipelined in order, so nothing waits for a write and a read sees every write before it. A write leaves
+before anything else of its tick does: an event must leave for the cache before it leaves for the bus, so that a node
+that is too late for the bus finds it here.
 
-A write that could not be made, because Redis was away, is made again when it is back, unless another node has written
-the key since. Nobody compares clocks for that: all nodes give a key the same time to live, so whichever value has more
-of it left is the newer one.
+The driver repeats a write that failed because Redis was away, when Redis is back, unless another node has written the
+key since. It compares no clocks: all nodes give a key the same time to live, so the value with more time left is the
+newer one.
 
 Keys are those of the original (`<prefix>:<key>`), and values are plain strings with an expiry, so that a cache shared
 with it stays readable.
@@ -30,11 +30,11 @@ from sockudo.redis_client.request import RedisLost, RedisRefusal
 
 _log = get_logger("sockudo.cache")
 
-# What is kept for a Redis that is away: as many as cache.memory.max_capacity keeps by default.
+# The most writes that wait for Redis: the default of cache.memory.max_capacity.
 MAX_WRITES: Final = 10_000
 MAX_BYTES: Final = 16 * 1024 * 1024
 _MOST_NOTES: Final = 20
-# How an error of Redis begins for a key that holds something else than the command is for.
+# The beginning of the error for a key of another type than the command is for.
 _WRONG_TYPE: Final = "WRONGTYPE"
 
 # ARGV: value, time left in milliseconds (0: for good).
@@ -50,7 +50,7 @@ return 1
 
 
 class RedisCache:
-    """A `Cache` that all nodes have in common.
+    """A `Cache` that all nodes share.
 
     Attributes:
         dropped: writes that were lost because Redis was away for too long.
@@ -77,7 +77,7 @@ class RedisCache:
             await self._client.start()
             name, call = self._prefix + b"check", self._client.call
             await self._try_to_write()
-            # One after the other: the first refusal is the one to tell.
+            # One after the other, so that the error is the first refusal.
             await call(b"GET", name)
             await call(b"PTTL", name)
             await self._client.run(_SET_UNLESS_NEWER, [name], [b"1", b"1000"])
@@ -87,7 +87,7 @@ class RedisCache:
             raise
 
     def get(self, key: str) -> asyncio.Future[Cached | None]:
-        """Ask for a value; the future fails with `DriverError` where Redis cannot be asked."""
+        """Ask for a value; the future fails with `DriverError` if Redis does not answer."""
         name = self._prefix + key.encode()
         value, left = self._client.call(b"GET", name), self._client.call(b"PTTL", name)
         return asyncio.ensure_future(_cached(value, left))
@@ -102,7 +102,7 @@ class RedisCache:
         self._write(self._prefix + key.encode(), Write(None, inf), 0)
 
     def check(self) -> asyncio.Future[None]:
-        """Make sure that every server lives and that something can be written; the future fails with `DriverError`."""
+        """Check that every server lives and takes writes; the future fails with `DriverError`."""
         return asyncio.ensure_future(self._check())
 
     async def aclose(self) -> None:
@@ -168,7 +168,7 @@ class RedisCache:
             self._note("cached events are dropped: redis is away and too many wait for it", f"{MAX_WRITES} at most")
 
     def _note(self, event: str, reason: str) -> None:
-        """Log something once until Redis is back."""
+        """Log a problem once until Redis is back."""
         if (event + reason) not in self._noted and len(self._noted) < _MOST_NOTES:
             self._noted.add(event + reason)
             _log.warning(event, reason=reason)
@@ -176,14 +176,14 @@ class RedisCache:
 
 async def _cached(value: asyncio.Future[Any], left: asyncio.Future[Any]) -> Cached | None:
     await asyncio.wait((value, left))
-    # Both are looked at, also where the first has failed: the loop reports a failure that nobody has seen.
+    # Both are awaited, even if the first has failed: the event loop reports exceptions that nothing has read.
     for problem in filter(None, (value.exception(), left.exception())):
-        # Another program has put something else there; the next event takes its place.
+        # Another program has written a value of another type; the next event replaces it.
         if isinstance(problem, RedisRefusal) and _WRONG_TYPE in str(problem):
             return None
         raise problem
     found, milliseconds = value.result(), left.result()
-    # It may have ended between the two questions.
+    # The value may have expired between the two commands.
     if found is None or milliseconds == -2:
         return None
     return Cached(found, 0 if milliseconds == -1 else max(1, ceil(milliseconds / 1000)))

@@ -1,7 +1,7 @@
-"""Writes that a store has not confirmed yet: the newest of each key, so that they can be made again after a loss.
+"""Keeps the newest write of each key until the store confirms it, so that it can be repeated after a loss.
 
-Bounded by their number and their bytes. What has to make room goes the oldest first; it is lost only if its own write
-fails too.
+Writes are bounded by their number and their bytes. The oldest makes room first; it is lost only if its own write fails
+too.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ class Write:
     """One write of a key.
 
     Attributes:
-        value: what is set; None deletes the key.
+        value: the new value; None deletes the key.
         expires: when the value ends (the loop's time); infinity for one that stays.
-        has_failed: it was tried in vain, and waits for the store to come back.
-        is_kept: whether it is among the unconfirmed, so that it is made again if it fails.
-        made_room: it is not kept because there were too many, and not because a newer one took its place.
+        has_failed: the write failed, and waits for the store to come back.
+        is_kept: whether it is among the unconfirmed writes, so that it is repeated if it fails.
+        made_room: it is not kept because there were too many, and not because a newer one replaced it.
     """
 
     __slots__ = ("expires", "has_failed", "is_kept", "made_room", "value")
@@ -51,7 +51,7 @@ class Unconfirmed:
         return len(self._writes)
 
     def put(self, name: bytes, write: Write) -> int:
-        """Keep the newest write of a key; return how many that had failed were given up to make room for it."""
+        """Keep the newest write of a key; return how many failed writes were dropped to make room for it."""
         older = self._writes.pop(name, None)
         if older is not None:
             self._leave(name, older)
@@ -67,13 +67,13 @@ class Unconfirmed:
         return given_up
 
     def confirm(self, name: bytes, write: Write) -> None:
-        """Forget a write; does nothing when it is not kept any more."""
+        """Forget a write; do nothing if it is not kept any more."""
         if write.is_kept:
             del self._writes[name]
             self._leave(name, write)
 
     def failed(self) -> Iterator[tuple[bytes, Write]]:
-        """Return those that wait for the store to come back, oldest first."""
+        """Return the writes that wait for the store to come back, oldest first."""
         return iter([(name, write) for name, write in self._writes.items() if write.has_failed])
 
     def _leave(self, name: bytes, write: Write) -> None:

@@ -1,4 +1,4 @@
-"""This node among the others: how it joins and leaves them, and what it tells them. `hearing` takes what they say.
+"""Joins this node to the other nodes, and sends them its events and changes. `hearing` takes their messages.
 
 Everything but `start`, `settle` and `aclose` is synchronous.
 """
@@ -95,7 +95,7 @@ class Cluster(Peers):
 
     @property
     def is_synced(self) -> bool:
-        """Whether everything is known that the nodes alive have."""
+        """Whether this node knows everything that the live nodes have."""
         return self._membership.is_synced
 
     async def start(self, handler: ClusterHandler, reports: ReportHandler | None = None) -> None:
@@ -104,7 +104,7 @@ class Cluster(Peers):
         if reports is not None:
             self._hearing.reports = reports
         await self._adapter.start(self._hearing)
-        # Its own topic first: who is heard on the other is asked at once, and answers there.
+        # Its own topic first: a node that is heard on the other is asked at once, and answers there.
         for topic in (node_topic(self.node_id), EVERYONE):
             if (joined := self._adapter.subscribe(topic)) is not None:
                 await joined
@@ -123,7 +123,7 @@ class Cluster(Peers):
         await self._adapter.aclose()
 
     async def settle(self) -> None:
-        """Wait until what the others have published by now has arrived here: each answers behind it."""
+        """Wait until everything that the others have published by now has arrived here: each answers behind it."""
         if self.is_alone or not self.is_healthy:
             return
         with contextlib.suppress(TimeoutError):
@@ -131,7 +131,7 @@ class Cluster(Peers):
                 await self._echoes.all_heard(self.node_ids(), self._ask_for_echoes)
 
     async def _synced(self) -> None:
-        """Wait until everything is known that the nodes alive have."""
+        """Wait until this node knows everything that the live nodes have."""
         news = self._membership.news
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SYNC_TIMEOUT):
@@ -139,12 +139,12 @@ class Cluster(Peers):
                     news.clear()
                     await news.wait()
 
-    # What the node says
+    # What the node sends
 
     def join(
         self, app_id: str, name: str, *, is_kept: bool = False, has_caught_up: bool = False
     ) -> asyncio.Future[None] | None:
-        """See to it that events of a channel arrive here, for one more subscriber, and nothing from before."""
+        """Receive the events of a channel for one more subscriber, from now on and no earlier ones."""
         return self._interest.join(app_id, name, is_kept=is_kept, has_caught_up=has_caught_up or self.is_surely_alone)
 
     def release(self, app_id: str, name: str) -> None:
@@ -165,7 +165,7 @@ class Cluster(Peers):
         self._adapter.publish(channel_topic(app_id, name), data)
 
     def publish_cached(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
-        """Send an event of a cache channel to every node, to be kept there."""
+        """Send an event of a cache channel to every node, which keeps it."""
         if self.is_surely_alone:
             return
         self.counters.events_sent += 1
@@ -176,15 +176,15 @@ class Cluster(Peers):
         self._voice.say(EVERYONE, envelope.TERMINATE, Terminate(app_id, user_id))
 
     def app_changed(self, app_id: str) -> None:
-        """Tell that an app has been changed in the database."""
+        """Tell the other nodes that an app has changed in the database."""
         self._voice.say(EVERYONE, envelope.APP_CHANGED, AppChanged(app_id))
 
     def is_owner(self, app_id: str, name: str) -> bool:
-        """Tell whether this node is the one that reports on a channel to webhook receivers."""
+        """Return whether this node reports a channel to webhook receivers."""
         return self.is_alone or self.nodes.owner(app_id, name) == self.node_id
 
     def report(self, verb: Verb, reports: list[Report], to: str | None = None, *, is_reliable: bool = True) -> None:
-        """Say something about reports to webhook receivers: to every node, or to the one whose id is given."""
+        """Send reports, or a question about them, to every node, or to one node (`to`)."""
         if self.is_alone:
             return
         topic, node_ids = EVERYONE if to is None else node_topic(to), self.node_ids() if verb is Verb.ASK else []
@@ -194,12 +194,12 @@ class Cluster(Peers):
         self._voice.say(topic, envelope.REPORTS, Reports(verb, last, node_ids, is_reliable))
 
     def delivered(self, delivered: Delivered) -> None:
-        """Tell of an attempt to deliver a webhook, if somebody follows."""
+        """Send an attempt to deliver a webhook to the followers, if there are any."""
         if self._clock.monotonic() < self._hearing.followed_until:
             self._voice.say(DELIVERIES, envelope.DELIVERED, delivered)
 
     def node_ids(self) -> list[str]:
-        """Return the ids of the other nodes that are alive, as far as this one knows."""
+        """Return the ids of the other live nodes, as far as this one knows."""
         return [peer.node_id for peer in self.nodes.peers()]
 
     # Keeping up
@@ -210,7 +210,7 @@ class Cluster(Peers):
         stalled = now - self._ticked_at - _TICK
         self._ticked_at = now
         if stalled > _TICK:
-            # This process was stopped: the others were not silent, nobody listened.
+            # This process was stopped: the others were not silent, this node did not listen.
             self.nodes.excuse(stalled, now)
         self._heartbeats.send_if_due()
         if not self.is_healthy:

@@ -1,4 +1,4 @@
-"""What all parts of a node's side of the cluster share."""
+"""Objects that all parts of a node's side of the cluster share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a node counts of its life among the others."""
+"""Counts messages of other nodes that this node could not take."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ class ClusterCounters:
     """Totals since the start.
 
     Attributes:
-        misunderstood: messages that no node sends; they were dropped.
-        overflowed: messages that came faster than this node can take them; they were dropped.
-        failed: messages on which this node stumbled.
+        misunderstood: malformed messages; they were dropped.
+        overflowed: messages that arrived faster than this node can take them; they were dropped.
+        failed: messages that raised an exception in this node.
     """
 
     events_sent: int = 0

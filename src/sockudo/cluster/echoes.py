@@ -1,6 +1,6 @@
-"""Waiting until what other nodes have published by now has arrived here: each answers a question behind it.
+"""Waits until everything that other nodes have published by now has arrived here: each answers a question behind it.
 
-Only an answer to that very question tells anything: a heartbeat that arrives meanwhile may have been sent long before.
+Only an answer to this question counts: a heartbeat that arrives meanwhile may have been sent long before.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Echoes:
         while self._missing:
             self._change.clear()
             await self._change.wait()
-        # What takes another way than the answers, over a bus of several servers, is not in order with them; it is
-        # given as long as they took.
+        # On a bus of several servers, events may take another way than the answers, and so arrive after them; they get
+        # as much time as the answers took.
         await asyncio.sleep(self._clock.monotonic() - asked_at)
 
     def heard(self, node_id: str, question: int) -> None:
@@ -39,6 +39,6 @@ class Echoes:
             self.forget(node_id)
 
     def forget(self, node_id: str) -> None:
-        """Do not wait for a node."""
+        """Stop waiting for a node."""
         self._missing.discard(node_id)
         self._change.set()

@@ -1,4 +1,4 @@
-"""Who is told of what other nodes say: the node, and whoever reports to webhook receivers."""
+"""The interfaces that take messages of other nodes: one of the node, one of its webhook reporting."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from sockudo.cluster.replication.replica import Change
 
 
 class ClusterHandler(Protocol):
-    """The way back up: called in the event loop, and returns at once."""
+    """The node, as the cluster calls it: in the event loop; it returns at once."""
 
     def deliver(self, app_id: str, name: str, frame: bytes, except_id: str | None, is_stored: bool = False) -> None:
         """Hand an event of another node to the subscribers here; `is_stored` as in `Peers.publish`."""
 
     def awaits(self, app_id: str, name: str) -> bool:
-        """Tell whether events of a channel are needed here although nobody is on it."""
+        """Return whether this node needs the events of a channel without subscribers here."""
         ...
 
     def keep(self, app_id: str, name: str, frame: bytes) -> None:
         """Keep an event of another node as the last one of its cache channel."""
 
     def changed(self, changes: list[Change]) -> None:
-        """Take note of what has changed on other nodes."""
+        """Take the changes on other nodes."""
 
     def terminate(self, app_id: str, user_id: str) -> None:
         """End the connections that a user has here."""
 
     def app_changed(self, app_id: str) -> None:
-        """Take note that an app has been changed in the database."""
+        """Note that an app has changed in the database."""
 
 
 class ReportHandler:
-    """Takes what other nodes say about webhooks, in the event loop, and returns at once. Here it does nothing."""
+    """Takes messages of other nodes about webhooks, in the event loop, and returns at once. Here it does nothing."""
 
     def reported(self, node_id: str, said: Reports) -> None:
-        """Take what another node says about reports to webhook receivers."""
+        """Take a message of another node about reports to webhook receivers."""
 
     def met(self, *, is_older: bool) -> None:
-        """Note that another node has been heard for the first time, and whether it was there before this one."""
+        """Note the first message of another node, and whether that node was there before this one."""
 
     def rejoined(self) -> None:
-        """Note that this node was off the bus, is back, and will hear what it has missed."""
+        """Note that this node was off the bus, is back, and will receive what it has missed."""
 
 
 class NoReports(ReportHandler):

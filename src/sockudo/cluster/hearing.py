@@ -1,4 +1,4 @@
-"""What this node makes of the messages of others: events are delivered at once, everything else is done in slices."""
+"""Handles messages of other nodes: delivers events at once, and does everything else in slices."""
 
 from __future__ import annotations
 
@@ -42,24 +42,23 @@ from sockudo.websocket.relayed import is_text_frame
 
 _log = get_logger("sockudo.cluster")
 
-# A unit of work is that many bytes to be parsed.
+# Parsing this many bytes is a unit of work.
 _BYTES_OF_A_UNIT: Final = 1024
 # Reports that are taken in one step.
 _REPORTS_AT_ONCE: Final = 25
-# What it costs to get to know a node: a line of the log, a question and an answer.
+# The cost of a new node: a line of the log, a question and an answer.
 _NEW_NODE: Final = 10
 
 
 class Hearing:
-    """The inbox of a node. See `slices` for messages that come faster than they can be taken.
+    """The inbox of a node. See `slices` for messages that arrive faster than this node can take them.
 
-    A message that cannot be understood is dropped and counted: whatever comes over the bus must not bring down
-    this node.
+    It drops and counts malformed messages: nothing that comes over the bus may bring down this node.
 
     Attributes:
         handler: the node above.
-        reports: takes what other nodes say about webhooks.
-        followed_until: until when somebody wants to be told of deliveries, monotonic.
+        reports: takes messages of other nodes about webhooks.
+        followed_until: until when a follower wants to be told of deliveries, monotonic.
     """
 
     def __init__(
@@ -107,45 +106,45 @@ class Hearing:
                 self._counters.events_received += 1
                 try:
                     self.handler.deliver(place.app_id, place.name, frame, except_id, data[0] == envelope.STORED_EVENT)
-                # It would cost the connection to the bus.
+                # An exception here would close the connection to the bus.
                 except Exception as error:
                     self._refusals.failed(error)
         else:
-            # What a node says is done in its order.
+            # Messages of one node are handled in their order.
             node_id = envelope.sender(data)
             if not self._slices.run(node_id, self._hear(node_id, data), len(data)):
                 self._refusals.overflowed(node_id)
 
     def lost(self, reason: str) -> None:
-        """Note that the bus is gone: local delivery goes on."""
+        """Note that the bus is gone; local delivery goes on."""
         _log.warning("bus lost", reason=reason)
         self._membership.doubt()
 
     def restored(self) -> None:
-        """Note that the bus is back: what was missed on both sides is fetched."""
+        """Note that the bus is back, and fetch what both sides have missed."""
         _log.info("bus restored")
         self.reports.rejoined()
         self._heartbeats.send(hello=True)
         self._membership.unsynced()
 
-    # What the parts of this node ask of the node above
+    # What the parts of the cluster ask of the node
 
     def changed(self, changes: list[Change]) -> None:
-        """Hand on what has changed on other nodes."""
+        """Hand on changes on other nodes."""
         if self.handler is not None:
             self.handler.changed(changes)
 
     def awaits(self, app_id: str, name: str) -> bool:
-        """Tell whether events of a channel are needed here although nobody is on it."""
+        """Return whether this node needs the events of a channel without subscribers here."""
         return self.handler is not None and self.handler.awaits(app_id, name)
 
-    # Messages that are no events
+    # Messages that are not events
 
     def _hear(self, node_id: str, data: bytes) -> Steps:
         message = envelope.parse(data)
         yield 1 + len(data) // _BYTES_OF_A_UNIT
         if message is None:
-            # No sign of life: garbage must not pass for a node.
+            # It does not count as a sign of life: garbage must not pass for a node.
             self._refusals.misunderstood(envelope.problem_with(data), node_id)
         elif self.handler is not None and not self._membership.nodes.has_left(node_id):
             yield from self._take_message(node_id, message, len(data), self.handler)
@@ -154,7 +153,7 @@ class Hearing:
         match message:
             case Goodbye():
                 yield from self._membership.left(node_id)
-            # Who says one of these need be no node.
+            # The sender of one of these need not be a node.
             case RollCall():
                 self._heartbeats.answer()
             case AppChanged(app_id):
@@ -176,7 +175,7 @@ class Hearing:
             case Delta():
                 yield from self._merging.delta(peer, message, size)
             case SnapshotPart():
-                # As long as parts come, it need not be asked for again.
+                # As long as parts come, this node does not ask again.
                 peer.asked_at = self._clock.monotonic()
                 yield from self._merging.part(peer, message)
                 self._membership.news.set()
@@ -206,7 +205,7 @@ class Hearing:
 
 
 def _in_steps(said: Reports, take: Callable[[Reports], None]) -> Steps:
-    """Hand on reports, some at a time where each of them stands for itself."""
+    """Hand on reports, some at a time if they are independent of each other."""
     if said.verb not in (Verb.REPORTED, Verb.OVERDUE):
         take(said)
         return

@@ -1,4 +1,4 @@
-"""What a node says of itself in a sign of life, and how often."""
+"""Sends the heartbeats of this node, at an interval and when another node asks."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from sockudo.cluster.messages.voice import Voice
 from sockudo.hub.hub import Hub
 from sockudo.timing.clock import Clock
 
-# Who asks for a sign of life within so many seconds of the last one that was asked for shares the next with others.
+# Nodes that ask within this many seconds of the last answer share the next one.
 ANSWER_PAUSE: Final = 0.05
 
 
 class Heartbeats:
-    """Gives the signs of life of this process.
+    """The heartbeats of this process.
 
     Args:
-        numbers: returns the number of the last delta, and how many topics this node is on.
+        numbers: returns the number of the last delta, and how many topics this node has joined.
 
     Attributes:
-        lag: how long this node's own last one was under way, in seconds, where the bus brings it back.
+        lag: how long this node's own last heartbeat was under way, in seconds, if the bus brings it back.
     """
 
     def __init__(
@@ -44,12 +44,12 @@ class Heartbeats:
         self.lag = 0.0
 
     def send_if_due(self) -> None:
-        """Give a sign of life, if it is time for one."""
+        """Send a heartbeat, if it is time for one."""
         if self._clock.monotonic() >= self._next_at:
             self.send(hello=False)
 
     def send(self, *, hello: bool) -> None:
-        """Give a sign of life; with `hello` the others are to answer it."""
+        """Send a heartbeat; with `hello` the other nodes answer it."""
         self._next_at = self._clock.monotonic() + self._interval
         number, topics = self._numbers()
         hub = self._hub
@@ -69,7 +69,7 @@ class Heartbeats:
         self._voice.say(EVERYONE, envelope.HEARTBEAT, heartbeat)
 
     def answer(self) -> None:
-        """Give a sign of life to somebody who has asked: at once, or one for all who ask in a moment."""
+        """Answer a request with a heartbeat: at once, or with one for all requests of a moment."""
         if self._is_answering:
             return
         wait = self._answered_at + ANSWER_PAUSE - self._clock.monotonic()

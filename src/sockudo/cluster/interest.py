@@ -1,9 +1,9 @@
-"""Which topics this node is on: those of channels with subscribers here, and of users signed in here.
+"""Joins and leaves topics of the bus: those of channels with subscribers here, and of users signed in here.
 
-A topic is left a while after its last subscriber, so that a page that reloads does not flap it.
+A node leaves a topic a while after its last subscriber, so that a page that reloads does not make it leave and join.
 
-Before a further subscriber is told of success, what the bus took until then must have arrived: it was published before
-the subscription, and is not for this subscriber.
+Before a further subscriber is told of success, every event that the bus took until then must have arrived: it was
+published before the subscription, and is not for this subscriber.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from sockudo.pusher.channels import SERVER_TO_USER
 from sockudo.timing.clock import Clock, Handle, is_due
 
 LINGER: Final = 1.0
-# Topics that are left in one turn of the event loop: a client may leave hundreds of thousands in a moment.
+# The most topics to leave in one turn of the event loop: a client may leave hundreds of thousands in a moment.
 SWEPT_AT_ONCE: Final = 250
-# A bus that hangs delays the subscribers of a topic that is joined by no more than that.
+# A bus that hangs delays further subscribers of a joined topic by no more than this.
 MOST_BEHIND: Final = 1.0
 
 
@@ -37,7 +37,7 @@ class Place(NamedTuple):
 
 
 def is_needed(hub: Hub, app_id: str, name: str) -> bool:
-    """Tell whether a node has subscribers of a channel, or the user whose channel it is."""
+    """Return whether a node has subscribers of a channel, or the user whose channel it is."""
     if name.startswith(SERVER_TO_USER):
         return hub.is_online(app_id, name[len(SERVER_TO_USER) :])
     return hub.channel(app_id, name) is not None
@@ -54,7 +54,7 @@ class Interest:
         self._joining: dict[str, asyncio.Future[None]] = {}
         # topic -> when it may be left, oldest first
         self._lingering: OrderedDict[str, float] = OrderedDict()
-        # Who waits to have caught up, and until when, oldest first.
+        # The futures of callers that wait to have caught up, and until when, oldest first.
         self._behind: deque[tuple[float, asyncio.Future[None]]] = deque()
         self._timer: Handle | None = None
 
@@ -62,7 +62,7 @@ class Interest:
         return len(self._places)
 
     def place(self, topic: str) -> Place | None:
-        """Return the channel of a topic that this node is on."""
+        """Return the channel of a topic that this node has joined."""
         return self._places.get(topic)
 
     def join(
@@ -76,7 +76,7 @@ class Interest:
         elif has_caught_up:
             return joining
         elif joining is not None:
-            # Who comes meanwhile has more to catch up with than the first.
+            # A later subscriber has more to catch up with than the first.
             arriving = later(joining, lambda _: self._caught_up(topic))
         else:
             arriving = self._caught_up(topic)
@@ -93,7 +93,7 @@ class Interest:
 
     def _join(self, topic: str, place: Place) -> asyncio.Future[None] | None:
         self._places[topic] = place
-        # Should the subscription come to nothing, the topic is left again.
+        # If the subscription fails, the node leaves the topic again.
         self._linger(topic)
         joining = self._adapter.subscribe(topic)
         if joining is None or joining.done():
@@ -103,7 +103,7 @@ class Interest:
         return joining
 
     def _caught_up(self, topic: str) -> asyncio.Future[None] | None:
-        """Return a future for when all that was published to a joined topic has arrived, or None where it has."""
+        """Return a future that is done when everything published to a joined topic has arrived, or None if it has."""
         arriving = self._adapter.subscribe(topic)
         if arriving is None or arriving.done():
             return None
@@ -116,7 +116,7 @@ class Interest:
         return arriving
 
     def _give_up(self) -> None:
-        """Let those go who have waited for too long."""
+        """Finish the futures that have waited for too long."""
         self._timer = None
         behind, now = self._behind, self._clock.monotonic()
         while behind and (behind[0][1].done() or is_due(behind[0][0], now)):

@@ -1,4 +1,4 @@
-"""A cluster of one: there is nobody to tell and nothing to learn, and it costs nothing."""
+"""The cluster of a single node: it sends nothing, learns nothing and costs nothing."""
 
 from __future__ import annotations
 

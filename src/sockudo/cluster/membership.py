@@ -1,4 +1,4 @@
-"""Which nodes are in the cluster: they come when they are first heard, and go when they say so or are silent."""
+"""Keeps the list of live nodes: a node joins with its first message, and goes when it says so or is silent."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ class Membership:
     """The other nodes, as they come and go.
 
     Args:
-        alone: told whether no other node is known, and whether none can be there either, when that may have changed.
+        alone: called with whether this node knows no other node, and whether none can be there either, when that may
+            have changed.
 
     Attributes:
-        news: set when what is known of the others has changed.
+        news: set when a node has come, gone or been synced.
     """
 
     def __init__(
@@ -54,11 +55,11 @@ class Membership:
 
     @property
     def is_synced(self) -> bool:
-        """Whether everything is known that the nodes alive have."""
+        """Whether this node knows everything that the live nodes have."""
         return all(peer.is_synced and not self._slices.is_busy(peer.node_id) for peer in self.nodes.peers())
 
     def heard(self, node_id: str) -> Peer | None:
-        """Note a sign of life of a node; return it, or None where there is no room for it."""
+        """Note a sign of life of a node; return the node, or None if there is no room for it."""
         known = self.nodes.known(node_id)
         peer = self.nodes.heard(node_id, self._clock.monotonic())
         if peer is None:
@@ -75,7 +76,7 @@ class Membership:
             yield from self._merging.purge(node_id)
 
     def look(self) -> None:
-        """Forget the nodes that were silent for too long; of those whose messages wait, it is not known yet."""
+        """Forget the nodes that were silent for too long; a node whose messages wait here is not silent yet."""
         for node_id in self.nodes.silent(self._clock.monotonic()):
             if not self._slices.is_busy(node_id) and self.nodes.forget(node_id):
                 # It may live behind a part of the bus that hangs and is not given up yet.
@@ -91,21 +92,21 @@ class Membership:
         self._tell_whether_alone()
 
     def unsynced(self) -> None:
-        """Note that this node was off the bus, and ask for what it has missed."""
+        """Note that this node was off the bus, and ask the others for everything that it has missed."""
         self.doubt()
         for peer in self.nodes.peers():
             peer.is_synced = False
         self.ask_for_snapshots(at_once=True)
 
     def ask_for_snapshots(self, *, at_once: bool = False) -> None:
-        """Ask the nodes of which something was missed for what they have."""
+        """Ask for a snapshot from every node of which this one has missed something."""
         for peer in self.nodes.peers():
             self.ask_for_snapshot(peer, at_once=at_once)
 
     def ask_for_snapshot(self, peer: Peer, *, at_once: bool = False) -> None:
-        """Ask a node for what it has, if something of it was missed and it was not asked a moment ago."""
+        """Ask a node for a snapshot, if this one has missed something of it and did not ask a moment ago."""
         now = self._clock.monotonic()
-        # What waits may be all that is missing.
+        # The waiting messages may be all that is missing.
         if peer.is_synced or self._slices.is_busy(peer.node_id):
             return
         if at_once or now - peer.asked_at >= _ASK_FOR_SNAPSHOT_AGAIN:

@@ -1,4 +1,4 @@
-"""Who is alive: heartbeats, and what each node was last heard to have done.
+"""Keeps the live nodes, with the last heartbeat and the last delta of each.
 
 Rules: synchronous, without a clock of its own; every method is told the time (monotonic seconds).
 """
@@ -12,12 +12,12 @@ from typing import Final
 from sockudo.cluster.messages.state import AppState, Delta, Heartbeat, SnapshotPart
 from sockudo.cluster.replication.incoming_snapshot import IncomingSnapshot
 
-# Deltas that are kept while a snapshot is on its way, and their bytes; with more missing, it is asked for again.
+# The most deltas, and bytes of them, that are kept while a snapshot is on its way; beyond it a new one is needed.
 MAX_BUFFERED: Final = 10_000
 MAX_BUFFERED_BYTES: Final = 16 * 1024 * 1024
-# Other nodes that are known at once. Each costs the owner of a channel a hash, with every event of a webhook.
+# The most other nodes at once. To find the owner of a channel, each event of a webhook costs a hash for every node.
 MOST_NODES: Final = 1024
-# Nodes that have said goodbye and are remembered for it.
+# The most nodes that are remembered after their goodbye.
 MAX_LEFT: Final = 1000
 
 
@@ -25,9 +25,9 @@ class Peer:
     """Another node.
 
     Attributes:
-        number: of its last delta that the replica has.
+        number: the number of its last delta that the replica has.
         is_synced: the replica has everything up to `number`; false while a snapshot is on its way.
-        heard_at, asked_at: monotonic seconds: of the last message, of the last time that a snapshot was asked for.
+        heard_at, asked_at: when its last message came, and when a snapshot was last asked for; monotonic seconds.
         heartbeat: the last one.
     """
 
@@ -43,7 +43,7 @@ class Peer:
         self._buffered_bytes = 0
 
     def take_delta(self, delta: Delta, size: int = 0) -> bool:
-        """Tell whether a delta is the next one, to be applied; others are kept for after the snapshot, or are old.
+        """Return whether a delta is the next one, which the caller applies; others are kept for later, or are old.
 
         A missing one makes the peer unsynced. `size` is that of the message, in bytes.
         """
@@ -68,7 +68,7 @@ class Peer:
         """Take a part of a snapshot; return it whole when this was the last one."""
         apps = self._snapshot.take(part)
         if apps is None or part.number < self.number:
-            # Older than what is known by now, where it was asked for twice.
+            # This node has asked twice, and the part is older than the replica.
             return None
         self.number, self.is_synced = part.number, True
         return apps
@@ -88,10 +88,10 @@ class Peer:
 
 
 class Nodes:
-    """The other nodes that are alive.
+    """The other live nodes.
 
     Attributes:
-        timeout: the silence after which a node is taken for dead (seconds).
+        timeout: how long a live node may be silent (seconds).
     """
 
     def __init__(self, own_id: str, timeout: float) -> None:
@@ -105,11 +105,11 @@ class Nodes:
         return len(self._peers)
 
     def peers(self) -> Collection[Peer]:
-        """Return the nodes that are alive."""
+        """Return the live nodes."""
         return self._peers.values()
 
     def heard(self, node_id: str, now: float) -> Peer | None:
-        """Note a sign of life; return the node, or None where it is new and there are too many."""
+        """Note a sign of life; return the node, or None if it is new and there are too many."""
         peer = self._peers.get(node_id)
         if peer is None:
             if len(self._peers) >= MOST_NODES:
@@ -119,17 +119,17 @@ class Nodes:
         return peer
 
     def known(self, node_id: str) -> Peer | None:
-        """Return a node that is alive, or None."""
+        """Return a live node, or None."""
         return self._peers.get(node_id)
 
     def forget(self, node_id: str) -> bool:
-        """Forget a node, until it is heard again; tell whether it was known."""
+        """Forget a node until its next message; return whether it was known."""
         return self._peers.pop(node_id, None) is not None
 
     def leave(self, node_id: str) -> bool:
-        """Forget a node that has said goodbye; tell whether it was known.
+        """Forget a node that has said goodbye; return whether it was known.
 
-        No node comes back under its old id. What it said on another topic before may arrive only now, though, and must
+        No node comes back under its old id. Its earlier messages on another topic may arrive only now, though, and must
         not bring it back to life.
         """
         self._left[node_id] = None
@@ -138,21 +138,21 @@ class Nodes:
         return self.forget(node_id)
 
     def has_left(self, node_id: str) -> bool:
-        """Tell whether a node has said goodbye."""
+        """Return whether a node has said goodbye."""
         return node_id in self._left
 
     def silent(self, now: float) -> list[str]:
-        """Return the nodes not heard of for longer than the timeout."""
+        """Return the nodes without a message for longer than the timeout."""
         return [peer.node_id for peer in self._peers.values() if now - peer.heard_at > self.timeout]
 
     def excuse(self, seconds: float, now: float) -> None:
-        """Take back seconds of silence during which this node itself was not running."""
+        """Subtract seconds in which this node itself did not run from the silence of all nodes."""
         for peer in self._peers.values():
-            # A node that was heard since then has no silence to take back.
+            # A node with a message since then has no silence to subtract from.
             peer.heard_at = min(peer.heard_at + seconds, now)
 
     def owner(self, app_id: str, name: str) -> str:
-        """Return the live node that speaks for a channel: rendezvous hashing, the same on every node.
+        """Return the live node that owns a channel: rendezvous hashing, the same on every node.
 
         When a node comes or goes, only the channels that it gets or had change their owner.
         """

@@ -1,7 +1,7 @@
-"""The rest of the cluster, as the node sees it.
+"""The interface through which a node reaches the rest of the cluster.
 
-Methods without a result do nothing here. A node that is alone has no others (`cluster.local`); `cluster.journal` and
-`cluster.cluster` override them all for a node that has a bus.
+Methods without a result do nothing here, which suits a node without a bus (`cluster.local`). For a node with a bus,
+`cluster.replication.journal` and `cluster.cluster` override them all.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sockudo.cluster.replication.replica import Replica
 
 
 class Journal:
-    """Takes what changes among the clients of this node; does nothing where there is nobody to tell."""
+    """Takes changes among the clients of this node; does nothing here."""
 
     def connections_changed(self, app_id: str) -> None:
         """Note that a connection of an app has come or gone."""
@@ -29,18 +29,18 @@ class Journal:
         """Note that a user has signed in here, or is gone from here."""
 
     def quota_used(self, app_id: str, events: int = 0, reads: int = 0) -> None:
-        """Note what was let through of an app's limits of events and reads a second."""
+        """Note how much of an app's limits of events and reads per second this node has used."""
 
 
 class Peers:
-    """What a node tells the others and learns from them; does nothing where there is nobody else.
+    """The other nodes, as this node calls them; does nothing here.
 
     Attributes:
-        journal: takes the changes of this node that the others are to know of.
-        replica: what the others have.
-        is_alone: no other node is known, so that nothing need be said of this one's state.
-        is_surely_alone: no other node is there either, so that no event need be sent. A node that hears nobody because
-            a part of the bus is lost may still be heard over the rest of it.
+        journal: takes the changes of this node for the others.
+        replica: everything that the others have.
+        is_alone: this node knows no other node, and says nothing of its own state.
+        is_surely_alone: no other node is there either, so this node sends no events. A node that hears no other, because
+            a part of the bus is lost, may still be heard over the rest of it.
     """
 
     journal: Journal
@@ -55,11 +55,11 @@ class Peers:
 
     @property
     def is_synced(self) -> bool:
-        """Whether everything is known that the others have."""
+        """Whether this node knows everything that the others have."""
         raise NotImplementedError
 
     async def start(self, handler: ClusterHandler, reports: ReportHandler | None = None) -> None:
-        """Join the others and learn what they have; `reports` takes what they say about webhooks, if anything does.
+        """Join the others and learn what they have; `reports` takes their messages about webhooks.
 
         Raises:
             DriverError: the bus cannot be used.
@@ -69,15 +69,15 @@ class Peers:
         """Say goodbye and leave; safe to call again."""
 
     async def settle(self) -> None:
-        """Wait, not for long, until what the others have published by now has arrived here."""
+        """Wait, not for long, until everything that the others have published by now has arrived here."""
 
     def join(
         self, app_id: str, name: str, *, is_kept: bool = False, has_caught_up: bool = False
     ) -> asyncio.Future[None] | None:
-        """See to it that events of a channel arrive here, for one more subscriber, and nothing from before.
+        """Receive the events of a channel for one more subscriber, from now on and no earlier ones.
 
-        Returns None where that is so, else a future; when it is done, this is to be called again, with
-        `has_caught_up`. `is_kept` says that its events are told with `publish_cached`.
+        Returns None if that is so, else a future; when it is done, the caller calls again, with `has_caught_up`.
+        `is_kept` says that nodes send its events with `publish_cached`.
         """
 
     def release(self, app_id: str, name: str) -> None:
@@ -90,24 +90,24 @@ class Peers:
         """
 
     def publish_cached(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
-        """Send an event of a cache channel to every node, to be kept there."""
+        """Send an event of a cache channel to every node, which keeps it."""
 
     def terminate(self, app_id: str, user_id: str) -> None:
         """End the connections that a user has on other nodes."""
 
     def app_changed(self, app_id: str) -> None:
-        """Tell that an app has been changed in the database."""
+        """Tell the other nodes that an app has changed in the database."""
 
     def is_owner(self, app_id: str, name: str) -> bool:
-        """Tell whether this node is the one that reports on a channel to webhook receivers."""
+        """Return whether this node reports a channel to webhook receivers."""
         raise NotImplementedError
 
     def delivered(self, delivered: Delivered) -> None:
-        """Tell of an attempt to deliver a webhook, if somebody follows."""
+        """Send an attempt to deliver a webhook to the followers, if there are any."""
 
     def node_ids(self) -> list[str]:
-        """Return the ids of the other nodes that are alive, as far as this one knows."""
+        """Return the ids of the other live nodes, as far as this one knows."""
         raise NotImplementedError
 
     def report(self, verb: Verb, reports: list[Report], to: str | None = None, *, is_reliable: bool = True) -> None:
-        """Say something about reports to webhook receivers: to every node, or to the one whose id is given."""
+        """Send reports, or a question about them, to every node, or to one node (`to`)."""

@@ -1,4 +1,4 @@
-"""Messages of the bus that are dropped: counted, and told in the log once a minute for each reason."""
+"""Counts dropped messages of the bus, and logs them once a minute for each reason."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _log = get_logger("sockudo.cluster")
 
 
 class Refusals:
-    """What a node does not take from the bus."""
+    """Messages of the bus that this node drops."""
 
     def __init__(self, clock: Clock, counters: ClusterCounters) -> None:
         self._clock = clock
         self._counters = counters
-        # What it is about -> from when on it may be told again, and how many were not told.
+        # The log line -> from when on it may be logged again, and how many were not logged.
         self._logged: dict[str, tuple[float, int]] = {}
 
     def misunderstood(self, reason: str, node_id: str = "") -> None:
-        """Note a message that no node sends."""
+        """Note a malformed message."""
         self._counters.misunderstood += 1
         self._warn("bus message dropped: it is malformed", reason=reason, node=node_id)
 
     def overflowed(self, node_id: str) -> None:
-        """Note a message for which there is no room; what was in it is fetched again."""
+        """Note a message for which there is no room; this node fetches its content again."""
         self._counters.overflowed += 1
         self._warn("bus message dropped: more arrive than this node can take", node=node_id)
 
@@ -37,7 +37,7 @@ class Refusals:
         self._warn("node ignored: too many nodes are on the bus", limit=limit, node=node_id)
 
     def failed(self, error: Exception) -> None:
-        """Note a message on which this node stumbled."""
+        """Note a message that raised an exception in this node."""
         self._counters.failed += 1
         self._warn("bus message failed", exc_info=error)
 

@@ -1,4 +1,4 @@
-"""How patient the nodes of a cluster are with each other."""
+"""The intervals and timeouts between the nodes of a cluster."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ class ClusterTimes:
     """Seconds.
 
     Attributes:
-        heartbeat_interval: how often a node gives a sign of life.
-        node_timeout: after which silence it is taken for dead.
-        delta_interval: how often at most it tells what has changed.
+        heartbeat_interval: how often a node sends a heartbeat.
+        node_timeout: the silence after which a node counts as dead.
+        delta_interval: the shortest time between deltas, when many follow each other.
         introduction: how long a new node waits for the others to introduce themselves before it serves.
     """
 

@@ -1,7 +1,7 @@
-"""What a command asks or tells the nodes of a cluster over their bus, without becoming one of them.
+"""Lets a command talk to the nodes of a cluster over their bus, without becoming one of them.
 
-Each function starts the adapter that it is given, and closes it. Nodes accept these messages from
-anybody, and do not count the sender as a node.
+Each function starts the adapter that it is given, and closes it. Nodes accept these messages from any sender, and do
+not count the sender as a node.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from sockudo.cluster.messages.topics import DELIVERIES, EVERYONE
 from sockudo.cluster.messages.voice import Voice
 from sockudo.cluster.nodes import MOST_NODES
 
-# Seconds: how often a follower asks, and for how long. A node that misses a request hears the next one in time.
+# Seconds: how often a follower asks, and for how long. A node that misses a request gets the next one in time.
 _FOLLOW_EVERY: Final = 2.0
 _FOLLOW_FOR: Final = 8.0
 
 
 class _Ear:
-    """An inbox that takes one kind of message and passes over everything else.
+    """An inbox that takes one kind of message and ignores the others.
 
     Args:
         kind: of `envelope`; None for a visitor that only speaks.
@@ -49,7 +49,7 @@ class _Ear:
         """Do nothing: the adapter connects again."""
 
     def restored(self) -> None:
-        """Do nothing: a follower asks again soon, and all others have what they heard until then."""
+        """Do nothing: a follower asks again soon, and all other commands use what has arrived until then."""
 
 
 @asynccontextmanager
@@ -59,7 +59,7 @@ async def _visiting(
     kind: int | None = None,
     hear: Callable[[str, msgspec.Struct], None] = lambda node_id, message: None,
 ) -> AsyncIterator[Voice]:
-    """Start an adapter, listen on a topic, yield what speaks for the visitor, and close the adapter at the end."""
+    """Start an adapter, listen on a topic, yield the visitor's `Voice`, and close the adapter at the end."""
     await adapter.start(_Ear(kind, hear))
     try:
         joined = None if topic is None else adapter.subscribe(topic)
@@ -71,7 +71,7 @@ async def _visiting(
 
 
 async def roll_call(adapter: Adapter, seconds: float) -> dict[str, Heartbeat]:
-    """Ask every node on the bus for a heartbeat; return what answered within `seconds`, by node id.
+    """Ask every node on the bus for a heartbeat; return those that came within `seconds`, by node id.
 
     Raises:
         DriverError: the bus cannot be used.
@@ -89,9 +89,9 @@ async def roll_call(adapter: Adapter, seconds: float) -> dict[str, Heartbeat]:
 
 
 async def follow_deliveries(adapter: Adapter, hear: Callable[[Delivered], None]) -> None:
-    """Hear of every attempt of any node to deliver a webhook, until cancelled.
+    """Receive every attempt of any node to deliver a webhook, until cancelled.
 
-    Attempts before the nodes have heard the first request are missed.
+    Attempts before the first request reaches the nodes are missed.
 
     Raises:
         DriverError: the bus cannot be used.

@@ -1,4 +1,4 @@
-"""Values that say what a step of the hub changed; the node turns them into frames."""
+"""The changes that a step of the hub returns; the node turns them into frames."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Joined(NamedTuple):
     """A connection has joined a channel.
 
     Attributes:
-        first_here: nobody of this process was on the channel before.
+        first_here: the channel had no other subscriber in this process.
         member_added: the user id that is new on the presence channel, or None.
     """
 
@@ -24,7 +24,7 @@ class Left(NamedTuple):
     """A connection has left a channel.
 
     Attributes:
-        last_here: nobody of this process is on the channel any more.
+        last_here: the channel has no subscriber in this process any more.
         member_removed: the user id that is gone from the presence channel, or None.
     """
 

@@ -8,11 +8,11 @@ from sockudo.pusher.channels import ChannelKind
 
 
 class Channel:
-    """The subscribers of a channel; a presence channel has members besides, a cache channel nothing more here.
+    """The subscribers of a channel, and the members of a presence channel.
 
     Attributes:
         subscribers: a dict for its order and for removal in constant time; the values are not used.
-        members: who the subscribers are, on a presence channel; None elsewhere.
+        members: the users, on a presence channel; None elsewhere.
     """
 
     __slots__ = ("kind", "members", "name", "subscribers")

@@ -1,6 +1,6 @@
 """One connection of a client: its identity, its channels, and its outbox.
 
-How bytes reach the client is behind `Wire`, so that the routing below does not know about WebSockets.
+`Wire` hides how bytes reach the client, so that the hub does not depend on WebSockets.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from sockudo.apps.app import App
 from sockudo.hub.outbox import Flusher, Outbox
 from sockudo.pusher.members import Identity
 
-# So many unreadable messages within so many seconds are no mistakes any more, but a flood.
+# This many unreadable messages within this many seconds are a flood.
 MAX_UNREADABLE: Final = 50
 UNREADABLE_SECONDS: Final = 10.0
 
 
 class Wire(Protocol):
-    """The way to one client."""
+    """The transport to one client."""
 
     def write(self, data: bytes) -> None:
-        """Send frames, or take them into a bounded buffer; never waits."""
+        """Send frames, or take them into a bounded buffer; never wait."""
 
     def close(self, code: int, reason: str) -> None:
         """Tell the client that the connection ends and why, then end it; frames written before still go out."""
 
     def ping(self) -> None:
-        """Ask for a sign of life."""
+        """Send a ping."""
 
     def pause_reading(self) -> None:
-        """Take nothing more from the client for a while."""
+        """Stop reading from the client."""
 
     def resume_reading(self) -> None:
-        """Take from the client again."""
+        """Read from the client again."""
 
 
 class Connection:
@@ -43,15 +43,15 @@ class Connection:
         socket_id: `digits.digits`, unique in its app.
         write: the wire's `write`, bound once; a no-op after the end.
         outbox: frames queued in this tick.
-        subscriptions: name of each joined channel -> the user id of this connection there, or None where the channel
+        subscriptions: name of each joined channel -> the user id of this connection there, or None if the channel
             has no members; None as a whole until the first subscription.
-        user: who it is signed in as.
+        user: the user that it is signed in as.
         authorised: it has signed in or joined a private or presence channel.
-        last_activity: by when (on the monotonic clock) the last inbound bytes had come.
-        deadline: second of the timing wheel at which it is looked at next, 0 when it is not on the wheel.
-        pinged_at: when a ping was sent that is not answered yet, or 0.
+        last_activity: a time by which the last inbound bytes had come, on the monotonic clock.
+        deadline: second of the timing wheel at which it is checked next, 0 when it is not on the wheel.
+        pinged_at: when the ping without an answer was sent, or 0.
         opened_at: when it was accepted.
-        backlog: messages that came while an earlier one is being carried out, or None while none is.
+        backlog: messages that came while the session still handles an earlier one, or None while it handles none.
         is_open: false from the moment the server or the client ends it.
     """
 
@@ -126,7 +126,7 @@ class Connection:
         self.write(outbox if isinstance(outbox, bytes) else b"".join(outbox))
 
     def take_client_event(self, now: float) -> bool:
-        """Tell whether this connection may send one more client event in the current second (monotonic `now`)."""
+        """Return whether this connection may send one more client event in the current second (monotonic `now`)."""
         limit = self.app.max_client_events_per_second
         if now - self._event_second >= 1.0:
             self._event_second = now
@@ -137,7 +137,7 @@ class Connection:
         return True
 
     def sends_noise(self, now: float) -> bool:
-        """Note an unreadable message (monotonic `now`); tell whether there have been too many of them of late."""
+        """Note an unreadable message (monotonic `now`); return whether there were too many of them lately."""
         times = self._unreadable
         if times is None:
             times = self._unreadable = deque(maxlen=MAX_UNREADABLE)
@@ -145,11 +145,11 @@ class Connection:
         return len(times) == MAX_UNREADABLE and now - times[0] <= UNREADABLE_SECONDS
 
     def end(self) -> None:
-        """Stop sending: what is queued is dropped, and so is all that comes later."""
+        """Stop sending: drop queued frames and all later ones."""
         self.is_open = False
         self.outbox = None
         self.write = _discard
 
 
 def _discard(data: bytes) -> None:
-    """Take the place of `write` on a connection that has ended."""
+    """Replace `write` on a connection that has ended."""

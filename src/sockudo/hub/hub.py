@@ -1,7 +1,7 @@
 """The routing table of this process: apps -> connections, channels, users.
 
-Rules: synchronous and in memory; nothing here awaits, so nothing here can race. A step changes state and returns what
-changed as values; who is told of it is decided elsewhere.
+Rules: synchronous and in memory; nothing here awaits, so nothing here can race. A step changes state and returns the
+changes as values; the node sends them to clients.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class AppRoutes:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody is connected, nor is about to be taken off anything."""
+        """Whether the app has no connection here, and none that is still leaving its channels."""
         return not (self.connections or self.channels or self.users)
 
 
 class Hub:
-    """What this process knows of its clients."""
+    """The connections, channels and users of this process."""
 
     def __init__(self, flusher: Flusher) -> None:
         self.flusher = flusher
@@ -48,7 +48,7 @@ class Hub:
         routes.connections[connection.socket_id] = connection
 
     def remove(self, connection: Connection) -> Iterator[Left | Offline]:
-        """Forget a connection at once, then take it off what it had joined, one change at a time; safe to call again.
+        """Forget a connection at once, then take it off its channels, one change at a time; safe to call again.
 
         The table stays consistent between two changes: a connection still counts on the channels that it has not left
         yet, so a user who comes back meanwhile has never been gone.
@@ -66,7 +66,7 @@ class Hub:
         if user is not None and routes.users.remove(user.user_id, connection):
             yield Offline(user.user_id)
         app_id = connection.app.id
-        # Those who have come back may have a table of their own.
+        # Clients that have come back may have a new table.
         if routes.is_empty and self._apps.get(app_id) is routes:
             del self._apps[app_id]
 
@@ -75,7 +75,7 @@ class Hub:
     ) -> Joined | None:
         """Put a registered connection on a channel; `identity` is the member, on presence channels.
 
-        Returns None where it was on the channel already, and nothing changes then.
+        Returns None, and changes nothing, if it was on the channel already.
         """
         subscriptions = connection.subscriptions
         if subscriptions is None:
@@ -99,7 +99,7 @@ class Hub:
         return Joined(channel, first_here, member_added)
 
     def unsubscribe(self, connection: Connection, name: str) -> Left | None:
-        """Take a connection off a channel; None where it was not on it."""
+        """Take a connection off a channel; return None if it was not on it."""
         subscriptions = connection.subscriptions
         if subscriptions is None or name not in subscriptions:
             return None
@@ -107,7 +107,7 @@ class Hub:
         return _leave(routes, routes.channels[name], connection, subscriptions.pop(name))
 
     def sign_in(self, connection: Connection, user: Identity) -> bool:
-        """Note who a connection is; tell whether the user has just come online."""
+        """Note the user of a connection; return whether the user has just come online."""
         connection.user = user
         return self._apps[connection.app.id].users.add(user.user_id, connection)
 
@@ -161,7 +161,7 @@ class Hub:
         return () if routes is None else routes.users
 
     def is_online(self, app_id: str, user_id: str) -> bool:
-        """Tell whether a user is signed in on any connection."""
+        """Return whether a user is signed in on any connection."""
         routes = self._apps.get(app_id)
         return routes is not None and user_id in routes.users
 

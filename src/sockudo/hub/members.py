@@ -9,10 +9,10 @@ from sockudo.pusher.members import Identity
 
 
 class Members:
-    """Who is on a presence channel, by user id.
+    """The members of a presence channel, by user id.
 
-    The pieces of the roster are kept as they go onto the wire, so that a join costs the time to copy the roster for
-    the newcomer and nothing for each member.
+    They keep the pieces of the roster encoded, so that a join costs a copy of the roster for the newcomer, and no work
+    for each member.
     """
 
     __slots__ = ("_connections", "_entries", "_ids", "_roster")
@@ -33,7 +33,7 @@ class Members:
         return user_id in self._connections
 
     def join(self, identity: Identity) -> bool:
-        """Add one connection of a user; tell whether the user is new here."""
+        """Add one connection of a user; return whether the user is new here."""
         user_id = identity.user_id
         count = self._connections.get(user_id, 0)
         self._connections[user_id] = count + 1
@@ -45,7 +45,7 @@ class Members:
         return True
 
     def leave(self, user_id: str) -> bool:
-        """Remove one connection of a user; tell whether it was the last."""
+        """Remove one connection of a user; return whether it was the last."""
         count = self._connections[user_id]
         if count > 1:
             self._connections[user_id] = count - 1
@@ -55,7 +55,7 @@ class Members:
         return True
 
     def infos(self) -> Iterator[tuple[str, bytes]]:
-        """Yield each user id with what is told of the user (JSON)."""
+        """Yield each user id with the user's info (JSON)."""
         for user_id, entry in self._entries.items():
             yield user_id, roster_entry_info(user_id, entry)
 
@@ -64,7 +64,7 @@ class Members:
         return self._ids, self._entries
 
     def roster(self) -> bytes:
-        """Return the members as a newcomer is told of them (see `pusher.events.presence_roster`)."""
+        """Return the members as a newcomer receives them (see `pusher.events.presence_roster`)."""
         if self._roster is None:
             self._roster = presence_roster(self._ids.values(), self._entries.values(), len(self._ids))
         return self._roster

@@ -18,10 +18,10 @@ SLICE: Final = 256
 
 
 class Flushable(Protocol):
-    """What a flusher empties."""
+    """An object with an outbox."""
 
     def flush(self) -> None:
-        """Write what is queued, with one call."""
+        """Write queued frames, with one call."""
 
 
 class Flusher:
@@ -41,7 +41,7 @@ class Flusher:
         self.mark: Callable[[Flushable], None] = self._dirty.append
 
     def wake(self) -> None:
-        """See to it that everything marked is written at the end of this tick."""
+        """Write everything marked at the end of this tick."""
         if not self._scheduled and self._dirty:
             self._scheduled = True
             self._call_soon(self._flush)
@@ -53,7 +53,8 @@ class Flusher:
             for _ in range(min(SLICE, len(dirty))):
                 dirty.popleft().flush()
         finally:
-            # Also after a write that raised: that is the end of one connection, and all others wait for the next turn.
+            # This runs also after a write that raised: only that connection ends, and the others wait for the next
+            # turn.
             if dirty:
                 self._call_soon(self._flush)
             else:

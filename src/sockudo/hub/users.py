@@ -25,13 +25,13 @@ class Users:
         return iter(self._connections)
 
     def add(self, user_id: str, connection: Connection) -> bool:
-        """Note a signed-in connection; tell whether the user has just come online."""
+        """Note a signed-in connection; return whether the user has just come online."""
         connections = self._connections.setdefault(user_id, {})
         connections[connection] = None
         return len(connections) == 1
 
     def remove(self, user_id: str, connection: Connection) -> bool:
-        """Forget a connection; tell whether the user has just gone offline."""
+        """Forget a connection; return whether the user has just gone offline."""
         connections = self._connections.get(user_id)
         if connections is None or connection not in connections:
             return False

@@ -1,9 +1,9 @@
-"""Jobs that were pushed and that the store has not acknowledged yet.
+"""Keeps pushed jobs until the store acknowledges them, and sends them again when a push fails.
 
-Strategy: a lane with such jobs has a task, which sends them in batches, one batch at a time, so that the order of a
-lane is the order of its pushes whatever fails in between. A batch is sent again until it is acknowledged; its jobs are
-numbered, so one that got there although its reply was lost is not appended twice. What is pushed while a batch is
-under way makes the next one, so many pushes cost few round trips.
+A lane with such jobs has a task, which sends them in batches, one batch at a time, so that the order of a lane is the
+order of its pushes whatever fails in between. The task sends a batch again until the store acknowledges it; the jobs
+are numbered, so the store appends none twice when a reply was lost. Jobs that are pushed while a batch is under way
+make the next one, so many pushes cost few round trips.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Push:
 
 @dataclass(frozen=True, slots=True)
 class BacklogBounds:
-    """How much waits, and how much of a lane is sent at a time."""
+    """The most jobs and bytes that wait, and that one batch has."""
 
     max_waiting: int
     max_waiting_bytes: int
@@ -51,19 +51,19 @@ class Backlog:
         """Make a backlog that sends nothing before `start`.
 
         Args:
-            store: how messages call the store.
-            send: appends records to a lane, in order. The first has this number, and the numbers of a lane grow; who is
-                given a number again has been given the same record before. It raises `DriverError` where it does not
-                know that all of them are there.
+            store: the name of the store in errors and the log.
+            send: appends records to a lane, in order. The first has the given number, and the numbers of a lane grow; a
+                number that comes again has the same record. It raises `DriverError` unless it knows that the store has
+                all of them.
             bounds: how much waits.
-            losses: where jobs are counted that cannot be kept.
+            losses: counts jobs that cannot be kept.
         """
         self._store = store
         self._send_records = send
         self._bounds = bounds
         self._losses = losses
         self._number = 1
-        # Waiting pushes of all lanes, the oldest first; those under way are not among them.
+        # Waiting pushes of all lanes, the oldest first, without those under way.
         self._waiting: OrderedDict[_Push, None] = OrderedDict()
         self._lanes: dict[str, deque[_Push]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -85,7 +85,7 @@ class Backlog:
             self._run(lane)
 
     def push(self, lane: str, record: bytes) -> asyncio.Future[None]:
-        """Append a job; the future is done when the store has it, and fails where it had to make room."""
+        """Append a job; the future is done when the store has it, and fails if the job had to make room."""
         push = _Push(lane, record)
         self._waiting[push] = None
         self._lanes.setdefault(lane, deque()).append(push)
@@ -96,17 +96,17 @@ class Backlog:
         return push.future
 
     def restored(self) -> None:
-        """Send at once what waits for the store to come back."""
+        """Send waiting jobs at once, because the store is back."""
         self._restored.set()
         self._restored = asyncio.Event()
 
     async def finish(self) -> None:
-        """Return when everything is acknowledged."""
+        """Return when the store has acknowledged every job."""
         while self._tasks:
             await asyncio.wait(self._tasks.values())
 
     async def aclose(self, error: DriverError) -> None:
-        """Stop; what is not acknowledged fails and is lost, unless the store got it nevertheless."""
+        """Stop; a job without acknowledgement fails and counts as lost, though the store may have it."""
         self._is_running = False
         tasks = list(self._tasks.values())
         for task in tasks:

@@ -6,12 +6,12 @@ none of the others. Lanes are many and come and go: one without jobs costs nothi
 
 What a driver promises:
 
-* A job is accepted when the future of `push` is done. From then on its handler is run at least once, also if this
-  process is killed (in memory: as long as it lives).
-* A job stays where it is until its handler has returned `Done` or `Failed`. Whoever dies in between leaves it to the
-  next, so a job can be handled twice, and a handler has to bear that.
-* How often and how long a job is tried is for its handler to say. The queue counts the attempts and keeps the time.
-* Everything is bounded. What had to be given up is counted as lost, and nothing is given up in silence.
+* A job is accepted when the future of `push` is done. From then on its handler runs at least once, also if this
+  process is killed (in memory: as long as the process lives).
+* A job stays in the queue until its handler has returned `Done` or `Failed`. A process that dies in between leaves it
+  to another one, so a handler may get a job twice.
+* The handler decides how often and how long a job is tried. The queue counts the attempts and keeps the time.
+* Everything is bounded. The queue counts and logs every job that it gives up.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Give the job up: it goes to the list of failed jobs, and its lane goes on. `reason` is for people."""
+    """Give the job up: it goes to the list of failed jobs, and its lane goes on. People read `reason`."""
 
     reason: str
 
@@ -47,7 +47,7 @@ Outcome: TypeAlias = Done | Retry | Failed
 class Delivery(NamedTuple):
     """A job as its handler gets it.
 
-    `attempt` is 1 the first time. An attempt that was begun counts, also where the process was killed before its end.
+    `attempt` is 1 the first time. An attempt counts from its start, even if the process is killed before its end.
     `accepted_at` is when `push` was called, in Unix seconds by the clock of the process that pushed.
     """
 
@@ -60,8 +60,8 @@ class Delivery(NamedTuple):
 Handler: TypeAlias = Callable[[Delivery], Awaitable[Outcome]]
 """Handles one job.
 
-It may be cancelled at any await, when the queue closes or when the lane may have passed to another process; the job is
-then handled again. It should not raise: an exception counts as a `Retry` with growing delays, and the fifth as
+The queue may cancel it at any await, when it closes or when another process may have the lane; the job is then handled
+again. A handler should not raise: an exception counts as a `Retry` with growing delays, and the fifth as
 `Failed`.
 """
 
@@ -79,16 +79,16 @@ class FailedJob(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
-    """How a queue is doing.
+    """The state of a queue, for `/metrics` and the command line.
 
-    What the queue holds is told for all processes that share it, what was done for this process since its start.
+    `depth`, `oldest` and `failed` hold for all processes that share the queue, the others for this process alone.
     """
 
     depth: int
-    """Jobs that were accepted and are not done."""
+    """Accepted jobs that are not done."""
     oldest: float
-    """The age of the oldest of them in seconds; 0 when there is none. SQS does not tell, so there it is that of the
-    oldest in this process."""
+    """The age of the oldest of them in seconds; 0 when there is none. SQS does not tell, so for SQS it is the oldest
+    job in this process."""
     failed: int
     """Jobs in the list of failed jobs."""
     attempts: int
@@ -96,8 +96,7 @@ class QueueCounts:
     delivered: int
     """Handlers of this process that returned `Done`."""
     lost: int
-    """Jobs that this process had to give up: not accepted, dropped from the full list of failed jobs, or in memory
-    when it ended."""
+    """Jobs that this process lost: not accepted, dropped from the full list of failed jobs, or in memory at its end."""
     unaccepted: int = 0
     """Pushes of this process that wait to be accepted."""
 
@@ -105,8 +104,8 @@ class QueueCounts:
 class Queue(Protocol):
     """A queue of jobs. All of it belongs to one event loop.
 
-    `counts`, `failed`, `retry` and `check` also work on a queue that is not started, so that a command can look at what
-    the servers share.
+    `counts`, `failed`, `retry` and `check` also work on a queue that is not started, so that a command can look at the
+    queue of the servers.
     """
 
     max_job_bytes: int
@@ -123,7 +122,7 @@ class Queue(Protocol):
         ...
 
     async def start(self, handler: Handler) -> None:
-        """Begin to hand out jobs: those of earlier runs too, where the store keeps them.
+        """Begin to hand out jobs, also those of earlier runs if the store keeps them.
 
         Raises:
             DriverError: the store cannot be used; the message names the setting.
@@ -138,9 +137,9 @@ class Queue(Protocol):
             job: at most `max_job_bytes`.
 
         Returns:
-            A future that is done when the job is accepted. It fails with `DriverError` when the job cannot be accepted,
-            because the queue is full or closed or the job too long; that is counted and logged, so nobody needs to look
-            at the future. While the store is away it waits, for as long as there is room.
+            A future that is done when the job is accepted. It fails with `DriverError` if the job cannot be accepted,
+            because the queue is full or closed or the job too long; the queue counts and logs that, so callers may
+            ignore the future. While the store is away the job waits, as long as there is room.
         """
         ...
 
@@ -159,7 +158,7 @@ class Queue(Protocol):
             ids: which ones; unknown ids are ignored. None: all.
 
         Returns:
-            How many there were.
+            The number of jobs that were put back.
 
         Raises:
             DriverError: the store cannot be asked.
@@ -167,7 +166,7 @@ class Queue(Protocol):
         ...
 
     async def counts(self) -> QueueCounts:
-        """Return how the queue is doing.
+        """Return the state of the queue.
 
         Raises:
             DriverError: the store cannot be asked.
@@ -175,14 +174,14 @@ class Queue(Protocol):
         ...
 
     async def drain(self, seconds: float) -> None:
-        """Handle what can be handled within `seconds`, then hand out nothing more and accept nothing more.
+        """Handle as many jobs as `seconds` allow, then hand out and accept nothing more.
 
-        Jobs that cannot be finished stay in the queue for whoever comes next; those in memory are lost.
+        Other jobs stay in the queue for the next process; those in memory are lost.
         """
         ...
 
     async def check(self) -> None:
-        """Return when the store can be used.
+        """Return if the store can be used.
 
         Raises:
             DriverError: it cannot.
@@ -190,5 +189,5 @@ class Queue(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Stop at once and release what the driver holds; may be called again. Accepted jobs stay in the store."""
+        """Stop at once and release every resource; may be called again. Accepted jobs stay in the store."""
         ...

@@ -1,4 +1,4 @@
-"""What every driver does with a handler: runs it, and makes an outcome of whatever it does."""
+"""Runs the handler of a job for every driver, and turns its exceptions into outcomes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sockudo.log import get_logger
 from sockudo.queues.base import Delivery, Failed, Handler, Outcome, Retry
 
 MAX_DELIVERIES: Final = 1000
-"""Handlers that run in one process at a time. A lane has one at most, so it takes so many hanging lanes to delay
+"""The most handlers that run in one process at a time. A lane has one at most, so only as many hanging lanes delay
 another one."""
 LONGEST_LANE: Final = 512
 """The longest name of a lane, in bytes."""
 LONGEST_REASON: Final = 500
-"""Reasons of failures are cut to so many characters."""
+"""The longest reason of a failure, in characters."""
 
 _RAISED_TOO_OFTEN: Final = 5
 
@@ -23,10 +23,10 @@ _log = get_logger("queue")
 
 
 async def outcome_of(handler: Handler, delivery: Delivery) -> Outcome:
-    """Run a handler. One that raises is a defect, but must neither stop its lane nor block it for ever."""
+    """Run a handler. A handler that raises is a defect, but must neither stop its lane nor block it for ever."""
     try:
         outcome = await handler(delivery)
-    except Exception as error:  # whatever it is, the lane has to go on
+    except Exception as error:  # any error, because the lane has to go on
         name = type(error).__name__
         _log.error(
             "webhook queue: the handler of a job failed", lane=delivery.lane, attempt=delivery.attempt, exc_info=True
@@ -38,7 +38,7 @@ async def outcome_of(handler: Handler, delivery: Delivery) -> Outcome:
 
 
 def problem_with(lane: str, job: bytes, max_job_bytes: int) -> DriverError | None:
-    """Return why a job cannot be taken, or None when it can."""
+    """Return why the queue cannot take a job, or None if it can."""
     if len(job) > max_job_bytes:
         return DriverError(f"a job has {len(job)} bytes, the queue takes {max_job_bytes}")
     size = len(lane.encode("utf-8", "surrogatepass"))
@@ -55,7 +55,7 @@ def refused(error: DriverError) -> asyncio.Future[None]:
 
 
 def refuse(future: asyncio.Future[None], error: DriverError) -> None:
-    """Fail the future of a push. Nobody has to look at it: the loss is counted and logged."""
+    """Fail the future of a push. Callers may ignore it: the loss is counted and logged."""
     if not future.done():
         future.set_exception(error)
         future.exception()

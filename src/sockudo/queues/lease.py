@@ -1,4 +1,4 @@
-"""What this process holds, a lane or a message, and until when it may believe that it does."""
+"""Tracks until when this process holds a lane or a message, and cancels its handler after that."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class LeaseLostError(Exception):
 class Lease:
     """The right to handle jobs, until a moment of the loop's time.
 
-    Time runs from before the lease was asked for, by this process's own clock, so the server ends it later than we do.
+    Time runs from before the request, by this process's own clock, so the lease ends here before it ends on the server.
     """
 
     def __init__(self, ends: float) -> None:
@@ -24,17 +24,17 @@ class Lease:
 
     @property
     def holds(self) -> bool:
-        """Whether it has not ended yet."""
+        """Whether the lease has not ended yet."""
         return self._ends > asyncio.get_running_loop().time()
 
     def renewed(self, ends: float) -> None:
-        """Note that it holds until `ends`."""
+        """Note that the lease holds until `ends`."""
         self._ends = max(self._ends, ends)
         if self._guard is not None and not self._guard.expired():
             self._guard.reschedule(self._ends)
 
     def lost(self) -> None:
-        """Note that somebody else may have it."""
+        """Note that another process may have the lease."""
         self._ends = 0.0
         if self._guard is not None and not self._guard.expired():
             self._guard.reschedule(0.0)
@@ -43,7 +43,7 @@ class Lease:
         """Run a handler, as long as the lease holds.
 
         Raises:
-            LeaseLostError: it ended before the handler did.
+            LeaseLostError: the lease ended before the handler did.
         """
         try:
             async with asyncio.timeout_at(self._ends) as self._guard:

@@ -1,4 +1,4 @@
-"""Jobs that had to be given up: all are counted, and the log tells of them without being flooded."""
+"""Counts lost jobs, and logs them at a bounded rate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _log = get_logger("queue")
 
 
 class Losses:
-    """What one queue of this process has lost since its start."""
+    """The jobs that one queue of this process has lost since its start."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -22,7 +22,7 @@ class Losses:
         self._speaks_at = clock.monotonic()
 
     def add(self, number: int, reason: str) -> None:
-        """Count so many more. They are logged at once, but not more than once in ten seconds."""
+        """Count lost jobs. They are logged at once, but not more than once in ten seconds."""
         if number <= 0:
             return
         self.total += number
@@ -31,7 +31,7 @@ class Losses:
             self.tell(reason)
 
     def tell(self, reason: str) -> None:
-        """Log what was not logged yet; for the end of a queue."""
+        """Log the losses that were not logged yet, at the end of a queue."""
         if self.total > self._told:
             _log.error("webhook queue: jobs are lost", number=self.total - self._told, reason=reason)
             self._told = self.total

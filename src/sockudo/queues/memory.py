@@ -17,7 +17,7 @@ from sockudo.queues.handling import MAX_DELIVERIES, outcome_of, problem_with, re
 from sockudo.queues.losses import Losses
 from sockudo.timing.clock import Clock
 
-# At the end nobody comes after this process, so what waits for a retry is tried at once, and after pauses of so long.
+# While draining, jobs that wait for a retry are tried at once, with pauses of this length: no process comes after this.
 _LAST_PAUSE: Final = 1.0
 
 
@@ -25,8 +25,8 @@ _LAST_PAUSE: Final = 1.0
 class MemoryQueueOptions:
     """The bounds: how many jobs wait, and how many bytes of them; failed ones count apart.
 
-    A lane gets no more than is left by all of them. So one that nobody empties takes half of the room at most, and many
-    of them still leave some to the others.
+    A lane gets no more room than all lanes together leave free. So a lane that does not empty takes half of the room at
+    most, and many of them still leave some to the others.
     """
 
     max_jobs: int = 100_000
@@ -68,7 +68,7 @@ class _FailedJobs:
         return list(self._jobs.values())
 
     def add(self, job: FailedJob) -> int:
-        """Append a job; returns how many old ones had to make room."""
+        """Append a job; return how many old ones had to make room."""
         self._jobs[job.id] = job
         self._bytes += len(job.job)
         dropped = 0

@@ -1,7 +1,7 @@
-"""What every queue in a store does in the same way: it takes jobs, counts, drains and closes.
+"""The base class of queues in a store: takes jobs, counts, drains and closes.
 
-Jobs go through a `Backlog` into the store, and a consumer hands them out. How the store is reached, how a job is
-written there and who consumes it is for the driver to say.
+Jobs go through a `Backlog` into the store, and a consumer hands them out. The driver reaches the store, encodes jobs
+and has the consumer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sockudo.timing.clock import Clock
 
 
 class Handled(Protocol):
-    """What this process has done with jobs since its start: as in `QueueCounts`."""
+    """The counts of this process since its start: as in `QueueCounts`."""
 
     attempts: int
     delivered: int
@@ -29,11 +29,11 @@ class StoredQueue(ABC):
     """The part of a `Queue` that does not depend on its store."""
 
     def __init__(self, store: str, clock: Clock, bounds: BacklogBounds, max_job_bytes: int) -> None:
-        """Make a queue that reaches nothing yet.
+        """Make a queue that is not connected yet.
 
         Args:
-            store: how messages call the store.
-            clock: where time comes from.
+            store: the name of the store in errors and the log.
+            clock: the source of time.
             bounds: how much waits for the store.
             max_job_bytes: the longest job.
         """
@@ -78,7 +78,7 @@ class StoredQueue(ABC):
                 await self._backlog.finish()
                 await self._finish()
         except (TimeoutError, DriverError):
-            # What is left stays in the store.
+            # The other jobs stay in the store.
             pass
         await self.aclose()
 
@@ -116,7 +116,7 @@ class StoredQueue(ABC):
 
     @abstractmethod
     def _record(self, lane: str, job: bytes) -> bytes:
-        """Return a job that is accepted now, as it lies in the store."""
+        """Return a job that is accepted now, encoded for the store."""
 
     @abstractmethod
     async def _send(self, lane: str, first: int, records: list[bytes]) -> None:
@@ -124,19 +124,19 @@ class StoredQueue(ABC):
 
     @abstractmethod
     async def _reach(self) -> None:
-        """Connect to the store; called once, or again where it has failed."""
+        """Connect to the store; called once, or again after it has failed."""
 
     @abstractmethod
     async def _check_store(self) -> None:
-        """Return when the store can be used."""
+        """Return if the store can be used."""
 
     @abstractmethod
     async def _finish(self) -> None:
-        """Return when nothing is being handled and nothing is due."""
+        """Return when no job is handled and none is due."""
 
     @abstractmethod
     async def _stop(self) -> None:
-        """Handle nothing more, and leave what is held to others."""
+        """Handle nothing more, and leave held jobs to other processes."""
 
     @abstractmethod
     async def _disconnect(self) -> None:

@@ -1,4 +1,4 @@
-"""The interface of a rate limiter: how often something may happen in a sliding window."""
+"""The interface of a rate limiter, which limits how often a key may act in a sliding window."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the limiter decided, with what the X-RateLimit-* headers say about it.
+    """The decision of a limiter, with the values for the X-RateLimit-* headers.
 
     `remaining` is how many units could be taken right now. `reset_after` is the whole seconds, at least 1, after
     which the oldest unit has left the window and `remaining` grows; it is also the Retry-After of a refusal.
@@ -31,7 +31,7 @@ class Decision:
 
 
 class RateLimiter(Protocol):
-    """Counts what each key has used. A key always comes with the same limit."""
+    """Counts the units that each key has used. A key always comes with the same limit."""
 
     async def start(self) -> None:
         """Get ready.
@@ -41,9 +41,9 @@ class RateLimiter(Protocol):
         """
 
     def consume(self, key: str, limit: Limit, cost: int = 1) -> Eventual[Decision]:
-        """Take `cost` units of `limit` for `key`, all of them or none; what is refused is not counted.
+        """Take `cost` units of `limit` for `key`, all of them or none; refused units are not counted.
 
-        A future fails with `DriverError` where the store cannot be asked.
+        A future fails with `DriverError` if the store does not answer.
         """
         ...
 
@@ -55,4 +55,4 @@ class RateLimiter(Protocol):
         """
 
     async def aclose(self) -> None:
-        """Release what the driver holds; may be called again."""
+        """Release every resource; may be called again."""

@@ -1,9 +1,9 @@
 """Finds the client address to count a request under, behind a known number of proxies.
 
-Each proxy appends the address it was called from to X-Forwarded-For, so with `trust_hops` proxies of ours the client
-is that many entries from the end; what stands before it was sent by the client and proves nothing. With no trusted
-hop every header is ignored. Where the entry that counts is no address, the proxy itself is counted: whatever else the
-request says may be the client's own words.
+Each proxy appends the address it was called from to X-Forwarded-For, so with `trust_hops` trusted proxies the client
+is that many entries from the end; the client itself may have sent the entries before, so they prove nothing. With no
+trusted hop every header is ignored. If that entry is not an address, the proxy itself is counted, because the client
+may have written all other entries.
 
 A client with IPv6 has a whole network of addresses, so the network counts as one client. An IPv4 address within an
 IPv6 one (`::ffff:192.0.2.1`) is the IPv4 address.
@@ -20,7 +20,7 @@ UNKNOWN: Final = "unknown_ip"
 """The one identity of peers without an address, as on a unix socket."""
 
 IPV6_PREFIX: Final = 64
-"""Bits of an IPv6 address that providers give to one customer at least."""
+"""The smallest IPv6 network that providers give to one customer, in bits of its prefix."""
 
 _SINGLE_ADDRESS: Final = 128
 _LONGEST_ADDRESS: Final = 64
@@ -32,11 +32,11 @@ _BRACKETS: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?", re.ASCII)
 def client_ip(
     peer: str | None, forwarded_for: str | None, real_ip: str | None, trust_hops: int, ipv6_prefix: int = IPV6_PREFIX
 ) -> str:
-    """Return what to count a request under: an IPv4 address, or the network of an IPv6 address.
+    """Return the client to count a request under: an IPv4 address, or the network of an IPv6 address.
 
     Args:
         forwarded_for: every value of X-Forwarded-For, joined by commas, or None.
-        real_ip: X-Real-IP, which counts where X-Forwarded-For is missing.
+        real_ip: X-Real-IP, which counts if X-Forwarded-For is missing.
         ipv6_prefix: bits of an IPv6 address that make a client.
     """
     forwarded = _forwarded(forwarded_for, real_ip, trust_hops) if trust_hops > 0 else None
@@ -44,7 +44,7 @@ def client_ip(
 
 
 def plain_address(text: str) -> str:
-    """Return the one spelling of an address, an IPv4 address within an IPv6 one as IPv4; other text as it is."""
+    """Return an address in its normal form, an IPv4 address within an IPv6 one as IPv4; other text as it is."""
     return _counted(text, _SINGLE_ADDRESS) or text
 
 
@@ -70,7 +70,7 @@ def _counted(text: str | None, ipv6_prefix: int) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _network(text: str, ipv6_prefix: int) -> str | None:
-    """Return the one spelling of an address or its network, so that another spelling is not another client."""
+    """Return an address or its network in its normal form, so that another spelling is not another client."""
     try:
         address: IPv4Address | IPv6Address = ip_address(text)
     except ValueError:

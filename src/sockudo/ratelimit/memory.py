@@ -1,9 +1,8 @@
 """The rate limiter of one process: an exact sliding window.
 
-Nothing runs in the background. The decisions after the window of an idle key is over forget the key, some keys each.
-There are never more than `max_keys` with `max_units`: beyond that the key that was idle for longest starts afresh. A
-library was measured beside this and costs twice as much CPU for a decision, because its window needs a storage that is
-exactly this one.
+Nothing runs in the background. Each decision forgets some idle keys whose windows are over. There are never more than
+`max_keys` with `max_units`: beyond that the key that was idle for longest starts afresh. The `limits` library costs
+twice as much CPU for a decision, because its window would only forward to a storage like this one.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from sockudo.timing.deadlines import Deadlines
 _MAX_KEYS: Final = 100_000
 # Each is a number of 32 bytes at most.
 _MAX_UNITS: Final = 2_000_000
-# Windows that end in the same second are looked at by the decisions after it.
+# The most ended windows that one decision checks.
 _FORGOTTEN_AT_ONCE: Final = 1000
 
 
 class MemoryRateLimiter:
-    """Decides at once, from what this process has seen."""
+    """Decides at once, from the requests of this process."""
 
     __slots__ = ("_clock", "_ending", "_max_keys", "_max_units", "_windows", "units")
 
@@ -33,7 +32,7 @@ class MemoryRateLimiter:
         self._clock = clock
         self._max_keys = max_keys
         self._max_units = max_units
-        # How many units are remembered, of all keys together.
+        # The number of remembered units of all keys together.
         self.units = 0
         # Least recently used first.
         self._windows: OrderedDict[tuple[str, Limit], _Window] = OrderedDict()
@@ -41,7 +40,7 @@ class MemoryRateLimiter:
 
     @property
     def size(self) -> int:
-        """How many keys are remembered. Not `__len__`: a limiter that has seen nobody is not a missing one."""
+        """The number of remembered keys. Not `__len__`: a limiter without keys is not a missing one."""
         return len(self._windows)
 
     async def start(self) -> None:
@@ -57,7 +56,7 @@ class MemoryRateLimiter:
                 return Decision(False, limit.requests, limit.requests, limit.seconds)
             window = self._open(counted, now)
         else:
-            # A refusal counts as use too: a client that hammers must not be the one that is forgotten.
+            # A refusal counts as use too: the limiter must not forget a client that keeps trying.
             self._windows.move_to_end(counted)
         before = len(window.taken)
         decision = window.take(cost, now)
@@ -86,7 +85,7 @@ class MemoryRateLimiter:
         self._ending.discard(window)
 
     def _make_room(self, used: tuple[str, Limit]) -> None:
-        """Forget the windows that were idle for longest, and never the one that is used now."""
+        """Forget the windows that were idle for longest, but never the one in use."""
         while self.units > self._max_units and (oldest := next(iter(self._windows))) != used:
             self._forget(oldest)
 
@@ -96,7 +95,7 @@ class MemoryRateLimiter:
             left = window.slide(now)
             self.units -= before - left
             if left:
-                # Used since it was scheduled. Moving it only now is cheaper than with every unit.
+                # The key was used since it was scheduled. To move it only now is cheaper than with every unit.
                 self._ending.schedule(window, ceil(window.taken[-1] + window.limit.seconds))
             else:
                 del self._windows[window.counted]

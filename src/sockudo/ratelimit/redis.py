@@ -1,9 +1,9 @@
 """The rate limiter in a Redis or a Redis Cluster: one exact sliding window for all nodes.
 
-Strategy: a window is a sorted set of the moments at which its units were taken, each a member of its own. A decision is
-one script on one key, so it is atomic and works on a cluster. The time is the server's: nodes whose clocks differ would
-disagree about what is still in the window. A server whose clock was set back finds units in the future; they count as
-taken now, so that a window never allows more than its limit and is never shut for longer than its length.
+A window is a sorted set of the moments at which its units were taken, each a member of its own. A decision is one
+script on one key, so it is atomic and works on a cluster. The time is the server's: nodes whose clocks differ would
+disagree about which units are still in the window. A server whose clock was set back finds units in the future; they
+count as taken now, so that a window never allows more than its limit and is never shut for longer than its length.
 
 The key is that of the original (`<prefix>:rl:<key>`). A window costs Redis about a hundred bytes for each unit in it.
 """
@@ -58,7 +58,7 @@ return {allowed and 1 or 0, math.max(0, limit - used), wait}
 
 
 class RedisRateLimiter:
-    """Decides by what all nodes have seen."""
+    """Decides by the requests of all nodes."""
 
     def __init__(self, options: RedisStoreOptions) -> None:
         self._client = redis_client(options.place, options.timing)
@@ -82,9 +82,9 @@ class RedisRateLimiter:
             raise
 
     def consume(self, key: str, limit: Limit, cost: int = 1) -> asyncio.Future[Decision]:
-        """Ask Redis for `cost` units; the future fails with `DriverError` where it cannot be asked.
+        """Ask Redis for `cost` units; the future fails with `DriverError` if Redis does not answer.
 
-        Whether the units of a failed future were counted is not known.
+        Redis may have counted the units of a failed future, or not.
         """
         arguments = [
             b"%d" % limit.requests,
@@ -95,7 +95,7 @@ class RedisRateLimiter:
         return self._client.run_for(partial(decision_of, limit), self._script, [self._prefix + key.encode()], arguments)
 
     def check(self) -> asyncio.Future[None]:
-        """Make sure that every server lives; the future fails with `DriverError`."""
+        """Check that every server lives; the future fails with `DriverError`."""
         return asyncio.ensure_future(self._client.check())
 
     async def aclose(self) -> None:
@@ -103,8 +103,8 @@ class RedisRateLimiter:
 
 
 def decision_of(limit: Limit, reply: Any) -> Decision:
-    """Read what the script returns."""
+    """Read the reply of the script."""
     allowed, remaining, wait = reply
-    # A unit that is taken at this very moment stays for the whole window.
+    # A unit that is taken in this moment stays for the whole window.
     reset_after = min(max(1, ceil(wait / _MICROSECONDS)), limit.seconds)
     return Decision(allowed == 1, limit.requests, remaining, reset_after)

@@ -1,6 +1,6 @@
 """A sliding window for limits of many events a second, such as the limits of an app.
 
-A counter and a moment instead of a list of moments: it is asked for every event of every client.
+It keeps a counter and a moment instead of a list of moments, because every event of every client asks it.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from math import ceil
 
 
 class SecondWindow:
-    """At most so many units in a second that starts with the first of them."""
+    """A limit of units in a second that starts with the first of them."""
 
     __slots__ = ("_end", "_used")
 
     def __init__(self) -> None:
-        # Times are monotonic, so the first one asked about is never before this.
+        # Times are monotonic, so the first one is never before this.
         self._end = float("-inf")
         self._used = 0
 
@@ -32,7 +32,7 @@ class SecondWindow:
         return True
 
     def add(self, cost: int, now: float) -> None:
-        """Count `cost` units that were taken somewhere else, whatever the limit is."""
+        """Count `cost` units that were taken on another node, whatever the limit is."""
         if now >= self._end:
             self._end = now + 1.0
             self._used = 0

@@ -1,4 +1,4 @@
-"""Waiting times between attempts to reconnect."""
+"""The delays between attempts to reconnect."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 FIRST_DELAY: Final = 0.1
-# Nodes must know the truth within the node time-out and two seconds after the bus is back, however long it was lost.
+# Nodes must agree again within the node timeout and two seconds after the bus is back, however long it was lost.
 LONGEST_DELAY: Final = 1.0
 
 

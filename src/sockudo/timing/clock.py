@@ -1,7 +1,7 @@
 """The interface of a clock: time and timers, which tests replace.
 
-Whatever waits or measures is given a `Clock`, so that its tests move time by hand and never sleep. Intervals are
-measured with `monotonic()`; `now()` is only for what leaves the process, because an operator or NTP may step it.
+All code that waits or measures takes a `Clock`, so that its tests move time by hand and never sleep. Measure intervals
+with `monotonic()`; `now()` is only for times that leave the process, because an operator or NTP may step it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _TIMER_SLACK: Final = 0.001
 
 
 class Handle(Protocol):
-    """A callback that was scheduled and has perhaps not run yet."""
+    """A scheduled callback."""
 
     def cancel(self) -> None:
-        """Keep the callback from running; does nothing when it has run or was cancelled."""
+        """Keep the callback from running; do nothing if it has run or was cancelled."""
 
 
 class Clock(Protocol):
-    """Where time comes from."""
+    """The source of time."""
 
     def now(self) -> float:
         """Return Unix seconds."""
@@ -43,7 +43,7 @@ class Clock(Protocol):
 
 
 def is_due(deadline: float, now: float) -> bool:
-    """Tell whether the timer of a deadline may have fired by now; both are seconds of `Clock.monotonic`."""
+    """Return whether the timer of a deadline may have fired by now; both are seconds of `Clock.monotonic`."""
     return deadline <= now + _TIMER_SLACK
 
 
@@ -55,7 +55,7 @@ class LoopClock:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
 
-    # Without a method of ours around them: every disconnect asks several times.
+    # Bound without a wrapper method: every disconnect calls them several times.
     now = staticmethod(time.time)
     # Not loop.time(): uvloop rounds that to milliseconds.
     monotonic = staticmethod(time.monotonic)

@@ -1,9 +1,9 @@
 """A timing wheel: many deadlines behind one timer.
 
-A timing wheel of one-second buckets: the owner calls `due()` about once a second and gets whatever has come due, so a
-hundred thousand connections need one timer. Scheduling, moving and discarding are O(1); a deadline is kept to the
-second, which is enough for everything that is waited for this way. An owner whose items take long asks for some of them
-at a time; the others stay on the wheel until it asks again.
+The wheel has one-second buckets: the owner calls `due()` about once a second and gets the items that have come due, so
+a hundred thousand connections need one timer. Scheduling, moving and discarding are O(1). Deadlines are precise to the
+second. An owner whose items take long asks for some of them at a time; the others stay on the wheel until it asks
+again.
 
 Rules: an item knows its own bucket (`deadline`), so it belongs to one wheel at a time. The wheel holds an item only
 while it is scheduled.
@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 
 class Scheduled(Protocol):
-    """What can be scheduled: hashable by identity, and with a place for its deadline."""
+    """An object that can be scheduled: hashable by identity, and with an attribute for its deadline."""
 
     deadline: int
     """The second the item is scheduled for, 0 when it is not. Only the wheel changes it."""
@@ -34,7 +34,7 @@ class Deadlines(Generic[T]):
 
     def __init__(self, now: int = 0) -> None:
         self._buckets: dict[int, set[T]] = {}
-        # The second up to which the buckets have been emptied, and up to which that was asked for.
+        # The second up to which the buckets are emptied, and the second up to which the owner has asked.
         self._now = now
         self._asked = now
         self._size = 0
@@ -43,9 +43,9 @@ class Deadlines(Generic[T]):
         return self._size
 
     def schedule(self, item: T, at: int) -> None:
-        """Let `item` come due at second `at`, or in the next tick when that has passed; moves it when scheduled."""
-        # A bucket that has been emptied is never looked at again, so nothing may be put into it; nor into one that is
-        # being emptied, which would never end.
+        """Let `item` come due at second `at`, or in the next tick if that has passed; move it if it is scheduled."""
+        # An emptied bucket is never read again, so no item may go into it, nor into one that is being emptied, which
+        # would never end.
         at = max(at, self._asked + 1)
         if item.deadline == at:
             return
@@ -58,7 +58,7 @@ class Deadlines(Generic[T]):
         self._size += 1
 
     def discard(self, item: T) -> None:
-        """Forget `item`; does nothing when it is not scheduled."""
+        """Forget `item`; do nothing if it is not scheduled."""
         if item.deadline == 0:
             return
         bucket = self._buckets[item.deadline]
@@ -71,7 +71,7 @@ class Deadlines(Generic[T]):
     def due(self, now: int, limit: int = sys.maxsize) -> list[T]:
         """Return every item whose second has come, earliest second first; they are no longer scheduled.
 
-        Where there are more than `limit`, the others come with the next calls.
+        If there are more than `limit`, the others come with the next calls.
         """
         self._asked = max(self._asked, now)
         items: list[T] = []

@@ -1,6 +1,6 @@
-"""Deadlines that are checked once a second, a few in each turn of the event loop.
+"""Checks deadlines once a second, and handles a few due items in each turn of the event loop.
 
-Thousands of connections may come due in the same second, and ending one takes many times as long as finding it.
+Thousands of connections may come due in the same second, and to end one takes many times as long as to find it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from sockudo.timing.clock import Clock, Handle
 from sockudo.timing.deadlines import Deadlines, Scheduled
 from sockudo.timing.ticker import Ticker
 
-# In one turn: about 2 ms where each is ended.
+# Items of one turn: about 2 ms if each connection is ended.
 _PART: Final = 64
 
 T = TypeVar("T", bound=Scheduled)
@@ -35,14 +35,14 @@ class Expiry(Ticker, Generic[T]):
         raise NotImplementedError
 
     def second_passed(self) -> None:
-        """Take what has come due."""
-        # What the last second has left over is due now, too.
+        """Handle the items that have come due."""
+        # Items left over from the last second are due now, too.
         self._forget_rest()
         self._take()
 
     def _take(self) -> None:
         items = self._deadlines.due(self.now, _PART)
-        # Asked for before, so that an item that fails does not keep the others from their turn.
+        # The next turn is scheduled first, so that an item that fails does not keep the others from it.
         self._rest = self._clock.call_soon(self._take) if len(items) == _PART else None
         for index, item in enumerate(items):
             try:

@@ -1,10 +1,10 @@
-"""Long work in slices, so that nothing that one peer causes holds up the event loop.
+"""Runs long work in slices, so that no client or node can stall the event loop.
 
 Work is a generator that yields after each short step. All work together has one budget for each turn of the loop, and
 takes turns within it. There are two forms:
 
 * `run` is for work with a result. It may wait for a store: it yields the future that it waits for.
-* `in_order` is for work whose order matters. It begins at once where this turn has time left, and each piece begins
+* `in_order` is for work whose order matters. It begins at once if this turn has time left, and each piece begins
   when the one before it has ended.
 """
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 Steps: TypeAlias = Generator[Future[Any] | None, None, T]
 
-# Seconds of one turn that all work together may take, and what one work may take before another has its turn.
+# Seconds of one turn for all work together, and for one work before another has its turn.
 BUDGET: Final = 0.005
 SHARE: Final = 0.002
 
@@ -31,15 +31,15 @@ class _Work(Protocol):
     """Work of either form."""
 
     def go_on(self, until: float, now: Callable[[], float]) -> bool:
-        """Take steps until a moment; return whether more can be taken in the next turn."""
+        """Take steps until a moment; return whether the next turn can take more."""
         ...
 
 
 class _WithResult(Generic[T]):
-    """Steps that are under way, and the future of their result.
+    """Steps, and the future of their result.
 
     Args:
-        resume: takes the work back when the future is done that it waits for.
+        resume: takes the work back when the future that it waits for is done.
     """
 
     __slots__ = ("_resume", "_steps", "result")
@@ -71,10 +71,10 @@ class _WithResult(Generic[T]):
 
 
 class _InOrder:
-    """Pieces of work, of which each begins when the one before it has ended.
+    """Pieces of work, each of which begins when the one before it has ended.
 
     Attributes:
-        is_under_way: whether it is being carried out, or goes on in the next turn.
+        is_under_way: whether it runs now, or goes on in the next turn.
     """
 
     __slots__ = ("_pieces", "is_under_way")
@@ -95,7 +95,7 @@ class _InOrder:
                         return True
                 pieces.popleft()
         except BaseException:
-            # A piece that fails ends, and all others go on.
+            # Only a piece that fails ends; all others go on.
             pieces.popleft()
             raise
         self.is_under_way = False
@@ -103,30 +103,30 @@ class _InOrder:
 
 
 class Slices:
-    """Carries out work in slices, those of one turn of the loop within one budget."""
+    """Runs work in slices; all slices of one turn of the loop share one budget."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._ready: deque[_Work] = deque()
         self._in_order = _InOrder()
-        # Seconds that work may still take before all else gets its turn.
+        # Seconds that are left for work in this turn.
         self._left = BUDGET
         self._is_busy = False
         self._next: Handle | None = None
 
     @property
     def is_idle(self) -> bool:
-        """Whether all work is done, but for what waits for a store."""
+        """Whether all work is done, except work that waits for a store."""
         return not self._ready
 
     def run(self, steps: Steps[T]) -> Future[T]:
-        """Carry out steps from the next turn on; the future has what they return or raise."""
+        """Run steps from the next turn on; the future has their result or exception."""
         work = _WithResult(steps, self._add)
         self._add(work)
         return work.result
 
     def at_once(self, steps: Steps[T]) -> T | Future[T]:
-        """Carry out steps now, which are few; a future only where they have to wait for a store."""
+        """Run a few steps now; return a future only if they have to wait for a store."""
         try:
             while True:
                 awaited = next(steps)
@@ -139,7 +139,7 @@ class Slices:
             return result
 
     def in_order(self, steps: Iterator[None]) -> None:
-        """Carry out steps after those that were given before, now or in the next turns; no step waits for anything."""
+        """Run steps after all earlier ones, now or in the next turns; no step may wait."""
         # hot path
         work = self._in_order
         work.add(steps)
@@ -156,7 +156,7 @@ class Slices:
             self._end(end)
 
     def next_turn(self) -> None:
-        """Carry out the next slice, which otherwise comes with the next turn of the loop."""
+        """Run the next slice, which otherwise comes with the next turn of the loop."""
         if self._next is not None:
             self._next.cancel()
             self._next = None
@@ -174,12 +174,12 @@ class Slices:
         self._see_to_rest()
 
     def _see_to_rest(self) -> None:
-        """Have the next turn carry out what is left, if anything is."""
+        """Schedule the next turn, if any work is left."""
         if self._ready and self._next is None and not self._is_busy:
             self._next = self._clock.call_soon(self.next_turn)
 
     def _begin(self) -> float:
-        """Begin to spend what is left of this turn; return when it is spent."""
+        """Begin to spend the rest of this turn's budget; return when it ends."""
         self._is_busy = True
         return self._clock.monotonic() + self._left
 
@@ -191,7 +191,7 @@ class Slices:
             self._see_to_rest()
 
     def _take_share(self, work: _Work, until: float) -> None:
-        # Work in order that raises has more to do: what was given after the piece that failed.
+        # Work in order goes on after an exception, with the pieces after the one that failed.
         has_more = True
         try:
             has_more = work.go_on(until, self._clock.monotonic)

@@ -1,4 +1,4 @@
-"""The base of parts that work once a second; it also keeps the current second for cheap reading."""
+"""The base class of parts with work every second; it also keeps the current second for cheap reading."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ TICK: Final = 1.0
 
 
 class Ticker:
-    """Base of what has work every second; one timer serves all of it.
+    """Base class of objects with work every second; each has one timer.
 
     Attributes:
-        now: the current second of the monotonic clock, renewed once a second, so that noting when something happened
-            costs one attribute.
+        now: the current second of the monotonic clock, renewed once a second, so that noting a time costs one
+            attribute.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -38,7 +38,7 @@ class Ticker:
         raise NotImplementedError
 
     def _tick(self) -> None:
-        # First, so that work that fails once is tried again.
+        # The timer comes first, so that work that fails once is tried again.
         self._timer = self._clock.call_later(TICK, self._tick)
         self.now = int(self._clock.monotonic())
         self.second_passed()

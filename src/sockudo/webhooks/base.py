@@ -1,6 +1,6 @@
-"""What a node tells whatever sends webhooks.
+"""The interface through which a node reports events for webhooks.
 
-Nothing here waits, and nothing that goes wrong here reaches a client.
+Nothing here waits, and no error here reaches a client.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ Sent: TypeAlias = Callable[[bool], None]
 
 
 class WebhookEvents:
-    """Takes what happens. Every method does nothing here; `webhooks.webhooks` has the ones that do.
+    """Takes events for webhooks. Every method does nothing here; `webhooks.webhooks` implements them.
 
-    Every node tells every change of the merged view of the cluster that it sees, whoever has brought it about. What
-    happens on one connection is told by the node that has the connection.
+    Every node reports every change of the merged view of the cluster that it sees, whichever node caused it. Only the
+    node that has a connection reports its events.
 
     Attributes:
-        is_on: whether anything comes of it; where it is false, callers need not call.
+        is_on: whether the calls have any effect; if it is false, callers need not call.
     """
 
     is_on: bool
@@ -30,16 +30,16 @@ class WebhookEvents:
         """Note that a channel has its first subscriber."""
 
     def channel_vacated(self, app_id: str, channel: str) -> None:
-        """Note that the last subscriber of a channel is gone."""
+        """Note that a channel has lost its last subscriber."""
 
     def member_added(self, app_id: str, channel: str, user_id: str) -> None:
-        """Note that a user has come to a presence channel."""
+        """Note that a user has joined a presence channel."""
 
     def member_removed(self, app_id: str, channel: str, user_id: str) -> None:
-        """Note that a user is gone from a presence channel."""
+        """Note that a user has left a presence channel."""
 
     def subscription_count(self, app_id: str, channel: str, count: int) -> None:
-        """Note how many subscribers a channel has now, which is not a presence channel."""
+        """Note how many subscribers a channel has now, except for presence channels."""
 
     def client_event(
         self, app: App, channel: str, event: str, data: bytes, socket_id: str, user_id: str | None
@@ -47,7 +47,7 @@ class WebhookEvents:
         """Note that a client has sent an event; `data` is JSON as it came, or b""; `user_id` the sender, or None."""
 
     def cache_miss(self, app: App, channel: str) -> None:
-        """Note that somebody has joined a cache channel that has no event."""
+        """Note that a client has joined a cache channel without an event."""
 
     def connection_established(self, app: App, socket_id: str) -> None:
         """Note that a client has connected."""

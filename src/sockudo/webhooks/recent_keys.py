@@ -1,4 +1,4 @@
-"""Tells the first of several equal things that happen within a short time."""
+"""Recognises the first of several equal keys within a short time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RecentKeys(Generic[K]):
         self._added: dict[K, float] = {}
 
     def add(self, key: K) -> bool:
-        """Add a key; return whether it was not there."""
+        """Add a key; return whether it is new."""
         now, added = self._clock.monotonic(), self._added
         while added and (next(iter(added.values())) <= now - self._seconds or len(added) >= self._most):
             del added[next(iter(added))]

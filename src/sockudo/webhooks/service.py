@@ -11,7 +11,7 @@ from sockudo.webhooks.webhooks import Webhooks
 
 
 class WebhookService:
-    """What takes events, the queue they wait in, and what delivers them."""
+    """The event collector, its queue, and the sender."""
 
     def __init__(self, webhooks: Webhooks, queue: Queue, make_sender: Callable[[], Sender]) -> None:
         self.webhooks = webhooks
@@ -21,12 +21,12 @@ class WebhookService:
 
     @property
     def sender(self) -> Sender:
-        """What delivers, once it was started."""
+        """The sender, once it was started."""
         assert self._sender is not None, "it was started"
         return self._sender
 
     async def start(self) -> None:
-        """Begin to deliver what waits in the queue.
+        """Begin to deliver the jobs of the queue.
 
         Raises:
             DriverError: the queue cannot be used.
@@ -43,7 +43,7 @@ class WebhookService:
         return asyncio.ensure_future(self.queue.check())
 
     async def aclose(self, seconds: float = 0.0) -> None:
-        """Deliver what can be delivered within `seconds`, and release everything."""
+        """Deliver as much as `seconds` allow, and release every resource."""
         if self._sender is None:
             return
         await self.queue.drain(seconds)

@@ -1,4 +1,4 @@
-"""The webhooks of a server: takes reports of the node and turns them into webhook events."""
+"""Takes changes and client events of the node, and turns them into webhook events."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from sockudo.webhooks.reporting.reports import MergedView
 from sockudo.webhooks.reporting.settling import SettlingTimes
 from sockudo.webhooks.reporting.transitions import Transitions
 
-# A channel that has no event is reported once in so many seconds, however many join it.
+# A cache channel without an event is reported once in so many seconds, however many clients join it.
 _MISS_SECONDS: Final = 1.0
 _MOST_MISSES: Final = 10_000
-# Channels whose counts are kept until their app is known.
+# The most channels whose counts are kept until their app is known.
 _MOST_COUNTS: Final = 10_000
 _STEP: Final = 0.02
-# At the stop, an event whose app the store does not deliver in this time is lost, and counted.
+# When the server stops, an event is lost, and counted, if the store does not return its app in this time.
 _LAST: Final = 1.0
-# What is held is told this much after its time at the latest, by whichever node.
+# The latest time after the end of the hold by which some node reports a held transition.
 _MARGIN: Final = 2.0
 
 
@@ -38,9 +38,9 @@ class WebhookTimes:
     """Seconds.
 
     Attributes:
-        hold: how long it is waited whether a channel or a member comes back.
-        batching: how long events for one endpoint are collected; None where each is a request of its own.
-        settling: of a node that joins others.
+        hold: how long a channel or a member that is gone may take to come back without a report.
+        batching: how long events for one endpoint are collected; None if each is a request of its own.
+        settling: the times of a node that joins others.
     """
 
     hold: float = 3.0
@@ -75,7 +75,7 @@ class Webhooks(WebhookEvents):
         self.transitions = Transitions(
             self._apps.find, view, peers, clock, self.dispatcher.send, hold=times.hold, times=times.settling
         )
-        # The last counts of channels whose app is asked for.
+        # The last counts of channels whose app is being looked up.
         self._counts: dict[str, dict[str, int]] = {}
         self._kept_counts = 0
         self._misses = RecentKeys[tuple[str, str]](clock, _MISS_SECONDS, _MOST_MISSES)
@@ -85,9 +85,9 @@ class Webhooks(WebhookEvents):
         self.transitions.begin()
 
     async def leave(self, seconds: float) -> None:
-        """Report what is pending, or let the others do so, within `seconds`.
+        """Report pending transitions, or let the others do so, within `seconds`.
 
-        To be called when every client is gone, and before this node leaves the others.
+        Call it when every client is gone, and before this node leaves the others.
         """
         deadline = self._clock.monotonic() + min(seconds, self._hold + _MARGIN)
         transitions = self.transitions
@@ -124,8 +124,8 @@ class Webhooks(WebhookEvents):
             return
         if app is None or not is_wanted(app.webhooks, events.SUBSCRIPTION_COUNT, channel):
             return
-        # Told by one node, and not by the one where it happened: two that change it in a moment would each tell a
-        # number without the other's change, and a node that dies would tell nothing.
+        # The owner reports it, and not the node where it changed: two nodes that change it at the same time would each
+        # report a number without the other's change, and a node that dies would report nothing.
         if self._peers.is_owner(app_id, channel):
             now = self._now_ms()
             event = events.subscription_count(channel, count, now)
@@ -164,7 +164,7 @@ class Webhooks(WebhookEvents):
         self._tell_connection(app, events.CONNECTION_TERMINATED, socket_id)
 
     def _looked_up(self, app_id: str) -> None:
-        """Go on with what waited for an app."""
+        """Go on with the events that waited for an app."""
         self.transitions.resume()
         counts = self._counts.pop(app_id, {})
         self._kept_counts -= len(counts)

@@ -195,8 +195,8 @@ async def test_what_other_programs_write_stops_no_lane(own_redis: RedisProcess) 
             await settled(queue)
             assert (await asyncio.to_thread(own_redis.cli, "ZRANGE", f"{KEYS}lanes", "0", "-1")).split() == []
     told = [line["event"] for line in logs]
-    assert "webhook queue: entry dropped, which is no lane of this queue" in told
-    assert "webhook queue: lane dropped, whose jobs are no list" in told
+    assert "webhook queue: entry dropped: it is not a lane" in told
+    assert "webhook queue: lane dropped: its jobs are not a list" in told
 
 
 async def test_a_failed_job_is_dropped_aloud_where_none_can_be_kept(own_redis: RedisProcess) -> None:

@@ -1,7 +1,7 @@
-"""Changes of apps in a database, with the rules that not every database keeps itself: ids and keys are unique.
+"""Changes apps in a database, and enforces rules that not every database enforces itself: ids and keys are unique.
 
-What does not fit is refused before the database is asked, because what a database says of it is not for people, and
-some take what they cannot find again.
+These functions refuse values that do not fit before they ask the database, because errors of databases are hard to
+read, and some databases accept values that they cannot find again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ async def create(store: AppStore, record: Record) -> None:
 
     Raises:
         AppExistsError: its id or key is taken.
-        ConfigError: something of it does not fit into the database.
+        ConfigError: a value does not fit into the database.
         DriverError: the database cannot be used.
     """
     _check_values(store, record)
@@ -25,11 +25,11 @@ async def create(store: AppStore, record: Record) -> None:
 
 
 async def replace(store: AppStore, record: Record) -> bool:
-    """Replace the app with the id of the record; return False where there is none.
+    """Replace the app with the id of the record; return False if there is none.
 
     Raises:
         AppExistsError: its key is taken.
-        ConfigError: something of it does not fit into the database.
+        ConfigError: a value does not fit into the database.
         DriverError: the database cannot be used.
     """
     _check_values(store, record)
@@ -38,11 +38,11 @@ async def replace(store: AppStore, record: Record) -> bool:
 
 
 async def put(store: AppStore, record: Record) -> bool:
-    """See to it that an app is as in the record; return False where it is already.
+    """Create or replace an app, so that it equals the record; return False if it does already.
 
     Raises:
         AppExistsError: its key is taken.
-        ConfigError: something of it does not fit into the database.
+        ConfigError: a value does not fit into the database.
         DriverError: the database cannot be used.
     """
     there = await store.find_by_id(record["id"])

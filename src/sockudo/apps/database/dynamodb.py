@@ -28,7 +28,7 @@ _KEY_INDEX_SHAPE: Final = {
     "ProvisionedThroughput": _THROUGHPUT,
 }
 _NAMES: Final = [{"AttributeName": "id", "AttributeType": "S"}, {"AttributeName": "key", "AttributeType": "S"}]
-# A table or an index is usable some seconds after it was asked for.
+# A new table or index is usable after some seconds.
 _POLL: Final = 1.0
 _POLLS: Final = 30
 
@@ -36,7 +36,7 @@ _POLLS: Final = 30
 class DynamoDbAppStore:
     """The `AppStore` of DynamoDB: ids are unique, keys are found through an index that may be a moment behind.
 
-    Two apps that are made at the same time with one key are not kept apart.
+    DynamoDB does not refuse two apps that are created at the same time with the same key.
     """
 
     def __init__(self, options: DynamoDbOptions) -> None:
@@ -68,12 +68,12 @@ class DynamoDbAppStore:
             await self.aclose()
             raise
         except Exception as error:
-            # What is wrong with credentials or the region has many names.
+            # The library has many errors for bad credentials or a bad region.
             await self.aclose()
             raise self._unusable(error) from None
 
     async def migrate(self) -> Migration:
-        """Make the table, or the index of keys that it lacks, and wait until they can be used."""
+        """Make the table, or its missing index of keys, and wait until they can be used."""
         result = Migration()
         found = await self._describe()
         if found is None:
@@ -116,7 +116,7 @@ class DynamoDbAppStore:
         return table
 
     async def _change_schema(self, call: str, **arguments: Any) -> str | None:
-        """Ask for a change; return why it was refused. Another node may have asked for it already."""
+        """Ask for a change; return why it was refused. Another node may already have made it."""
         try:
             await self._call(call, **arguments)
         except DriverError as error:
@@ -127,7 +127,7 @@ class DynamoDbAppStore:
         for _ in range(_POLLS):
             table = await self._describe() or {}
             index = _index_of(table) or {}
-            # The index of a table that can be read already may still be growing.
+            # The index may still be building when the table can be read already.
             if table.get("TableStatus") in ("ACTIVE", "UPDATING") and index.get("IndexStatus") == "ACTIVE":
                 return
             await asyncio.sleep(_POLL)
@@ -140,7 +140,7 @@ class DynamoDbAppStore:
         return _record(answer["Item"]) if "Item" in answer else None
 
     async def find_by_key(self, key: str) -> Record | None:
-        # The index may be a moment behind its table, so the app itself has the last word.
+        # The index may be a moment behind its table, so the app itself decides.
         async for item in self._items(
             "query",
             IndexName=_KEY_INDEX,
@@ -224,7 +224,7 @@ class DynamoDbAppStore:
             code, text = problem.get("Code", ""), problem.get("Message", "")
             raise _Refused(str(self._unusable(f"{code} {text}".strip())), code) from None
         except Exception as error:
-            # The network below the library has errors of its own.
+            # The network layer below the library has errors of its own.
             raise self._unusable(error) from None
 
     def _unusable(self, reason: str | Exception) -> DriverError:
@@ -253,7 +253,7 @@ def _index_of(table: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _index_for(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the index of keys for a table that exists; with payment by request, throughput must not be named."""
+    """Return the index of keys for an existing table; with payment by request, it must not name a throughput."""
     mode = (table.get("BillingModeSummary") or {}).get("BillingMode")
     return {
         name: value
@@ -263,7 +263,7 @@ def _index_for(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _attributes(record: Record) -> dict[str, dict[str, Any] | None]:
-    """Return the attributes of a record; None for those that are to be absent."""
+    """Return the attributes of a record; None for those to remove."""
     return {name: _attribute(name, kind, record[name]) for name, kind, *_ in PROPERTIES}
 
 
@@ -291,5 +291,5 @@ def _value(attribute: Mapping[str, Any]) -> Any:
         return [_value(entry) for entry in value]
     if kind == "M":
         return {name: _value(entry) for name, entry in value.items()}
-    # BOOL, S and SS are what they are; N is a number as text.
+    # BOOL, S and SS hold the value itself; N is a number as text.
     return value

@@ -1,7 +1,7 @@
-"""What the databases of apps read of the settings. The drivers themselves need extras; this does not.
+"""The settings that the databases of apps read. The drivers themselves need extras; this module does not.
 
-A section here says which settings a driver reads. The sections of the configuration fulfil it, so a new setting is
-declared there, named here and used in the driver, and nothing stands between.
+A section here names the settings that a driver reads. The sections of the configuration fulfil it, so a new setting is
+declared there, named here and used in the driver.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class SqlSection(Protocol):
     """Settings of a SQL server.
 
     Attributes:
-        tls: `prefer` goes without where the server has none, `verify` checks the server's certificate and name.
+        tls: `prefer` connects without TLS if the server has none, `verify` checks the server's certificate and name.
         tls_ca: file with the authorities to trust (PEM); None for those of the system.
     """
 
@@ -58,9 +58,9 @@ class ScyllaDbSection(Protocol):
     """Settings of ScyllaDB or Cassandra.
 
     Attributes:
-        nodes: some of them, each `host:port` or a host.
-        replication_class: of a keyspace that is made.
-        replication_factor: of a keyspace that is made.
+        nodes: some nodes, each `host:port` or a host.
+        replication_class: of a new keyspace.
+        replication_factor: of a new keyspace.
     """
 
     nodes: tuple[str, ...]
@@ -77,8 +77,8 @@ class SqlOptions:
     """A SQL server.
 
     Attributes:
-        pool_min: connections that are kept.
-        pool_max: connections at most.
+        pool_min: the number of connections that stay open.
+        pool_max: the most connections.
     """
 
     driver: SqlDriver
@@ -99,7 +99,7 @@ class SqlOptions:
 
 @dataclass(frozen=True, slots=True)
 class SqliteOptions:
-    """A SQLite file, which is opened for each question."""
+    """A SQLite file, which the driver opens for each query."""
 
     section: SqliteSection
     driver: Literal["sqlite"] = "sqlite"

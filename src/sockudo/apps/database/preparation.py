@@ -1,4 +1,4 @@
-"""A database of apps at the start of the server: the schema is made, and the apps of the settings are put into it."""
+"""Prepares the database of apps at the start of the server: makes the schema, and adds the apps of the settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sockudo.log import get_logger
 
 _log = get_logger("sockudo.apps")
 
-# Apps that a line of the log names at most.
+# The most apps that a line of the log names.
 _LISTED: Final = 50
 _LONGEST_QUOTE: Final = 80
 
@@ -22,7 +22,7 @@ async def prepare(store: AppStore, configured: Sequence[Record]) -> list[str]:
     """Connect to a database and make it ready for serving; return the ids of the apps that were made or changed.
 
     Raises:
-        ConfigError: an app of the settings has a key that another app in the database has, or does not fit into it.
+        ConfigError: an app of the settings has the key of another app in the database, or does not fit into it.
         DriverError: the database cannot be used.
     """
     await store.start()

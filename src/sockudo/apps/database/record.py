@@ -1,9 +1,9 @@
-"""An app as databases hold it: which properties there are, of which kind, and what a column may have in it.
+"""The record of an app in a database: its properties, their kinds, and how to read the columns.
 
-A record has the properties under their names, with lists and objects as such; what is absent is None. Tables that other
-programs have made are looser than ours: numbers may be text or decimals, flags numbers or bits, lists JSON text, also
-text that is JSON twice; those of soketi have negative numbers for limits that are none. Reading takes all of it, and
-whether the values make an app is decided by whoever makes one.
+A record has the properties under their names, with lists and objects as such; an absent property is None. Tables of
+other programs vary more: numbers may be text or decimals, flags numbers or bits, lists JSON text, or text that is JSON
+twice; soketi writes negative numbers for limits that are off. `read_record` reads all of these. The code that makes an
+app of a record checks the values.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from sockudo.apps.database.soketi_rows import limit_of, webhooks_of
 
 Record: TypeAlias = dict[str, Any]
 
-# Ids, keys and secrets longer than this fit into no column of the schema.
+# The longest id, key or secret that fits into the columns of the schema.
 LONGEST_NAME: Final = 255
 
 
 class Kind(Enum):
-    """What a property is."""
+    """The kind of a property."""
 
     TEXT = "text"
     COUNT = "count"
@@ -36,8 +36,8 @@ class Property(NamedTuple):
     """One property of an app.
 
     Attributes:
-        required: the schema has no NULL in it.
-        default: what the schema fills in where a row is made without it, and None where it fills nothing in.
+        required: the column is NOT NULL.
+        default: the default of the column, or None if it has none.
     """
 
     name: str
@@ -71,21 +71,21 @@ PROPERTIES: Final = (
     Property("enable_subscription_count", Kind.FLAG),
 )
 
-# Newer tables of the original have this beside the properties. It is read where it is there, and never made or changed.
+# Newer tables of the original have this column too. The driver reads it if it is there, and never makes or changes it.
 POLICY: Final = Property("policy", Kind.JSON)
 
-# The largest number that is kept where numbers have a sign.
+# The largest number of a signed column.
 LARGEST_SIGNED: Final = 2**31 - 1
 IDENTITY: Final = ("id", "key", "secret")
 _DIGITS: Final = re.compile(r"-?[0-9]{1,20}", re.ASCII)
-# Also as a column of one bit has them.
+# Including those of a column of one bit.
 _FLAGS: Final[Mapping[object, bool]] = {
     "1": True, "0": False, "true": True, "false": False, "\x01": True, "\x00": False,
 }  # fmt: skip
 
 
 def read_record(columns: Mapping[str, Any]) -> Record:
-    """Return the record that is in the columns of a row; columns that are no property are left out."""
+    """Return the record in the columns of a row, without columns that are not properties."""
     record = {name: limit_of(name, _read(kind, columns.get(name))) for name, kind, *_ in PROPERTIES}
     record["webhooks"] = webhooks_of(record["webhooks"])
     policy = _read(POLICY.kind, columns.get(POLICY.name))
@@ -93,14 +93,14 @@ def read_record(columns: Mapping[str, Any]) -> Record:
 
 
 def json_text(value: Any) -> str | None:
-    """Return a list or an object as it is stored in a column of text; None stays None."""
+    """Return a list or an object as text for a column; None stays None."""
     return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def is_possible_name(name: str) -> bool:
-    """Tell whether an app can have this id or key at all, so that no database need be asked.
+    """Return whether an app can have this id or key; if not, no database need be asked.
 
-    Databases refuse some texts as such, which would look as if they could not be used.
+    Databases refuse some texts, which would look as if they could not be used.
     """
     return 0 < len(name) <= LONGEST_NAME and "\0" not in name and not _has_surrogates(name)
 
@@ -124,12 +124,12 @@ def _read(kind: Kind, value: Any) -> Any:
         return int(value)
     if kind is Kind.JSON and isinstance(value, str):
         return _read_json(value)
-    # What else there are columns for is shown to people as it is, and refused by whoever makes an app of it.
+    # Any other value stays as it is, so that the error of the code that makes an app shows it.
     return value if isinstance(value, str | int | float | list | dict) else str(value)
 
 
 def _is_whole(value: Any) -> bool:
-    """Whether a number that is no integer says one all the same."""
+    """Return whether a float or decimal is a whole number."""
     if isinstance(value, str):
         return _DIGITS.fullmatch(value) is not None
     return isinstance(value, float | Decimal) and float(value).is_integer()
@@ -139,7 +139,7 @@ def _read_json(text: str) -> Any:
     try:
         value = json.loads(text) if text.strip() else None
     except (ValueError, RecursionError):
-        # The text is no list, so whoever makes an app of it will refuse it.
+        # The text is not a list, so the code that makes an app refuses it.
         return text
-    # Who writes text into a column of JSON makes JSON of it once more.
+    # A program that writes JSON text into a JSON column encodes it twice.
     return _read_json(value) if isinstance(value, str) else value

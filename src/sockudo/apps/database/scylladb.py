@@ -1,7 +1,7 @@
 """Apps in ScyllaDB and Cassandra.
 
-The library below has threads of its own. What it answers comes back into the event loop as futures, and what it can
-only do by waiting is done in a thread.
+The library below has threads of its own. Its answers come back into the event loop as futures, and its blocking calls
+run in a thread.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _TIMEOUT: Final = 5.0
 _SCHEMA_TIMEOUT: Final = 30.0
 _POLL: Final = 0.1
 _POLLS: Final = 100
-# Seconds between two attempts to reach a node: the first ones, and at most.
+# Seconds between two attempts to reach a node: at first, and at most.
 _RECONNECT: Final = (0.5, 5.0)
 _LONGEST_REASON: Final = 300
 _SETTING: Final = "database.scylladb"
@@ -47,8 +47,8 @@ _NAMES: Final = tuple(one.name for one in PROPERTIES)
 class ScyllaDbAppStore:
     """The `AppStore` of databases that speak CQL.
 
-    They have no unique columns but the primary one, and no cheap condition, so two apps that are made at the same time
-    with one key are not kept apart.
+    They have no unique columns but the primary one, and no cheap condition, so they do not refuse two apps that are
+    created at the same time with the same key.
     """
 
     def __init__(self, options: ScyllaDbOptions) -> None:
@@ -58,7 +58,7 @@ class ScyllaDbAppStore:
         self._cluster: Any = None
         self._session: Any = None
         self._prepared: dict[str, PreparedStatement] = {}
-        # The columns that the table has; empty where there is no table.
+        # The columns of the table; empty if there is no table.
         self._columns: frozenset[str] = frozenset()
 
     # Getting ready
@@ -92,7 +92,7 @@ class ScyllaDbAppStore:
         self._session = self._cluster.connect()
 
     async def migrate(self) -> Migration:
-        """Make the keyspace, the table and the index of keys, or add the columns that the table lacks."""
+        """Make the keyspace, the table and the index of keys, or add missing columns."""
         result = Migration()
         if not self._columns:
             await self._make_keyspace(result)
@@ -116,10 +116,10 @@ class ScyllaDbAppStore:
         return result
 
     async def _index_is_ready(self) -> None:
-        """Wait until keys can be looked up: an index is there before it can be used, and another node may have made it.
+        """Wait until keys can be looked up: an index is listed before it works, and another node may have made it.
 
         Raises:
-            DriverError: they still cannot after a while.
+            DriverError: the index does not work after a while.
         """
         for _ in range(_POLLS):
             with contextlib.suppress(DriverError):
@@ -154,7 +154,7 @@ class ScyllaDbAppStore:
     async def _change_schema(self, statement: str) -> str | None:
         """Change the schema and look at it again; return why the change was refused.
 
-        Another node may have been faster, so what counts is what is there afterwards.
+        Another node may have been faster, so only the new schema counts.
         """
         refusal = None
         try:
@@ -186,7 +186,7 @@ class ScyllaDbAppStore:
         return read_record(rows[0]) if rows else None
 
     async def find_by_key(self, key: str) -> Record | None:
-        # An index may be behind its table, so the app itself has the last word.
+        # An index may be behind its table, so the app itself decides.
         for row in await self._ask(f'{self._select("id")} WHERE "key" = ?', key):
             record = await self.find_by_id(row["id"])
             if record is not None and record["key"] == key:
@@ -233,7 +233,7 @@ class ScyllaDbAppStore:
         return True
 
     def _values(self, record: Record) -> dict[str, Any]:
-        """Return the values of the columns that there are.
+        """Return the values of the existing columns.
 
         Raises:
             DriverError: a value would be lost, because its column is missing.
@@ -287,13 +287,13 @@ class ScyllaDbAppStore:
 
 
 async def _bridged(response: ResponseFuture) -> list[dict[str, Any]]:
-    """Wait for every page of an answer, which comes in a thread of the library."""
+    """Wait for every page of an answer, which arrives in a thread of the library."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[list[dict[str, Any]]] = loop.create_future()
     rows: list[dict[str, Any]] = []
 
     def tell(error: Exception | None) -> None:
-        # Nobody waits any more where the loop is closed.
+        # Nothing waits any more if the loop is closed.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(partial(_settle, answer, rows, error))
 

@@ -1,7 +1,7 @@
-"""What rows of soketi's tables say in another way: limits that are switched off, and conditions of webhooks.
+"""Converts rows of soketi's tables: limits that are off, and conditions of webhooks.
 
-A condition is converted, or left for those who make an app of the row to refuse. It is never dropped, because the
-webhook would then hear of every channel.
+A condition is converted, or left, so that the code that makes an app of the row refuses it. It is never dropped,
+because the webhook would then receive the events of every channel.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-# A negative number switches these off; each has what says the same here.
+# A negative number switches these off; each has the value with the same meaning here.
 WITHOUT_LIMIT: Final[Mapping[str, int | None]] = {
     "max_connections": 0,
     "max_client_events_per_second": 0,
@@ -20,14 +20,14 @@ _CONDITIONS: Final = {"channel_name_starts_with": "channel_prefix", "channel_nam
 
 
 def limit_of(name: str, value: Any) -> Any:
-    """Return a limit as it is written here; one that is switched off is no limit."""
+    """Return a limit as this server writes it."""
     if name in WITHOUT_LIMIT and isinstance(value, int) and value < 0:
         return WITHOUT_LIMIT[name]
     return value
 
 
 def webhooks_of(value: Any) -> Any:
-    """Return webhooks with soketi's names replaced by ours; anything but a list of objects stays as it is."""
+    """Return webhooks with this server's names in place of soketi's; anything but a list of objects stays as it is."""
     if not isinstance(value, list):
         return value
     return [_webhook(one) if isinstance(one, dict) else one for one in value]
@@ -42,7 +42,7 @@ def _webhook(webhook: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _move_conditions(webhook: dict[str, Any]) -> None:
-    """Write the conditions of a webhook as its filter, also those that stand beside it."""
+    """Move the conditions of a webhook into its filter, also those outside of it."""
     beside = [name for name in _CONDITIONS if webhook.get(name)]
     conditions = webhook.get("filter") or {}
     if not isinstance(conditions, dict) or not (beside or any(name in conditions for name in _CONDITIONS)):
@@ -58,10 +58,10 @@ def _move_conditions(webhook: dict[str, Any]) -> None:
 
 
 def _name_function(webhook: dict[str, Any]) -> None:
-    """Write a function and its options, which stand beside each other there, as one object."""
+    """Move the options of a Lambda function, which soketi keeps beside it, into one object."""
     options = webhook.get("lambda")
     if webhook.get("url"):
-        # soketi calls the URL alone.
+        # soketi ignores the function then, and calls the URL.
         del webhook["lambda_function"]
         webhook.pop("lambda", None)
     elif isinstance(options, dict) and "function_name" not in options:

@@ -1,7 +1,7 @@
-"""The SQL table of soketi: how it is recognised, and the statements that make ours of it.
+"""Recognises the SQL table of soketi, and returns the statements that convert it.
 
-Three limits are in columns with other names there. A server that did not look at them would serve every app without
-these limits, so such a table is refused.
+It has three limits in columns with other names. A server that ignored them would serve every app without these limits,
+so this server refuses such a table.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy.types import TypeEngine
 
 from sockudo.apps.database.record import PROPERTIES
 
-# Their name -> ours.
+# soketi's name -> this server's name.
 COLUMNS: Final = {
     "max_backend_events_per_sec": "max_backend_events_per_second",
     "max_client_events_per_sec": "max_client_events_per_second",
@@ -25,11 +25,11 @@ _FLAGS: Final = ("enable_client_messages", "enabled")
 
 
 def statements(table: str, driver: str, columns: Mapping[str, TypeEngine[Any]]) -> list[str]:
-    """Return the statements that make our table of soketi's; there are none if it is ours.
+    """Return the statements that convert soketi's table; none if it is this server's.
 
     Args:
-        table: its name, quoted where it must be.
-        columns: those that it has, with their types.
+        table: its name, quoted if necessary.
+        columns: its columns, with their types.
     """
     theirs = {name: ours for name, ours in COLUMNS.items() if name in columns}
     if not theirs:
@@ -43,7 +43,7 @@ def statements(table: str, driver: str, columns: Mapping[str, TypeEngine[Any]]) 
 
 
 def _refuse_client_events(table: str, driver: str, columns: Mapping[str, TypeEngine[Any]]) -> Iterator[str]:
-    """Zero client events a second are none at all there, and no limit here."""
+    """Zero client events per second forbid all of them in soketi, and mean no limit here."""
     if "max_client_events_per_sec" in columns and "enable_client_messages" in columns:
         is_number = driver != "pgsql" or isinstance(columns["enable_client_messages"], SmallInteger)
         no = "0" if is_number else "FALSE"
@@ -52,13 +52,13 @@ def _refuse_client_events(table: str, driver: str, columns: Mapping[str, TypeEng
 
 def _renamed(table: str, driver: str, name: str, ours: str) -> str:
     if driver == "mysql":
-        # Every version of MySQL and MariaDB has this way, and it says in one whether NULL may be in the column.
+        # Every version of MySQL and MariaDB has this statement, which also sets whether the column may be NULL.
         return f"ALTER TABLE {table} CHANGE {name} {ours} INTEGER {'NOT NULL' if ours in _REQUIRED else 'NULL'}"
     return f"ALTER TABLE {table} RENAME COLUMN {name} TO {ours}"
 
 
 def _moved(table: str, name: str, ours: str) -> list[str]:
-    """Return the statements that move a column of theirs into ours, which exists and may have NULL in it."""
+    """Return the statements that move a column of soketi's into this server's, which exists and may have NULL."""
     return [
         f"UPDATE {table} SET {ours} = {name} WHERE {ours} IS NULL",
         f"ALTER TABLE {table} DROP COLUMN {name}",
@@ -66,7 +66,7 @@ def _moved(table: str, name: str, ours: str) -> list[str]:
 
 
 def _loosened(table: str, columns: Mapping[str, TypeEngine[Any]]) -> list[str]:
-    """Let the columns take what this server writes: NULL for a limit that is none, and truth values."""
+    """Let the columns take the values of this server: NULL for no limit, and booleans."""
     found = [
         f"ALTER TABLE {table} ALTER COLUMN {ours} DROP NOT NULL"
         for name, ours in COLUMNS.items()

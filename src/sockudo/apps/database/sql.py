@@ -20,9 +20,9 @@ from sockudo.apps.database.sql_timeout import InsistingTimeout
 from sockudo.apps.database.store import AppExistsError, Migration
 from sockudo.errors import DriverError
 
-# Seconds for one question, which is also how long a free connection of the pool is waited for.
+# Seconds for one query, and for a free connection of the pool.
 _TIMEOUT: Final = 5.0
-# Seconds for the end of a connection.
+# Seconds to close a connection.
 _GOODBYE: Final = 0.5
 _LONGEST_REASON: Final = 300
 
@@ -35,7 +35,7 @@ class SqlAppStore:
         self._options = options
         self._table = app_table(options.section.table_name, options.driver)
         self._engine: AsyncEngine | None = None
-        # The columns that the table has, with their types; empty where there is no table.
+        # The columns of the table, with their types; empty if there is no table.
         self._columns: dict[str, TypeEngine[Any]] = {}
 
     # Getting ready
@@ -64,7 +64,7 @@ class SqlAppStore:
         await self._refuse_soketi()
 
     async def _refuse_soketi(self) -> None:
-        """Refuse a table whose limits this server would not see, before anything is added to it."""
+        """Refuse a table of soketi, whose limits this server would not see, before adding anything to it."""
         table = self._started.dialect.identifier_preparer.format_table(self._table)
         needed = statements(table, self._options.driver, self._columns)
         if needed:
@@ -75,7 +75,7 @@ class SqlAppStore:
             )
 
     async def migrate(self) -> Migration:
-        """Make the table, or add the columns that it lacks."""
+        """Make the table, or add missing columns."""
         result, name = Migration(), self._table.name
         if not self._columns:
             refusal = await self._change_schema(sa.schema.CreateTable(self._table))
@@ -97,7 +97,7 @@ class SqlAppStore:
     async def _change_schema(self, statement: sa.Executable) -> str | None:
         """Change the schema and look at it again; return why the change was refused.
 
-        Another node may have been faster, so what counts is what is there afterwards.
+        Another node may have been faster, so only the new schema counts.
         """
         refusal = None
         try:
@@ -106,7 +106,7 @@ class SqlAppStore:
         except DriverError as error:
             refusal = str(error)
         except IntegrityError as error:
-            # PostgreSQL has a unique index of names, which a table that is made twice at once may meet first.
+            # In PostgreSQL, two nodes that make the table at once may violate the unique index of names.
             refusal = str(self._unusable(error))
         await self._look()
         return refusal
@@ -145,7 +145,7 @@ class SqlAppStore:
         return next((read_record(dict(row)) for row in rows if row[column] == value), None)
 
     def _select(self, *names: str) -> sa.Select[*tuple[Any, ...]]:
-        """Return a question for columns as they are: in a table of others, their types are not ours."""
+        """Return a query for columns with their raw values: a table of another program has other types."""
         if not self._columns:
             raise DriverError(
                 f"there is no table {self._table.name} ({self._setting}): `sockudo apps migrate` makes it"
@@ -162,7 +162,7 @@ class SqlAppStore:
             await self._explain(error, record)
 
     async def update(self, record: Record) -> bool:
-        # Found first, because the comparison below is as loose as the collation.
+        # Look the app up first, because the comparison below is as loose as the collation.
         if await self.find_by_id(record["id"]) is None:
             return False
         values = self._values(record)
@@ -184,7 +184,7 @@ class SqlAppStore:
             return (await connection.execute(statement)).rowcount
 
     def _values(self, record: Record) -> Record:
-        """Return the values of the columns that there are.
+        """Return the values of the existing columns.
 
         Raises:
             DriverError: a value would be lost, because its column is missing.
@@ -199,7 +199,7 @@ class SqlAppStore:
         return values
 
     async def _explain(self, error: IntegrityError, record: Record) -> None:
-        """Raise what stands behind a broken constraint."""
+        """Raise the error that a broken constraint means."""
         for name, find in (("id", self.find_by_id), ("key", self.find_by_key)):
             other = await find(record[name])
             if other is not None and (name == "id" or other["id"] != record["id"]):
@@ -223,7 +223,7 @@ class SqlAppStore:
         except TimeoutError:
             raise self._unusable(f"no answer in {_TIMEOUT:g} s") from None
         except Exception as error:
-            # Not only the errors of SQLAlchemy: some of the libraries below it raise their own while they connect.
+            # Any error: some of the libraries below SQLAlchemy raise their own while they connect.
             raise self._unusable(error) from None
 
     @property
@@ -238,7 +238,7 @@ class SqlAppStore:
     async def aclose(self) -> None:
         if self._engine is not None:
             engine, self._engine = self._engine, None
-            # A server that hangs does not answer a goodbye: each round leaves the connection behind that it waited for.
+            # A server that hangs does not answer the close: each round gives up the connection that it waited for.
             for _ in range(self._options.pool_max):
                 with contextlib.suppress(TimeoutError):
                     async with InsistingTimeout(_GOODBYE):
@@ -247,7 +247,7 @@ class SqlAppStore:
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of what a library says; the lines after it may have values of the row in them."""
+    """Return the first line of a library's error; the other lines may have values of the row."""
     original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     last = original.args[-1] if original.args else ""
     lines = (last if isinstance(last, str) else str(original)).strip().splitlines() or [""]

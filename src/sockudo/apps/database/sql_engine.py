@@ -1,4 +1,4 @@
-"""How each kind of SQL database is reached: addresses, pools, TLS."""
+"""Connects to each kind of SQL database: addresses, pools, TLS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from sockudo.apps.database.options import SqliteOptions, SqlOptions, SqlSection
 
-# A connection that is older is replaced before it is used.
+# An older connection is replaced before it is used.
 _RECYCLE: Final = 180
 _DIALECTS: Final = {"mysql": "mysql+asyncmy", "pgsql": "postgresql+asyncpg"}
 
@@ -23,7 +23,7 @@ Creator = Callable[[], Awaitable[Any]]
 
 
 def make_engines(options: SqliteOptions | SqlOptions, timeout: float) -> list[AsyncEngine]:
-    """Return engines to try in turn, of which nothing is connected; there are two where TLS may be or not.
+    """Return engines to try in turn, none of them connected; two if TLS is optional.
 
     Raises:
         ModuleNotFoundError: the library of the database is not installed.
@@ -32,7 +32,7 @@ def make_engines(options: SqliteOptions | SqlOptions, timeout: float) -> list[As
     if isinstance(options, SqliteOptions):
         return [_sqlite(options, timeout)]
     if options.driver == "pgsql" and options.section.tls == "prefer":
-        # This library asks the server itself.
+        # This library itself asks the server about TLS.
         return [_server(options, timeout, "prefer")]
     with_tls = {"off": (False,), "prefer": (True, False)}.get(options.section.tls, (True,))
     return [_server(options, timeout, _tls_context(options.section) if tls else None) for tls in with_tls]
@@ -49,16 +49,16 @@ def _server(options: SqlOptions, timeout: float, tls: ssl.SSLContext | str | Non
         database=section.database,
     )
     if options.driver == "mysql":
-        # As bytes, because of text the library makes Latin-1.
+        # As bytes, because the library encodes text as Latin-1.
         password = section.password.encode()
         arguments: dict[str, Any] = {"connect_timeout": timeout, "charset": "utf8mb4", "password": password}
         if tls is not None:
             arguments["ssl"] = tls
     else:
-        # Without prepared statements that outlive a change of the table, or that a pooler before the server loses.
+        # No kept prepared statements: a change of the table breaks them, and a pooler before the server loses them.
         arguments = {"timeout": timeout, "statement_cache_size": 0, "ssl": tls or False}
         url = url.update_query_dict({"prepared_statement_cache_size": "0"})
-    # A pool of size 0 would be one without a limit.
+    # A pool of size 0 would have no limit.
     kept = max(1, min(options.pool_min, options.pool_max))
     return create_async_engine(
         url,
@@ -72,7 +72,7 @@ def _server(options: SqlOptions, timeout: float, tls: ssl.SSLContext | str | Non
     )
 
 
-# Every question is one statement, so a transaction around it would only cost a round trip.
+# Every query is one statement, so a transaction around it would only cost a round trip.
 _COMMON: Final[dict[str, Any]] = {
     "hide_parameters": True,
     "isolation_level": "AUTOCOMMIT",
@@ -81,7 +81,7 @@ _COMMON: Final[dict[str, Any]] = {
 
 
 def _sqlite(options: SqliteOptions, timeout: float) -> AsyncEngine:
-    # Opened for each question, so that a file that was replaced is noticed, and never made by asking for it.
+    # Opened for each query, so that the server notices a replaced file; a query never makes a missing one.
     import aiosqlite
 
     path = Path(options.section.path).absolute()
@@ -94,10 +94,10 @@ def _sqlite(options: SqliteOptions, timeout: float) -> AsyncEngine:
 
 
 async def make_file(options: SqliteOptions) -> None:
-    """Make the file of SQLite where there is none.
+    """Make the SQLite file if it is missing.
 
     Raises:
-        OSError: that is not possible.
+        OSError: the file cannot be made.
     """
     await asyncio.to_thread(Path(options.section.path).touch)
 

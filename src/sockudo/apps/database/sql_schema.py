@@ -1,7 +1,7 @@
-"""The table of apps in SQL: how each kind of database writes its columns.
+"""The table of apps in SQL, with the column types of each kind of database.
 
-It is the table that the original makes, and one column more. Where one exists already it is looser or tighter than
-this, so reading does not rely on the types here.
+It is the table of the original, and one column more. An existing table may have looser or tighter types, so reading
+does not rely on the types here.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class JsonText(UserDefinedType[Any]):
     cache_ok = True
 
     def get_col_spec(self, **_: Any) -> str:
-        """Return the type of the column where a database has no other."""
+        """Return the type of the column for a database without a type of its own."""
         return "TEXT"
 
     def bind_processor(self, dialect: Dialect) -> Any:
-        """Return what turns a value into text."""
+        """Return the function that turns a value into text."""
         return json_text
 
 
@@ -51,7 +51,7 @@ def app_table(name: str, dialect: str) -> Table:
     # MySQL keeps the time of the last change itself; elsewhere an update sets it.
     renewed = text("CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP") if dialect == "mysql" else now
     return Table(
-        # The original names it without quotes, and PostgreSQL makes small letters of such a name.
+        # The original names it without quotes, and PostgreSQL lowers such a name.
         name.lower() if dialect == "pgsql" else name,
         MetaData(),
         *(_column(one) for one in PROPERTIES),

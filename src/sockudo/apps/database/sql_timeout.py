@@ -1,8 +1,8 @@
-"""A time-out that insists.
+"""A timeout that cancels again until its block ends.
 
 `asyncio.timeout` cancels once, and that can be lost: `asyncio.wait_for`, which the libraries use while they connect and
-wait for the pool, forgets a cancellation that comes in the moment of its success (until Python 3.12). It can also be
-spent on a goodbye to a server that does not answer, for which TLS waits half a minute.
+wait for the pool, forgets a cancellation that comes in the moment of its success (until Python 3.12). The cancellation
+can also end in the close of a connection to a server that does not answer, for which TLS waits half a minute.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _AGAIN: Final = 1.0
 
 
 class InsistingTimeout:
-    """Cancels what is in its block after some seconds, and again until the block ends.
+    """Cancels its block after some seconds, and again until the block ends.
 
     Raises:
-        TimeoutError: it was cancelled for that, and by nobody else.
+        TimeoutError: the timeout has cancelled the block, and no other code has.
     """
 
     __slots__ = ("_before", "_cancels", "_seconds", "_task", "_timer")

@@ -1,4 +1,4 @@
-"""The interface of a database of apps: it moves records, and knows nothing of what they mean."""
+"""The interface of a database of apps: it reads and writes records, and does not interpret them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from sockudo.errors import SockudoError
 
 
 class AppExistsError(SockudoError):
-    """An app has the id or the key already. The message says which."""
+    """Another app has the id or the key already. The message says which."""
 
 
 @dataclass(slots=True)
 class Migration:
-    """What has become of a schema.
+    """The result of a migration.
 
     Attributes:
-        done: what was made or added, for people.
-        missing: names of columns that are not there and may not be added; they are read as null.
-        reason: why not.
+        done: the steps that were done, for people.
+        missing: names of missing columns that may not be added; they are read as null.
+        reason: why they may not be added.
     """
 
     done: list[str] = field(default_factory=list)
@@ -35,7 +35,7 @@ class AppStore(Protocol):
     latest; the message names the setting and no secret.
 
     Attributes:
-        largest_count: the largest number that fits into its columns; None where every number of an app does.
+        largest_count: the largest number that fits into its columns; None if every number of an app does.
     """
 
     largest_count: int | None
@@ -44,10 +44,10 @@ class AppStore(Protocol):
         """Connect."""
 
     async def migrate(self) -> Migration:
-        """Make what is missing of the schema, and change nothing that is there; may run on several nodes at once.
+        """Make missing parts of the schema, and change no existing ones; may run on several nodes at once.
 
         Raises:
-            DriverError: what cannot be done without is missing, and may not be made.
+            DriverError: a necessary part is missing, and may not be made.
         """
         ...
 
@@ -67,23 +67,23 @@ class AppStore(Protocol):
         """Add an app.
 
         Raises:
-            AppExistsError: there is an app with this id, or with this key where the database keeps keys apart.
+            AppExistsError: there is an app with this id, or with this key if the database enforces unique keys.
         """
 
     async def update(self, record: Record) -> bool:
-        """Replace every property of the app with the id of the record; return False where there is none.
+        """Replace every property of the app with the id of the record; return False if there is none.
 
         Raises:
-            AppExistsError: another app has this key, where the database keeps keys apart.
+            AppExistsError: another app has this key, if the database enforces unique keys.
         """
         ...
 
     async def delete(self, app_id: str) -> bool:
-        """Remove an app; return False where there is none."""
+        """Remove an app; return False if there is none."""
         ...
 
     async def has_any(self) -> bool:
-        """Tell whether there is an app at all."""
+        """Return whether there is any app."""
         ...
 
     async def aclose(self) -> None:

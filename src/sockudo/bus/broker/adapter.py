@@ -1,7 +1,7 @@
-"""The adapter of a broker: which topics this node is on, what is published to them, and what comes from them.
+"""The base class of broker adapters: keeps the topics of this node, publishes to them and receives from them.
 
-What the brokers of one kind do their own way is left to a subclass, and to the link that it opens: the connections to
-one broker, or one cluster of brokers, which live and die together. Everything that a link must keep is in `BrokerLink`.
+A subclass for each kind of broker opens a link: the connections to one broker, or to one cluster of brokers, which open
+and close together. `BrokerLink` has everything that a link promises.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class BrokerLink(Protocol):
     """An open link.
 
     Attributes:
-        longest_piece: bytes that one message of the broker may have; a longer one of ours goes in pieces.
-        reason: why the link is gone, where it is.
+        longest_piece: the most bytes that the broker takes as one message; a longer message is sent in pieces.
+        reason: why the link is gone, if it is.
     """
 
     longest_piece: int
@@ -38,25 +38,25 @@ class BrokerLink(Protocol):
         """Send a message with its label at the end of this tick."""
 
     def caught_up(self, key: bytes) -> asyncio.Future[None]:
-        """Return a future that is done when what the broker has of a topic is heard, or the link is gone."""
+        """Return a future that is done when every message that waits at the broker is here, or the link is gone."""
         ...
 
     async def aclose(self) -> None:
-        """Close when the broker has taken everything that was sent; nobody is told."""
+        """Close when the broker has taken everything that was sent; does not call `lost`."""
 
 
 Link = TypeVar("Link", bound=BrokerLink)
 
 
 class BrokerAdapter(ABC, Generic[Broker, Link]):
-    """An `Adapter` on a broker. Subclass it for a kind of brokers.
+    """An `Adapter` on a broker. Subclass it for each kind of broker.
 
-    A topic has an address, which its messages are published to, and a key, which they come with.
+    Messages of a topic are published to its address, and arrive with its key.
 
     Attributes:
         dropped: messages that were published while the bus was lost.
         too_long: messages that were not sent because of their length.
-        refusals: how often the broker refused something, of publishing or joining.
+        refusals: how often the broker refused to publish or to join.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class BrokerAdapter(ABC, Generic[Broker, Link]):
         refusing_setting: str | None = None,
         show: Callable[[Broker], str] = str,
     ) -> None:
-        """Take what all adapters of a kind have in common.
+        """Take the traits that all adapters of a kind share.
 
         Args:
-            kind: see `Attachment`, as for those that are not named here.
+            kind: see `Attachment`, also for the arguments that are missing here.
             address: returns the address of a topic.
         """
         self._kind = kind
@@ -96,14 +96,14 @@ class BrokerAdapter(ABC, Generic[Broker, Link]):
 
     @property
     def is_connected(self) -> bool:
-        """Whether a broker is there and every topic is joined on it."""
+        """Whether this node is connected to a broker and has joined every topic on it."""
         return self._attachment.is_up
 
     async def start(self, inbox: Inbox) -> None:
-        """Connect to the first broker that takes us.
+        """Connect to the first broker that accepts this node.
 
         Raises:
-            DriverError: there is none, or the options cannot be used.
+            DriverError: no broker does, or the options cannot be used.
         """
         brokers = self._read_options()
         self._received = inbox.received
@@ -121,7 +121,7 @@ class BrokerAdapter(ABC, Generic[Broker, Link]):
             self._publish_in_pieces(link, topic, data)
 
     def subscribe(self, topic: str) -> asyncio.Future[None]:
-        """Join a topic, or catch up with it; all that is asked in one tick is answered together."""
+        """Join a topic, or catch up with it; one answer of the broker serves all calls of a tick."""
         link, key = self._link, self._keys.get(topic)
         is_new = key is None
         if key is None:
@@ -152,19 +152,19 @@ class BrokerAdapter(ABC, Generic[Broker, Link]):
         self._keys.clear()
         self._topics.clear()
 
-    # What a kind of brokers does its own way
+    # For subclasses
 
     @abstractmethod
     def _read_options(self) -> Sequence[Broker]:
-        """Return where the brokers are; raises DriverError where the options cannot be used."""
+        """Return the brokers; raise DriverError if the options cannot be used."""
 
     @abstractmethod
     async def _open(self, broker: Broker) -> Link:
-        """Open a link; raises what `Attachment` expects. The link tells `heard`, `refused` and `lost`."""
+        """Open a link, which calls `heard`, `refused` and `lost`; raise the errors that `Attachment` expects."""
 
     @abstractmethod
     def _new_key(self, topic: str) -> bytes:
-        """Return the key of a topic that is joined now."""
+        """Return the key of a topic that this node joins now."""
 
     @abstractmethod
     def _join(self, link: Link, topic: str, key: bytes) -> None:
@@ -172,14 +172,14 @@ class BrokerAdapter(ABC, Generic[Broker, Link]):
 
     @abstractmethod
     def _joined(self, link: Link, key: bytes) -> asyncio.Future[None]:
-        """Return a future that is done when a topic that was asked for is joined, or the link is gone."""
+        """Return a future that is done when the broker has confirmed a join, or the link is gone."""
 
     @abstractmethod
     def _leave(self, link: Link, key: bytes) -> None:
-        """Ask for the messages of a topic no more."""
+        """End the messages of a topic."""
 
     async def _join_all(self, link: Link) -> None:
-        """Join all topics on a new link, in one write; those that are new meanwhile are asked for by `subscribe`."""
+        """Join all topics on a new link, in one write; `subscribe` joins the topics that are new meanwhile."""
         key = b""
         for topic, key in self._keys.items():
             self._join(link, topic, key)
@@ -188,7 +188,7 @@ class BrokerAdapter(ABC, Generic[Broker, Link]):
             joins = self._joins
             await self._joined(link, key)
 
-    # What a link tells
+    # Called by the link
 
     def heard(self, key: bytes, label: bytes, data: bytes) -> None:
         """Hand one message on."""
@@ -202,13 +202,13 @@ class BrokerAdapter(ABC, Generic[Broker, Link]):
             self._received(topic, whole)
 
     def refused(self, reason: str) -> None:
-        """Note what the broker refused; each message may be refused, so not every one is logged."""
+        """Count a refusal of the broker; log only some, because the broker may refuse every message."""
         self.refusals += 1
         if self.refusals % _REFUSALS_LOGGED_EVERY == 1:
             _log.error(f"{self._kind} bus refuses messages", reason=reason, times=self.refusals)
 
     def lost(self, link: Link, reason: str) -> None:
-        """Note that a link is gone, and look for another one."""
+        """Note that a link is gone, and open another one."""
         if link is self._link:
             self._link = None
             self._attachment.lost(reason)

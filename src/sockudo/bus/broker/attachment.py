@@ -1,6 +1,6 @@
-"""Being attached to a broker: to one of several that takes us, at the start and again whenever it is lost.
+"""Attaches a driver to one of several brokers, at the start and again whenever the broker is lost.
 
-How a driver attaches, and what it joins before it counts as attached, is its own affair.
+The driver decides how it attaches, and which topics it joins before it counts as attached.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Broker = TypeVar("Broker")
 
 
 class RefusedError(Exception):
-    """A broker said no.
+    """A broker refused the connection.
 
     Attributes:
-        setting: what decides it, where that is another setting than usual.
+        setting: the setting to correct, if it is another one than usual.
     """
 
     def __init__(self, reason: str, setting: str | None = None) -> None:
-        """Take the broker's own words."""
+        """Take the reason as the broker gave it."""
         super().__init__(reason)
         self.setting = setting
 
@@ -36,7 +36,7 @@ class Attachment(Generic[Broker]):
     """Keeps a driver attached.
 
     Attributes:
-        is_up: whether it is attached now.
+        is_up: whether the driver is attached now.
     """
 
     def __init__(
@@ -49,15 +49,15 @@ class Attachment(Generic[Broker]):
         refusing_setting: str | None = None,
         show: Callable[[Broker], str] = str,
     ) -> None:
-        """Take what the driver knows.
+        """Take the functions of the driver, and the names for errors and the log.
 
         Args:
-            kind: what people call the brokers.
-            attach: attaches to one broker; raises OSError where it cannot be reached, RefusedError where it says no.
-            figures: what the log says beside each attempt.
-            setting: where the brokers are named.
-            refusing_setting: what decides whether a broker takes us, where that is another one.
-            show: a broker as people write it, without secrets.
+            kind: the product name of the brokers.
+            attach: attaches to one broker; raises OSError if it cannot be reached, RefusedError if it refuses.
+            figures: the values that the log shows with each attempt.
+            setting: the setting that names the brokers.
+            refusing_setting: the setting to correct when a broker refuses, if it is another one.
+            show: returns a broker as people write it, without secrets.
         """
         self._kind = kind
         self._attach = attach
@@ -71,10 +71,10 @@ class Attachment(Generic[Broker]):
         self.is_up = False
 
     async def start(self, brokers: Sequence[Broker], inbox: Inbox) -> None:
-        """Attach to the first broker that takes us.
+        """Attach to the first broker that accepts the driver.
 
         Raises:
-            DriverError: there is none.
+            DriverError: no broker does.
         """
         self._brokers = brokers
         self._inbox = inbox
@@ -82,14 +82,14 @@ class Attachment(Generic[Broker]):
             raise DriverError("; ".join(problems))
 
     def lost(self, reason: str) -> None:
-        """Note that the broker is gone, and look for one for ever."""
+        """Note that the broker is gone, and try all brokers until one accepts the driver."""
         if self.is_up and self._inbox is not None:
             self.is_up = False
             self._task = asyncio.get_running_loop().create_task(self._attach_again(self._inbox))
             self._inbox.lost(reason)
 
     async def aclose(self) -> None:
-        """Look for a broker no more."""
+        """Stop looking for a broker."""
         self.is_up = False
         task, self._task = self._task, None
         if task is not None:

@@ -1,12 +1,12 @@
-"""Bytes as they come, put together until there is something whole to be parsed."""
+"""Collects the bytes of a connection until a parser has a whole message."""
 
 from __future__ import annotations
 
 
 class ChunkReader:
-    """Subclass it for a protocol: `parse` takes what is whole.
+    """Subclass it for a protocol: `parse` takes whole messages.
 
-    A part of a message is kept in the chunks that came, so that a long one is copied once and not with every chunk.
+    It keeps part of a message as a list of chunks, so that a long message is copied once and not with every chunk.
     """
 
     def __init__(self) -> None:
@@ -15,7 +15,7 @@ class ChunkReader:
         self._needed = 0
 
     def feed(self, data: bytes) -> None:
-        """Take what was read; raises BadBytesError where it is not of this protocol."""
+        """Take bytes of the connection; raise BadBytesError if they are not of this protocol."""
         # hot path
         if self._chunks:
             self._chunks.append(data)
@@ -30,9 +30,9 @@ class ChunkReader:
         self._needed = needed - consumed
 
     def parse(self, data: bytes) -> tuple[int, int]:
-        """Take what is whole; return how much that is, and how much must be there before it is worth another look.
+        """Take whole messages; return how many bytes they have, and how many must be there for the next call.
 
         Raises:
-            BadBytesError: what came is not of this protocol.
+            BadBytesError: the bytes are not of this protocol.
         """
         raise NotImplementedError

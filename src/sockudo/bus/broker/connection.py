@@ -1,8 +1,8 @@
-"""A connection to a broker: what the drivers that speak a protocol themselves have in common.
+"""The base class of connections to brokers, for drivers that speak the protocol of the broker themselves.
 
 * Everything that is sent in one tick of the event loop leaves in one write.
-* A broker that is silent, or that does not read, is given up.
-* Given up means at once: what waits in the kernel is thrown away, instead of arriving whenever the broker wakes up.
+* The connection to a broker that is silent, or that does not read, is dropped.
+* A dropped connection is reset: the kernel discards unsent bytes, which else would arrive whenever the broker wakes up.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final, cast
 
 from sockudo.errors import DriverError
 
-# Bytes that may wait for a broker.
+# The most unsent bytes.
 MOST_UNSENT: Final = 64 * 1024 * 1024
 _CHECKS_PER_TIMEOUT: Final = 3
 _CLOSING_TIMEOUT: Final = 5.0
@@ -28,10 +28,10 @@ class BadBytesError(ValueError):
 
 
 class BrokerConnection(asyncio.Protocol):
-    """Subclass it for a protocol: `take` what comes, `ping`, and settle in `ended` what still waits.
+    """Subclass it for a protocol: `take` parses bytes, `ping` keeps the broker talking, `ended` settles open futures.
 
     Attributes:
-        is_open: False before the connection is made and from the moment that it is given up.
+        is_open: False before the connection is made and from the moment that it is dropped.
         reason: why it is gone.
     """
 
@@ -48,21 +48,21 @@ class BrokerConnection(asyncio.Protocol):
         self.is_open = True
         self.reason = ""
 
-    # What a protocol does
+    # For subclasses
 
     def take(self, data: bytes) -> None:
-        """Take what was read; raises BadBytesError."""
+        """Parse bytes of the broker; raise BadBytesError."""
         raise NotImplementedError
 
     def ping(self) -> None:
-        """Make the broker say something, or rely on it that it does."""
+        """Make the broker send something, if it does not do so by itself."""
         raise NotImplementedError
 
     def ended(self, reason: str) -> None:
-        """Settle what waits; the connection is gone."""
+        """Settle open futures; the connection is gone."""
         raise NotImplementedError
 
-    # What a driver asks
+    # Called by the driver
 
     def send(self, data: bytes) -> None:
         """Send at the end of this tick."""
@@ -78,11 +78,11 @@ class BrokerConnection(asyncio.Protocol):
             self._transport.write(out[0] if len(out) == 1 else b"".join(out))
 
     def watch(self) -> None:
-        """Begin to mind the silence of the broker."""
+        """Begin to drop the connection when the broker is silent."""
         self._timer = self._loop.call_later(self._silence_timeout / _CHECKS_PER_TIMEOUT, self._check)
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
-        """Go on encrypted."""
+        """Encrypt the connection from now on."""
         assert self._transport is not None, "TLS starts on a connection"
         upgraded = await self._loop.start_tls(self._transport, self, context, server_hostname=host)
         if upgraded is None:
@@ -90,12 +90,12 @@ class BrokerConnection(asyncio.Protocol):
         self._use(upgraded)
 
     def expect_open(self) -> None:
-        """Raise where the connection is gone."""
+        """Raise an error if the connection is gone."""
         if not self.is_open:
             raise ConnectionResetError(self.reason)
 
     def drop(self, reason: str) -> None:
-        """Give the connection up at once, with all that is unsent."""
+        """Close the connection at once, and discard unsent bytes."""
         transport = self._transport
         if transport is not None and not transport.is_closing():
             sock = transport.get_extra_info("socket")
@@ -105,17 +105,17 @@ class BrokerConnection(asyncio.Protocol):
         self._end(reason)
 
     async def finish(self, last_answer: asyncio.Future[None]) -> None:
-        """Close when the broker has answered for the last time, or does not."""
+        """Close when the broker has given its last answer, or does not answer in time."""
         transport = self._transport
         if transport is not None:
             await asyncio.wait([last_answer], timeout=_CLOSING_TIMEOUT)
             transport.close()
-            # TLS says goodbye, which takes a moment.
+            # TLS exchanges a close notification, which takes a moment.
             if not (await asyncio.wait([self._gone], timeout=_CLOSING_TIMEOUT))[0]:
                 transport.abort()
         self._end("closed")
 
-    # What the transport says
+    # Called by the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclasses of asyncio's.
@@ -163,13 +163,13 @@ class BrokerConnection(asyncio.Protocol):
 
 
 def settle(future: asyncio.Future[None]) -> None:
-    """Finish a future that somebody may have cancelled."""
+    """Finish a future, unless its caller has cancelled it."""
     if not future.done():
         future.set_result(None)
 
 
 def tls_context(section: str, ca: object, cert: object, key: object) -> ssl.SSLContext:
-    """Make the context of every connection of a driver; `section` is where its `tls_` settings are.
+    """Make the TLS context of a driver's connections; `section` has its `tls_` settings.
 
     Raises:
         DriverError: a file cannot be used.

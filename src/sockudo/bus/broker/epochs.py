@@ -1,8 +1,8 @@
-"""Which connection a message was published on, so that one from a former connection is not heard after newer ones.
+"""Labels messages with the connection that published them, so that nodes drop messages of former connections.
 
-A broker that froze goes on with what it had already read from connections that are long gone, perhaps after it took
-messages from the new one. So a node gives each connection an epoch, and those who hear drop what comes from an epoch
-before the newest that they heard of. A label is `<node>.<epoch>`, ASCII, and different in every process.
+A broker that froze goes on with what it had already read from closed connections, perhaps after it took messages from
+the new one. So a node gives each connection an epoch, and receivers drop messages of an epoch before the newest one
+that they know. A label is `<node>.<epoch>`, ASCII, and different in every process.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _LONGEST_LABEL: Final = 64
 
 
 class Epochs:
-    """The epochs of this node and those that it hears of.
+    """The epochs of this node and of the nodes that it receives from.
 
     Attributes:
-        label: of this node's present connection.
-        current: the newest label of every node heard of; looking a label up here is all that a message costs.
+        label: the label of this node's present connection.
+        current: the newest label of every known node; an ordinary message costs one look-up here.
     """
 
     def __init__(self) -> None:
@@ -36,11 +36,11 @@ class Epochs:
         self.label = b"%b.%d" % (self._node, self._epoch)
 
     def admits(self, label: bytes) -> bool:
-        """Say whether a message with this label may be heard, and remember the epoch where it is new."""
+        """Return whether a message with this label is not stale, and remember the epoch if it is new."""
         if label in self.current:
             return True
         node, _, text = label.partition(b".")
-        # What is no label was published by something else, which may be heard.
+        # A message without a label comes from another program, and passes.
         if not text.isdigit() or len(text) > 9 or len(label) > _LONGEST_LABEL:
             return True
         epoch, newest = int(text), self._newest.get(node)

@@ -1,4 +1,4 @@
-"""What a node writes beside its messages: the epoch of its connection, and which piece of a longer message this is.
+"""Labels of messages on a broker: the epoch of the sender's connection, and which piece of a longer message this is.
 
 A label is ASCII, `<node>.<epoch>`, with `.<message>.<index>.<count>` for a piece; see `epochs.py` and `pieces.py`.
 """
@@ -12,11 +12,11 @@ from sockudo.bus.broker.pieces import Assembler, Splitter
 
 
 class Labels:
-    """The labels of this node, and what those of the others mean.
+    """Writes the labels of this node, and reads those of other nodes.
 
     Attributes:
-        own: the label of what is published now.
-        current: labels of whole messages that are heard as they are; looking one up is all that most messages cost.
+        own: the label of messages that this node publishes now.
+        current: labels of whole messages that pass unchanged; most messages cost one look-up here.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Labels:
             yield b"%b.%b" % (self.own, label), piece
 
     def take(self, topic: str, label: bytes, data: bytes) -> bytes | None:
-        """Return the message that is to be heard now, if any: not where this is stale, or not the last piece of it."""
+        """Return the whole message; None if it is stale, or this piece is not its last."""
         node, _, rest = label.partition(b".")
         epoch, _, piece = rest.partition(b".")
         if not self._epochs.admits(b"%b.%b" % (node, epoch)):

@@ -1,20 +1,20 @@
-"""Messages that are longer than a bus takes: cut into pieces, and put together again.
+"""Cuts messages that are longer than a bus takes into pieces, and joins the pieces again.
 
 A piece carries a label of ASCII digits and dots, `<message>.<index>.<count>`, beside its data and the name of its node;
-where they go (a header, a reply subject) is the driver's business. The bus keeps the order of what one node publishes
-to one topic, so the pieces of one message arrive in order, perhaps with those of other nodes between them. Pieces of
-which one is missing are dropped: a message arrives whole or not at all.
+the driver decides where they go (a header, a reply subject). The bus keeps the order of what one node publishes to one
+topic, so the pieces of one message arrive in order, perhaps with those of other nodes between them. Where one piece is
+missing, the others are dropped: a message arrives whole or not at all.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-# An event batch is at most some megabytes; what is longer is a mistake.
+# An event batch has some megabytes at most; a longer message is a mistake.
 LONGEST_MESSAGE: Final = 64 * 1024 * 1024
-# Messages that may be under way at once. A node that died in the middle of one leaves it behind.
+# The most incomplete messages at once. A node that died in the middle of one leaves it behind.
 _MOST_OPEN: Final = 64
-# What all of them may take together; the oldest makes room.
+# The most bytes of all of them together; the oldest makes room.
 MOST_OPEN_BYTES: Final = 2 * LONGEST_MESSAGE
 
 
@@ -45,11 +45,11 @@ class _Open:
 
 
 class Assembler:
-    """Puts the pieces together that arrive at one node.
+    """Joins the pieces that arrive at one node.
 
     Attributes:
-        dropped: pieces, and messages of which some had come, that were dropped.
-        bytes: what the pieces that wait for others take.
+        dropped: dropped pieces and incomplete messages.
+        bytes: the size of all pieces that wait for others.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Assembler:
         self.bytes = 0
 
     def add(self, topic: str, node: bytes, label: bytes, data: bytes) -> bytes | None:
-        """Take one piece of a message of a node; returns the message once it is whole."""
+        """Take one piece of a message of a node; return the message once it is whole."""
         try:
             message, index_text, total_text = label.split(b".")
             index, total = int(index_text), int(total_text)
@@ -86,7 +86,7 @@ class Assembler:
         return b"".join(found.pieces)
 
     def clear(self) -> None:
-        """Forget what is incomplete, when the bus was lost."""
+        """Forget incomplete messages, when the bus was lost."""
         self._open.clear()
         self.bytes = 0
 

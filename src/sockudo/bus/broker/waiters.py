@@ -1,4 +1,4 @@
-"""Who waits until a topic is joined."""
+"""Futures of callers that wait until a topic is joined."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def done() -> asyncio.Future[None]:
 
 
 class Waiters(Generic[Name]):
-    """Futures by name. Each caller has one of its own, so that one who gives up takes nothing from another."""
+    """Futures by name. Each caller has one of its own, so that one can cancel it without effect on the others."""
 
     def __init__(self) -> None:
         self._futures: dict[Name, list[asyncio.Future[None]]] = {}
 
     def __contains__(self, name: Name) -> bool:
-        """Whether someone waits for `name`."""
+        """Whether a caller waits for `name`."""
         return name in self._futures
 
     def add(self, name: Name) -> asyncio.Future[None]:
@@ -32,16 +32,16 @@ class Waiters(Generic[Name]):
         return future
 
     def another(self, name: Name) -> asyncio.Future[None] | None:
-        """Return one more future for a name that others wait for; None if nobody does."""
+        """Return one more future for a name that callers wait for; None if none does."""
         return self.add(name) if name in self._futures else None
 
     def release_one(self, name: Name) -> None:
-        """Let those go who wait for `name`."""
+        """Finish the futures of `name`."""
         for future in self._futures.pop(name, ()):
             if not future.done():
                 future.set_result(None)
 
     def release(self) -> None:
-        """Let everyone go."""
+        """Finish all futures."""
         for name in list(self._futures):
             self.release_one(name)

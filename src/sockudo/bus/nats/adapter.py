@@ -1,14 +1,14 @@
-"""The bus over NATS: core publish and subscribe, on a client of our own.
+"""The bus over NATS: core publish and subscribe, with the project's own client.
 
 `nats-py` costs several times as much for each message (`benchmarks/nats_bus.py`), most of it in queues and tasks for
 each subscription that a bus with one receiver has no use for.
 
-* A topic is one token of a subject, `<prefix>.<topic>`, so permissions can be given for `<prefix>.>`. The server sends
-  nothing back to the node that published it.
-* Joining is confirmed by the server that this node is connected to. Servers of one NATS cluster tell each other a
-  moment later what was joined; core NATS has no way to wait for that.
-* The reply subject, which a bus has no other use for, carries the epoch of the publishing connection; and where a
-  message is above the server's `max_payload` and goes in pieces, which piece it is.
+* A topic is one token of a subject, `<prefix>.<topic>`, so a NATS user needs permissions for `<prefix>.>` only. The
+  server does not send a message back to the node that published it.
+* The server that this node is connected to confirms a join. It tells the other servers of a NATS cluster a moment
+  later; core NATS has no way to wait for that.
+* The reply subject, which a bus has no other use for, carries the epoch of the publishing connection. A message above
+  the server's `max_payload` is sent in pieces; the reply subject then also says which piece this is.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sockudo.bus.nats.connection import NatsConnection, connect
 from sockudo.bus.nats.options import Credentials, NatsOptions, NatsServer, credentials_setting, parse_servers
 from sockudo.bus.nats.wire import encode_prefix, encode_token
 
-# Subjects that are kept, so that a busy channel is encoded once.
+# The size of the cache of subjects, so that the name of a busy channel is encoded once.
 _SUBJECTS: Final = 10_000
 
 
@@ -57,7 +57,7 @@ class NatsAdapter(BrokerAdapter[NatsServer, NatsConnection]):
         return await connect(broker, self._options, self._credentials, self._context, self)
 
     def _new_key(self, topic: str) -> bytes:
-        # Never that of a subscription before, of which messages may still be on their way.
+        # Never that of an earlier subscription, whose messages may still be on their way.
         return b"%d" % self._joins
 
     def _join(self, link: NatsConnection, topic: str, key: bytes) -> None:

@@ -1,9 +1,9 @@
 """One connection to a NATS server: handshake, confirmations.
 
-Confirmations are asked for with one PING after everything that was sent in a tick: a server answers in order, so its
-PONG says that everything before it is done. What other connections sent before is another matter: a server reads them
-all at the same time, so one that is busy may answer a PING before it has got to a message that came first. It has by
-the time it answers a second one.
+One PING asks for a confirmation of everything that was sent in a tick: a server answers in order, so its PONG says that
+everything before it is done. That does not hold for other connections: a server reads all of them at the same time, so
+a busy one may answer a PING before it handles a message that arrived first. It has handled it when it answers a second
+PING.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from sockudo.bus.nats.options import Credentials, NatsOptions, NatsServer, asks_
 from sockudo.bus.nats.wire import Parser, encode_prefix
 from sockudo.eventual import later
 
-# Subject and subscription with which a new connection asks whether it may use the prefix at all.
+# Subject and subscription with which a new connection asks whether it may use the prefix.
 _PROBE: Final = b"PROBE"
 
 
 class Owner(Protocol):
-    """Who uses a connection."""
+    """The user of a connection: the adapter."""
 
     def heard(self, key: bytes, label: bytes, data: bytes) -> None:
         """Take one message: the number of its subscription, its reply subject, and its payload."""
@@ -38,7 +38,7 @@ class Owner(Protocol):
 
 
 class NatsConnection(BrokerConnection):
-    """A connection, which is all that a link to NATS needs; `connect` makes one that is ready.
+    """A connection, and at the same time the link of the adapter; `connect` makes one that is ready.
 
     Attributes:
         longest_piece: the `max_payload` of the server.
@@ -78,7 +78,7 @@ class NatsConnection(BrokerConnection):
         self._out.append(b"PUB %b %b %d\r\n%b\r\n" % (address, label, len(data), data))
 
     def caught_up(self, key: bytes) -> asyncio.Future[None]:
-        """Return a future that is done when what the server had before is heard, or it is gone; it never fails."""
+        """Return a future that is done when every earlier message is here, or the server is gone; it never fails."""
         return later(self.confirm(), lambda _: self.confirm())
 
     def take(self, data: bytes) -> None:
@@ -90,7 +90,7 @@ class NatsConnection(BrokerConnection):
         self.confirm()
 
     def flush(self) -> None:
-        """Write what was sent in this tick, and a PING where somebody waits for it to be done."""
+        """Write what was sent in this tick, and a PING if a caller waits for a confirmation."""
         if self._unconfirmed is not None and self.is_open:
             self._pongs.append(self._unconfirmed)
             self._unconfirmed = None
@@ -98,7 +98,7 @@ class NatsConnection(BrokerConnection):
         super().flush()
 
     async def aclose(self) -> None:
-        """Close when the server has taken everything that was sent; the owner is not told."""
+        """Close when the server has taken everything that was sent, without a call of `lost`."""
         self._owner = None
         await self.finish(self.confirm())
 
@@ -108,7 +108,7 @@ class NatsConnection(BrokerConnection):
         self.expect_open()
 
     async def introduce(self, fields: dict[str, Any], prefix: bytes) -> None:
-        """Say who we are and ask whether we may use the prefix; returns when the server agrees."""
+        """Log in and ask whether this node may use the prefix; return when the server agrees."""
         probe = b"%b.%b" % (prefix, _PROBE)
         self.send(b"CONNECT %b\r\n" % json.dumps(fields).encode())
         self.send(b"SUB %b %b\r\nPUB %b 0\r\n\r\nUNSUB %b\r\n" % (probe, _PROBE, probe, _PROBE))
@@ -124,7 +124,7 @@ class NatsConnection(BrokerConnection):
         self._end(self._refusal or (str(exc) if exc else "closed by the server"))
 
     def ended(self, reason: str) -> None:
-        """Settle what waits and tell the owner."""
+        """Settle open futures and tell the owner."""
         for waiting in (*self._pongs, self._unconfirmed or []):
             for future in waiting:
                 settle(future)
@@ -154,7 +154,7 @@ class NatsConnection(BrokerConnection):
             info = None
         if not isinstance(info, dict):
             raise BadBytesError("INFO without an object")
-        # A server sends more of these when its cluster changes.
+        # A server sends another INFO when its cluster changes.
         self.info.update(info)
         limit = self.info.get("max_payload")
         if isinstance(limit, int) and limit > 0:
@@ -165,7 +165,7 @@ class NatsConnection(BrokerConnection):
         if self._is_ready and self._owner is not None:
             self._owner.refused(text)
         if not (self._is_ready and text.startswith("Permissions Violation")):
-            # The server hangs up after it, so it is the reason.
+            # The server closes the connection after it, so it is the reason.
             self._refusal = text
 
 
@@ -175,8 +175,8 @@ async def connect(
     """Connect to one server.
 
     Raises:
-        OSError: it cannot be reached, or not in time.
-        RefusedError: it does not want us.
+        OSError: the server cannot be reached, or not in time.
+        RefusedError: the server refuses this node.
     """
     connection = NatsConnection(owner, options)
     timeout = options.connection_timeout_ms / 1000

@@ -1,7 +1,7 @@
-"""Keys of NATS users: a seed (`SU...`) signs what a server asks for (the NATS documentation, "NKeys").
+"""Keys of NATS users: a seed (`SU...`) signs the nonce of a server (the NATS documentation, "NKeys").
 
-A key as text is Base32 of a prefix, 32 bytes and their CRC-16. The prefix of a seed is two bytes: five bits that say
-"seed", then eight that say whose it is.
+A key as text is Base32 of a prefix, 32 bytes and their CRC-16. The prefix of a seed is two bytes: five bits for "seed",
+then eight for the kind of its owner.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class UserKey:
 
     @property
     def public_key(self) -> str:
-        """How the server knows the user (`U...`)."""
+        """The public key, by which the server knows the user (`U...`)."""
         data = bytes((_USER,)) + self._key.public_key().public_bytes_raw()
         return b32encode(data + _checksum(data)).decode().rstrip("=")
 

@@ -1,4 +1,4 @@
-"""What a NATS adapter is told: where the servers are and who we are to them."""
+"""Reads the options of the NATS adapter: the addresses of the servers, and the credentials."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _SECTION: Final = re.compile(r"-{3,}[^\n]*-{3,}\s*(\S+)\s*-{3,}[^\n]*-{3,}")
 
 
 class NatsOptions(Protocol):
-    """What the driver reads of the section `adapter.nats`, which describes each setting.
+    """The settings of the section `adapter.nats` that the driver reads; the section describes each.
 
-    At most one kind of credentials is used, in this order: `credentials_file`, `nkey_seed`, `token`, `username`, then
-    what the address of a server carries.
+    The driver uses at most one kind of credentials, the first of: `credentials_file`, `nkey_seed`, `token`, `username`,
+    the credentials in the address of a server.
     """
 
     servers: tuple[str, ...]
@@ -40,12 +40,12 @@ class NatsOptions(Protocol):
 
 
 def asks_for_tls(options: NatsOptions) -> bool:
-    """Tell whether TLS is used even where neither the address nor the server asks for it."""
+    """Return whether the driver uses TLS even if neither the address nor the server asks for it."""
     return any((options.tls_ca, options.tls_cert, options.tls_key))
 
 
 def credentials_setting(options: NatsOptions) -> str:
-    """Return the setting that decides who we are, for messages."""
+    """Return the setting that has the credentials, for errors."""
     for name in ("credentials_file", "nkey_seed", "token", "username"):
         if getattr(options, name) is not None:
             return f"adapter.nats.{name}" + (" or password" if name == "username" else "")
@@ -99,21 +99,21 @@ def _parse_server(text: str, position: int) -> NatsServer:
 
 
 class Credentials:
-    """Who we are, as CONNECT says it; keys are read once and sign the nonce of each connection."""
+    """The credentials for CONNECT; keys are read once and sign the nonce of each connection."""
 
     def __init__(self, options: NatsOptions) -> None:
-        """Read what the options name.
+        """Read the credentials that the options name.
 
         Raises:
             DriverError: the credentials file or the seed cannot be used.
-            MissingExtraError: a key is to be used and the library for it is missing.
+            MissingExtraError: the library for keys is missing.
         """
         self._options = options
         self._jwt, seed = _read_credentials(options)
         self._key = None if seed is None else _key_of(seed, credentials_setting(options))
 
     def fields(self, server: NatsServer, nonce: str) -> dict[str, str]:
-        """Return the part of CONNECT that proves who we are."""
+        """Return the fields of CONNECT that carry the credentials."""
         options = self._options
         if self._key is not None:
             signature = base64.urlsafe_b64encode(self._key.sign(nonce.encode())).rstrip(b"=").decode()
@@ -144,7 +144,7 @@ def _read_credentials(options: NatsOptions) -> tuple[str | None, str | None]:
 
 def _key_of(seed: str, setting: str) -> UserKey:
     try:
-        # Only those who log in with a key need its library.
+        # Only a login with a key needs the library.
         from sockudo.bus.nats.keys import UserKey
     except ImportError:
         raise MissingExtraError(f"{setting} needs an optional dependency: pip install 'sockudo[nats]'") from None

@@ -1,7 +1,7 @@
 """The wire protocol of NATS without I/O: a parser for what a server sends, names of subjects, commands.
 
-The protocol is lines of text that end in CRLF; a message is a line with its length and then its bytes, whatever they
-are. A driver needs MSG, PING, PONG, INFO, +OK and -ERR; headers are switched off in CONNECT, so HMSG never comes.
+The protocol is lines of text that end in CRLF; a message is a line with its length and then its bytes. A driver needs
+MSG, PING, PONG, INFO, +OK and -ERR; CONNECT switches headers off, so HMSG never comes.
 See https://docs.nats.io/reference/reference-protocols/nats-protocol.
 """
 
@@ -14,19 +14,19 @@ from typing import Final
 from sockudo.bus.broker.chunks import ChunkReader
 from sockudo.bus.broker.connection import BadBytesError
 
-# What NATS itself allows at most, whatever a server is configured to.
+# The most that NATS itself allows, whatever the configuration of a server.
 LONGEST_PAYLOAD: Final = 64 * 1024 * 1024
 # INFO of a large cluster names every server of it.
 LONGEST_LINE: Final = 1024 * 1024
 
-# The separator, wildcards and what ends a name. `%` starts an escape; a lone one stands for nothing at all.
+# The separator, wildcards and the ends of a name. `%` starts an escape; a lone one stands for the empty text.
 _UNUSABLE: Final = re.compile(rb"[\x00-\x20\x7f.*>%]")
 
 
 class Parser(ChunkReader):
     """Turns bytes, however they are cut, into calls, in order.
 
-    `message` takes the subscription, the reply subject (empty where there is none) and the payload of a message;
+    `message` takes the subscription, the reply subject (empty if there is none) and the payload of a message;
     `command` the verb in capitals and the rest of any other line.
     """
 
@@ -36,7 +36,7 @@ class Parser(ChunkReader):
         self._command = command
 
     def parse(self, data: bytes) -> tuple[int, int]:
-        """Take the lines and messages that are whole."""
+        """Take whole lines and messages."""
         # hot path; servers put one space between words.
         position, length = 0, len(data)
         while position < length:
@@ -74,7 +74,7 @@ def encode_token(text: str) -> bytes:
 
 
 def encode_prefix(prefix: str) -> bytes:
-    """Encode the prefix of all subjects; its dots stay, so that a server's permissions can name a part of it."""
+    """Encode the prefix of all subjects; its dots stay, so that permissions of a server can name a part of it."""
     return b".".join(encode_token(token) for token in prefix.split("."))
 
 

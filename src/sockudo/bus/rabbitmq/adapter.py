@@ -1,11 +1,11 @@
-"""The bus over RabbitMQ: a direct exchange, and a queue for each node, on a client of our own.
+"""The bus over RabbitMQ: a direct exchange, and a queue for each node, with the project's own client.
 
-* A topic is a routing key, and being on it is a binding of the node's queue. A key has at most 255 bytes; a longer
-  topic is represented by its hash.
-* Joining is confirmed by the server that this node is connected to. Servers of one RabbitMQ cluster share bindings.
-* The message id, which a bus has no other use for, carries the epoch of the publishing connection, and for a piece of
-  a long message which piece it is.
-* A server that is short of memory or disk takes no messages. The bus counts as lost until it does.
+* A topic is a routing key; a node joins it by a binding of its queue. A key has at most 255 bytes; a longer topic is
+  represented by its hash.
+* The server that this node is connected to confirms a join. Servers of one RabbitMQ cluster share bindings.
+* The message id, which a bus has no other use for, carries the epoch of the publishing connection, and the index of a
+  piece of a long message.
+* A server that is short of memory or disk takes no messages. The bus counts as lost until it takes them again.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from sockudo.bus.rabbitmq.options import RabbitOptions, RabbitServer, parse_serv
 from sockudo.bus.rabbitmq.wire import LONGEST_KEY, publish_frame
 from sockudo.errors import DriverError
 
-# Frames that are kept, so that the topic of a busy channel is encoded once.
+# The size of the cache of frames, so that the topic of a busy channel is encoded once.
 _FRAMES: Final = 10_000
-# What an exchange may be called, as far as all servers and libraries agree, with room for the names of queues.
+# Names of exchanges that all servers and libraries accept, with room for the names of queues.
 _PREFIX: Final = re.compile(r"[\w.:@#,/><-]{1,100}", re.ASCII)
 
 
@@ -74,5 +74,5 @@ class RabbitAdapter(BrokerAdapter[RabbitServer, RabbitLink]):
 def routing_key(topic: str) -> bytes:
     """Return the routing key of a topic; different topics have different keys."""
     raw = topic.encode("utf-8", "surrogatepass")
-    # No topic begins like the other kind, because none has a control character.
+    # No short topic looks like a hashed one, because topics have no control characters.
     return raw if len(raw) <= LONGEST_KEY else b"\x01" + sha256(raw).hexdigest().encode()

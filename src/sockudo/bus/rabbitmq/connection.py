@@ -1,7 +1,8 @@
 """One connection to RabbitMQ, with one channel: handshake, requests, heartbeats.
 
-A server answers what a channel asks in order, so an answer belongs to the request that has waited longest. One answer
-confirms everything that was sent in a tick: `basic.qos` changes nothing and is answered when all before it is done.
+A server answers the requests of a channel in order, so an answer belongs to the request that has waited longest. One
+answer confirms everything that was sent in a tick: `basic.qos` changes nothing, and the server answers it when
+everything before it is done.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _CLOSING_TIMEOUT: Final = 5.0
 
 
 class Owner(Protocol):
-    """Who uses a connection."""
+    """The user of a connection: the link."""
 
     def message(self, tag: bytes, key: bytes, message_id: bytes, body: bytes) -> None:
         """Take one message."""
@@ -37,8 +38,8 @@ class RabbitConnection(BrokerConnection):
     """A connection; `connect` makes one that is ready.
 
     Attributes:
-        longest_frame: what the server takes at most.
-        refusal: what the server said before it hung up, if it did.
+        longest_frame: the longest frame that the server takes.
+        refusal: the reason that the server gave before it closed the connection, if any.
     """
 
     def __init__(self, owner: Owner, options: RabbitOptions) -> None:
@@ -47,7 +48,7 @@ class RabbitConnection(BrokerConnection):
         self._parser = Parser(owner.message, self._take_method)
         self._heartbeat = heartbeat(options)
         self._unconfirmed: list[asyncio.Future[None]] | None = None
-        # Who waits for each answer that is to come.
+        # The callers that wait for each answer, in the order of the requests.
         self._answers: deque[list[asyncio.Future[None]]] = deque()
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._closed: asyncio.Future[None] = self._loop.create_future()
@@ -56,7 +57,7 @@ class RabbitConnection(BrokerConnection):
         self.refusal: str | None = None
 
     def request(self, request: bytes) -> asyncio.Future[None]:
-        """Send a frame that is answered; the future is done with the answer, or when the connection is gone."""
+        """Send a request; the future is done with the answer, or when the connection is gone."""
         answered: asyncio.Future[None] = self._loop.create_future()
         if self.is_open:
             self.send(request)
@@ -83,11 +84,11 @@ class RabbitConnection(BrokerConnection):
         self._parser.feed(data)
 
     def ping(self) -> None:
-        """Give a sign of life; the server gives its own unasked."""
+        """Send a heartbeat; the server sends its own unasked."""
         self.send(HEARTBEAT)
 
     def flush(self) -> None:
-        """Write what was sent in this tick, and a question where somebody waits for it to be done."""
+        """Write what was sent in this tick, and a question if a caller waits for a confirmation."""
         if self._unconfirmed is not None and self.is_open:
             self._answers.append(self._unconfirmed)
             self._unconfirmed = None
@@ -98,7 +99,7 @@ class RabbitConnection(BrokerConnection):
         """Log in and open the channel.
 
         Raises:
-            RefusedError: the server does not want us.
+            RefusedError: the server refuses this node.
             OSError: the connection is lost.
         """
         self._server = server
@@ -110,7 +111,7 @@ class RabbitConnection(BrokerConnection):
         self.watch()
 
     async def aclose(self) -> None:
-        """Close when the server has taken everything that was sent; the owner is not told."""
+        """Close when the server has taken everything that was sent, without a call of `disconnected`."""
         self._owner = None
         await asyncio.wait([self.confirm()], timeout=_CLOSING_TIMEOUT)
         if self.is_open:
@@ -122,7 +123,7 @@ class RabbitConnection(BrokerConnection):
         self._end(self.refusal or (str(exc) if exc else "closed by the server"))
 
     def ended(self, reason: str) -> None:
-        """Settle what waits and tell the owner."""
+        """Settle open futures and tell the owner."""
         for waiting in (*self._answers, self._unconfirmed or []):
             for future in waiting:
                 settle(future)
@@ -148,7 +149,7 @@ class RabbitConnection(BrokerConnection):
             case commands.Connection.Close() | commands.Channel.Close():
                 self._refuse(method.reply_text)
             case commands.Connection.Blocked():
-                # Until it unblocks it reads nothing of ours. What is on its way to it would arrive late.
+                # A blocked server reads nothing from this node. Messages on their way would arrive late.
                 self._refuse(f"takes no messages: {method.reason}")
             case commands.Basic.Cancel():
                 self._refuse("the queue of this node was deleted")
@@ -184,8 +185,8 @@ async def connect(
     """Connect to one server.
 
     Raises:
-        OSError: it cannot be reached.
-        RefusedError: it does not want us.
+        OSError: the server cannot be reached.
+        RefusedError: the server refuses this node.
     """
     connection = RabbitConnection(owner, options)
     try:

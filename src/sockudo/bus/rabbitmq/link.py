@@ -1,14 +1,14 @@
-"""A link to one RabbitMQ server: a connection that publishes and one that hears, which live and die together.
+"""A link to one RabbitMQ server: one connection publishes and one receives; both open and close together.
 
-They are two because a server that is short of memory or disk reads nothing more of a connection that publishes.
+They are two because a server that is short of memory or disk reads nothing more from a connection that publishes.
 
-* All messages go through one direct exchange, named like the prefix. A node has a queue of its own, which is deleted
-  with its connection, and binds it to the topics that it is on. Nothing is kept on disk but the exchange itself.
-* What a node does not take waits in its queue up to a limit. Beyond that the server drops messages, and tells: it puts
-  what it dropped into a second queue, of one message. A node that finds something there has missed something.
-* A link is ready when a message has come through it. A server with an alarm, or one where publishing is not allowed,
-  says so only when it is given a message.
-* A message of a node to itself comes back behind all that waited in its queue: so it knows that it has caught up.
+* All messages go through one direct exchange, named like the prefix. A node has a queue of its own, which the server
+  deletes with the connection, and binds it to its topics. The server keeps nothing on disk but the exchange itself.
+* Messages that a node does not take wait in its queue up to a limit. Beyond that the server drops messages, and puts
+  them into a second queue, of one message. A node that finds a message there has missed some.
+* A link is ready when a message has come through it. A server with an alarm, or one that does not allow publishing,
+  says so only after a message.
+* A message of a node to itself comes back behind all that waited in its queue; then the node has caught up.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Lost = Callable[["RabbitLink", str], None]
 
 
 class RabbitLink:
-    """A link; `open` makes it ready, and whatever ends it is told to `lost`, once."""
+    """A link; `open` makes it ready. The link calls `lost` once, with the reason why it ended."""
 
     longest_piece = _LONGEST_PIECE
 
@@ -52,7 +52,7 @@ class RabbitLink:
         self._publisher: RabbitConnection | None = None
         self._subscriber: RabbitConnection | None = None
         self._loop = asyncio.get_running_loop()
-        # Who waits for the next message to ourselves to be sent, and for those that were to come back.
+        # The callers that wait for the next message to this node itself, and for those that are on their way back.
         self._behind: list[asyncio.Future[None]] = []
         self._probes: deque[list[asyncio.Future[None]]] = deque()
         self.is_open = True
@@ -63,7 +63,7 @@ class RabbitLink:
 
         Raises:
             OSError: the server cannot be reached, or not in time.
-            RefusedError: it does not want us.
+            RefusedError: the server refuses this node.
         """
         timeout = self._options.connection_timeout_ms / 1000
         try:
@@ -88,12 +88,12 @@ class RabbitLink:
         connection.send(address + content_frames(label, data, connection.longest_frame))
 
     def bind(self, key: bytes) -> None:
-        """Hear what is published with a key; `confirm` says when that is so."""
+        """Receive messages with a key; `confirm` returns when that is so."""
         assert self._subscriber is not None, "opened"
         self._subscriber.send(bind_frame(self._queue, self._exchange, key))
 
     def unbind(self, key: bytes) -> None:
-        """Hear it no more."""
+        """Receive messages with a key no more."""
         assert self._subscriber is not None, "opened"
         self._subscriber.request(unbind_frame(self._queue, self._exchange, key))
 
@@ -103,7 +103,7 @@ class RabbitLink:
         return self._subscriber.confirm()
 
     def caught_up(self, key: bytes) -> asyncio.Future[None]:
-        """Return a future that is done when all that waited in the queue is heard, or the link is gone."""
+        """Return a future that is done when every message that waited in the queue is here, or the link is gone."""
         future: asyncio.Future[None] = self._loop.create_future()
         if not self.is_open:
             settle(future)
@@ -131,7 +131,7 @@ class RabbitLink:
             self._lost(self, reason)
 
     async def aclose(self) -> None:
-        """Close when the server has taken everything that was sent; nobody is told."""
+        """Close when the server has taken everything that was sent, without a call of `lost`."""
         self._lost = None
         # The publisher first: its last messages may be for this node's own queue.
         for connection in (self._publisher, self._subscriber):
@@ -139,7 +139,7 @@ class RabbitLink:
                 await connection.aclose()
         self.drop("closed")
 
-    # What the connections say
+    # Called by the connections
 
     def message(self, tag: bytes, key: bytes, message_id: bytes, body: bytes) -> None:
         """Hand one message on."""
@@ -184,7 +184,7 @@ class RabbitLink:
         self._expect_agreement()
 
     def _expect_agreement(self) -> None:
-        # The one that the server refused says why; the other went with it.
+        # The connection that the server refused has the reason; the other one closed with it.
         for connection in (self._publisher, self._subscriber):
             if connection is not None and connection.refusal is not None:
                 raise RefusedError(connection.refusal)

@@ -1,4 +1,4 @@
-"""What a RabbitMQ adapter is told: where the servers are and who we are to them."""
+"""Reads the options of the RabbitMQ adapter: the addresses of the servers, with their credentials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PORTS: Final = {"amqp": 5672, "amqps": 5671}
 
 
 class RabbitOptions(Protocol):
-    """What the driver reads of the section `adapter.rabbitmq`, which describes each setting."""
+    """The settings of the section `adapter.rabbitmq` that the driver reads; the section describes each."""
 
     url: str
     prefix: str
@@ -32,13 +32,13 @@ class RabbitOptions(Protocol):
 
 
 def heartbeat(options: RabbitOptions) -> int:
-    """Return how often a heartbeat is asked for; AMQP counts whole seconds, and a server sends two in that time."""
+    """Return the heartbeat timeout to ask for; AMQP counts whole seconds, and a server sends two in that time."""
     return max(1, int(options.silence_timeout))
 
 
 @dataclass(frozen=True, slots=True)
 class RabbitServer:
-    """One server, and what its address carries."""
+    """One server: its address, with the credentials and the virtual host in it."""
 
     host: str
     port: int
@@ -56,11 +56,11 @@ def parse_servers(options: RabbitOptions) -> list[RabbitServer]:
     """Read the addresses.
 
     Raises:
-        DriverError: one is not an address, or is one without TLS where there are certificates.
+        DriverError: an address is not valid, or is one without TLS although certificates are set.
     """
     servers = [_parse_server(text.strip()) for text in _SEPARATOR.split(options.url)]
     if any((options.tls_ca, options.tls_cert, options.tls_key)) and not all(server.tls for server in servers):
-        # Else what was meant to be encrypted would not be.
+        # Else a connection that should be encrypted would not be.
         raise DriverError("adapter.rabbitmq.url: expected amqps:// with adapter.rabbitmq.tls_ca, tls_cert or tls_key")
     return servers
 

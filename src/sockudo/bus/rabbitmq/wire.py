@@ -1,8 +1,8 @@
 """The wire protocol of RabbitMQ (AMQP 0-9-1) without I/O: a parser for what a server sends, and messages as frames.
 
-Messages are taken apart and put together here, because they are nearly all that goes over a connection; `pamqp` does
-all other frames. A message is three kinds of frames: a method with its routing key, a header with its length and its
-properties, of which we use the message id, and its body in as many frames as it needs.
+This module reads and writes messages itself, because they are nearly all that a connection carries; `pamqp` does all
+other frames. A message is three kinds of frames: a method with its routing key, a header with its length and its
+properties, of which the bus uses the message id, and its body in as many frames as it needs.
 See https://www.rabbitmq.com/resources/specs/amqp0-9-1.pdf.
 """
 
@@ -22,9 +22,9 @@ GREETING: Final = b"AMQP\x00\x00\x09\x01"
 HEARTBEAT: Final = b"\x08\x00\x00\x00\x00\x00\x00\xce"
 # The one channel that a connection has besides 0, which is for the connection itself.
 CHANNEL: Final = 1
-# What a frame may hold at most, its eight bytes around that included; servers offer this by default.
+# The longest frame, with the eight bytes around its content; servers offer this by default.
 LONGEST_FRAME: Final = 128 * 1024
-# Anything longer is dropped or refused by servers long before.
+# The longest routing key of AMQP.
 LONGEST_KEY: Final = 255
 
 _METHOD, _HEADER, _BODY, _HEARTBEAT = 1, 2, 3, 8
@@ -43,15 +43,15 @@ Method = Callable[[base.Frame], None]
 class Parser(ChunkReader):
     """Turns bytes, however they are cut, into calls, in order.
 
-    `message` takes the tag of the consumer, the routing key, the message id (empty where there is none) and the body of
-    a message; `method` whatever else the server says. Heartbeats are nothing but bytes.
+    `message` takes the tag of the consumer, the routing key, the message id (empty if there is none) and the body of
+    a message; `method` takes any other frame but heartbeats.
     """
 
     def __init__(self, message: Message, method: Method) -> None:
         super().__init__()
         self._message = message
         self._method = method
-        # The message that is under way: whose it is, and what of its body is there.
+        # The incomplete message: its consumer and key, and the part of its body that has come.
         self._envelope: tuple[bytes, bytes] | None = None
         self._message_id = b""
         self._body: list[bytes] = []
@@ -59,7 +59,7 @@ class Parser(ChunkReader):
         self._is_too_long = False
 
     def parse(self, data: bytes) -> tuple[int, int]:
-        """Take the frames that are whole."""
+        """Take whole frames."""
         # hot path
         position, length = 0, len(data)
         while length - position >= 7:
@@ -98,7 +98,7 @@ class Parser(ChunkReader):
         if self._envelope is None or stop - start < 14:
             raise BadBytesError("a header without a message")
         _, _, size, flags = _HEADER_START.unpack_from(data, start)
-        # Nobody but a stranger sends one. It is passed over, because the connection would bring it again and again.
+        # Only another program sends one. It is skipped, because a new connection would bring it again.
         self._is_too_long = size > LONGEST_MESSAGE
         if flags == _MESSAGE_ID_ONLY:
             self._message_id = data[start + 15 : stop]
@@ -136,17 +136,17 @@ def publish_frame(exchange: bytes, key: bytes) -> bytes:
 
 
 def bind_frame(queue: bytes, exchange: bytes, key: bytes) -> bytes:
-    """Return the frame that lets messages with a key into a queue; it is not answered."""
+    """Return the frame that lets messages with a key into a queue; the server does not answer it."""
     return _method(b"\x00\x32\x00\x14\x00\x00%b%b%b\x01\x00\x00\x00\x00" % (*map(_short, (queue, exchange, key)),))
 
 
 def unbind_frame(queue: bytes, exchange: bytes, key: bytes) -> bytes:
-    """Return the frame that undoes that; it is answered."""
+    """Return the frame that keeps messages with a key out of a queue; the server answers it."""
     return _method(b"\x00\x32\x00\x32\x00\x00%b%b%b\x00\x00\x00\x00" % (*map(_short, (queue, exchange, key)),))
 
 
 def content_frames(message_id: bytes, body: bytes, longest_frame: int) -> bytes:
-    """Return the other frames of a message, which is not kept on disk."""
+    """Return the other frames of a message, which the server does not keep on disk."""
     # hot path
     size, length = len(body), len(message_id)
     head = _HEADER_FRAME.pack(_HEADER, CHANNEL, 15 + length, _BASIC, 0, size, _MESSAGE_ID_ONLY, length)
@@ -176,7 +176,7 @@ def _short(text: bytes) -> bytes:
 def _unmarshal(data: bytes) -> base.Frame:
     try:
         method = frame.unmarshal(data)[2]
-    # The library lets through what its decoders stumble over.
+    # The library does not catch every error of its decoders.
     except (exceptions.PAMQPException, ValueError, IndexError, KeyError) as error:
         raise BadBytesError("a method that cannot be read") from error
     if not isinstance(method, base.Frame):
@@ -185,10 +185,10 @@ def _unmarshal(data: bytes) -> base.Frame:
 
 
 def _message_id(data: bytes) -> bytes:
-    """Read the message id of a header with other properties too, from another publisher; nothing where it has none."""
+    """Read the message id of a header with other properties too, from another publisher; b"" if it has none."""
     try:
         content = frame.unmarshal(data)[2]
-    # A publisher may write what it likes there, and the library lets through what its decoders stumble over.
+    # A publisher may write anything there, and the library does not catch every error of its decoders.
     except Exception:
         return b""
     properties = content.properties if isinstance(content, header.ContentHeader) else None

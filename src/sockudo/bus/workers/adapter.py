@@ -1,10 +1,10 @@
 """The bus between the workers of one machine: unix sockets in a directory, and no broker.
 
-Strategy: every worker listens on `<directory>/<index>.sock` and dials every other. A message is written only to workers
-that have joined its topic; publishing to a topic that nobody else has joined costs a look-up. Nothing is encoded twice:
+Every worker listens on `<directory>/<index>.sock` and dials every other. A worker writes a message only to workers that
+have joined its topic; publishing to a topic that no other worker has joined costs a look-up. Nothing is encoded twice:
 the bytes that arrive are those that were published.
 
-There is no bus that could be lost: a worker alone is fine, and one that dies takes only itself away.
+This bus cannot be lost: a worker works alone too, and one that dies takes only itself away.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _BACKLOG: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class IpcOptions:
-    """What can be changed for tests and odd machines.
+    """Limits and times, which tests and odd machines may change.
 
     Attributes:
-        max_unsent_bytes: what may wait for a worker that does not read before its connection is dropped and made anew.
-        scan_seconds: how often the directory is read. New workers make themselves known; this is the second way.
+        max_unsent_bytes: the most unsent bytes for a worker; beyond it its connection is dropped and made anew.
+        scan_seconds: how often the directory is read for new workers, which also dial by themselves.
         answer_seconds: a worker that owes an answer for longer is stuck: its connection is made anew.
-        settle_seconds: how long a start waits for the workers that are there to listen, and a stop for them to read.
+        settle_seconds: how long a start waits for the other workers to listen, and a stop for them to read.
     """
 
     max_unsent_bytes: int = 64 * 1024 * 1024
@@ -62,7 +62,7 @@ class IpcAdapter:
     """An `Adapter` among the workers that share a directory. Each has an index of its own.
 
     Attributes:
-        dropped: messages that were published while it was closed, or are too large for the wire.
+        dropped: messages that were published while the adapter was closed, or are too large for the wire.
     """
 
     def __init__(self, directory: Path, index: int, options: IpcOptions | None = None) -> None:
@@ -89,25 +89,25 @@ class IpcAdapter:
 
     @property
     def peers(self) -> int:
-        """How many other workers are heard."""
+        """The number of other workers that this one receives from."""
         return sum(1 for peer in self._peers if peer.feed is not None)
 
     @property
     def overflows(self) -> int:
-        """How many connections were dropped because the other worker did not read."""
+        """The number of connections that were dropped because the other worker did not read."""
         return self._outgoing.overflows
 
     async def start(self, inbox: Inbox) -> None:
-        """Listen, and wait until the workers that are there hear this one.
+        """Listen, and wait until the other workers receive from this one.
 
         Raises:
-            DriverError: the socket cannot be had.
+            DriverError: the worker cannot listen on its socket.
         """
         listening = _listen(self._directory, self.index)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_unix_server(self._new_listener, sock=listening, backlog=_BACKLOG)
         self._inbox = inbox
-        # Whoever comes after this finds the socket; whoever was there before is found now.
+        # A worker that starts after this finds the socket; the scan now finds one that was there before.
         self._look_around()
         try:
             async with asyncio.timeout(self._options.settle_seconds):
@@ -132,7 +132,7 @@ class IpcAdapter:
                 listener.send(head, data)
 
     def subscribe(self, topic: str) -> asyncio.Future[None]:
-        """Join a topic, or catch up with it; confirmed when every worker that is heard has answered."""
+        """Join a topic, or catch up with it; confirmed when every connected worker has answered."""
         return self._topics.join(topic)
 
     def unsubscribe(self, topic: str) -> None:
@@ -146,7 +146,7 @@ class IpcAdapter:
         self._inbox = None
         if self._scan is not None:
             self._scan.cancel()
-        # The name goes first, so that nobody dials a worker that is leaving.
+        # The socket's name goes first, so that no worker dials one that leaves.
         with contextlib.suppress(OSError):
             socket_path(self._directory, self.index).unlink()
         if self._server is not None:
@@ -155,7 +155,7 @@ class IpcAdapter:
         await self._peers.close()
         await self._close_listeners()
 
-    # What the connections tell
+    # Called by the connections
 
     def message(self, name: bytes, data: bytes) -> None:
         """Take a message from a feed."""
@@ -173,15 +173,15 @@ class IpcAdapter:
         return Feed(index, self._outgoing, self, is_awaited=is_awaited)
 
     def feed_opened(self, feed: Feed) -> None:
-        """Tell another worker what is joined here."""
+        """Tell another worker which topics this one has joined."""
         self._topics.add(feed, wire.hello(self.index))
 
     def feed_closed(self, feed: Feed) -> None:
-        """Wait no longer for the answers of another worker."""
+        """Stop waiting for answers of another worker."""
         self._topics.remove(feed)
 
     def greeted(self, listener: Listener) -> None:
-        """Note who dials. One worker has one connection, so an older one is dead although nobody has said so yet."""
+        """Note which worker dialled. A worker has one connection, so an older one is dead and is dropped."""
         assert listener.index is not None
         for other in self._listeners:
             if other is not listener and other.index == listener.index:
@@ -189,7 +189,7 @@ class IpcAdapter:
         self._peers.call(listener.index)
 
     def join(self, listener: Listener, name: bytes) -> None:
-        """Let another worker hear a topic."""
+        """Send the messages of a topic to another worker from now on."""
         topic = name.decode()
         if topic not in listener.topics:
             listener.topics.add(topic)
@@ -199,18 +199,18 @@ class IpcAdapter:
             audience.listeners.append(listener)
 
     def leave(self, listener: Listener, name: bytes) -> None:
-        """Keep a topic from another worker."""
+        """Stop sending the messages of a topic to another worker."""
         topic = name.decode()
         if topic in listener.topics:
             listener.topics.remove(topic)
             self._remove(listener, topic)
 
     def synced(self, listener: Listener) -> None:
-        """Note that another worker has said what it wants to hear."""
+        """Note that another worker has named all its topics."""
         self._change.set()
 
     def forget(self, listener: Listener) -> None:
-        """Keep everything from a worker that is gone."""
+        """Send nothing more to a worker that is gone."""
         self._listeners.discard(listener)
         for topic in listener.topics:
             self._remove(listener, topic)
@@ -248,7 +248,7 @@ class IpcAdapter:
             _log.warning("workers bus: directory unreadable", reason=str(error))
 
     def _is_settled(self) -> bool:
-        """Whether every worker that was found is heard and hears this one, or is not there."""
+        """Whether every worker that the scan found is connected in both directions, or is gone."""
         heard_by = {listener.index for listener in self._listeners if listener.is_synced}
         return all(peer.is_tried and (peer.feed is None or peer.index in heard_by) for peer in self._peers)
 
@@ -264,9 +264,9 @@ class IpcAdapter:
 
 
 def _listen(directory: Path, index: int) -> socket.socket:
-    """Take the socket of a worker, also where one that has died left its file behind."""
+    """Listen on the socket of a worker; replace the file of one that has died."""
     path = socket_path(directory, index)
-    # Bound under another name and moved when it listens, so that nobody can find it before it answers.
+    # The socket is bound under another name and moved when it listens, so that no worker finds it before it answers.
     unready = path.with_suffix(".new")
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -278,7 +278,7 @@ def _listen(directory: Path, index: int) -> socket.socket:
         os.replace(unready, path)
     except OSError as error:
         listening.close()
-        # Not only what the system refuses: a path longer than a socket's address may be.
+        # This includes a path that is longer than a socket's address may be.
         raise DriverError(f"the bus of the workers (workers) cannot listen on {path}: {error}") from error
     return listening
 

@@ -1,8 +1,8 @@
 """The connections between the workers of one machine: the asyncio side of `wire.py`.
 
-Each worker dials every other and hears it over that connection, so between two workers there are two, one for each
-direction. What a worker has joined is known to the other side for as long as the connection lives and no longer: there
-is nothing to clean up or to compare after one breaks.
+Each worker dials every other and receives over that connection, so two workers have two connections, one for each
+direction. A worker forgets the topics of another one with the connection, so there is nothing to clean up or to compare
+after one breaks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, Protocol, cast
 
 from sockudo.bus.workers import wire as wire
 
-# What is gathered in a tick beyond this leaves before the tick ends, so that copies stay small.
+# Bytes of one tick beyond this leave before the tick ends, so that copies stay small.
 _GATHERED: Final = 256 * 1024
 
 
@@ -26,7 +26,7 @@ class Outgoing:
         self._dirty: list[WorkerConnection] = []
 
     def mark(self, connection: WorkerConnection) -> None:
-        """Let a connection be flushed."""
+        """Flush a connection in the next tick."""
         if not self._dirty:
             asyncio.get_running_loop().call_soon(self.flush)
         connection.is_marked = True
@@ -44,10 +44,10 @@ class WorkerConnection(asyncio.Protocol):
     """One connection, either direction: frames in, gathered frames out.
 
     Attributes:
-        index: the worker at the other end; None until it has said so.
+        index: the worker at the other end; None until its hello has arrived.
         ended: done when the connection is gone.
         reason: why it was dropped; empty where the other worker has left or died.
-        is_marked: whether it is among those to flush at the end of the tick.
+        is_marked: whether the connection is flushed at the end of the tick.
     """
 
     __slots__ = ("_gathered", "_out", "_outgoing", "_reader", "_transport", "ended", "index", "is_marked", "reason")
@@ -95,7 +95,7 @@ class WorkerConnection(asyncio.Protocol):
             self.flush()
 
     def flush(self) -> None:
-        """Write what was gathered; a peer that leaves too much unread is dropped."""
+        """Write what was gathered; drop the connection if the peer leaves too much unread."""
         # hot path
         out, transport = self._out, self._transport
         if not out:
@@ -124,32 +124,32 @@ class WorkerConnection(asyncio.Protocol):
 
 
 class Speaker(Protocol):
-    """What listeners are told to: the worker that publishes."""
+    """The worker that publishes, as its listeners call it."""
 
     index: int
 
     def greeted(self, listener: Listener) -> None:
-        """Note who a listener is."""
+        """Note which worker a listener is."""
 
     def join(self, listener: Listener, name: bytes) -> None:
-        """Let a listener hear a topic."""
+        """Send the messages of a topic to a listener from now on."""
 
     def leave(self, listener: Listener, name: bytes) -> None:
-        """Keep a topic from a listener."""
+        """Stop sending the messages of a topic to a listener."""
 
     def synced(self, listener: Listener) -> None:
-        """Note that a listener has said what it wants to hear."""
+        """Note that a listener has named all its topics."""
 
     def forget(self, listener: Listener) -> None:
         """Note that a listener is gone."""
 
 
 class Listener(WorkerConnection):
-    """Another worker that hears this one: it has dialled, joins topics and is sent messages.
+    """Another worker that receives from this one: it dials, joins topics and receives messages.
 
     Attributes:
-        topics: what it has joined.
-        is_synced: whether it has said everything that it had joined before it dialled.
+        topics: the topics that it has joined.
+        is_synced: whether it has named every topic that it had joined before it dialled.
     """
 
     __slots__ = ("_speaker", "is_synced", "topics")
@@ -183,22 +183,22 @@ class Listener(WorkerConnection):
 
 
 class Ears(Protocol):
-    """What feeds tell: the worker that listens."""
+    """The worker that receives, as its feeds call it."""
 
     def message(self, name: bytes, data: bytes) -> None:
         """Take a message."""
 
     def done(self, feed: Feed, number: int) -> None:
-        """Note that the other worker has done everything that was asked before a question."""
+        """Note that the other worker has handled everything that came before a question."""
 
 
 class Feed(WorkerConnection):
-    """What this worker hears from another one: it has dialled, joins topics and is sent messages.
+    """The connection over which this worker receives from another one: it dials, joins topics and receives messages.
 
     Attributes:
-        is_greeted: whether the other worker has answered, so that it is known to live.
-        is_awaited: whether a topic counts as joined only when the other worker knows. One that is stuck must not keep
-            everybody else from joining, so one that has not answered in time is not waited for until it does.
+        is_greeted: whether the other worker has answered, and so is alive.
+        is_awaited: whether a topic counts as joined only when the other worker has answered. A worker that has not
+            answered in time is not awaited until it does, because a stuck one must not keep the others from joining.
     """
 
     __slots__ = ("_ears", "is_awaited", "is_greeted")

@@ -1,4 +1,4 @@
-"""The other workers that one worker hears: found in the directory, dialled, and dialled again."""
+"""Finds the other workers in the directory, dials them, and dials again when a connection breaks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LONGEST_WAIT: Final = 2.0
 
 
 class Owner(Protocol):
-    """Whose peers these are."""
+    """The adapter that has these peers."""
 
     def new_feed(self, index: int, *, is_awaited: bool) -> Feed:
         """Return the protocol for one more connection."""
@@ -30,18 +30,18 @@ class Owner(Protocol):
         """Note a connection."""
 
     def feed_closed(self, feed: Feed) -> None:
-        """Note that it is gone."""
+        """Note that a connection is gone."""
 
     def changed(self) -> None:
-        """Look again at what was waited for."""
+        """Note that a worker was dialled or is gone."""
 
 
 class Peer:
     """Another worker, for as long as its socket is in the directory.
 
     Attributes:
-        feed: the connection over which it is heard, if there is one now.
-        is_tried: whether it has been dialled at all, with or without success.
+        feed: the connection to it, if there is one now.
+        is_tried: whether it has been dialled, with or without success.
     """
 
     __slots__ = ("_is_called", "_owner", "_path", "feed", "index", "is_tried", "task")
@@ -57,11 +57,11 @@ class Peer:
         self.task.add_done_callback(lambda _: forget(index))
 
     def call(self) -> None:
-        """Dial now: the other worker is known to be there."""
+        """Dial now, because the other worker has just dialled this one."""
         self._is_called.set()
 
     async def _keep(self) -> None:
-        """Be connected until the socket is gone from the directory."""
+        """Keep a connection until the socket is gone from the directory."""
         wait, is_awaited = _FIRST_WAIT, True
         while True:
             try:
@@ -69,11 +69,11 @@ class Peer:
             except FileNotFoundError:
                 return
             except OSError:
-                # Left behind by a worker that has died, or busy. A new worker replaces the file.
+                # A worker that died has left the file behind, or is busy. A new worker replaces the file.
                 is_awaited = True
             else:
                 await self._hear(feed)
-                # A worker that accepts and says nothing is stuck, and not waited for until it has answered.
+                # A worker that accepts and sends nothing is stuck, and not awaited until it has answered.
                 is_awaited = feed.is_greeted
                 wait = _FIRST_WAIT if feed.is_greeted else wait
             self.is_tried = True
@@ -104,7 +104,7 @@ class Peer:
 
 
 class Peers:
-    """All of them."""
+    """All other workers."""
 
     def __init__(self, directory: Path, own_index: int, owner: Owner) -> None:
         self._directory = directory
@@ -116,20 +116,20 @@ class Peers:
         return iter(self._peers.values())
 
     def scan(self) -> None:
-        """Dial what is new in the directory."""
+        """Dial workers that are new in the directory."""
         for name in os.listdir(self._directory):
             stem, dot, rest = name.partition(SUFFIX)
             if dot and not rest and stem.isascii() and stem.isdigit():
                 self._find(int(stem))
 
     def call(self, index: int) -> None:
-        """Dial a worker that is known to be there, unless it is heard already."""
+        """Dial a worker that has just dialled this one, unless there is a connection already."""
         peer = self._find(index)
         if peer is not None and peer.feed is None:
             peer.call()
 
     async def close(self) -> None:
-        """Hear nobody any more."""
+        """Close every connection."""
         tasks = [peer.task for peer in self]
         for task in tasks:
             task.cancel()

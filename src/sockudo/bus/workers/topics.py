@@ -1,4 +1,4 @@
-"""What one worker has joined, and which of it every other worker is known to know."""
+"""Keeps the topics that one worker has joined, and which other workers have confirmed each join."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sockudo.bus.workers.connections import Feed
 
 
 class Batch:
-    """What was joined or asked for in one tick: it is confirmed together, by one question to each worker."""
+    """The joins of one tick; one question to each worker confirms them together."""
 
     __slots__ = ("_waiters", "asked_at", "is_done", "missing")
 
@@ -22,7 +22,7 @@ class Batch:
         self._waiters: list[asyncio.Future[None]] = []
 
     def wait(self) -> asyncio.Future[None]:
-        """Return a future of its own for each caller, who may cancel it."""
+        """Return a future of the caller's own, which it may cancel."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self.is_done:
             waiter.set_result(None)
@@ -31,7 +31,7 @@ class Batch:
         return waiter
 
     def answered(self, feed: Feed) -> bool:
-        """Note that a worker need not be waited for any more; return whether it was the last."""
+        """Stop waiting for a worker; return whether it was the last."""
         self.missing.discard(feed)
         if self.missing:
             return False
@@ -48,10 +48,10 @@ class Batch:
 
 
 class Topics:
-    """The joined topics, told to every feed.
+    """The joined topics, which every feed is told.
 
     Attributes:
-        names: encoded name -> topic, for what arrives.
+        names: encoded name -> topic, for messages that arrive.
     """
 
     def __init__(self) -> None:
@@ -63,13 +63,13 @@ class Topics:
         self._number = 0
 
     def add(self, feed: Feed, greeting: bytes) -> None:
-        """Tell a new feed everything that is joined."""
+        """Send all joined topics to a new feed."""
         self._feeds.add(feed)
         joins = [wire.frame(wire.JOIN, name) for name in self.names]
         feed.send(b"".join([greeting, *joins, wire.numbered(wire.SYNC, 0)]))
 
     def remove(self, feed: Feed) -> None:
-        """Wait no longer for a feed that is gone."""
+        """Stop waiting for a feed that is gone."""
         self._feeds.discard(feed)
         for number, batch in tuple(self._asked.items()):
             if batch.answered(feed):
@@ -101,12 +101,12 @@ class Topics:
             del self._asked[number]
 
     def overdue(self, seconds: float) -> set[Feed]:
-        """Return the feeds that have owed an answer for longer than that."""
+        """Return the feeds that have owed an answer for more than `seconds`."""
         before = time.monotonic() - seconds
         return {feed for batch in self._asked.values() if batch.asked_at < before for feed in batch.missing}
 
     def close(self) -> None:
-        """Confirm what is left: nothing more will arrive, so nothing is missed."""
+        """Confirm all open joins: nothing more will arrive, so nothing is missed."""
         for batch in self._asked.values():
             batch.finish()
         self._asked.clear()
@@ -123,7 +123,7 @@ class Topics:
             batch.finish()
             return batch
         self._current = batch
-        # Scheduled before the first topic is sent, so that as a rule the question leaves in the same write.
+        # Scheduled before the first topic is sent, so that the question mostly leaves in the same write.
         asyncio.get_running_loop().call_soon(self._ask)
         return batch
 

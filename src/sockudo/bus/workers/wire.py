@@ -1,4 +1,4 @@
-"""What the workers of one machine say to each other over a unix socket: bytes in, frames out. No I/O.
+"""The wire protocol between the workers of one machine, over unix sockets, without I/O: bytes in, frames out.
 
 A frame is a head of seven bytes (length of the rest, kind, length of the name), a name and data. A frame is never
 changed on its way: a message that goes to several workers is the same head, name and data for each of them.
@@ -9,15 +9,15 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final, TypeAlias
 
-# Workers with another version do not understand each other: one may be older, while they are replaced one by one.
+# Workers of different versions refuse each other: both may run while workers are replaced one by one.
 VERSION: Final = 1
 
-# The listener says who it is, joins and leaves topics, and asks whether that has been done.
+# The listener sends its index, joins and leaves topics, and asks whether that has been done.
 HELLO: Final = 1
 JOIN: Final = 2
 LEAVE: Final = 3
 SYNC: Final = 4
-# The other side says who it is too, answers, and sends messages.
+# The other side sends its index too, answers, and sends messages.
 DONE: Final = 5
 MESSAGE: Final = 6
 
@@ -64,7 +64,7 @@ def index_of(data: bytes) -> int:
     Raises:
         WireError: the peer speaks another version.
     """
-    # The version comes first, whatever the rest of another version is.
+    # The version comes first in every version.
     if len(data) != _GREETING.size or data[0] != VERSION:
         raise WireError(f"a worker with another version ({data[0] if data else 'none'}, not {VERSION})")
     index: int = _GREETING.unpack(data)[1]
@@ -86,14 +86,14 @@ class Reader:
 
     def __init__(self) -> None:
         self._kept = bytearray()
-        # How many bytes there must be before it is worth looking again.
+        # The number of bytes that the next frame needs.
         self._needed = _HEAD_SIZE
 
     def feed(self, data: bytes) -> list[Frame]:
         """Return the frames that are whole now.
 
         Raises:
-            WireError: what came cannot be a frame; whole frames before it are lost with the connection.
+            WireError: the bytes are not a frame; whole frames before it are lost with the connection.
         """
         # hot path
         kept = self._kept

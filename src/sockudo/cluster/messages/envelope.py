@@ -1,4 +1,4 @@
-"""What goes over the bus: a small binary header, then the rest as it is.
+"""Encodes and decodes messages of the bus: a small binary header, then the rest as it is.
 
     kind (1 byte)   sender's node id (8 bytes)   rest
 
@@ -48,7 +48,7 @@ FOLLOW: Final = 12
 DELIVERED: Final = 13
 QUESTION: Final = 14
 ECHO: Final = 15
-# The last event of its channel, which is in the cache that all nodes share; a client event is not.
+# An event that is the last one of its channel in the cache that all nodes share; a client event is not.
 STORED_EVENT: Final = 16
 
 EVENTS: Final = (EVENT, STORED_EVENT)
@@ -73,7 +73,7 @@ _BODIES: Final[Mapping[int, type[msgspec.Struct]]] = {
 ID_BYTES: Final = 8
 HEADER_BYTES: Final = 1 + ID_BYTES
 
-# Goes over a JSON value without making anything of it.
+# Checks a JSON value without building objects.
 _skip: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -93,7 +93,7 @@ def sender(data: bytes) -> str:
 
 
 def event_rest(frame: bytes, except_id: str | None) -> bytes:
-    """Return what follows the header of an event."""
+    """Return the part of an event message after the header."""
     if except_id is None or len(except_id) > 255:
         # No socket id is that long, so such an id excludes nobody.
         return b"\0" + frame
@@ -112,9 +112,9 @@ def parse_event(data: bytes) -> tuple[bytes, str | None]:
 
 
 def parse(data: bytes) -> msgspec.Struct | None:
-    """Return what follows the header of everything but an event; None for what no node says."""
+    """Return the content of a message that is not an event; None if it is malformed."""
     kind = _BODIES.get(data[0]) if data else None
-    # An event is as long as the settings of its node allow.
+    # The settings of its node limit the length of an event.
     if kind is None or (len(data) > LONGEST_STATE and kind is not CachedEvent):
         return None
     try:
@@ -135,7 +135,7 @@ def problem_with(data: bytes) -> str:
 
 
 def _can_be_told(message: msgspec.Struct) -> bool:
-    """Tell whether clients can be given what they would be given of a message: text that they can read."""
+    """Return whether everything of a message that goes to clients is valid text."""
     match message:
         case CachedEvent(frame=frame):
             return is_text_frame(frame)
@@ -146,7 +146,7 @@ def _can_be_told(message: msgspec.Struct) -> bool:
 
 
 def is_json(data: bytes) -> bool:
-    """Tell whether bytes are one JSON value in UTF-8."""
+    """Return whether bytes are one JSON value in UTF-8."""
     try:
         _skip(data)
     except (msgspec.MsgspecError, RecursionError):

@@ -1,4 +1,4 @@
-"""What nodes tell each other of their clients: deltas, snapshots, heartbeats. MessagePack arrays, no field names."""
+"""The messages between nodes, except events: deltas, snapshots, heartbeats, reports. All are MessagePack arrays."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Annotated, Final
 
 import msgspec
 
-# A part of a snapshot, and a delta, is closed above this, well below what any bus takes as one message.
+# A part of a snapshot, or a delta, ends above this size, well below the longest message of any bus.
 PART_BYTES: Final = 64 * 1024
-# A message about state that is longer than this is none of a node's: a part, and the information of one more member.
+# The longest message about state that a node sends: a part, and the info of one more member.
 LONGEST_STATE: Final = 192 * 1024
-# Reports of one message.
+# The most reports of one message.
 MOST_REPORTS: Final = 250
-# Who follows deliveries says so again and again: nobody is told of them for longer than this after the last time.
+# A follower of deliveries repeats its request: no node sends them for longer than this after the last one.
 LONGEST_FOLLOW: Final = 30.0
 
-# Numbers that a node can mean; anything else would break sums and dates of the nodes that hear it.
+# The numbers that are valid; any other would break sums and dates of the nodes that receive it.
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Moment = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
 Seconds = Annotated[float, msgspec.Meta(ge=-1e11, le=1e11)]
@@ -27,8 +27,8 @@ class ChannelState(msgspec.Struct, array_like=True, gc=False):
 
     Attributes:
         count: its subscribers now; 0 removes the channel.
-        joined: users that have come, with their info (JSON); in a snapshot all of them.
-        left: users that are gone.
+        joined: users that have joined, with their info (JSON); in a snapshot all of them.
+        left: users that have left.
     """
 
     count: Count = 0
@@ -41,10 +41,10 @@ class AppState(msgspec.Struct, array_like=True, gc=False):
 
     Attributes:
         connections: its connections now.
-        channels: those that have changed; in a snapshot all of them.
+        channels: channels that have changed; in a snapshot all of them.
         online: users that have signed in on a first connection; in a snapshot all that are signed in.
         offline: users whose last connection is gone.
-        events, reads: what was let through since the delta before of the limits a second; in a snapshot 0.
+        events, reads: used of the limits per second since the last delta; in a snapshot 0.
     """
 
     connections: Count = 0
@@ -56,7 +56,7 @@ class AppState(msgspec.Struct, array_like=True, gc=False):
 
 
 class Delta(msgspec.Struct, array_like=True, gc=False):
-    """What has changed on a node; each has the number after the one before."""
+    """The changes on a node; each delta has the number after the last one."""
 
     number: Count
     apps: dict[str, AppState]
@@ -65,8 +65,8 @@ class Delta(msgspec.Struct, array_like=True, gc=False):
 class SnapshotPart(msgspec.Struct, array_like=True, gc=False):
     """A part of everything a node has, as it was after the delta `number` or later.
 
-    Later deltas may be in it already: each says how something is and not by how much it has changed, so that hearing
-    of it again changes nothing.
+    Later deltas may be in it already: a delta gives the new value and not the difference, so that a second one changes
+    nothing.
 
     Attributes:
         part: counts from 0; parts are sent in order.
@@ -83,7 +83,7 @@ class Heartbeat(msgspec.Struct, array_like=True, gc=False):
 
     Attributes:
         number: of the last delta sent, so that a lost one is noticed when nothing follows it.
-        hello: the node is new on the bus, or back, and wants to hear of the others at once.
+        hello: the node is new on the bus, or back, and asks the others for a heartbeat at once.
         sent_at: Unix seconds by the sender's clock.
     """
 
@@ -108,13 +108,13 @@ class Terminate(msgspec.Struct, array_like=True, gc=False):
 
 
 class AppChanged(msgspec.Struct, array_like=True, gc=False):
-    """An app that has been changed in the database, by anybody; who tells it need not be a node."""
+    """An app that has changed in the database; the sender need not be a node."""
 
     app_id: str
 
 
 class CachedEvent(msgspec.Struct, array_like=True, gc=False):
-    """An event of a cache channel, for every node to keep."""
+    """An event of a cache channel, which every node keeps."""
 
     app_id: str
     name: str
@@ -123,11 +123,11 @@ class CachedEvent(msgspec.Struct, array_like=True, gc=False):
 
 
 class Report(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A transition of a channel or of one of its members, as nodes tell each other of it.
+    """A transition of a channel or of one of its members, as nodes report it to each other.
 
     Attributes:
         user_id: the member, or None for the channel as a whole.
-        is_there: the channel has come to be occupied, or the member has come; else they are gone.
+        is_there: the channel has become occupied, or the member has come; else they are gone.
         since: when that was, in Unix seconds.
     """
 
@@ -139,12 +139,12 @@ class Report(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Verb(IntEnum):
-    """What is said with reports.
+    """The meaning of a message with reports.
 
     REPORTED: the sender has reported them to webhook receivers.
-    OVERDUE: nobody has, as far as the sender knows, and the owner of the channel should see to it.
-    ASK: what has not been reported?
-    PENDING: the answer, all of it.
+    OVERDUE: no node has, as far as the sender knows, so the owner of the channel should.
+    ASK: the sender asks which reports are pending.
+    PENDING: the whole answer.
     """
 
     REPORTED = 1
@@ -154,11 +154,11 @@ class Verb(IntEnum):
 
 
 class Reports(msgspec.Struct, array_like=True, gc=False):
-    """What nodes say to each other about reports to webhook receivers.
+    """A message about reports to webhook receivers.
 
     Attributes:
         nodes: of ASK, the ids of the nodes that the sender knows.
-        is_reliable: of PENDING, the sender was there before, or has its list from a node that was.
+        is_reliable: of PENDING, the sender was there before the node that asks, or has its list from a node that was.
         has_more: of PENDING, another message follows with more of the same answer.
     """
 
@@ -174,11 +174,11 @@ class Sync(msgspec.Struct, array_like=True, gc=False):
 
 
 class RollCall(msgspec.Struct, array_like=True, gc=False):
-    """A request for a heartbeat, from anybody; who asks need not be a node."""
+    """A request for a heartbeat; the sender need not be a node."""
 
 
 class Follow(msgspec.Struct, array_like=True, gc=False):
-    """A request to be told of deliveries for a while, from anybody; who asks need not be a node."""
+    """A request to receive deliveries for a while; the sender need not be a node."""
 
     seconds: Seconds
 
@@ -189,12 +189,12 @@ class Delivered(msgspec.Struct, array_like=True, frozen=True, gc=False):
     Attributes:
         at: when it ended, Unix seconds.
         app, webhook: ids.
-        events: what the events are called, in order.
+        events: the names of the events, in order.
         attempt: 1 the first time.
         seconds: how long it took.
         result: `delivered`, `retry` or `failed`.
-        reason: why it was not delivered; empty where it was.
-        after: seconds until it is tried again, of `retry`.
+        reason: why it was not delivered; empty if it was.
+        after: seconds until the next attempt, of `retry`.
     """
 
     at: Moment
@@ -209,13 +209,13 @@ class Delivered(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Question(msgspec.Struct, array_like=True, gc=False):
-    """A request of a node for an echo: the answer of each other node behind all that it has published before."""
+    """A request for an echo of each other node, which it sends behind everything that it has published before."""
 
     number: Count
 
 
 class Echo(msgspec.Struct, array_like=True, gc=False):
-    """The answer to a question, to who has asked it."""
+    """The answer to a question, for the node that asked."""
 
     number: Count
 

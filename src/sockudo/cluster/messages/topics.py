@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-# Heartbeats and deltas: every node is on it.
+# Heartbeats and deltas; every node joins it.
 EVERYONE: Final = "everyone"
-# Attempts to deliver webhooks: who follows them is on it, and no node.
+# Attempts to deliver webhooks; only followers join it, no node does.
 DELIVERIES: Final = "deliveries"
 
 
 def node_topic(node_id: str) -> str:
-    """Return the topic that only this node is on."""
+    """Return the topic that only this node joins."""
     return f"node:{node_id}"
 
 

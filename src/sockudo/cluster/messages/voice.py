@@ -1,4 +1,4 @@
-"""What this node says on the bus: its name, the kind, and what it is about."""
+"""Sends the messages of this node to the bus, with its id and the kind in front."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Voice:
         self.node_id = node_id
 
     def say(self, topic: str, kind: int, said: msgspec.Struct) -> None:
-        """Say something to every node on a topic."""
+        """Send a message to every node on a topic."""
         self._adapter.publish(topic, self.message(kind, said))
 
     def message(self, kind: int, said: msgspec.Struct) -> bytes:
-        """Return a message, for `send`."""
+        """Return an encoded message, for `send`."""
         return envelope.header(kind, self.node_id) + encode(said)
 
     def send(self, topic: str, message: bytes) -> None:
-        """Send a message as it is."""
+        """Send an encoded message."""
         self._adapter.publish(topic, message)

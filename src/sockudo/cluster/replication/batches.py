@@ -1,4 +1,4 @@
-"""What a node has, or what has changed there, in parts that are messages of a bounded size each."""
+"""Splits the state of a node, or its changes, into messages of a bounded size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Batches:
     """Collects states of channels and users; each part is closed as soon as it is full.
 
     Args:
-        connection_count: app id -> connections now, which every part says again.
+        connection_count: app id -> connections now, which every part repeats.
     """
 
     def __init__(self, connection_count: Callable[[str], int]) -> None:
@@ -51,7 +51,7 @@ class Batches:
             self._size += size
 
     def user(self, app_id: str, user_id: str, *, online: bool) -> None:
-        """Add a user that is signed in, or is not any more."""
+        """Add a user that is signed in, or has signed out."""
         state = self.app(app_id)
         (state.online if online else state.offline).append(user_id)
         self._size += len(user_id) + 4
@@ -62,12 +62,12 @@ class Batches:
         return closed
 
     def parts(self) -> list[dict[str, AppState]]:
-        """Return everything that was added and not taken; one empty part where that is nothing."""
+        """Return everything that was added and not taken; one empty part if that is nothing."""
         return [*self._closed, self._open]
 
 
 def batches_of(reports: list[Report]) -> list[list[Report]]:
-    """Cut reports into lists that are a message each; one empty list where there are none."""
+    """Cut reports into one list for each message; one empty list if there are none."""
     found: list[list[Report]] = [[]]
     size = 0
     for report in reports:
@@ -80,7 +80,7 @@ def batches_of(reports: list[Report]) -> list[list[Report]]:
 
 
 def _slices(members: Iterable[tuple[str, bytes | None]]) -> Iterator[Slice]:
-    """Yield members bit by bit; at least one slice, which may be empty."""
+    """Yield members in slices; at least one, which may be empty."""
     joined: dict[str, bytes] = {}
     left: list[str] = []
     size = 0

@@ -1,4 +1,4 @@
-"""A snapshot of another node while its parts arrive."""
+"""Collects the parts of another node's snapshot."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST_PARTS: Final = 8192
 
 
 class IncomingSnapshot:
-    """Puts parts together, which come in their order; where one is missing, it begins anew with the next first one."""
+    """Joins parts, which arrive in order; if one is missing, it begins anew with the next first one."""
 
     def __init__(self) -> None:
         self._number = 0
@@ -19,7 +19,7 @@ class IncomingSnapshot:
         self._apps: dict[str, AppState] = {}
 
     def take(self, part: SnapshotPart) -> dict[str, AppState] | None:
-        """Take a part; return what the node has when it was the last one."""
+        """Take a part; return the whole snapshot if it was the last one."""
         if part.part == 0:
             self.clear()
             self._number = part.number
@@ -35,11 +35,11 @@ class IncomingSnapshot:
         return apps
 
     def clear(self) -> None:
-        """Forget what has come."""
+        """Forget all parts."""
         self._parts, self._apps = 0, {}
 
     def _add(self, apps: dict[str, AppState]) -> None:
-        """Add what a part has; a channel with many members may be spread over several."""
+        """Add a part; a channel with many members may be spread over several."""
         for app_id, state in apps.items():
             into = self._apps.setdefault(app_id, AppState(0, {}, [], []))
             into.connections = state.connections

@@ -1,8 +1,8 @@
-"""This node's own changes: numbered, and told to the others as deltas.
+"""Numbers the changes of this node, and sends them to the others as deltas.
 
-Changes are told at the end of the tick. Only where many follow each other are those of a few milliseconds gathered, so
+Changes leave at the end of the tick. Only if many follow each other are the changes of a few milliseconds gathered, so
 that a crowd does not flood the other nodes. Counts are read from the hub when a delta is made, so that a channel that
-many join in a moment is told of once. What is more than a little is told bit by bit, some of it in each tick.
+many clients join in a moment is sent once. Many changes are sent in portions, one in each tick.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from sockudo.cluster.replication.batches import Batches
 from sockudo.hub.hub import Hub
 from sockudo.timing.clock import Clock
 
-# Deltas that may follow each other at once after a quiet time.
+# The most deltas that may follow each other at once after a quiet time.
 BURST: Final = 20
-# Channels, members and users that are told of in one tick.
+# The most channels, members and users in the delta of one tick.
 MOST_AT_ONCE: Final = 1000
 
 
 class _Pending:
-    """What has changed in one app since the last delta."""
+    """The changes in one app since the last delta."""
 
     __slots__ = ("channels", "events", "members", "reads", "users")
 
@@ -38,17 +38,17 @@ class _Pending:
 
 
 class DeltaJournal(Journal):
-    """Numbers and sends what changes here.
+    """Numbers and sends the changes here.
 
     Attributes:
-        number: of the last delta sent; 0 before the first.
+        number: the number of the last delta sent; 0 before the first.
     """
 
     def __init__(self, hub: Hub, clock: Clock, interval: float, send: Callable[[Delta], None]) -> None:
         self._hub = hub
         self._clock = clock
         self._interval = interval
-        # How far the deltas are ahead of one in each interval is how far this is ahead of the time.
+        # The time at which the next delta would leave, at one in each interval; bursts put it ahead of the clock.
         self._due = float("-inf")
         self._send = send
         self._pending: dict[str, _Pending] = {}
@@ -73,13 +73,13 @@ class DeltaJournal(Journal):
         self._app(app_id).users[user_id] = online
 
     def quota_used(self, app_id: str, events: int = 0, reads: int = 0) -> None:
-        """Note what was let through of an app's limits of events and reads a second."""
+        """Note how much of an app's limits of events and reads per second this node has used."""
         pending = self._app(app_id)
         pending.events += events
         pending.reads += reads
 
     def flush(self) -> None:
-        """Send what has changed, if anything has; where that is much, a part of it now and the rest tick by tick."""
+        """Send the changes, if there are any; if there are many, a part of them now and the rest tick by tick."""
         if not self._pending:
             return
         self._due = max(self._due, self._clock.monotonic()) + self._interval
@@ -107,9 +107,9 @@ class DeltaJournal(Journal):
         return pending
 
     def _collect(self, batches: Batches, app_id: str, room: int) -> int:
-        """Take changes of an app while there is room; return how much is left. What is not taken stays pending."""
+        """Take changes of an app while there is room; return how much is left. The other changes stay pending."""
         app = self._pending[app_id]
-        # Named also where nothing but the number of its connections has changed.
+        # The delta names the app even if only its number of connections has changed.
         state = batches.app(app_id)
         state.events, state.reads = app.events, app.reads
         app.events = app.reads = 0

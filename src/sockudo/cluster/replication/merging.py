@@ -1,4 +1,4 @@
-"""What other nodes have, merged into the replica: in steps, each of which is a little work."""
+"""Merges deltas and snapshots of other nodes into the replica, in small steps."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sockudo.cluster.replication.slices import Steps
 
 
 class Merging:
-    """Applies deltas and snapshots, and forgets nodes. Who runs the steps keeps those of one node in their order.
+    """Applies deltas and snapshots, and forgets nodes. The caller runs the steps of one node in their order.
 
     Args:
-        changed: told of what each step has changed.
+        changed: called with the changes of each step.
     """
 
     def __init__(self, replica: Replica, counters: ClusterCounters, changed: Callable[[list[Change]], None]) -> None:
@@ -25,7 +25,7 @@ class Merging:
         self._changed = changed
 
     def delta(self, peer: Peer, delta: Delta, size: int) -> Steps:
-        """Merge a delta, where it is the next one of its node."""
+        """Merge a delta, if it is the next one of its node."""
         if peer.take_delta(delta, size):
             self._counters.deltas_received += 1
             yield from self._apply(peer, delta)
@@ -42,7 +42,7 @@ class Merging:
             yield from self._apply(peer, delta)
 
     def purge(self, node_id: str) -> Steps:
-        """Forget what a node had: it leaves by the same path as if the node had said so."""
+        """Forget everything of a node, with the same changes as if the node had sent them."""
         yield from self._merged(self._replica.purging(node_id))
 
     def _apply(self, peer: Peer, delta: Delta) -> Steps:

@@ -1,4 +1,4 @@
-"""What a node has, or what has changed there, cut into portions of which each is a little work."""
+"""Cuts the state of a node, or its changes, into small portions of work."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Final, TypeAlias
 
 from sockudo.cluster.messages.state import AppState, ChannelState
 
-# Channels, members and users of one portion.
+# The most channels, members and users of one portion.
 PORTION: Final = 25
 
 Item: TypeAlias = tuple[str, ChannelState | bool | None]
-"""A part of a channel; or a user who is signed in, or is not any more; or None for work without a change."""
+"""A part of a channel; or a user that is signed in, or has signed out; or None for work without a change."""
 
 
 def portions(apps: dict[str, AppState]) -> Iterator[dict[str, AppState]]:
-    """Cut the state of apps; the portions in their order come to the same as the whole."""
+    """Cut the state of apps; the portions in their order have the same effect as the whole."""
     for app_id, state in apps.items():
         first = AppState(state.connections, {}, [], [], state.events, state.reads)
         yield from cut(app_id, first, _items(state))
@@ -26,7 +26,7 @@ def cut(app_id: str, first: AppState, items: Iterable[Item]) -> Iterator[dict[st
     """Collect items of one app into portions.
 
     Args:
-        first: the first portion, still without items; the others have its connections.
+        first: the first portion, still without items; the others repeat its number of connections.
     """
     portion, room = first, PORTION
     for name, item in items:

@@ -1,7 +1,7 @@
-"""What the other nodes have: counts, members and online users, merged, so that every question is a local read.
+"""Keeps the merged counts, members and online users of the other nodes, so that every query is a local read.
 
-Rules: synchronous; a step returns what changed in the merged view of the OTHERS as values. Whether that is news to the
-clients of this node depends on what this node has itself, which is for the caller to compare.
+Rules: synchronous; a step returns the changes in the merged view of the OTHERS as values. The caller compares them with
+the state of this node, to find out whether they are news to its clients.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sockudo.pusher.events import roster_entry, roster_id
 
 
 class Kind(Enum):
-    """What has changed among the others."""
+    """The kind of a change among the others."""
 
     MEMBER_ADDED = "member_added"
     MEMBER_REMOVED = "member_removed"
@@ -35,7 +35,7 @@ class Change(NamedTuple):
         name: a channel; of ONLINE and OFFLINE a user id.
         user_id: of MEMBER_ADDED and MEMBER_REMOVED.
         user_info: JSON, of MEMBER_ADDED.
-        events, reads: of QUOTA_USED, what a node has let through of the limits a second.
+        events, reads: of QUOTA_USED, how much of the limits per second a node has used.
     """
 
     kind: Kind
@@ -48,7 +48,7 @@ class Change(NamedTuple):
 
 
 class RemoteChannel:
-    """A channel as far as it is on other nodes.
+    """The part of a channel that is on other nodes.
 
     Attributes:
         counts: subscribers by node.
@@ -67,7 +67,7 @@ class RemoteChannel:
         self.entries: dict[str, bytes] = {}
 
     def set_count(self, node_id: str, count: int) -> bool:
-        """Note how many subscribers a node has; tell whether that is new."""
+        """Note how many subscribers a node has; return whether that is new."""
         before = self.counts.get(node_id, 0)
         self.count += count - before
         if count:
@@ -77,7 +77,7 @@ class RemoteChannel:
         return count != before
 
     def add(self, node_id: str, user_id: str, user_info: bytes) -> bool:
-        """Note a member on a node; tell whether no other node had it."""
+        """Note a member on a node; return whether no other node had it."""
         nodes = self.members.setdefault(user_id, {})
         nodes[node_id] = user_info
         if len(nodes) > 1 or user_id in self.ids:
@@ -87,25 +87,25 @@ class RemoteChannel:
         return True
 
     def has_other_info(self, node_id: str, user_id: str, user_info: bytes) -> bool:
-        """Tell whether a member is on this node only, and what is known of it is something else."""
+        """Return whether a member is on this node only, and its known info is another one."""
         nodes = self.members.get(user_id)
         return nodes is not None and len(nodes) == 1 and nodes.get(node_id, user_info) != user_info
 
     def has_part_of(self, node_id: str) -> bool:
-        """Tell whether a node has subscribers or members here."""
+        """Return whether a node has subscribers or members here."""
         if node_id in self.counts:
             return True
         # Without this nearly every channel of a large cluster would start a loop over nothing.
         return bool(self.members) and any(node_id in nodes for nodes in self.members.values())
 
     def members_only_before(self, node_id: str, joined: dict[str, bytes]) -> list[str]:
-        """Return the members on a node that are not among those that it has now."""
+        """Return the known members on a node that are missing in `joined`."""
         if not self.members:
             return []
         return [user_id for user_id, nodes in self.members.items() if node_id in nodes and user_id not in joined]
 
     def remove(self, node_id: str, user_id: str) -> bool:
-        """Forget a member on a node; tell whether it is on no other node."""
+        """Forget a member on a node; return whether it is on no other node."""
         nodes = self.members.get(user_id)
         if nodes is None or nodes.pop(node_id, None) is None or nodes:
             return False
@@ -113,12 +113,12 @@ class RemoteChannel:
         return True
 
 
-# Looking at so many channels or users is as much work as changing one.
+# Comparing this many channels or users is as much work as changing one.
 _LOOKS: Final = 16
 
 
 class RemoteApp:
-    """An app as far as it is on other nodes."""
+    """The part of an app that is on other nodes."""
 
     __slots__ = ("channels", "connections", "online")
 
@@ -129,7 +129,7 @@ class RemoteApp:
 
 
 class Replica:
-    """Everything that is known of the other nodes."""
+    """Everything that this node knows of the other nodes."""
 
     def __init__(self) -> None:
         self._apps: dict[str, RemoteApp] = {}
@@ -152,19 +152,19 @@ class Replica:
         return 0 if app is None else sum(app.connections.values())
 
     def is_online(self, app_id: str, user_id: str) -> bool:
-        """Tell whether a user is signed in on another node."""
+        """Return whether a user is signed in on another node."""
         app = self._apps.get(app_id)
         return app is not None and user_id in app.online
 
     def has_member(self, app_id: str, name: str, user_id: str) -> bool:
-        """Tell whether a user is on a presence channel on another node."""
+        """Return whether a user is on a presence channel on another node."""
         channel = self.channel(app_id, name)
         return channel is not None and user_id in channel.members
 
     def held_by(self, node_ids: Collection[str]) -> Iterator[tuple[str, str, str | None] | None]:
-        """Yield what any of some nodes have: app id, channel, and user id or None for the channel as a whole.
+        """Yield the channels and members of some nodes: app id, channel, and user id or None for the whole channel.
 
-        Everything may be changed meanwhile. None stands for a little work that has found nothing.
+        The replica may change between two steps. None stands for a little work that has found nothing.
         """
         for app_id in list(self._apps):
             for number, name in enumerate(list(self.channels(app_id))):
@@ -201,9 +201,9 @@ class Replica:
         return changes
 
     def replacing(self, node_id: str, apps: dict[str, AppState]) -> Iterator[list[Change]]:
-        """Take a snapshot of a node in place of what was known of it, in steps; yield what each of them has changed.
+        """Replace the known state of a node by its snapshot, in steps; yield the changes of each.
 
-        What is the same in both is no change. Between two steps other nodes may be changed; this one may not.
+        Between two steps other nodes may change; this one may not.
         """
         for app_id in dict.fromkeys((*self._apps, *apps)):
             state = apps.get(app_id) or AppState()
@@ -216,7 +216,7 @@ class Replica:
         return self.replacing(node_id, {})
 
     def _differences(self, node_id: str, app_id: str, state: AppState) -> Iterator[Item]:
-        """Yield what leads from what is known of a node to its snapshot."""
+        """Yield the items that turn the known state of a node into its snapshot."""
         for name, new in state.channels.items():
             channel = self.channel(app_id, name)
             gone = [] if channel is None else channel.members_only_before(node_id, new.joined)
@@ -224,7 +224,7 @@ class Replica:
                 for part in split(ChannelState(new.count, new.joined, gone)):
                     yield name, part
             else:
-                # Most channels, after a bus that was lost for a moment.
+                # So it is for most channels, after the bus was lost for a moment.
                 yield name, None
         for number, name in enumerate(list(self.channels(app_id))):
             channel = self.channel(app_id, name)
@@ -252,7 +252,7 @@ class Replica:
             was_occupied = True
         changes: list[Change] = []
         for user_id, user_info in state.joined.items():
-            # Gone and come again with other info between two deltas.
+            # The member left and joined again with other info between two deltas.
             if channel.has_other_info(node_id, user_id, user_info) and channel.remove(node_id, user_id):
                 changes.append(Change(Kind.MEMBER_REMOVED, app_id, name, user_id))
             if channel.add(node_id, user_id, user_info):

@@ -1,8 +1,8 @@
-"""Work that other nodes cause, in slices: so much in a turn of the event loop, and the rest in the turns after it.
+"""Does the work that other nodes cause in slices: a bounded part in a turn of the event loop, the rest in later turns.
 
-Work is an iterator: each step does a little and says what that cost, in units of about 20 microseconds. What belongs
-to one lane is done in its order; the lanes take turns. A turn ends after so many units or so much time, whichever is
-first, so that clients never wait long, whatever the others say and however much of it arrives at once.
+Work is an iterator: each step does a little and yields its cost, in units of about 20 microseconds. The work of one
+lane is done in its order; the lanes take turns. A turn ends after a number of units or a time, whichever is first, so
+that clients never wait long, however many messages of other nodes arrive at once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sockudo.timing.clock import Clock
 
 MOST_UNITS: Final = 250
 LONGEST_SECONDS: Final = 0.005
-# What may wait, of all lanes together.
+# The most work that may wait, of all lanes together.
 MOST_WAITING: Final = 10_000
 MOST_WAITING_BYTES: Final = 64 * 1024 * 1024
 
@@ -26,8 +26,8 @@ class Slices:
     """Does work at once as far as this turn allows, and keeps the rest.
 
     Args:
-        failed: told of an exception that ended a piece of work; the others go on.
-        emptied: told when all work of a lane that had to wait is done.
+        failed: called with an exception that ended a piece of work; the others go on.
+        emptied: called when all waiting work of a lane is done.
     """
 
     def __init__(
@@ -43,14 +43,14 @@ class Slices:
         self._is_woken = False
 
     def is_busy(self, lane: str) -> bool:
-        """Tell whether work of a lane waits."""
+        """Return whether work of a lane waits."""
         return lane in self._lanes
 
     def run(self, lane: str, steps: Steps, size: int | None = None) -> bool:
-        """Do work behind all other work of its lane; return False where too much waits and it is dropped.
+        """Do work behind all other work of its lane; return False if too much waits and it is dropped.
 
         Args:
-            size: bytes that are kept until it is done; None for what must not be dropped.
+            size: bytes that are kept until it is done; None for work that must not be dropped.
         """
         if not self._is_woken:
             self._begin()
@@ -86,7 +86,7 @@ class Slices:
         self._begin()
         while self._lanes and self._has_time():
             lane, waiting = next(iter(self._lanes.items()))
-            # Behind the others; it stays there while it works, because work may ask for more work.
+            # The lane goes behind the others, and stays there while it works, because work may add more work.
             self._lanes[lane] = self._lanes.pop(lane)
             steps, size = waiting[0]
             if self._step(steps) and waiting and waiting[0][0] is steps:
@@ -98,7 +98,7 @@ class Slices:
                     self._emptied()
 
     def _go_on(self, steps: Steps) -> bool:
-        """Take steps as long as there is time; return whether that was all."""
+        """Take steps as long as there is time; return whether the work is done."""
         while not self._step(steps):
             if not self._has_time():
                 return False
@@ -108,7 +108,7 @@ class Slices:
         """Take one step; return whether it was the last."""
         try:
             units = next(steps, None)
-        # One message must not stop the others, whatever is wrong with it.
+        # An error in one message must not stop the others.
         except Exception as error:
             self._failed(error)
             return True

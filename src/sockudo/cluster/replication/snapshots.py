@@ -1,6 +1,6 @@
-"""Everything that this node has, told to the nodes that ask for it: in slices, and once for all that ask meanwhile.
+"""Sends snapshots of this node to the nodes that ask: in slices, and one snapshot for all that ask meanwhile.
 
-Clients come and go while a snapshot is made. What it misses of that, or has already, is in the deltas after it.
+Clients come and go while a snapshot is made. The deltas after it have these changes, whether or not it has them too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sockudo.hub.hub import Hub
 from sockudo.pusher.events import roster_entry_info
 
 _LANE: Final = "snapshots"
-# Channels, members or users that are added in one step, what that costs, and how many nodes are sent a part in one.
+# The channels, members or users of one step, its cost, and how many nodes are sent a part in one step.
 _AT_ONCE: Final = 100
 _STEP: Final = 10
 _NODES_AT_ONCE: Final = 16
@@ -39,11 +39,11 @@ class Snapshots:
         self._voice = voice
         self._slices = slices
         self._counters = counters
-        # Who has asked and is sent nothing yet.
+        # Nodes that have asked and are sent nothing yet.
         self._wanted: dict[str, None] = {}
 
     def send_to(self, node_id: str) -> None:
-        """Send a node what this one has from now on."""
+        """Send a snapshot to a node."""
         self._wanted[node_id] = None
         if len(self._wanted) == 1 and not self._slices.is_busy(_LANE):
             self._slices.run(_LANE, self._sending())
@@ -86,7 +86,7 @@ class Snapshots:
         for app_id in self._hub.app_ids():
             batches.app(app_id)
             for number, channel in enumerate(list(self._hub.channels(app_id))):
-                # What has become of it since is in a delta.
+                # A delta has what happened to it since.
                 if channel.subscribers:
                     yield from self._add(batches, app_id, channel)
                 if number % _AT_ONCE == 0:

@@ -1,4 +1,4 @@
-"""`adapter`: how the nodes of a cluster reach each other."""
+"""`adapter`: the bus between the nodes of a cluster."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NO_EFFECT = "Accepted as the original does, and without effect."
 
 
 class SentinelOptions(Section):
-    """Sentinels that know the master, inside of the options of a connection."""
+    """Sentinels that know the master, within the options of a connection."""
 
     master_name: Words = Field(default="mymaster", description="Name of the master that the sentinels watch.")
     hosts: Annotated[tuple[HostAndPort, ...], NullAsEmpty()] = Field(
@@ -37,7 +37,7 @@ class RedisConnectionOptions(Section):
     url: Annotated[OptionalRedisUrl, env("ADAPTER_REDIS_URL", "REDIS_URL")] = Field(
         default=None, repr=False, description="`redis://` or `rediss://` (TLS); null takes database.redis."
     )
-    password: OptionalWords = Field(default=None, repr=False, description="Password, where the address has none.")
+    password: OptionalWords = Field(default=None, repr=False, description="Password, if the address has none.")
     sentinel: SentinelOptions | None = Field(default=None, description="Sentinels; null takes database.redis.")
 
 
@@ -48,13 +48,14 @@ class RedisAdapterSettings(Section):
         default=5000, description="How long connecting may take (milliseconds)."
     )
     prefix: Annotated[Words, env("ADAPTER_REDIS_PREFIX")] = Field(
-        default="sockudo_adapter:", description="What the names of all topics begin with."
+        default="sockudo_adapter:", description="Beginning of the names of all topics."
     )
     redis_pub_options: RedisConnectionOptions = Field(
         default_factory=RedisConnectionOptions, description="The connection that publishes."
     )
     redis_sub_options: RedisConnectionOptions = Field(
-        default_factory=RedisConnectionOptions, description="The one that subscribes; what is null is as the other's."
+        default_factory=RedisConnectionOptions,
+        description="The connection that subscribes; null takes the value of the other connection.",
     )
     cluster_mode: Flag = Field(default=False, description="Use the Redis Cluster of adapter.cluster instead.")
 
@@ -65,7 +66,7 @@ class RedisClusterAdapterSettings(Section):
     nodes: Annotated[RedisNodes, NullAsEmpty(), env("REDIS_CLUSTER_NODES")] = Field(
         default=(), repr=False, description="Addresses of some nodes; none takes database.redis.cluster_nodes."
     )
-    prefix: Words = Field(default="sockudo_cluster:", description="What the names of all topics begin with.")
+    prefix: Words = Field(default="sockudo_cluster:", description="Beginning of the names of all topics.")
     request_timeout_ms: Positive = Field(default=5000, description="How long connecting may take (milliseconds).")
     use_connection_manager: Flag = Field(default=True, description=_NO_EFFECT)
 
@@ -76,7 +77,7 @@ class NatsAdapterSettings(Section):
     servers: Annotated[NatsServers, NullAsEmpty(), env("NATS_SERVERS", "NATS_URL")] = Field(
         default=("nats://localhost:4222",), repr=False, description="Addresses of the servers."
     )
-    prefix: Words = Field(default="sockudo_nats:", description="What all subjects begin with.")
+    prefix: Words = Field(default="sockudo_nats:", description="Beginning of all subjects.")
     request_timeout_ms: Annotated[Positive, env("NATS_REQUEST_TIMEOUT_MS")] = Field(
         default=5000, description="How long the server may take to answer a ping (milliseconds)."
     )
@@ -99,25 +100,25 @@ class NatsAdapterSettings(Section):
     tls_ca: OptionalWords = Field(
         default=None, description="Certificates to trust, instead of the system's. Not a setting of the original."
     )
-    tls_cert: OptionalWords = Field(default=None, description="Our certificate. Not a setting of the original.")
-    tls_key: OptionalWords = Field(default=None, description="The key of it. Not a setting of the original.")
+    tls_cert: OptionalWords = Field(default=None, description="Certificate of the node. Not a setting of the original.")
+    tls_key: OptionalWords = Field(default=None, description="Key of the certificate. Not a setting of the original.")
     nodes_number: OptionalCount = Field(default=None, description=_NO_EFFECT)
 
 
 class ClusterHealthSettings(Section):
-    """Signs of life between the nodes; a file may also have this section at its top level."""
+    """Heartbeats between the nodes; a file may also have this section at its top level."""
 
     enabled: Annotated[Flag, env("CLUSTER_HEALTH_ENABLED")] = Field(
-        default=True, description="Whether a silent node is taken for dead; a leaving one says so in any case."
+        default=True, description="Whether a silent node counts as dead; a node that leaves says so in any case."
     )
     heartbeat_interval_ms: Annotated[Positive, env("CLUSTER_HEALTH_HEARTBEAT_INTERVAL")] = Field(
-        default=10000, description="How often a node gives a sign of life (milliseconds)."
+        default=10000, description="How often a node sends a heartbeat (milliseconds)."
     )
     node_timeout_ms: Annotated[Positive, env("CLUSTER_HEALTH_NODE_TIMEOUT")] = Field(
-        default=30000, description="After which silence a node is taken for dead (milliseconds)."
+        default=30000, description="Silence after which a node counts as dead (milliseconds)."
     )
     cleanup_interval_ms: Annotated[Positive, env("CLUSTER_HEALTH_CLEANUP_INTERVAL")] = Field(
-        default=10000, description="Checked, but without effect: silence is looked for twice a second."
+        default=10000, description="Checked, but without effect: nodes check for silence twice a second."
     )
 
     @model_validator(mode="after")
@@ -130,10 +131,10 @@ class ClusterHealthSettings(Section):
 
 
 class AdapterSettings(Section):
-    """How the nodes of a cluster reach each other."""
+    """The bus between the nodes of a cluster."""
 
     driver: Annotated[AdapterDriver, OneOf(get_args(AdapterDriver)), env("ADAPTER_DRIVER")] = Field(
-        default="local", description="The bus between the nodes; local is a node that is alone."
+        default="local", description="The bus between the nodes; local runs a single node."
     )
     buffer_multiplier_per_cpu: Annotated[Count, env("ADAPTER_BUFFER_MULTIPLIER_PER_CPU")] = Field(
         default=64, description=_NO_EFFECT
@@ -146,7 +147,7 @@ class AdapterSettings(Section):
     rabbitmq: RabbitAdapterSettings = Field(default_factory=RabbitAdapterSettings, description="The bus over RabbitMQ.")
     kafka: KafkaAdapterSettings = Field(default_factory=KafkaAdapterSettings, description="The bus over Kafka.")
     cluster_health: ClusterHealthSettings = Field(
-        default_factory=ClusterHealthSettings, description="Signs of life between the nodes."
+        default_factory=ClusterHealthSettings, description="Heartbeats between the nodes."
     )
 
 

@@ -39,12 +39,12 @@ class OriginPattern(Check):
 
 
 class AppSettings(Section):
-    """One app. A limit of null takes the value of the global limit."""
+    """One app. A limit of null takes the global limit."""
 
     id: Words = Field(description="Name of the app in the paths of the HTTP API.")
     key: Words = Field(description="Public key that clients connect with.")
     # Never shown: not in repr, not in error texts, not in logs.
-    secret: Words = Field(repr=False, description="Secret that signatures are made with.")
+    secret: Words = Field(repr=False, description="Secret that signs requests and messages.")
     enabled: Flag = Field(default=True, description="Whether connections and HTTP requests are accepted.")
     max_connections: Count = Field(default=0, description="Connections at once; 0 means no limit.")
     enable_client_messages: Flag = Field(default=False, description="Whether clients may send client events.")
@@ -83,7 +83,7 @@ class AppSettings(Section):
     )
     enable_watchlist_events: OptionalFlag = Field(default=False, description="Whether watchlist events are sent.")
     enable_subscription_count: OptionalFlag = Field(
-        default=False, description="Whether subscribers are told how many they are. Not a setting of the original."
+        default=False, description="Whether subscribers receive their number. Not a setting of the original."
     )
     webhooks: Annotated[tuple[WebhookSettings, ...], NullAsEmpty()] = Field(
         default=(), description="Webhooks of the app."

@@ -1,4 +1,4 @@
-"""`app_manager`: where apps come from."""
+"""`app_manager`: the store of the apps."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ AppList = Annotated[tuple[AppSettings, ...], NullAsEmpty()]
 
 
 class AppArraySettings(Section):
-    """The apps of the configuration: all that there are with the memory driver."""
+    """The apps of the configuration; with the memory driver there are no others."""
 
     apps: AppList = Field(
         default=(),
-        description="The apps; see the table of an app's settings. They are put into a database at the start.",
+        description="The apps; see the table of an app's settings. A start of the server writes them into a database.",
     )
 
 
@@ -37,12 +37,12 @@ class AppCacheSettings(Section):
         default=True, description="Whether apps are cached. The memory driver needs no cache."
     )
     ttl: Annotated[Count, env("CACHE_TTL_SECONDS", "APP_MANAGER_CACHE_TTL")] = Field(
-        default=300, description="How long an app is cached (seconds); 0 is as if it were not."
+        default=300, description="How long an app is cached (seconds); 0 switches the cache off."
     )
 
 
 class AppManagerSettings(Section):
-    """Where apps come from."""
+    """The store of the apps."""
 
     driver: Annotated[
         Literal["memory", "sqlite", "mysql", "pgsql", "dynamodb", "scylladb"],
@@ -64,7 +64,7 @@ class AppManagerSettings(Section):
 
 
 def _repeated(section: Any) -> list[InitErrorDetails]:
-    """Find apps that share an id or a key; works on what was read, so that it is reported beside other problems."""
+    """Find apps that share an id or a key; works on the raw section, so that errors show it beside other problems."""
     problems = []
     first: dict[tuple[str, str], str] = {}
     for place, index, app in listed_apps(section):
@@ -80,7 +80,7 @@ def _repeated(section: Any) -> list[InitErrorDetails]:
 
 
 def listed_apps(section: Any) -> list[tuple[tuple[str, ...], int, Any]]:
-    """Every app of a raw `app_manager` section, with its place and its index there."""
+    """Return every app of a raw `app_manager` section, with its place and its index there."""
     found = []
     for place in APP_LISTS:
         apps = section

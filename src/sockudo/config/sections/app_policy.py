@@ -1,6 +1,6 @@
-"""The `policy` of an app, which newer files of the original have: read as the plain properties.
+"""Reads the `policy` of an app, which newer files of the original have, as the plain properties.
 
-What a policy has and this server does not is left under its path: what restricts is refused, the rest is warned about.
+Parts of a policy that this server does not have keep their path: it refuses those that restrict, and warns of the rest.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ class Unfolded:
     """An app with its policy taken apart.
 
     Attributes:
-        values: the properties, with those of the policy among them.
-        places: where a property of the policy stands.
-        unread: what of the policy is not read, with its place.
+        values: the properties, including those of the policy.
+        places: the places of the properties in the policy.
+        unread: the parts of the policy without effect, with their places.
         broken: problems, with their places.
     """
 
@@ -65,7 +65,7 @@ class Unfolded:
     broken: list[tuple[Place, str]] = field(default_factory=list)
 
     def take(self, name: str, value: Any, place: Place) -> None:
-        """Take a property of the policy, unless the app has it beside the policy with another value."""
+        """Take a property of the policy, unless the app itself has another value for it."""
         own = self.values.get(name)
         if value is None and own is not None:
             return
@@ -98,7 +98,7 @@ def unfold(app: Mapping[str, Any]) -> Unfolded:
 
 
 def override(app: dict[str, Any], values: Mapping[str, Any]) -> None:
-    """Set properties of an app, in place of those that it and its policy have."""
+    """Set properties of an app, in place of its own and those of its policy."""
     app.update(values)
     policy = app.get(POLICY)
     if not isinstance(policy, dict):
@@ -122,7 +122,7 @@ def _take_group(found: Unfolded, group: str, section: Any) -> None:
             found.take(key, value, place)
         else:
             found.unread[place] = value
-    # All that these groups are for is to restrict.
+    # These groups only restrict.
     unread = (key for key, value in section.items() if key not in (*names, *HARMLESS) and not says_nothing(key, value))
     _refuse(found, unread, (POLICY, group), names)
 
@@ -132,7 +132,7 @@ def _refuse(found: Unfolded, keys: Iterator[str], path: Place, known: Collection
 
 
 def unread_warnings(found: Unfolded, path: Place) -> Iterator[str]:
-    """Word a warning for each part of a policy that has no effect and says something."""
+    """Yield a warning for each part of a policy that has a value and no effect."""
     for place, value in found.unread.items():
         if not says_nothing(str(place[-1]), value):
             yield f"unknown key {path_text((*path, *place))} has no effect"

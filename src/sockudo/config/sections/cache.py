@@ -1,4 +1,4 @@
-"""`cache`: where the last events of cache channels are kept."""
+"""`cache`: the store of the last events of cache channels."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ class MemoryCacheSettings(Section):
         default=60, description="How often expired entries are removed (seconds)."
     )
     max_capacity: Annotated[Positive, env("CACHE_MAX_CAPACITY")] = Field(
-        default=10000, description="Entries that are kept; those that were not used for the longest time make room."
+        default=10000, description="The most entries; the least recently used make room."
     )
     max_memory_mb: Annotated[Positive, env("CACHE_MAX_MEMORY_MB")] = Field(
         default=256,
-        description="Memory that the entries take at most (MB); the least recently used make room. An entry that is "
-        "larger than that is not kept.",
+        description="The most memory of all entries (MB); the least recently used make room. It keeps no larger entry.",
     )
 
 
@@ -37,7 +36,7 @@ class RedisCacheSettings(Section):
 
     prefix: Annotated[OptionalWords, env("CACHE_REDIS_PREFIX")] = Field(
         default="sockudo_cache:",
-        description="What keys begin with; null takes database.redis.key_prefix and `cache:`.",
+        description="Beginning of the keys; null takes database.redis.key_prefix and `cache:`.",
     )
     # An address may hold a password.
     url_override: Annotated[OptionalRedisUrl, env("REDIS_URL", "CACHE_REDIS_URL")] = Field(
@@ -49,7 +48,7 @@ class RedisCacheSettings(Section):
 
 
 class CacheSettings(Section):
-    """Where the last events of cache channels are kept."""
+    """The store of the last events of cache channels."""
 
     driver: Annotated[
         Literal["memory", "redis", "redis-cluster", "none"],

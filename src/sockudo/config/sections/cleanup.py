@@ -11,7 +11,7 @@ from sockudo.config.kinds.rules import check_with_rules, rule_broken
 from sockudo.config.kinds.section import Section, env
 from sockudo.config.kinds.values import Count, Flag, Positive, Whole, WorkerCount
 
-_NO_EFFECT: Final = "Checked as the original does, and without effect: here a disconnect is tidied up at once."
+_NO_EFFECT: Final = "Checked as the original does, and without effect: this server cleans up a disconnect at once."
 
 
 class CleanupSettings(Section):
@@ -45,7 +45,7 @@ class CleanupSettings(Section):
 
 
 def _number(section: dict[str, Any], name: str) -> int | None:
-    """A size as it will be read; None for what is wrong anyway."""
+    """Return a size as the section reads it; None for an invalid one."""
     value = section.get(name, CleanupSettings.model_fields[name].default)
     try:
         return Whole(1).check(value)

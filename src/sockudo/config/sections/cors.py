@@ -1,4 +1,4 @@
-"""`cors`: which web pages may read answers of the HTTP API."""
+"""`cors`: the web pages that may read responses of the HTTP API."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sockudo.config.kinds.web_values import Token, WebOrigin
 
 
 class CorsSettings(Section):
-    """Which web pages may read answers of the HTTP API. Independent of an app's allowed_origins."""
+    """The web pages that may read responses of the HTTP API. Independent of an app's allowed_origins."""
 
     credentials: Annotated[Flag, env("CORS_CREDENTIALS")] = Field(
         default=True, description="Whether pages may send credentials. Has no effect while every origin is allowed."
     )
     origin: Annotated[tuple[Annotated[str, WebOrigin()], ...], env("CORS_ORIGINS")] = Field(
-        default=("*",), description="Origins that are allowed, compared exactly; * allows all."
+        default=("*",), description="Allowed origins, compared exactly; * allows all."
     )
     methods: Annotated[tuple[Annotated[str, Token("an HTTP method")], ...], env("CORS_METHODS")] = Field(
         default=("GET", "POST", "OPTIONS"), description="Methods that pages may use."

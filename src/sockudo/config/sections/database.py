@@ -42,7 +42,7 @@ class ClusterNodeAddress(Section):
     host: Annotated[str, RedisHost()] = Field(
         default="127.0.0.1", repr=False, description="Host, perhaps with `redis://` or `rediss://` and a port."
     )
-    port: Port = Field(default=7000, description="Port, where the host names none.")
+    port: Port = Field(default=7000, description="Port, if the host names none.")
 
     @model_validator(mode="before")
     @classmethod
@@ -51,7 +51,7 @@ class ClusterNodeAddress(Section):
 
 
 class RedisClusterLogin(Section):
-    """How to log in to a Redis Cluster, where that differs from a single Redis."""
+    """The login of a Redis Cluster, if it differs from that of a single Redis."""
 
     username: Annotated[OptionalWords, env(_R + "CLUSTER_USERNAME", _R + "CLUSTER_USER")] = Field(
         default=None, description="ACL user, with password."
@@ -60,13 +60,13 @@ class RedisClusterLogin(Section):
         default=None, repr=False, description="Password; null takes username and password of database.redis."
     )
     use_tls: Annotated[Flag, env(_R + "CLUSTER_USE_TLS")] = Field(
-        default=False, description="Whether all nodes are reached with TLS, as with `rediss://`."
+        default=False, description="Whether to reach all nodes with TLS, as with `rediss://`."
     )
 
     @model_validator(mode="wrap")
     @classmethod
     def _is_whole(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        # The user of one place does not go with the password of another.
+        # The user of one section must not go with the password of another.
         broken = []
         if isinstance(data, dict) and data.get("username") and not data.get("password"):
             broken = [rule_broken(("password",), "is required beside database.redis.cluster.username")]
@@ -74,7 +74,7 @@ class RedisClusterLogin(Section):
 
 
 class RedisDatabaseSettings(Section):
-    """The Redis that is used where a part of Sockudo has no address of its own."""
+    """The Redis for parts of Sockudo without an address of their own."""
 
     # It may hold a login, as that of a node may.
     host: Annotated[str, RedisHost(), env(_R + "HOST")] = Field(
@@ -85,10 +85,10 @@ class RedisDatabaseSettings(Section):
     username: Annotated[OptionalWords, env(_R + "USERNAME", _R + "USER")] = Field(default=None, description="ACL user.")
     password: Annotated[OptionalWords, env(_R + "PASSWORD")] = Field(default=None, repr=False, description="Password.")
     key_prefix: Annotated[Words, env(_R + "KEY_PREFIX")] = Field(
-        default="sockudo:", description="What keys begin with where a part has no prefix of its own."
+        default="sockudo:", description="Beginning of the keys, if a part has no prefix of its own."
     )
     sentinels: Annotated[tuple[SentinelAddress, ...], NullAsEmpty(), env(_R + "SENTINELS")] = Field(
-        default=(), description="Sentinels that know the master; with them, host and port are not used."
+        default=(), description="Sentinels that know the master; they replace host and port."
     )
     sentinel_password: Annotated[OptionalWords, env(_R + "SENTINEL_PASSWORD")] = Field(
         default=None, repr=False, description="Password of the sentinels."
@@ -99,13 +99,11 @@ class RedisDatabaseSettings(Section):
     cluster_nodes: Annotated[tuple[ClusterNodeAddress, ...], NullAsEmpty(), env(_R + "CLUSTER_NODES")] = Field(
         default=(), description="Some nodes of a Redis Cluster."
     )
-    cluster: RedisClusterLogin = Field(
-        default_factory=RedisClusterLogin, description="How to log in to a Redis Cluster."
-    )
+    cluster: RedisClusterLogin = Field(default_factory=RedisClusterLogin, description="Login of a Redis Cluster.")
 
 
 class DatabaseSettings(Section):
-    """Databases: a section counts where something else chooses it, such as app_manager.driver."""
+    """Databases: another setting, such as app_manager.driver, chooses the section to use."""
 
     redis: RedisDatabaseSettings = Field(default_factory=RedisDatabaseSettings, description="Redis.")
     sqlite: SqliteSettings = Field(default_factory=SqliteSettings, description="Apps in a SQLite file.")

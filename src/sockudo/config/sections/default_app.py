@@ -21,7 +21,7 @@ IDENTITY: Final = (f"{_P}ID", f"{_P}KEY", f"{_P}SECRET")
 class DefaultAppSettings(Section):
     """The app is added when id, key and secret are all set and it is enabled.
 
-    Where a file has an app with this id, what is set here counts in place of what that app has there.
+    If a file has an app with this id, values here replace the values there.
     """
 
     id: Annotated[OptionalWords, env(_P + "ID")] = Field(default=None, description="Id of the app.")
@@ -29,7 +29,7 @@ class DefaultAppSettings(Section):
     secret: Annotated[OptionalWords, env(_P + "SECRET")] = Field(
         default=None, repr=False, description="Secret of the app."
     )
-    enabled: Annotated[Flag, env(_P + "ENABLED")] = Field(default=True, description="Whether the app is added at all.")
+    enabled: Annotated[Flag, env(_P + "ENABLED")] = Field(default=True, description="Whether the app is added.")
     enable_client_messages: Annotated[Flag, env("SOCKUDO_ENABLE_CLIENT_MESSAGES")] = Field(
         default=False, description="Whether clients may send client events."
     )

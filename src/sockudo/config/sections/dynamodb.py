@@ -15,17 +15,17 @@ from sockudo.config.kinds.web_values import WebUrl
 class DynamoDbSettings(Section):
     """Apps in Amazon DynamoDB (driver `dynamodb`).
 
-    Without a key or a profile, the credentials are those that the AWS libraries find.
+    Without a key or a profile, the AWS libraries find the credentials.
     """
 
     region: Annotated[Words, env("DATABASE_DYNAMODB_REGION", "AWS_REGION")] = Field(
         default="us-east-1", description="AWS region."
     )
     table_name: Annotated[DynamoDbName, env("DATABASE_DYNAMODB_TABLE_NAME")] = Field(
-        default="sockudo-applications", description="Table of the apps; it is made if it does not exist."
+        default="sockudo-applications", description="Table of the apps; the server makes it if it does not exist."
     )
     endpoint_url: Annotated[str | None, WebUrl(), also("endpoint"), env("DATABASE_DYNAMODB_ENDPOINT_URL")] = Field(
-        default=None, repr=False, description="Another endpoint than that of AWS. Also `endpoint`."
+        default=None, repr=False, description="Endpoint, if it is not AWS. Also `endpoint`."
     )
     aws_access_key_id: Annotated[
         OptionalWords, also("access_key"), env("DATABASE_DYNAMODB_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID")

@@ -25,7 +25,7 @@ class KafkaAdapterSettings(Section):
         default=("localhost:9092",), description="Addresses of some brokers, `host:port`; they name the others."
     )
     prefix: Annotated[Words, env("KAFKA_PREFIX")] = Field(
-        default="sockudo_adapter", description="Name of the one topic that the bus is; made where it is missing."
+        default="sockudo_adapter", description="Name of the topic of the bus; the node makes it if it is missing."
     )
     request_timeout_ms: Annotated[Positive, env("KAFKA_REQUEST_TIMEOUT_MS")] = Field(
         default=5000, description="How long a broker may be silent (milliseconds)."
@@ -46,16 +46,16 @@ class KafkaAdapterSettings(Section):
         default=None, repr=False, description="Password of the user."
     )
     tls_ca: OptionalWords = Field(default=None, description=f"Certificates to trust, instead of the system's. {_OURS}")
-    tls_cert: OptionalWords = Field(default=None, description=f"Our certificate. {_OURS}")
-    tls_key: OptionalWords = Field(default=None, description=f"The key of it. {_OURS}")
+    tls_cert: OptionalWords = Field(default=None, description=f"Certificate of the node. {_OURS}")
+    tls_key: OptionalWords = Field(default=None, description=f"Key of the certificate. {_OURS}")
     partitions: Annotated[int, Whole(1, 1000), env("KAFKA_PARTITIONS")] = Field(
-        default=8, description=f"Partitions of the topic, where it is made. {_OURS}"
+        default=8, description=f"Partitions of a topic that the node makes. {_OURS}"
     )
     replication_factor: Annotated[int | None, Whole(1, 100, null=True), env("KAFKA_REPLICATION_FACTOR")] = Field(
-        default=None, description=f"Copies of it, where it is made; null is the brokers' default. {_OURS}"
+        default=None, description=f"Copies of a topic that the node makes; null takes the brokers' default. {_OURS}"
     )
     retention_ms: Positive = Field(
-        default=60000, description=f"How long messages are kept, where it is made (milliseconds). {_OURS}"
+        default=60000, description=f"How long a topic that the node makes keeps messages (milliseconds). {_OURS}"
     )
     max_batch_kb: Annotated[int, Whole(16, 512 * 1024)] = Field(
         default=900, description=f"Size of a batch; at most what brokers allow with `message.max.bytes`. {_OURS}"

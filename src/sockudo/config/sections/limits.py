@@ -17,7 +17,7 @@ class ChannelLimits(Section):
     cache_ttl: Positive = Field(default=3600, description="How long a cache channel keeps its last event (seconds).")
     max_channels_per_connection: Annotated[Count, env("CHANNEL_LIMITS_MAX_CHANNELS_PER_CONNECTION")] = Field(
         default=1000,
-        description="Channels a connection may be on at a time; 0 means no limit. Not a setting of the original.",
+        description="The most channels of a connection at a time; 0 means no limit. Not a setting of the original.",
     )
 
 
@@ -38,7 +38,7 @@ class PresenceLimits(Section):
 
 
 class AcceptTraffic(Section):
-    """When the server is too busy to take more."""
+    """The load above which the server refuses new work."""
 
     memory_threshold: Annotated[float, Share()] = Field(
         default=0.9,
@@ -55,15 +55,16 @@ class HttpApiSettings(Section):
     )
     max_bodies_in_flight_mb: Positive = Field(
         default=100,
-        description="Size of all request bodies that are being received at once (MB), at least that of one. "
+        description="Size of all request bodies that arrive at once (MB); at least request_limit_in_mb. "
         "Not a setting of the original.",
     )
     accept_traffic: AcceptTraffic = Field(
-        default_factory=AcceptTraffic, description="When the server is too busy to take more."
+        default_factory=AcceptTraffic, description="The load above which the server refuses new work."
     )
     unknown_channel_not_found: Flag = Field(
         default=False,
-        description="Answer 404 for a channel nobody is on, instead of occupied: false. Not a setting of the original.",
+        description="Answer 404 for a channel without subscribers, instead of occupied: false. "
+        "Not a setting of the original.",
     )
 
 

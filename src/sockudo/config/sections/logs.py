@@ -1,7 +1,7 @@
-"""`logging`, and the environment variables that decide what is logged.
+"""`logging`, and the environment variables that set the level of the log.
 
-The filters have the syntax of the original (`info,sockudo=debug`). Only what they say about everything and about
-`sockudo` counts here; directives for other targets are accepted and have no effect.
+The filters have the syntax of the original (`info,sockudo=debug`). Only directives without a target and those for
+`sockudo` count; directives for other targets are accepted and have no effect.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class LogFilter(Check):
 
 
 def level_of(log_filter: str) -> Level:
-    """The level that a filter sets for this server: what it says of `sockudo`, else of everything, else `info`."""
+    """Return the level of a filter for this server: the one for `sockudo`, else the one for everything, else `info`."""
     general = own = None
     for directive in log_filter.lower().replace(" ", "").split(","):
         target, equals, level = directive.rpartition("=")
@@ -62,7 +62,7 @@ def level_of(log_filter: str) -> Level:
 
 
 class LoggingSettings(Section):
-    """What is logged, and how."""
+    """The format and the level of the log."""
 
     colors_enabled: Annotated[Flag, env("LOG_COLORS_ENABLED")] = Field(
         default=True, description="Whether log lines on a terminal have colours."
@@ -85,7 +85,7 @@ class LoggingSettings(Section):
         Literal["error", "warn", "warning", "info", "debug", "trace"] | None,
         OneOf(("error", "warn", "warning", "info", "debug", "trace"), null=True),
         env("LOG_LEVEL", file=False),
-    ] = Field(default=None, description="Least important level that is logged; wins over the two settings below.")
+    ] = Field(default=None, description="Lowest level to log; wins over the two settings below.")
     debug_filter: Annotated[str, LogFilter(), env("SOCKUDO_LOG_DEBUG", file=False)] = Field(
         default="info,sockudo=debug,tower_http=debug", description="Filter for log lines while debug is on."
     )
@@ -94,7 +94,7 @@ class LoggingSettings(Section):
     )
 
     def effective_level(self, *, debug: bool) -> Level:
-        """The level that holds after all of these are considered."""
+        """Return the level that follows from all these settings."""
         by_mode = self.debug_filter if debug else self.production_filter
         name = self.rust_log or self.level or by_mode
         return "warn" if name == "warning" else level_of(name)

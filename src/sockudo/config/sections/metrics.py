@@ -15,18 +15,18 @@ class PrometheusSettings(Section):
     """The driver `prometheus`."""
 
     prefix: Annotated[Words, env("METRICS_PROMETHEUS_PREFIX", "PROMETHEUS_METRICS_PREFIX")] = Field(
-        default="sockudo_", description="What the names of all figures begin with."
+        default="sockudo_", description="Beginning of the names of all figures."
     )
 
 
 class MetricsSettings(Section):
     """The figures for Prometheus."""
 
-    # True in the original. A default must not promise what is not there.
+    # True in the original. A default must not promise a feature that is missing.
     enabled: Annotated[Flag, env("METRICS_ENABLED")] = Field(
         default=False,
         description="Whether `/metrics` is served. Off by default, unlike the original, because this version has no "
-        "`/metrics` yet; switching it on is warned about.",
+        "`/metrics` yet; the server warns if it is on.",
     )
     driver: Annotated[Literal["prometheus"], OneOf(("prometheus",)), env("METRICS_DRIVER")] = Field(
         default="prometheus", description="Form of the figures."
@@ -38,5 +38,5 @@ class MetricsSettings(Section):
     prometheus: PrometheusSettings = Field(default_factory=PrometheusSettings, description="The driver prometheus.")
 
     def advice(self) -> list[str]:
-        """Say so if there is nothing to switch on."""
+        """Warn if metrics are on, which this version does not have."""
         return ["metrics.enabled has no effect: this version has no /metrics yet"] if self.enabled else []

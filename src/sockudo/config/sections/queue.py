@@ -1,4 +1,4 @@
-"""`queue`: where webhooks wait for their delivery."""
+"""`queue`: the queue of webhooks that wait for their delivery."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from sockudo.config.kinds.section import Section, env
 from sockudo.config.kinds.values import Check, Flag, NullAsEmpty, OneOf, OptionalWords, Positive, Whole, Words
 from sockudo.config.kinds.web_values import WebUrl
 
-_CONCURRENCY: Final = "Webhooks that are delivered at once."
-# What a group may be called, less the part that tells the endpoints apart.
+_CONCURRENCY: Final = "Webhooks to deliver at once."
+# The valid names of a group, without the part of the endpoint.
 _GROUP: Final = re.compile("[!-~]{1,90}")
-_NULL_PREFIX: Final = "What keys begin with; null takes database.redis.key_prefix and `queue:`."
+_NULL_PREFIX: Final = "Beginning of the keys; null takes database.redis.key_prefix and `queue:`."
 
 
 @dataclass(frozen=True, slots=True)
 class GroupPrefix(Check):
-    """What the names of message groups begin with."""
+    """The beginning of the names of message groups."""
 
     @property
     def expected(self) -> str:
@@ -67,27 +67,25 @@ class RedisClusterQueueSettings(Section):
 
 
 class SqsQueueSettings(Section):
-    """The queue in Amazon SQS (driver `sqs`). The credentials are those that the AWS libraries find."""
+    """The queue in Amazon SQS (driver `sqs`). The AWS libraries find the credentials."""
 
     region: Annotated[Words, env("QUEUE_SQS_REGION", "SQS_REGION", "AWS_REGION")] = Field(
         default="us-east-1", description="AWS region."
     )
     queue_url_prefix: Annotated[str | None, WebUrl(), env("QUEUE_SQS_QUEUE_URL_PREFIX", "SQS_QUEUE_URL_PREFIX")] = (
-        Field(
-            default=None, repr=False, description="What the URLs of the queues begin with; null asks SQS for the URLs."
-        )
+        Field(default=None, repr=False, description="Beginning of the URLs of the queues; null asks SQS for the URLs.")
     )
     visibility_timeout: Annotated[
         int, Whole(1, 43200), env("QUEUE_SQS_VISIBILITY_TIMEOUT", "SQS_VISIBILITY_TIMEOUT")
     ] = Field(
         default=30,
-        description="How long what a node is delivering stays hidden from others if the node dies (seconds).",
+        description="How long SQS hides the webhooks of a node that died from other nodes (seconds).",
     )
     endpoint_url: Annotated[str | None, WebUrl(), env("QUEUE_SQS_ENDPOINT_URL", "SQS_ENDPOINT_URL")] = Field(
-        default=None, repr=False, description="Another endpoint than that of AWS."
+        default=None, repr=False, description="Endpoint, if it is not AWS."
     )
     max_messages: Annotated[int, Whole(1, 10), env("QUEUE_SQS_MAX_MESSAGES", "SQS_MAX_MESSAGES")] = Field(
-        default=10, description="Messages that are fetched at once."
+        default=10, description="Messages of one fetch."
     )
     wait_time_seconds: Annotated[int, Whole(0, 20), env("QUEUE_SQS_WAIT_TIME_SECONDS", "SQS_WAIT_TIME_SECONDS")] = (
         Field(default=5, description="How long a fetch waits for messages (seconds).")
@@ -101,21 +99,21 @@ class SqsQueueSettings(Section):
     message_group_id: Annotated[
         str | None, GroupPrefix(), env("QUEUE_SQS_MESSAGE_GROUP_ID", "SQS_MESSAGE_GROUP_ID")
     ] = Field(
-        default="default", description="What the message groups of a FIFO queue begin with; each endpoint has its own."
+        default="default", description="Beginning of the message groups of a FIFO queue; each endpoint has its own."
     )
 
 
 class QueueSettings(Section):
-    """Where webhooks wait for their delivery."""
+    """The queue of webhooks that wait for their delivery."""
 
-    # The original takes Redis by default, where nothing starts without one. Its first steps need none, nor do ours.
+    # The original's default is Redis, without which it does not start. First steps here need no Redis.
     driver: Annotated[
         Literal["memory", "redis", "redis-cluster", "sqs", "none"],
         OneOf(("memory", "redis", "redis-cluster", "sqs", "none")),
         env("QUEUE_DRIVER"),
     ] = Field(
         default="memory",
-        description="Which store is the queue; none delivers without one. The original's default is redis.",
+        description="Which store holds the queue; none delivers without one. The original's default is redis.",
     )
     redis: RedisQueueSettings = Field(default_factory=RedisQueueSettings, description="The queue in a Redis.")
     redis_cluster: RedisClusterQueueSettings = Field(

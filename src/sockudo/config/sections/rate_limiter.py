@@ -11,7 +11,7 @@ from sockudo.config.kinds.section import Section, env
 from sockudo.config.kinds.values import Flag, OneOf, OptionalWords, Positive, Whole
 
 _IDENTIFIER = "A label; accepted as the original does, and without effect."
-_TRUST_HOPS = "How many proxies in front are trusted to name the client in X-Forwarded-For; 0 trusts none."
+_TRUST_HOPS = "How many proxies in front the server trusts to name the client in X-Forwarded-For; 0 trusts none."
 # null in the file is the original's way to say "none".
 Hops = Annotated[int, Whole(null=True, null_means=0)]
 
@@ -49,7 +49,7 @@ class RedisRateLimiterSettings(Section):
 
     prefix: Annotated[OptionalWords, env("RATE_LIMITER_REDIS_PREFIX")] = Field(
         default="sockudo_rl:",
-        description="What keys begin with; null takes database.redis.key_prefix and `rl_http:`.",
+        description="Beginning of the keys; null takes database.redis.key_prefix and `rl_http:`.",
     )
     # An address may hold a password.
     url_override: Annotated[OptionalRedisUrl, env("REDIS_URL", "RATE_LIMITER_REDIS_URL")] = Field(
@@ -63,8 +63,8 @@ class RedisRateLimiterSettings(Section):
 class RateLimiterSettings(Section):
     """How many requests and connections one client address may make."""
 
-    # The original switches this on by default, where one back end that publishes more than 100 times a minute is
-    # already refused. Its documentation says "if configured", so here it is.
+    # The original switches this on by default, which refuses a back end that publishes more than 100 times a minute.
+    # Its documentation says "if configured", which holds here.
     enabled: Annotated[Flag, env("RATE_LIMITER_ENABLED")] = Field(
         default=False,
         description="Whether requests and connections are limited. Off by default, unlike the original, whose default "
@@ -77,7 +77,7 @@ class RateLimiterSettings(Section):
     ] = Field(default="memory", description="Where requests are counted; none is memory, as in the original.")
     ipv6_prefix: Annotated[int, Whole(low=1, high=128), env("RATE_LIMITER_IPV6_PREFIX")] = Field(
         default=64,
-        description="How many bits of an IPv6 address make a client; all addresses of such a network count together. "
+        description="Bits of an IPv6 address that identify a client; all addresses of such a network count together. "
         "Not a setting of the original.",
     )
     api_rate_limit: ApiRateLimit = Field(
@@ -91,7 +91,7 @@ class RateLimiterSettings(Section):
     )
 
     def advice(self) -> list[str]:
-        """Say that limits have no effect where nobody said whether they should."""
+        """Warn of limits without effect, if the section does not set `enabled`."""
         limits = {"max_requests", "window_seconds"}
         given = any(limits & one.model_fields_set for one in (self.api_rate_limit, self.websocket_rate_limit))
         if self.enabled or "enabled" in self.model_fields_set or not given:

@@ -18,13 +18,13 @@ class ScyllaDbSettings(Section):
     nodes: Annotated[CqlNodes, NotEmpty()] = Field(
         default=("127.0.0.1:9042",), description="Addresses of some nodes, `host:port`; all have one port."
     )
-    keyspace: CqlName = Field(default="sockudo", description="Keyspace; it is made if it does not exist.")
+    keyspace: CqlName = Field(default="sockudo", description="Keyspace; the server makes it if it does not exist.")
     table_name: CqlName = Field(
-        default="applications", description="Table of the apps; it is made if it does not exist."
+        default="applications", description="Table of the apps; the server makes it if it does not exist."
     )
     username: OptionalWords = Field(default=None, description="User, with password.")
     password: OptionalWords = Field(default=None, repr=False, description="Password of the user.")
     replication_class: CqlClass = Field(
-        default="SimpleStrategy", description="How a keyspace that is made spreads its replicas."
+        default="SimpleStrategy", description="How a keyspace that the server makes spreads its replicas."
     )
-    replication_factor: Positive = Field(default=3, description="Replicas of a keyspace that is made.")
+    replication_factor: Positive = Field(default=3, description="Replicas of a keyspace that the server makes.")

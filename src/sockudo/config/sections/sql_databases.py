@@ -23,13 +23,13 @@ from sockudo.config.kinds.values import (
 )
 
 _NO_EFFECT: Final = "Accepted as the original does, and without effect."
-_TABLE: Final = "Table of the apps; it is made if it does not exist."
-_POOL_SIZE: Final = "Connections at most, while database_pooling.enabled is false."
-_POOL_MIN: Final = "Connections that are kept open; null takes database_pooling.min."
-_POOL_MAX: Final = "Connections at most; null takes database_pooling.max."
+_TABLE: Final = "Table of the apps; the server makes it if it does not exist."
+_POOL_SIZE: Final = "The most connections, while database_pooling.enabled is false."
+_POOL_MIN: Final = "Connections that stay open; null takes database_pooling.min."
+_POOL_MAX: Final = "The most connections; null takes database_pooling.max."
 
 _TLS: Final = (
-    "Encryption: off, require, prefer (goes without where the server has none), "
+    "Encryption: off, require, prefer (goes without if the server has none), "
     "or verify (checks the certificate and name of the server)."
 )
 _TLS_CA: Final = "File with the authorities that verify trusts (PEM); null takes those of the system."
@@ -49,7 +49,7 @@ class SqliteSettings(Section):
     """Apps in a SQLite file (driver `sqlite`). Not a section of the original."""
 
     path: Annotated[Words, env("DATABASE_SQLITE_PATH")] = Field(
-        default="sockudo.db", description="The file; it is made if it does not exist."
+        default="sockudo.db", description="The file; the server makes it if it does not exist."
     )
     table_name: Annotated[SqlName, env("DATABASE_SQLITE_TABLE_NAME")] = Field(
         default="applications", description=_TABLE
@@ -57,16 +57,16 @@ class SqliteSettings(Section):
 
 
 class PoolingSettings(Section):
-    """How many connections to a SQL database are kept."""
+    """The number of connections to a SQL database."""
 
     enabled: Annotated[Flag, env("DATABASE_POOLING_ENABLED", "DATABASE_POOL_ENABLED")] = Field(
         default=True, description="Whether the limits here hold, and not connection_pool_size of the database."
     )
     min: Annotated[Count, env("DATABASE_POOL_MIN", "DATABASE_POOLING_MIN")] = Field(
-        default=2, description="Connections that are kept open, but never more than max."
+        default=2, description="Connections that stay open, but never more than max."
     )
     max: Annotated[Positive, env("DATABASE_POOL_MAX", "DATABASE_POOLING_MAX", "DATABASE_CONNECTION_POOL_SIZE")] = Field(
-        default=10, description="Connections at most."
+        default=10, description="The most connections."
     )
 
 
@@ -130,7 +130,7 @@ class PostgresSettings(Section):
 
 
 def pool_size(server: MysqlSettings | PostgresSettings, pooling: PoolingSettings) -> PoolSize:
-    """How many connections to have to a server."""
+    """Return the size of the pool for a server."""
     if not pooling.enabled:
         return PoolSize(0, server.connection_pool_size)
     high = pooling.max if server.pool_max is None else server.pool_max

@@ -20,7 +20,7 @@ class SslSettings(Section):
     )
     key_path: Annotated[AnyText, env("SSL_KEY_PATH")] = Field(default="", description="File with its key (PEM).")
     passphrase: Annotated[OptionalWords, env("SSL_PASSPHRASE")] = Field(
-        default=None, repr=False, description="What the key is encrypted with."
+        default=None, repr=False, description="Passphrase of the key."
     )
     ca_path: Annotated[OptionalWords, env("SSL_CA_PATH")] = Field(
         default=None, description="File with authorities (PEM), one of which must have signed a client's certificate."
@@ -42,7 +42,7 @@ class SslSettings(Section):
         return check_with_rules(cls.__name__, data, handler, broken)
 
     def advice(self) -> list[str]:
-        """Say that the port speaks no TLS where files for it are given and nobody said whether it should."""
+        """Warn that the port speaks no TLS, if its files are given and `enabled` is not set."""
         if self.enabled or "enabled" in self.model_fields_set or not (self.cert_path or self.key_path or self.ca_path):
             return []
         return ["the files of ssl have no effect, because ssl.enabled is not set: the port speaks no TLS"]

@@ -21,7 +21,7 @@ _WRITABLE_BY_ALL: Final = 0o002
 
 @dataclass(frozen=True, slots=True)
 class FileMode(Check):
-    """The permissions of a file as an octal string. A number is refused: nobody can tell which base it is in."""
+    """The permissions of a file as an octal string. A number is refused, because its base is not clear."""
 
     @property
     def expected(self) -> str:
@@ -41,13 +41,13 @@ class UnixSocketSettings(Section):
     """A socket in the file system instead of a TCP port."""
 
     enabled: Annotated[Flag, env("UNIX_SOCKET_ENABLED")] = Field(
-        default=False, description="Whether to listen there, and not on host and port."
+        default=False, description="Whether to listen on the socket, and not on host and port."
     )
     path: Annotated[AnyText, env("UNIX_SOCKET_PATH")] = Field(
-        default="/var/run/sockudo/sockudo.sock", description="Where the socket is; an absolute path without `..`."
+        default="/var/run/sockudo/sockudo.sock", description="Path of the socket: absolute, without `..`."
     )
     permission_mode: Annotated[str, FileMode(), env("UNIX_SOCKET_PERMISSION_MODE")] = Field(
-        default="660", description="Who may use the socket."
+        default="660", description="Permissions of the socket."
     )
 
     @property
@@ -62,14 +62,14 @@ class UnixSocketSettings(Section):
         return check_with_rules(cls.__name__, data, handler, list(_wrong_path(data)) if is_used else [])
 
     def advice(self, mode: str, *, tls: bool) -> list[str]:
-        """What is allowed and seldom meant; `mode` is the name of the environment, `tls` whether ssl is enabled."""
+        """Warn of doubtful values; `mode` is the name of the environment, `tls` whether ssl is enabled."""
         if not self.enabled:
             return []
         found = []
         if self.mode & _WRITABLE_BY_ALL:
             found.append(f"unix_socket.permission_mode {self.permission_mode} lets every user of the machine in")
         if tls:
-            found.append("ssl.enabled has no effect on unix_socket: what is on the same machine needs no TLS")
+            found.append("ssl.enabled has no effect on unix_socket: a connection within one machine needs no TLS")
         if "/tmp/" in self.path and mode == "production":
             found.append("unix_socket.path is in /tmp, where other users may put a socket of the same name first")
         return found

@@ -27,7 +27,7 @@ EVENT_TYPES: Final = (
     "connection_established",
     "connection_terminated",
 )
-# Not DryRun, with which nothing is ever told.
+# Without DryRun, which would never call the function.
 INVOCATION_TYPES: Final = ("Event", "RequestResponse")
 CHANNEL_TYPES: Final = ("public", "private", "presence", "encrypted", "cache")
 
@@ -78,11 +78,11 @@ class WebhookLambda(Section):
     function_name: Words = Field(description="Name or ARN of the function.")
     region: Words = Field(default="us-east-1", description="AWS region of the function.")
     invocation_type: Annotated[str, OneOf(INVOCATION_TYPES)] = Field(
-        default="Event", description="Whether the function is waited for (RequestResponse) or not (Event)."
+        default="Event", description="Whether the server waits for the function (RequestResponse) or not (Event)."
     )
     qualifier: OptionalWords = Field(default=None, description="Version or alias of the function.")
     endpoint_url: Annotated[str | None, WebUrl()] = Field(
-        default=None, repr=False, description="Another endpoint than that of AWS."
+        default=None, repr=False, description="Endpoint, if it is not AWS."
     )
 
 
@@ -92,8 +92,8 @@ class WebhookFilter(Section):
     channel_type: Annotated[str | None, OneOf(CHANNEL_TYPES, null=True)] = Field(
         default=None, description="Kind of channel."
     )
-    channel_prefix: OptionalWords = Field(default=None, description="How the channel name starts.")
-    channel_suffix: OptionalWords = Field(default=None, description="How the channel name ends.")
+    channel_prefix: OptionalWords = Field(default=None, description="Beginning of the channel name.")
+    channel_suffix: OptionalWords = Field(default=None, description="End of the channel name.")
     channel_pattern: Annotated[str | None, ChannelPattern()] = Field(
         default=None, description="Regular expression (RE2) for the channel name, matched anywhere in it."
     )
@@ -114,7 +114,7 @@ class WebhookSettings(Section):
 
     # A webhook URL and its headers often carry credentials, so neither is shown.
     url: Annotated[str | None, WebUrl(secret_path=True)] = Field(
-        default=None, repr=False, description="Where the events are posted."
+        default=None, repr=False, description="URL that receives the events."
     )
     lambda_: WebhookLambda | None = Field(
         default=None, alias="lambda", description="Or the AWS Lambda function to invoke."
@@ -136,7 +136,7 @@ class WebhookSettings(Section):
         return check_with_rules(cls.__name__, data, handler, list(_broken_rules(data)))
 
 
-# What a webhook may have; the conditions of its filter are not among it.
+# The keys of a webhook, without the conditions of its filter.
 _KEYS: Final = (*WebhookSettings.model_fields, "lambda")
 _CONDITIONS: Final = tuple(WebhookFilter.model_fields)
 

@@ -16,28 +16,28 @@ class WebhookBatchingSettings(Section):
     """Several events in one request."""
 
     enabled: Annotated[Flag, env("WEBHOOK_BATCHING_ENABLED")] = Field(
-        default=True, description="Whether events for the same endpoint are collected; off, each is a request."
+        default=True, description="Whether one request may have several events for an endpoint."
     )
     duration: Annotated[int, Whole(0, 60_000), env("WEBHOOK_BATCHING_DURATION")] = Field(
-        default=50, description="How long events are collected (milliseconds)."
+        default=50, description="How long the server collects events (milliseconds)."
     )
 
 
 class WebhooksSettings(Section):
-    """How the webhooks of all apps are delivered."""
+    """The delivery of the webhooks of all apps."""
 
     batching: WebhookBatchingSettings = Field(
         default_factory=WebhookBatchingSettings, description="Several events in one request."
     )
     hold_ms: Annotated[int, Whole(0, 60_000), env("WEBHOOK_HOLD_MS")] = Field(
         default=3000,
-        description="How long channel_vacated and member_removed are held, and dropped if the channel or the member "
-        f"comes back (milliseconds). {_ADDED}",
+        description="How long the server holds channel_vacated and member_removed; it drops them if the channel or the "
+        f"member comes back (milliseconds). {_ADDED}",
     )
     max_attempts: Annotated[int, Whole(1, 9), env("WEBHOOK_MAX_ATTEMPTS")] = Field(
         default=9,
-        description="How often a delivery is tried, 1, 2, 4, ... seconds apart and for less than 300 seconds in all, "
-        f"before it counts as failed. {_ADDED}",
+        description="Attempts at a delivery, 1, 2, 4, ... seconds apart and within 300 seconds in all, before it "
+        f"counts as failed. {_ADDED}",
     )
     concurrency: Annotated[int, Whole(1, 1000), env("WEBHOOK_CONCURRENCY")] = Field(
         default=20, description=f"Requests to endpoints at once, of this process. {_ADDED}"
@@ -47,6 +47,6 @@ class WebhooksSettings(Section):
     )
     allow_private: Annotated[Flag, env("WEBHOOK_ALLOW_PRIVATE")] = Field(
         default=True,
-        description="Whether endpoints on loopback, private and link-local addresses are called. Switch it off where "
-        f"those who configure apps must not reach the network that the server is in. {_ADDED}",
+        description="Whether the server calls endpoints on loopback, private and link-local addresses. Switch it off "
+        f"if the people who configure apps must not reach the server's network. {_ADDED}",
     )

@@ -1,6 +1,6 @@
-"""The queue in a Redis Cluster: as in one Redis, in several parts that the cluster spreads over its masters.
+"""The queue in a Redis Cluster: like the queue in one Redis, in parts that the cluster spreads over its masters.
 
-All keys of a part are in one slot, so each step stays atomic; a master that is lost holds up its own parts only.
+All keys of a part are in one slot, so each step stays atomic; a lost master delays its own parts only.
 """
 
 from __future__ import annotations

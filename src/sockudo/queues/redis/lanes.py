@@ -1,9 +1,8 @@
 """The consumer of one part of a queue in Redis: finds lanes that are due, holds them, and handles their jobs.
 
-Strategy: whoever pushes to an empty lane looks at once, and so does who knows that a retry is due; everybody looks once
-in a while for what the dead have left. So a job that nobody fails on is handled by the node that pushed it, and no node
-is woken for nothing. A lane that is held has a task, which goes on until the lane has no more jobs, must wait, or is
-lost.
+A node that pushes to an empty lane looks at once, and so does one that knows when a retry is due; every node looks once
+in a while for lanes that dead nodes left. So the node that pushed a job normally handles it, and no node wakes without
+need. A held lane has a task, which goes on until the lane has no more jobs, must wait, or is lost.
 """
 
 from __future__ import annotations
@@ -30,16 +29,16 @@ from sockudo.timing.clock import Clock
 T = TypeVar("T")
 
 _RENEWALS: Final = 3
-"""A lease is renewed so often before it would end."""
+"""How often a lease is renewed before it would end."""
 _RELEASING: Final = 1.0
-"""How long letting go of lanes may take at the end (seconds)."""
+"""How long the release of lanes may take at the end (seconds)."""
 
 _log = get_logger("queue")
 
 
 @dataclass(slots=True)
 class Work:
-    """What the consumers of one queue share."""
+    """The state that the consumers of one queue share."""
 
     handler: Handler
     options: RedisQueueOptions
@@ -48,12 +47,12 @@ class Work:
     attempts: int = 0
     delivered: int = 0
     running: int = 0
-    """Lanes that are held by this process, in all parts."""
+    """Lanes that this process holds, in all parts."""
     node: bytes = field(default_factory=lambda: os.urandom(8).hex().encode())
     numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     def token(self) -> bytes:
-        """Make a token that nobody else has."""
+        """Make a token that no other holder has."""
         return b"%b-%d" % (self.node, next(self.numbers))
 
 
@@ -74,7 +73,7 @@ class Lanes:
         self._shard = shard
         self._work = work
         self._held: dict[str, _Held] = {}
-        # Lanes whose taking was under way when the queue was closed.
+        # Lanes that this process was taking when the queue was closed.
         self._perhaps_taken: list[_Held] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
@@ -89,7 +88,7 @@ class Lanes:
         self._wake.set()
 
     async def finish(self) -> None:
-        """Return when no job is being handled and none is due."""
+        """Return when this process handles no job and none is due."""
         self.wake()
         while not self._idle.is_set() or self._tasks:
             await self._idle.wait()
@@ -98,7 +97,7 @@ class Lanes:
                 self.wake()
 
     async def aclose(self) -> None:
-        """Stop, and leave the lanes that are held to the others."""
+        """Stop, and leave the held lanes to other processes."""
         for timer in self._timers:
             timer.cancel()
         tasks = [*self._loops, *self._tasks]
@@ -109,7 +108,7 @@ class Lanes:
         held += self._perhaps_taken
         if held:
             releases = [self._loop.create_task(self._shard.release(one.lane, one.token, 0)) for one in held]
-            # Where that fails, the leases run out.
+            # If that fails, the leases run out.
             _, late = await asyncio.wait(releases, timeout=_RELEASING)
             for release in late:
                 release.cancel()
@@ -142,7 +141,7 @@ class Lanes:
         most = min(room, work.options.section.concurrency)
         due = await self._shard.look(most + len(self._held))
         self._problem = None
-        # A lane may be due and still be ours, while Redis cannot be told what became of its job.
+        # A due lane may still be held here, while Redis cannot be told the outcome of its job.
         lanes = [lane for lane in due if lane not in self._held][:most]
         results = await asyncio.gather(*(self._take(lane) for lane in lanes), return_exceptions=True)
         errors = [result for result in results if isinstance(result, BaseException)]
@@ -222,7 +221,7 @@ class Lanes:
         return finished
 
     async def _tell_redis(self, step: Callable[[], Awaitable[T]]) -> T:
-        """Carry out a step, however long that takes: as long as nobody else takes the lane, it can still be done."""
+        """Carry out a step, however long that takes: it stays possible as long as no other process takes the lane."""
         for delay in delays():
             try:
                 return await step()
@@ -262,7 +261,7 @@ class Lanes:
                     one.lease.lost()
 
     def _tell(self, problem: str) -> None:
-        """Log what is wrong, once for each reason."""
+        """Log a problem, once for each reason."""
         if problem != self._problem:
             self._problem = problem
             _log.warning("webhook queue: Redis cannot be used", reason=problem)

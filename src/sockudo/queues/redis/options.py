@@ -1,4 +1,4 @@
-"""What the queue in Redis needs to know. Values only: the driver needs an extra."""
+"""The options of the queue in Redis. Values only: the driver needs an extra."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class RedisQueueSection(Protocol):
     """The settings of a queue in Redis that its driver reads, which the sections of the configuration fulfil.
 
     Attributes:
-        concurrency: how many lanes are taken at a time, in each part of the queue.
+        concurrency: how many lanes a process takes at a time, in each part of the queue.
     """
 
     concurrency: int
@@ -28,15 +28,15 @@ class RedisQueueOptions:
     section: RedisQueueSection
     place: RedisPlace
     prefix: str = "sockudo_queue:"
-    # A node that does not renew its lease on a lane within this time loses it: that is how long the lane of a node that
-    # was killed waits, and how long an event loop may be held up.
+    # A node that does not renew its lease within this time loses the lane: so long the lane of a killed node waits, and
+    # so long an event loop may stall.
     lease: float = 5.0
-    # How often a node looks for what others have left; what it pushed itself it knows at once.
+    # How often a node looks for lanes that others have left; it knows its own pushes at once.
     poll: float = 1.0
-    # Pushes that wait for Redis; the oldest make room.
+    # The most pushes that wait for Redis; the oldest make room.
     max_waiting: int = 100_000
     max_waiting_bytes: int = 64 * 1024 * 1024
     max_job_bytes: int = 1024 * 1024
-    # Failed jobs that are kept; the oldest make room.
+    # The most failed jobs; the oldest make room.
     max_failed: int = 10_000
     timing: RedisTiming = field(default_factory=RedisTiming)

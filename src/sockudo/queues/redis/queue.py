@@ -1,7 +1,7 @@
 """The queue in a Redis, or in the master that sentinels name: it outlives the processes that use it.
 
 A job is in Redis from the moment it is accepted until its handler has returned; no process ever holds the only copy.
-How it lies there is in `redis_scripts`. A Redis Cluster has the same, in several parts.
+`scripts` describes the keys. A Redis Cluster has the same, in several parts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class RedisQueue(StoredQueue):
     """Lanes in one Redis."""
 
     shards: ClassVar[int] = 1
-    """In how many parts the lanes are; each part is in one slot of a cluster. It is a part of the format."""
+    """The number of parts; each part is in one slot of a cluster. A change would change the format."""
 
     def __init__(self, clock: Clock, options: RedisQueueOptions) -> None:
         bounds = BacklogBounds(options.max_waiting, options.max_waiting_bytes)
@@ -36,7 +36,7 @@ class RedisQueue(StoredQueue):
         self._options = options
         self._client = redis_client(options.place, options.timing)
         self._shards = [Shard(self._client, options, number, self.shards) for number in range(self.shards)]
-        # By which Redis tells the pushes of this process from those of others.
+        # Tells the pushes of this process from those of others.
         self._producer = os.urandom(8).hex().encode()
         self._lanes: list[Lanes] = []
         self._work: Work | None = None
@@ -45,7 +45,7 @@ class RedisQueue(StoredQueue):
         """As in `Queue`."""
         await self._connect()
         for shard in self._shards:
-            # What is not allowed is told at once, and not with the first webhook.
+            # Missing permissions show now, and not with the first webhook.
             await shard.push("", b"start", 1, ())
             await shard.look(1)
         self._work = Work(handler, self._options, self._clock, self._losses)
@@ -96,7 +96,7 @@ class RedisQueue(StoredQueue):
         await self._client.aclose()
 
     async def _retry_in(self, shard: Shard, wanted: frozenset[str] | None) -> int:
-        """Put failed jobs of one part back, page by page; those that fail meanwhile are left where they are."""
+        """Put failed jobs of one part back, page by page; jobs that fail meanwhile stay in the list."""
         size, place, done = await shard.failed_size(), 0, 0
         while place + done < size:
             page = await shard.failed(place, place + _PAGE - 1)

@@ -1,7 +1,8 @@
-"""Jobs as they lie in Redis.
+"""Encodes and decodes jobs in Redis.
 
-A job is its id (16 hexadecimal digits), a space, when it was accepted (Unix milliseconds), a space, and its body. Its
-head can be read without its body, and scripts recognise it by its first bytes. A failed job is a MessagePack array.
+A job is its id (16 hexadecimal digits), a space, when it was accepted (Unix milliseconds), a space, and its body.
+Readers may take the head without the body, and scripts recognise a job by its first bytes. A failed job is a
+MessagePack array.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import msgspec
 from sockudo.queues.base import FailedJob
 
 HEAD_BYTES: Final = 40
-"""An id, two spaces and a date fit into so many bytes."""
+"""The bytes for an id, two spaces and a date."""
 _ID_BYTES: Final = 16
 _LONGEST_DATE: Final = 15
 _UNREADABLE: Final = "it was no job of this queue"
@@ -23,7 +24,7 @@ _UNREADABLE: Final = "it was no job of this queue"
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A job at the head of a lane. `key` is what scripts recognise it by."""
+    """A job at the head of a lane. Scripts recognise it by `key`."""
 
     key: bytes
     accepted_at: float
@@ -41,12 +42,12 @@ class _Failed(msgspec.Struct, array_like=True):
 
 
 def new_job(body: bytes, accepted_at: float) -> bytes:
-    """Write a job that has just been accepted, at this Unix second."""
+    """Encode a job that was accepted at this Unix second."""
     return b"%b %d %b" % (os.urandom(_ID_BYTES // 2).hex().encode(), accepted_at * 1000, body)
 
 
 def read_job(record: bytes) -> JobRecord:
-    """Read a job. What somebody else put there is returned as not readable, so that it can be taken out of the way."""
+    """Decode a job. An entry of another program is returned as unreadable, so that the queue can remove it."""
     key = record[: _ID_BYTES + 1]
     date, space, body = record[_ID_BYTES + 1 :].partition(b" ")
     if not space or not key.endswith(b" ") or not _is_date(date):
@@ -55,7 +56,7 @@ def read_job(record: bytes) -> JobRecord:
 
 
 def read_date(head: bytes) -> float | None:
-    """Return when the job was accepted whose record begins like this (`HEAD_BYTES` of it), or None."""
+    """Return when a job was accepted, from the first `HEAD_BYTES` of its record, or None."""
     date = head[_ID_BYTES + 1 :].partition(b" ")[0]
     return int(date) / 1000 if _is_date(date) else None
 
@@ -65,14 +66,14 @@ def _is_date(text: bytes) -> bool:
 
 
 def new_failed(job: JobRecord, lane: str, reason: str, failed_at: float, attempts: int) -> bytes:
-    """Write a job that failed."""
+    """Encode a failed job."""
     reason = reason if job.is_readable else _UNREADABLE
     key = job.key.decode("ascii", "replace").strip()
     return msgspec.msgpack.encode(_Failed(key, lane_bytes(lane), job.body, reason, failed_at, attempts))
 
 
 def read_failed(record: bytes) -> FailedJob | None:
-    """Read a job that failed; None for what somebody else put there."""
+    """Decode a failed job; None for an entry of another program."""
     try:
         failed = msgspec.msgpack.decode(record, type=_Failed)
         lane = lane_text(failed.lane)
@@ -82,7 +83,7 @@ def read_failed(record: bytes) -> FailedJob | None:
 
 
 def lane_bytes(lane: str) -> bytes:
-    """Return a lane as it is written into keys."""
+    """Return a lane as keys have it."""
     return lane.encode("utf-8", "surrogatepass")
 
 
@@ -90,6 +91,6 @@ def lane_text(lane: bytes) -> str:
     """Return the lane of bytes in a key.
 
     Raises:
-        UnicodeDecodeError: it is no lane of this queue.
+        UnicodeDecodeError: the bytes are not a lane of this queue.
     """
     return lane.decode("utf-8", "surrogatepass")

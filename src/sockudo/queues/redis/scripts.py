@@ -1,19 +1,19 @@
-"""The steps of the queue as Lua scripts: each is atomic, so there is no moment between two keys.
+"""The steps of the queue as Lua scripts: each is atomic over several keys.
 
 Keys of one part of the queue (a shard; all have the same hash tag, so they are in one slot of a cluster):
 
     <prefix>:queue:webhooks:{N}:lanes         sorted set: lane -> when it is due, in milliseconds of the server's clock
     <prefix>:queue:webhooks:{N}:jobs:<lane>   list: the jobs of a lane, the oldest first
-    <prefix>:queue:webhooks:{N}:held:<lane>   hash: `token` of who holds the lane, `attempt` of its first job
+    <prefix>:queue:webhooks:{N}:held:<lane>   hash: `token` of the lane's holder, `attempt` of its first job
     <prefix>:queue:webhooks:{N}:pushed:<lane>:<producer>   the number of the last job that a process pushed to a lane
     <prefix>:queue:webhooks:{N}:failed        list: jobs that were given up, the newest last
 
-A lane is in the sorted set as long as it has jobs. Holding it moves its date into the future by the length of a lease,
-so there is one place that says what is due: new lanes, retries, and lanes of nodes that died. Only the server's clock
-counts; those of the nodes may differ.
+A lane is in the sorted set as long as it has jobs. A node that takes it moves its date into the future by the length of
+a lease, so the set has everything that is due: new lanes, retries, and lanes of nodes that died. Only the server's
+clock counts; those of the nodes may differ.
 
 The scripts that drain begin with PERSIST, which changes nothing. A server that is out of memory refuses a write that
-needs some, unless the script has written before; so what frees memory goes on, and only new jobs are refused.
+needs memory, unless the script has written before; so draining goes on, and the server refuses only new jobs.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', at(now), 'LIMIT', 0, ARGV[1]
 TAKE: Final = Script(
     """
 -- Keys: lanes, jobs, held. Arguments: lane, token, lease (ms).
--- Returns the attempt and the first job, or nothing where somebody else was faster. Where the jobs are no list, the
+-- Returns the attempt and the first job, or nothing if another process was faster. If the jobs are not a list, the
 -- lane is dropped; then it returns -1 and why.
 """
     + _NOW

@@ -1,6 +1,6 @@
-"""One part of a queue in Redis: its keys, and the steps of `redis_scripts` with Python's types.
+"""One part of a queue in Redis: its keys, and the steps of `scripts` with Python's types.
 
-Rules: every method may raise `DriverError`, and then the step was carried out or not. Each can be repeated.
+Rules: every method may raise `DriverError`; Redis may have carried out the step or not. Each step can be repeated.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from sockudo.redis_client.request import RedisRefusal
 
 T = TypeVar("T")
 
-# How long a push can be repeated without being done twice; pushes are repeated every few seconds.
+# How long Redis recognises a repeated push; pushes are repeated every few seconds.
 _REMEMBERED_MS: Final = b"600000"
 _LANES_AT_ONCE: Final = 500
-# Bytes of what is no lane that a log shows.
+# The bytes of an invalid entry that the log shows.
 _SHOWN: Final = 40
 
 _log = get_logger("queue")
 
 
 class Head(NamedTuple):
-    """The first job of a lane, as it lies there, and which attempt on it begins now."""
+    """The record of the first job of a lane, and the number of the attempt that begins now."""
 
     attempt: int
     record: bytes
@@ -38,9 +38,9 @@ class Finished(NamedTuple):
     """A job was removed.
 
     Attributes:
-        dropped: how many failed jobs had to make room.
+        dropped: the number of failed jobs that had to make room.
         is_kept: false where the job failed and could not be kept, because the list of failed jobs is no list.
-        head: the next job, where there is one.
+        head: the next job, if there is one.
     """
 
     dropped: int
@@ -62,7 +62,7 @@ class Shard:
         self._is_spoilt = False
 
     async def push(self, lane: str, producer: bytes, first: int, records: Sequence[bytes]) -> bool:
-        """Append jobs, numbered from `first` on by this producer; returns whether the lane had none."""
+        """Append jobs, which this producer numbers from `first` on; return whether the lane had none."""
         name = lane_bytes(lane)
         keys = (self._lanes, self._jobs(name), self._base + b"pushed:" + name + b":" + producer)
         reply = await self._client.run(scripts.PUSH, keys, (name, b"%d" % first, _REMEMBERED_MS, *records))
@@ -79,28 +79,28 @@ class Shard:
             try:
                 lanes.append(lane_text(name))
             except UnicodeDecodeError:
-                # Somebody else has put it there. It would be found again and again.
-                _log.warning("webhook queue: entry dropped, which is no lane of this queue", entry=repr(name[:_SHOWN]))
+                # Another program has written it. Every look would find it again.
+                _log.warning("webhook queue: entry dropped: it is not a lane", entry=repr(name[:_SHOWN]))
                 await self._client.call(b"ZREM", self._lanes, name)
         return lanes
 
     async def take(self, lane: str, token: bytes) -> Head | None:
-        """Hold a lane that is due; None where it is not, or somebody else has it."""
+        """Hold a lane that is due; None if it is not, or another process holds it."""
         name = lane_bytes(lane)
         keys = (self._lanes, self._jobs(name), self._held(name))
         reply = await self._client.run(scripts.TAKE, keys, (name, token, self._lease))
         if reply is not None and reply[0] < 0:
             _log.warning(
-                "webhook queue: lane dropped, whose jobs are no list", lane=lane, reason=repr(reply[1][:_SHOWN])
+                "webhook queue: lane dropped: its jobs are not a list", lane=lane, reason=repr(reply[1][:_SHOWN])
             )
             return None
         return None if reply is None else Head(reply[0], reply[1])
 
     async def finish(self, lane: str, token: bytes, key: bytes, failed: bytes) -> Finished | None:
-        """Remove the first job, whose record begins with `key`, and begin with the next; None: the lane is not held.
+        """Remove the first job, whose record begins with `key`, and begin the next; None if the lane is not held.
 
         Args:
-            failed: the failed job to keep, or nothing.
+            failed: the failed job to keep, or b"".
         """
         name = lane_bytes(lane)
         keys = (self._lanes, self._jobs(name), self._held(name), self._failed)
@@ -111,13 +111,13 @@ class Shard:
         return Finished(max(0, reply[0]), reply[0] >= 0, Head(reply[1], reply[2]) if len(reply) > 1 else None)
 
     async def release(self, lane: str, token: bytes, after: float) -> bool:
-        """Let go of a lane, which is due again in so many seconds; returns whether it was held."""
+        """Let go of a lane, which is due again `after` seconds; return whether it was held."""
         name = lane_bytes(lane)
         arguments = (name, token, b"%d" % max(0, after * 1000))
         return bool(await self._client.run(scripts.RELEASE, (self._lanes, self._held(name)), arguments))
 
     async def renew(self, held: Sequence[tuple[str, bytes]]) -> list[bool]:
-        """Renew the leases of lanes with these tokens; returns for each whether it is still held."""
+        """Renew the leases of lanes with these tokens; return for each whether it is still held."""
         answers: list[bool] = []
         for start in range(0, len(held), _LANES_AT_ONCE):
             part = [(lane_bytes(lane), token) for lane, token in held[start : start + _LANES_AT_ONCE]]
@@ -127,7 +127,7 @@ class Shard:
         return answers
 
     async def states(self) -> list[tuple[int, bytes]]:
-        """Return for each lane with jobs how many it has and how the record of the first one begins."""
+        """Return for each lane with jobs their number and the first bytes of the first record."""
         names: list[bytes] = await self._client.call(b"ZRANGE", self._lanes, b"0", b"-1")
         states: list[tuple[int, bytes]] = []
         for start in range(0, len(names), _LANES_AT_ONCE):
@@ -158,7 +158,7 @@ class Shard:
         return none
 
     async def requeue(self, lane: str, failed: bytes, record: bytes) -> bool:
-        """Put a failed job back at the end of its lane as `record`; returns whether it was still there."""
+        """Put a failed job back at the end of its lane as `record`; return whether it was still there."""
         name = lane_bytes(lane)
         keys = (self._lanes, self._jobs(name), self._failed)
         return bool(await self._client.run(scripts.REQUEUE, keys, (name, failed, record)))

@@ -1,4 +1,4 @@
-"""The library that speaks to SQS: its client, and its errors as ours."""
+"""Calls SQS through the AWS library, with timeouts, and turns its errors into `DriverError`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sockudo.errors import DriverError
 from sockudo.queues.sqs.options import SqsQueueOptions
 
 _LONGEST_REASON: Final = 300
-# Connections besides those that wait for messages.
+# The connections in addition to those that wait for messages.
 _CONNECTIONS: Final = 50
 
 
@@ -27,7 +27,7 @@ class Refused(DriverError):
 
 
 class SqsClient:
-    """Calls SQS. What is called fails with `DriverError`, after a bounded time; who calls tries again."""
+    """Calls SQS. A call that fails raises `DriverError` after a bounded time; the caller tries again."""
 
     def __init__(self, options: SqsQueueOptions) -> None:
         self._options = options
@@ -35,10 +35,10 @@ class SqsClient:
         self._client: Any = None
 
     async def start(self) -> None:
-        """Make the client; whether SQS is there is seen with the first call.
+        """Make the client; only the first call shows whether SQS can be reached.
 
         Raises:
-            DriverError: the region or the credentials are no such thing.
+            DriverError: the region or the credentials are not valid.
         """
         options, section = self._options, self._options.section
         try:
@@ -51,22 +51,22 @@ class SqsClient:
                         connect_timeout=2,
                         read_timeout=options.timeout + section.wait_time_seconds,
                         max_pool_connections=section.concurrency + _CONNECTIONS,
-                        # The queue tries again, in its own time.
+                        # The queue itself tries again.
                         retries={"total_max_attempts": 1},
                     ),
                 )
             )
         except Exception as error:
-            # What is wrong with credentials or the region has many names.
+            # The library has many errors for bad credentials or a bad region.
             await self.aclose()
             raise self.unusable(error) from None
 
     async def call(self, name: str, /, wait: float = 0.0, **arguments: Any) -> Any:
-        """Call SQS, which may take its time for `wait` seconds more than usual.
+        """Call SQS, which may take `wait` seconds longer than usual.
 
         Raises:
-            Refused: it says no.
-            DriverError: it does not answer.
+            Refused: SQS refuses the call.
+            DriverError: SQS does not answer.
         """
         if self._client is None:
             raise DriverError("the queue in SQS is closed")
@@ -81,11 +81,11 @@ class SqsClient:
             code, text = problem.get("Code", ""), problem.get("Message", "")
             raise Refused(str(self.unusable(f"{code} {text}".strip())), code) from None
         except Exception as error:
-            # The network below the library has errors of its own.
+            # The network layer below the library has errors of its own.
             raise self.unusable(error) from None
 
     def unusable(self, reason: str | Exception) -> DriverError:
-        """Return an error that names the place and the setting, and nothing secret."""
+        """Return an error that names the place and the setting, and no secret."""
         text = reason if isinstance(reason, str) else str(reason) or type(reason).__name__
         endpoint_url = self._options.section.endpoint_url
         if endpoint_url is not None:

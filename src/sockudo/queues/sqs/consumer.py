@@ -1,12 +1,12 @@
 """The consumer of a queue in SQS: fetches messages, sorts them into lanes, and handles the lanes.
 
-Strategy: SQS gives a message to one process and hides it from the others for a while, which is renewed as long as the
-message is here. What is here of a lane waits in a deque, with a task that handles it from the front, so one lane has
-one handler, and none waits for another lane. A FIFO queue gives nothing of a lane to anybody as long as something of it
-is hidden, so there the order and the one handler hold in the whole cluster.
+SQS gives a message to one process and hides it from the others for a while; the process renews that as long as it has
+the message. Fetched messages of a lane wait in a deque, with a task that handles them from the front, so one lane has
+one handler, and none waits for another lane. A FIFO queue gives out no message of a lane as long as one of them is
+hidden, so there the order and the single handler hold in the whole cluster.
 
-The attempts at a job are counted by SQS, as receipts. What it cannot know is noted here as long as the process lives:
-attempts that were made while the message stayed here, and receipts without an attempt.
+SQS counts the attempts at a job, as receipts. This process keeps the difference as long as it lives: attempts that it
+made without a new receipt, and receipts without an attempt.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ from sockudo.timing.clock import Clock
 T = TypeVar("T")
 
 _RENEWALS: Final = 3
-"""What is held is hidden again so often before it would appear."""
+"""How often held messages are hidden again before they would appear."""
 _RENEWALS_AT_ONCE: Final = 10
 _ENDING: Final = 1.0
-"""How long giving back may take at the end (seconds)."""
+"""How long the return of messages may take at the end (seconds)."""
 _STRAGGLERS: Final = 0.2
-"""How long a fetch under way is waited for that may have found something (seconds)."""
-# A lane of a queue without order has no more messages here; the others are left to SQS, and come again later.
+"""How long to wait at the end for a fetch under way, which may have found messages (seconds)."""
+# The most messages of one lane here, in a queue without order; SQS gives out the others again later.
 _LONGEST_LANE: Final = 50
 
 _log = get_logger("queue")
 
 
 class Consumer:
-    """Handles what is in a queue."""
+    """Handles the messages of a queue."""
 
     def __init__(
         self, jobs: MessageStore, failed: FailedList, handler: Handler, options: SqsQueueOptions, clock: Clock
@@ -68,7 +68,7 @@ class Consumer:
         self._woken = asyncio.Event()
         self._has_room = asyncio.Event()
         self._finishing = asyncio.Event()
-        # Whoever shows a message does not want it to be hidden again by a renewal that is under way.
+        # Keeps a renewal under way from hiding a message that was just shown.
         self._hiding = asyncio.Lock()
         self._problem: str | None = None
         self._fetches: set[asyncio.Task[int]] = set()
@@ -77,7 +77,7 @@ class Consumer:
 
     @property
     def oldest(self) -> float | None:
-        """When the oldest job was accepted that is here, if there is any."""
+        """When the oldest job here was accepted, if there is any."""
         return min((held.record.accepted_at for held in self._held), default=None)
 
     def wake(self) -> None:
@@ -85,7 +85,7 @@ class Consumer:
         self._woken.set()
 
     async def finish(self) -> None:
-        """Return when nothing is being handled and nothing can be fetched; jobs that wait for a retry are put back."""
+        """Return when no job is handled and none can be fetched; put back jobs that wait for a retry."""
         self._finishing.set()
         while True:
             while self._tasks or self._giving:
@@ -98,14 +98,14 @@ class Consumer:
                 return
 
     async def aclose(self) -> None:
-        """Stop, and leave what is here to the others."""
+        """Stop, and leave the messages here to other processes."""
         self._is_closing = True
         self._woken.set()
         self._has_room.set()
         tasks = [self._renewing, *self._tasks.values(), *self._giving]
         for task in tasks:
             task.cancel()
-        # What a fetch brings that is cancelled is hidden from everybody for a while.
+        # SQS hides the messages of a cancelled fetch from every process for a while.
         _, late = await asyncio.wait(self._pollers, timeout=_STRAGGLERS)
         for poller in late:
             poller.cancel()
@@ -125,7 +125,7 @@ class Consumer:
         while not self._is_closing:
             await self._room()
             self._woken.clear()
-            # What waits at the end might take a message along that comes just then.
+            # A fetch that waits at the end might be cancelled with a message that comes just then.
             wait = 0 if self._finishing.is_set() else self._options.section.wait_time_seconds
             try:
                 found = await self._fetch(wait)
@@ -160,16 +160,16 @@ class Consumer:
         ends = started + section.visibility_timeout
         taken = [held for message in messages if (held := self._hold(message, ends)) is not None]
         if self._loop.time() - started > section.visibility_timeout / _RENEWALS and taken:
-            # They are hidden since they were sent, and not since they were asked for, but only SQS knows.
+            # They are hidden since SQS sent them, and not since the request, but only SQS knows that time.
             await self._extend(taken)
         for held in taken:
             self._put_into_lane(held)
         return len(messages)
 
     def _hold(self, message: Message, ends: float) -> Held | None:
-        """Note that a message is here, until a moment; None where it is not to be handled again."""
+        """Note that a message is here until a moment; None if it must not be handled again."""
         known = self._held.get(message.id)
-        # What is being given back may come again before that is known here.
+        # A message on its way back may come again before SQS has answered.
         if known is not None and known.is_renewed:
             known.message = message
             known.lease.renewed(ends)
@@ -192,7 +192,7 @@ class Consumer:
     # Handling.
 
     async def _handle_all(self, lane: str) -> None:
-        """Handle what is here of a lane."""
+        """Handle the messages of a lane."""
         waiting, left = self._lanes[lane], deque[Held]()
         try:
             while waiting and await self._handle(waiting):
@@ -201,11 +201,11 @@ class Consumer:
             left = waiting
         except LeaseLostError:
             _log.warning("webhook queue: SQS gave a message to another process while it was handled", lane=lane)
-            # Those behind it have to wait for it, wherever it is now.
+            # The messages behind it have to wait for it.
             self._held.remove(waiting.popleft())
             left = waiting
         finally:
-            # What comes from now on begins the lane anew.
+            # The next message begins the lane anew.
             del self._lanes[lane], self._tasks[lane]
             self._has_room.set()
         if left:
@@ -245,13 +245,13 @@ class Consumer:
             self.delivered += 1
         else:
             failed = held.record.as_failed(outcome.reason, self._clock.now(), held.attempt)
-            # First there and then gone here: whoever dies in between leaves it in both, and not in none.
+            # First add, then delete: a process that dies in between leaves the job in both queues, and not in none.
             await self._tell_sqs(held, lambda: self._failed.add(failed))
         if not await self._tell_sqs(held, lambda: self._jobs.delete(held.message.receipt)):
             raise LeaseLostError
 
     async def _tell_sqs(self, held: Held, step: Callable[[], Awaitable[T]]) -> T:
-        """Carry out a step, as long as it takes; it is in vain when the message may be somebody else's."""
+        """Carry out a step, as long as it takes; it is in vain once another process may have the message."""
         for delay in delays():
             try:
                 return await step()
@@ -265,7 +265,7 @@ class Consumer:
     # Hiding.
 
     async def _give_back(self, left: Iterable[Held]) -> None:
-        """Let others have messages: those behind a job that waits for its retry when that is due."""
+        """Give messages back to SQS: those behind a job that waits for its retry appear when that is due."""
         now, due = self._loop.time(), dict[str, int]()
         receipts: list[tuple[str, int]] = []
         async with self._hiding:
@@ -278,7 +278,7 @@ class Consumer:
             await self._jobs.hide(receipts)
 
     async def _let_go(self, left: Iterable[Held]) -> None:
-        """Give messages back, and forget them; those that cannot be given back appear after a while by themselves."""
+        """Give messages back, and forget them; if that fails, they appear after a while by themselves."""
         try:
             await self._give_back(left)
         except DriverError as error:
@@ -317,7 +317,7 @@ class Consumer:
                 held.lease.lost()
 
     def _tell(self, problem: str) -> None:
-        """Log what is wrong, once for each reason."""
+        """Log a problem, once for each reason."""
         if problem != self._problem:
             self._problem = problem
             _log.warning("webhook queue: SQS cannot be used", reason=problem)

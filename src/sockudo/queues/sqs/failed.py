@@ -1,7 +1,7 @@
-"""The list of failed jobs, which is a queue of SQS of its own.
+"""The list of failed jobs, which is an SQS queue of its own.
 
-SQS shows messages by giving them out. So whoever reads the list hides it from others until it has been read, and its
-order is that of the times in it.
+SQS shows messages by giving them out. So a reader hides the list from others until it has read it, and the order of the
+list is that of its times.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sockudo.timing.clock import Clock
 _HIDDEN: Final = 60
 """How long the list is hidden from others if its reader dies (seconds)."""
 _PATIENCE: Final = 1
-"""How long SQS looks for more of it (seconds); without any, it would not look everywhere."""
+"""How long SQS looks for more messages (seconds); without a wait, it would not look everywhere."""
 _MOST_READ: Final = 10_000
 _MOST_BYTES: Final = 64 * 1024 * 1024
 
@@ -28,20 +28,20 @@ _log = get_logger("queue")
 
 
 class FailedList:
-    """Jobs that were given up. SQS keeps them for as long as its queue says, which is 14 days where we made it."""
+    """Failed jobs. SQS keeps them as long as the queue says: 14 days if this server made it."""
 
     def __init__(self, store: MessageStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
     async def add(self, failed: Record) -> None:
-        """Append a job. Of a job that is appended again within minutes a FIFO queue keeps one."""
+        """Append a job. A FIFO queue keeps one copy if the same job is appended again within minutes."""
         # Each in a group of its own, so that reading one hides none behind it.
         if await self._store.send([Outgoing(write(failed), failed.id, failed.id)]):
             raise DriverError("SQS does not take a failed job")
 
     async def last(self, limit: int) -> list[FailedJob]:
-        """Return at most so many of those that failed last, the newest last."""
+        """Return at most `limit` of the jobs that failed last, the newest last."""
         async with self._reading() as found:
             jobs = sorted((record.as_failed_job() for _, record in found), key=lambda job: job.failed_at)
         return jobs[-limit:]
@@ -51,7 +51,7 @@ class FailedList:
 
         Args:
             wanted: their ids; None for all.
-            requeue: puts one into its new place, where a second one with the same text can be told to be the same.
+            requeue: puts a job into its new place; the text is a key by which a second copy is recognised.
         """
         done = 0
         async with self._reading() as found:
@@ -66,7 +66,7 @@ class FailedList:
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[list[tuple[Message, Record]]]:
-        """Give what is in the list, and show the others what is still in it afterwards."""
+        """Yield the content of the list, and afterwards show the rest of it to other readers."""
         found: list[tuple[Message, Record]] = []
         try:
             await self._read_into(found)

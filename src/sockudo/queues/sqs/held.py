@@ -1,4 +1,4 @@
-"""Messages of SQS that are in this process."""
+"""Keeps the messages of SQS that this process holds, and the number of their attempts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_CORRECTIONS: Final = 10_000
 
 
 class Held:
-    """A message that is hidden from others because it is here."""
+    """A message that SQS hides from other processes because it is here."""
 
     def __init__(self, message: Message, record: Record, first: int, ends: float) -> None:
         """Hold a message whose first attempt here has this number, until a moment of the loop's time."""
@@ -25,17 +25,17 @@ class Held:
         self.first = first
         self.tries = 0
         self.due = 0.0
-        """When it may be tried again, by the loop's time."""
+        """When the next attempt may begin, by the loop's time."""
         self.is_renewed = True
 
     @property
     def attempt(self) -> int:
-        """The number of the attempt that was begun last."""
+        """The number of the last attempt."""
         return self.first + self.tries - 1
 
 
 class Holdings:
-    """All that are here, within bounds: whoever fetches looks first whether there is room."""
+    """All messages here, within bounds: the consumer fetches only if there is room."""
 
     def __init__(self) -> None:
         self._held: dict[str, Held] = {}
@@ -46,7 +46,7 @@ class Holdings:
 
     @property
     def is_full(self) -> bool:
-        """Whether no more should be fetched."""
+        """Whether there is no room for more messages."""
         return len(self._held) >= _MOST or self._bytes >= _MOST_BYTES
 
     def get(self, message_id: str) -> Held | None:
@@ -54,20 +54,20 @@ class Holdings:
         return self._held.get(message_id)
 
     def add(self, held: Held) -> None:
-        """Note one that has come, perhaps in place of itself."""
+        """Add a message, which may replace an earlier receipt of itself."""
         self.remove(self._held.get(held.message.id, held))
         self._held[held.message.id] = held
         self._bytes += len(held.record.body)
 
     def remove(self, held: Held) -> None:
-        """Note that one is not here any more."""
+        """Remove a message."""
         if self._held.get(held.message.id) is held:
             del self._held[held.message.id]
             self._bytes -= len(held.record.body)
 
 
 class Corrections:
-    """By how much SQS is wrong about attempts, which it counts as receipts; known for the messages of late."""
+    """The difference between attempts and receipts, which SQS counts; kept for the latest messages."""
 
     def __init__(self) -> None:
         self._by_message: dict[str, int] = {}
@@ -77,7 +77,7 @@ class Corrections:
         return max(1, message.receives - self._by_message.pop(message.id, 0))
 
     def given_back(self, held: Held) -> None:
-        """Note what will be wrong when a message is received again."""
+        """Note the difference for the next receipt of a message."""
         self._by_message[held.message.id] = held.message.receives + 1 - held.first - held.tries
         if len(self._by_message) > _MOST_CORRECTIONS:
             del self._by_message[next(iter(self._by_message))]

@@ -1,4 +1,4 @@
-"""What the queue in SQS needs to know. Values only: the libraries of AWS are an extra."""
+"""The options of the queue in SQS. Values only: the libraries of AWS are an extra."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class SqsSection(Protocol):
     """The settings of a queue in Amazon SQS, which the section of the configuration fulfils.
 
     Attributes:
-        queue_url_prefix: what the URLs of the queues begin with; SQS is asked for them otherwise.
-        visibility_timeout: how long SQS waits for a sign of life of who handles a message (seconds).
-        message_group_id: what the names of message groups begin with.
+        queue_url_prefix: the beginning of the URLs of the queues; without it the driver asks SQS for them.
+        visibility_timeout: how long SQS hides a message before its process must renew that (seconds).
+        message_group_id: the beginning of the names of message groups.
     """
 
     region: str
@@ -34,18 +34,18 @@ class SqsQueueOptions:
     """A queue in Amazon SQS. Times are in seconds; the credentials are those that the AWS libraries find."""
 
     section: SqsSection
-    # The pause after a fetch that found nothing and was not to wait.
+    # The pause after a fetch without a wait that found nothing.
     idle: float = 1.0
-    # How long an answer may take, the waiting apart.
+    # How long an answer may take, without the wait of a fetch.
     timeout: float = 5.0
-    # Pushes that wait for SQS; the oldest make room.
+    # The most pushes that wait for SQS; the oldest make room.
     max_waiting: int = 100_000
     max_waiting_bytes: int = 64 * 1024 * 1024
     max_job_bytes: int = MAX_JOB_BYTES
 
     @property
     def place(self) -> str:
-        """Where it is, for people."""
+        """Where the queue is, for people."""
         section = self.section
         if section.endpoint_url is None:
             return f"sqs in {section.region}"
@@ -54,10 +54,10 @@ class SqsQueueOptions:
 
     @property
     def name(self) -> str:
-        """What the queue of the jobs is called."""
+        """The name of the queue of jobs."""
         return "webhooks.fifo" if self.section.fifo else "webhooks"
 
     @property
     def failed_name(self) -> str:
-        """What the queue of the failed jobs is called."""
+        """The name of the queue of failed jobs."""
         return "webhooks-failed.fifo" if self.section.fifo else "webhooks-failed"

@@ -1,7 +1,7 @@
 """The queue in Amazon SQS: it outlives the processes that use it.
 
 A job is in SQS from the moment it is accepted until its handler has returned. In a FIFO queue a lane is a message
-group, so SQS keeps its order; in another queue the order is what comes of it.
+group, so SQS keeps its order; another queue promises no order.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sockudo.queues.sqs.store import BATCH, MessageStore, Outgoing
 from sockudo.queues.stored import StoredQueue
 from sockudo.timing.clock import Clock
 
-# What is given up is kept for as long as SQS can.
+# Failed jobs are kept for the longest time that SQS allows.
 _FAILED_KEPT: Final = str(14 * 24 * 3600)
 
 
@@ -32,7 +32,7 @@ class SqsQueue(StoredQueue):
     """Lanes in SQS."""
 
     def __init__(self, clock: Clock, options: SqsQueueOptions) -> None:
-        # One at a time where there is an order: of several, SQS may take the last and not the first.
+        # One at a time in a queue with order: of several, SQS may take the last and not the first.
         batch = 1 if options.section.fifo else BATCH
         bounds = BacklogBounds(options.max_waiting, options.max_waiting_bytes, batch, MAX_MESSAGE_BYTES)
         super().__init__("SQS", clock, bounds, options.max_job_bytes)
@@ -43,9 +43,9 @@ class SqsQueue(StoredQueue):
         kept = {"MessageRetentionPeriod": _FAILED_KEPT}
         self._failed_jobs = MessageStore(self._client, options, options.failed_name, kept)
         self._failed = FailedList(self._failed_jobs, clock)
-        # By which SQS tells the pushes of this process from those of others.
+        # Tells the pushes of this process from those of others.
         self._producer = os.urandom(8).hex()
-        # Of batches that were taken in part.
+        # Numbers of the messages that SQS has taken of unfinished batches.
         self._taken: set[int] = set()
         self._consumer: Consumer | None = None
 

@@ -1,8 +1,8 @@
-"""Jobs as they lie in SQS: a line of JSON about the job, and then the job.
+"""Encodes and decodes jobs in SQS: a line of JSON with the lane and other details, then the job.
 
-Messages are text, and not every character is allowed in them. A job that can be read there is written as it is, any
-other one in base64. What is about the job is in the message and not in attributes, so that it can be any text, and so
-that a message that is moved by hand, to another queue or a file, is still whole.
+Messages are text, and SQS does not allow every character. A job of allowed characters is written as it is, any other
+one in base64. The details are in the message and not in attributes, so that they can be any text, and a message that
+people move to another queue or a file stays whole.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ import msgspec
 from sockudo.queues.base import FailedJob
 
 MAX_MESSAGE_BYTES: Final = 256 * 1024
-"""What every queue of SQS takes, unless it was told to take less."""
-# What is about a job: its lane and why it failed, with every character escaped.
+"""The longest message of an SQS queue, unless the queue is configured to take less."""
+# Room for the details of a job: its lane and why it failed, with every character escaped.
 _ROOM: Final = 12 * 1024
 MAX_JOB_BYTES: Final = (MAX_MESSAGE_BYTES - _ROOM) // 4 * 3
 """The longest job that fits into a message, in base64 too."""
 
 UNREADABLE: Final = "it was no job of this queue"
 _ID_BYTES: Final = 8
-# Allowed are more, such as the carriage return, but parsers of XML on the way are free to change that one.
+# SQS allows more, such as the carriage return, but parsers of XML on the way may change that one.
 _NO_TEXT: Final = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A job; the last three are those of a job that was given up. Times are in Unix seconds."""
+    """A job; only a failed job has the last three fields. Times are in Unix seconds."""
 
     id: str
     lane: str
@@ -45,11 +45,11 @@ class Record:
     is_readable: bool = True
 
     def as_failed(self, reason: str, failed_at: float, attempts: int) -> Record:
-        """Return what is kept of it when it is given up."""
+        """Return the record of the job in the list of failed jobs."""
         return replace(self, reason=reason, failed_at=failed_at, attempts=attempts)
 
     def as_failed_job(self) -> FailedJob:
-        """Return it as callers of the queue know it."""
+        """Return the job as callers of the queue get it."""
         return FailedJob(self.id, self.lane, self.body, self.reason, self.failed_at, self.attempts)
 
 
@@ -83,12 +83,12 @@ def write(record: Record) -> str:
 
 
 def read(text: str, message_id: str, accepted_at: float) -> Record:
-    """Read a message. What somebody else sent is returned as not readable, so that it can be taken out of the way.
+    """Decode a message. One of another program is returned as unreadable, so that the queue can remove it.
 
     Args:
         text: the message.
-        message_id: names it where nothing else does.
-        accepted_at: when it was received, which counts where nothing else is known.
+        message_id: the id of an unreadable message.
+        accepted_at: when the message was received, for an unreadable one.
     """
     line, _, rest = text.partition("\n")
     try:

@@ -1,4 +1,4 @@
-"""One queue of SQS: found or made, and what is done with its messages."""
+"""One queue of SQS: finds or makes it, and sends, receives, hides and deletes its messages."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sockudo.queues.sqs.options import SqsQueueOptions
 from sockudo.queues.sqs.records import MAX_MESSAGE_BYTES
 
 BATCH: Final = 10
-"""How many messages SQS takes and gives at a time."""
+"""The most messages that SQS takes and gives at a time."""
 LONGEST_HIDING: Final = 43_200
-"""How long a message can be hidden (seconds)."""
+"""The longest time to hide a message (seconds)."""
 _MISSING: Final = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
-# Receipts that were good once: the message has been given to somebody else, or is gone.
+# Errors of old receipts: SQS has given the message to another process, or it is gone.
 _OVER: Final = frozenset(
     {
         "ReceiptHandleIsInvalid",
@@ -35,7 +35,7 @@ _log = get_logger("queue")
 
 
 class Message(NamedTuple):
-    """A message that was received; `receipt` is the right to hide and delete it, `receives` how often that was."""
+    """A received message; `receipt` is the right to hide and delete it, `receives` the number of its receipts."""
 
     id: str
     receipt: str
@@ -44,7 +44,7 @@ class Message(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """A message to be sent. A FIFO queue gives those of one `group` in order, and takes one of each `key`."""
+    """A message to send. A FIFO queue gives messages of one `group` in order, and takes one of each `key`."""
 
     text: str
     group: str
@@ -52,16 +52,16 @@ class Outgoing(NamedTuple):
 
 
 class MessageStore:
-    """One queue of SQS. Everything raises `DriverError` where SQS cannot be asked."""
+    """One queue of SQS. Every method raises `DriverError` if SQS does not answer."""
 
     def __init__(self, client: SqsClient, options: SqsQueueOptions, name: str, attributes: Mapping[str, str]) -> None:
-        """Make one that is to be found before it is used.
+        """Make an object for a queue; call `find` before anything else.
 
         Args:
-            client: asks SQS.
-            options: where it is, and whether it is a FIFO queue.
-            name: what it is called.
-            attributes: those with which it is made where it is missing.
+            client: calls SQS.
+            options: where the queue is, and whether it is a FIFO queue.
+            name: its name.
+            attributes: its attributes, if it is missing and this server makes it.
         """
         self._client = client
         self._name = name
@@ -76,10 +76,10 @@ class MessageStore:
         self._attributes = {**attributes, **fifo}
 
     async def find(self) -> None:
-        """Find the queue, or make it, and see whether it is of use.
+        """Find the queue, or make it, and check its attributes.
 
         Raises:
-            DriverError: it is not; the message names the setting.
+            DriverError: the queue cannot be used; the message names the setting.
         """
         refusal = ""
         found = await self._look()
@@ -99,16 +99,16 @@ class MessageStore:
                          queue=self._name)  # fmt: skip
 
     async def check(self) -> None:
-        """Return when it can be used."""
+        """Return if the queue can be used."""
         await self._ask("get_queue_attributes", AttributeNames=["QueueArn"])
 
     async def size(self) -> int:
-        """Return how many messages it has, about."""
+        """Return about how many messages it has."""
         answer = await self._ask("get_queue_attributes", AttributeNames=list(_SIZES))
         return sum(int(answer["Attributes"].get(name, 0)) for name in _SIZES)
 
     async def send(self, messages: Sequence[Outgoing]) -> list[int]:
-        """Send up to `BATCH` messages; return the places of those that were not taken, and log why."""
+        """Send up to `BATCH` messages; return the places of those that SQS did not take, and log why."""
         entries: list[dict[str, str]] = []
         for place, message in enumerate(messages):
             entry = {"Id": str(place), "MessageBody": message.text}
@@ -122,7 +122,7 @@ class MessageStore:
         return [int(failure["Id"]) for failure in failures]
 
     async def receive(self, limit: int, hidden: int, wait: int) -> list[Message]:
-        """Return up to so many messages, which nobody else gets for `hidden` seconds."""
+        """Return up to `limit` messages, which no other process gets for `hidden` seconds."""
         answer = await self._ask(
             "receive_message",
             wait=wait,
@@ -142,10 +142,10 @@ class MessageStore:
         ]
 
     async def hide(self, receipts: Sequence[tuple[str, int]]) -> list[bool]:
-        """Hide messages for so many seconds from now; return for each whether it is still ours.
+        """Hide messages for some seconds each, from now; return for each whether this process still holds it.
 
         Raises:
-            DriverError: for some it is not known.
+            DriverError: SQS did not answer for some.
         """
         ours: list[bool] = []
         for start in range(0, len(receipts), BATCH):
@@ -164,7 +164,7 @@ class MessageStore:
         return ours
 
     async def delete(self, receipt: str) -> bool:
-        """Delete a message; return whether it was still ours."""
+        """Delete a message; return whether this process still held it."""
         try:
             await self._ask("delete_message", ReceiptHandle=receipt)
         except Refused as refused:
@@ -174,7 +174,7 @@ class MessageStore:
         return True
 
     async def _look(self) -> Mapping[str, str] | None:
-        """Return the attributes of the queue, or None where there is none."""
+        """Return the attributes of the queue, or None if there is no queue."""
         try:
             if not self._url:
                 self._url = (await self._client.call("get_queue_url", QueueName=self._name))["QueueUrl"]
@@ -187,7 +187,7 @@ class MessageStore:
         return attributes
 
     async def _make(self) -> str:
-        """Ask for the queue; return why that was refused. Another node may have asked already."""
+        """Make the queue, which another node may have made already; return the problem if it cannot be found then."""
         try:
             await self._client.call("create_queue", QueueName=self._name, Attributes=self._attributes)
         except DriverError as error:
@@ -200,7 +200,7 @@ class MessageStore:
         except Refused as refused:
             if refused.code not in _MISSING:
                 raise
-        # Somebody has deleted it, with what was in it. What comes from now on still needs a place.
+        # Another program has deleted the queue, with its messages. New messages still need a place.
         _log.error("webhook queue: its queue in SQS is gone and is made again", queue=self._name)
         await self.find()
         return await self._client.call(call, QueueUrl=self._url, **arguments)

@@ -1,7 +1,7 @@
 """Refuses private addresses for webhooks, checked on the address of the connection.
 
-A name is resolved once and its address checked right before the connection is made, so that a name which gives another
-address the second time gains nothing.
+A name is resolved once, and its address is checked right before the connection is made, so that a name that gives
+another address the second time cannot pass.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ from typing import Any, Final
 
 # Carries an IPv4 address in its last 32 bits.
 _NAT64: Final = IPv6Network("64:ff9b::/96")
-# Not private by the registry, or not in every Python, and yet reached inside of a network only: protocol assignments
-# (Oracle's cloud has its metadata there), the address at which Azure serves its machines, and site-local addresses.
+# Networks that are not private by the registry, or not in every Python, and yet only reachable inside of a network:
+# protocol assignments (with the metadata of Oracle's cloud), the address of Azure's services for its machines, and
+# site-local addresses.
 _INSIDE: Final = (IPv4Network("192.0.0.0/24"), IPv4Network("168.63.129.16/32"), IPv6Network("fec0::/10"))
 
 
 class AddressRefusedError(OSError):
-    """A webhook goes to an address inside of the network that the server is in."""
+    """A webhook goes to an address inside of the server's network."""
 
     def __init__(self) -> None:
         super().__init__("the address is not a public one (webhooks.allow_private)")
 
 
 def is_public(address: str) -> bool:
-    """Tell whether an IP address is one of the public internet; what is no address is not."""
+    """Return whether a text is an IP address of the public internet."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:

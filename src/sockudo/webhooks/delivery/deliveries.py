@@ -9,7 +9,7 @@ from typing import TypeAlias
 from sockudo.cluster.messages.state import Delivered
 
 Listener: TypeAlias = Callable[[Delivered], None]
-"""Hears of an attempt; returns at once."""
+"""Takes an attempt; returns at once."""
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """Turns events into jobs: finds the endpoints of each event, and batches events for one request.
 
-Nothing here waits. An event is put into the batch of each endpoint that wants it; when the time of a batch is over, or
+Nothing here waits. An event goes into the batch of each endpoint that wants it; when the time of a batch is over, or
 it is full, it goes to the queue as one job.
 """
 
@@ -19,10 +19,10 @@ from sockudo.timing.clock import Clock, Handle
 from sockudo.webhooks.base import Sent
 from sockudo.webhooks.delivery.job import encode_job, lane_of
 
-# A request with more is too much for a receiver to handle within its time.
+# The most events of a request; with more, a receiver could not handle it in time.
 MAX_EVENTS: Final = 100
 MAX_BYTES: Final = 128 * 1024
-# A job is a little longer than its events.
+# The bytes of a job besides its events.
 _ROOM: Final = 2048
 
 
@@ -36,7 +36,7 @@ class DispatcherCounters:
 
 
 class _Waiting:
-    """Who waits for an event to be accepted, which may go to several endpoints."""
+    """The callback of an event, which waits until the queue has the jobs of all its endpoints."""
 
     __slots__ = ("_is_accepted", "_left", "_sent")
 
@@ -53,7 +53,7 @@ class _Waiting:
 
 
 class _Batch:
-    """Events for one endpoint, in order. An event with the key of an earlier one takes its place, at the end."""
+    """Events for one endpoint, in order. An event with the key of an earlier one replaces it, at the end."""
 
     __slots__ = ("app_id", "events", "size", "waiting", "webhook_id")
 
@@ -79,7 +79,7 @@ class Dispatcher:
     """Collects events and pushes them.
 
     Args:
-        duration: how long events are collected, in seconds; None where each is a request of its own.
+        duration: how long events are collected, in seconds; None if each is a request of its own.
     """
 
     def __init__(self, queue: Queue, clock: Clock, duration: float | None) -> None:
@@ -96,7 +96,7 @@ class Dispatcher:
 
     @property
     def unaccepted(self) -> int:
-        """How many jobs the queue has not accepted yet."""
+        """The number of jobs that the queue has not accepted yet."""
         return len(self._pushes)
 
     def send(
@@ -110,10 +110,10 @@ class Dispatcher:
         *,
         replaces: object = None,
     ) -> bool:
-        """Send an event to the endpoints that want it; false where none does, and `sent` is not called then.
+        """Send an event to the endpoints that want it; return False, without a call of `sent`, if none does.
 
         Args:
-            replaces: an event of the same batch with the same value here is left out.
+            replaces: the event replaces one of the same batch with the same value here.
         """
         found = list(endpoints(app.webhooks, name, channel))
         if not found:
@@ -126,7 +126,7 @@ class Dispatcher:
         return True
 
     def flush(self) -> None:
-        """Push what has been collected."""
+        """Push the collected events."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -135,9 +135,9 @@ class Dispatcher:
             self._push(lane, batch)
 
     async def accepted(self, seconds: float) -> None:
-        """Push what has been collected, and wait for up to so many seconds until the queue has taken it, or has not."""
+        """Push the collected events, and wait up to `seconds` for the queue to accept or refuse them."""
         self.flush()
-        # Memory takes it at once, and says so in the next tick.
+        # The queue in memory accepts them at once, and its futures are done in the next tick.
         await asyncio.sleep(0)
         if self._pushes:
             await asyncio.wait(self._pushes, timeout=seconds)
@@ -168,7 +168,7 @@ class Dispatcher:
 
     def _pushed(self, waiting: list[_Waiting], pushed: asyncio.Future[None]) -> None:
         self._pushes.discard(pushed)
-        # The queue has counted and logged what it did not take.
+        # The queue has counted and logged the jobs that it did not take.
         is_accepted = not pushed.cancelled() and pushed.exception() is None
         self.counters.refused += not is_accepted
         for one in waiting:

@@ -1,4 +1,4 @@
-"""Invokes AWS Lambda functions; it imports their library with the first one."""
+"""Invokes AWS Lambda functions, and imports their library with the first one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sockudo.webhooks.delivery.sender import Invoker
 
 
 class Functions:
-    """An `Invoker` that is made with the first function to invoke."""
+    """An `Invoker` that makes the real one for the first function."""
 
     def __init__(self, make: Callable[[], Invoker]) -> None:
         self._make = make

@@ -1,8 +1,8 @@
 """A job of the webhook queue: an app, one of its webhooks, and the events for it.
 
-A job names the app and the webhook only. Its URL, its headers and the secret of the app are looked up when it is
-delivered, so that they are never stored, and a change of headers and secret takes effect at once. A webhook with
-another URL is another webhook.
+A job names the app and the webhook only. The sender looks up the URL, the headers and the app's secret at delivery, so
+that no queue stores them, and a change of headers or secret takes effect at once. A webhook with another URL is another
+webhook.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-# Names of lanes have 512 bytes at most, and a character up to four; an id may be longer.
+# The longest app id in the name of a lane: names have 512 bytes at most, and a character up to four.
 _LONGEST_ID: Final = 100
 
 
@@ -24,7 +24,7 @@ class Job(msgspec.Struct, frozen=True, gc=False):
         app: id of the app.
         webhook: id of the webhook (see `apps.webhook.Webhook`).
         time_ms: when the first of the events happened, Unix milliseconds.
-        events: a JSON list, as it goes into the body.
+        events: a JSON list, as the body has it.
     """
 
     app: str
@@ -38,7 +38,7 @@ class _Name(msgspec.Struct, gc=False):
 
 
 def lane_of(app_id: str, webhook_id: str) -> str:
-    """Return the lane of the queue in which everything for one endpoint of an app waits."""
+    """Return the lane of the queue for one endpoint of an app."""
     if len(app_id) > _LONGEST_ID:
         app_id = f"#{blake2b(app_id.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
     return f"{app_id}/{webhook_id}"
@@ -51,7 +51,7 @@ def encode_job(app_id: str, webhook_id: str, time_ms: int, events: Iterable[byte
 
 
 def decode_job(data: bytes) -> Job | None:
-    """Return a job, or None for what is none."""
+    """Return a job, or None if the bytes are not a job."""
     try:
         return msgspec.json.decode(data, type=Job)
     except (ValueError, RecursionError):
@@ -60,7 +60,7 @@ def decode_job(data: bytes) -> Job | None:
 
 
 def event_names(job: Job) -> list[str]:
-    """Return what the events of a job are called, in order; nothing where that cannot be read."""
+    """Return the names of a job's events, in order; an empty list if they cannot be read."""
     try:
         return [event.name for event in msgspec.json.decode(job.events, type=list[_Name])]
     except (ValueError, RecursionError):

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sockudo.apps.webhook import Function
 from sockudo.webhooks.delivery.post_error import PostError
 
-# One for each region and endpoint.
+# The most clients; each region and endpoint has its own.
 _MOST_CLIENTS: Final = 20
 _MOST_READ: Final = 64 * 1024
 
@@ -25,7 +25,7 @@ class LambdaInvoker:
         self._timeout = timeout
         self._allow_private = allow_private
         self._session = get_session()
-        # Each with what closes it, the one that was made first in front.
+        # Each client with the stack that closes it, the oldest first.
         self._clients: dict[tuple[str, str | None], tuple[Any, AsyncExitStack]] = {}
         self._opening = asyncio.Lock()
 
@@ -33,7 +33,7 @@ class LambdaInvoker:
         """Hand a body to a function.
 
         Raises:
-            PostError: AWS did not take it, or the function failed where its answer is waited for.
+            PostError: AWS did not take it, or the function failed and the server waits for its answer.
         """
         if function.endpoint_url is not None and not self._allow_private:
             raise PostError("an endpoint_url of its own is not allowed (webhooks.allow_private)")
@@ -45,7 +45,7 @@ class LambdaInvoker:
                     FunctionName=function.name, InvocationType=function.invocation_type, Payload=body, **qualifier
                 )
                 payload = answer["Payload"]
-                # What entering it returns differs between versions of the library.
+                # The result of entering the client differs between versions of the library.
                 async with payload:
                     await payload.read(_MOST_READ)
         except TimeoutError:
@@ -69,7 +69,7 @@ class LambdaInvoker:
             if key not in self._clients:
                 if len(self._clients) >= _MOST_CLIENTS:
                     await self._close_oldest()
-                # The queue tries again, in its own time.
+                # The queue itself tries again.
                 config = AioConfig(
                     connect_timeout=self._timeout, read_timeout=self._timeout, retries={"total_max_attempts": 1}
                 )

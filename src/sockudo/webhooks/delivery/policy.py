@@ -1,4 +1,4 @@
-"""Decides when a failed delivery is tried again, and when it is given up."""
+"""Decides when the queue tries a failed delivery again, and when it gives the delivery up."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Final
 
 from sockudo.queues.base import Delivery, Failed, Outcome, Retry
 
-# Libraries refuse a webhook that is older than 300 s; an attempt that begins by then arrives before.
+# Libraries refuse a webhook that is older than 300 s; the last attempt must arrive before that.
 GIVE_UP: Final = 290.0
-# Pauses are this much shorter or longer, so that endpoints of one receiver are not tried all at once.
+# Pauses are this much shorter or longer, so that the endpoints of one receiver do not get all requests at once.
 _JITTER: Final = 0.1
-# An event that was longer on its way to the queue has a time that receivers would soon refuse.
+# An event that took longer to reach the queue has a time that receivers would soon refuse.
 _FRESH: Final = 10.0
 
 
@@ -27,7 +27,7 @@ class RetryPolicy:
     max_attempts: int = 9
 
     def after_failure(self, delivery: Delivery, reason: str, now: float) -> Outcome:
-        """Return what becomes of a job whose attempt has failed (`now`: Unix seconds)."""
+        """Return the outcome of a failed attempt: a retry or the end (`now`: Unix seconds)."""
         if delivery.attempt >= self.max_attempts:
             return Failed(f"{reason} (attempt {delivery.attempt}, the last)")
         pause = 2.0 ** (delivery.attempt - 1) * random.uniform(1 - _JITTER, 1 + _JITTER)
@@ -37,14 +37,14 @@ class RetryPolicy:
 
 
 def is_too_late(delivery: Delivery, now: float) -> bool:
-    """Tell whether a job has waited so long that it is not tried any more."""
+    """Return whether a job has waited too long for another attempt."""
     return now >= delivery.accepted_at + GIVE_UP
 
 
 def body_time_ms(event_ms: int, accepted_at: float) -> int:
-    """Return the `time_ms` of a body: that of its first event, or of its way into the queue where that was much later.
+    """Return the `time_ms` of a body: the time of its first event, or of its acceptance if that was much later.
 
-    The latter is so for jobs that an operator tries again, and for events that waited for a broker.
+    The latter holds for jobs that an operator tries again, and for events that waited for a broker.
     """
     accepted_ms = int(accepted_at * 1000)
     return event_ms if accepted_ms - event_ms <= _FRESH * 1000 else accepted_ms

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class PostError(Exception):
-    """A body was not taken. The text says why, in words that may be shown."""
+    """An endpoint did not accept a body. The text says why, without secrets."""

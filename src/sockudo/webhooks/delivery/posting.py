@@ -1,7 +1,7 @@
 """Posts a webhook body to a URL, and describes the outcome in a few words.
 
-The words never repeat anything of the URL, the headers or the answer: they end up in logs and in the list of failed
-jobs, and any of those may hold a credential.
+The words never repeat any part of the URL, the headers or the response, which may hold credentials: the words go into
+logs and the list of failed jobs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sockudo.webhooks.delivery.post_error import PostError
 from sockudo.webhooks.delivery.resolver import ThreadsResolver
 
 USER_AGENT: Final = f"sockudo/{__version__}"
-# An answer is read up to here and for so long, so that its connection can be used again, and thrown away.
+# The limits of bytes and seconds for reading a response, which is discarded, so that its connection can be used again.
 _MOST_READ: Final = 64 * 1024
 _MOST_SECONDS: Final = 1.0
 _KEPT_SECONDS: Final = 30
@@ -30,7 +30,7 @@ _NAME_SECONDS: Final = 30
 
 
 class HttpPoster:
-    """Posts to endpoints, over connections that are kept for a while. To be made in the event loop."""
+    """Posts to endpoints, over connections that it keeps for a while. Make it in the event loop."""
 
     def __init__(self, timeout: float, *, allow_private: bool) -> None:
         self._timeout = timeout
@@ -45,7 +45,7 @@ class HttpPoster:
         self._session = aiohttp.ClientSession(
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=timeout),
-            # Unless a webhook has its own, however it spells the name.
+            # A webhook may have its own, in any spelling of the name.
             headers={"User-Agent": USER_AGENT},
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -56,10 +56,10 @@ class HttpPoster:
         """Post a body; return the status, which is 2xx.
 
         Raises:
-            PostError: it was not taken.
+            PostError: the endpoint did not accept it.
         """
         try:
-            # The URL goes out as it was configured.
+            # The URL is sent as it was configured.
             request = self._session.post(
                 URL(url, encoded=True),
                 data=body,
@@ -67,7 +67,7 @@ class HttpPoster:
                 allow_redirects=False,
             )
             async with request as answer:
-                # What counts is the status, however the rest of the answer goes.
+                # Only the status counts, even if the rest of the response fails.
                 with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
                     async with asyncio.timeout(_MOST_SECONDS):
                         await _throw_away(answer)
@@ -83,9 +83,9 @@ class HttpPoster:
         await self._session.close()
 
     def _words(self, problem: Exception) -> str:
-        """Say what went wrong."""
+        """Describe an exception."""
         cause = problem
-        # That of a certificate is one of these too, but has no cause.
+        # The error of a certificate is one of these too, but has no cause.
         if isinstance(problem, aiohttp.ClientConnectorError) and not isinstance(problem, ssl.SSLCertVerificationError):
             cause = problem.os_error
         match cause:

@@ -1,8 +1,8 @@
 """Resolves the host names of endpoints, each look-up in a thread of its own.
 
-The system's resolver blocks its thread for as long as a dead name server makes it, and cannot be interrupted. The
-threads that asyncio keeps for it are few: a handful of dead names would use them up, and no other endpoint could be
-reached. Those here are daemons, so that none of them delays the end of the process.
+The system's resolver blocks its thread until a dead name server times out, and cannot be interrupted. asyncio has few
+threads for it: a handful of dead names would use them up, and no other endpoint could be reached. The threads here are
+daemons, so that none of them delays the end of the process.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class ThreadsResolver(AbstractResolver):
         """Return the addresses of a host.
 
         Raises:
-            OSError: it has none, or no name server says so, or too many are being asked.
+            OSError: the host has none, no name server answers, or too many look-ups run.
         """
         if self._running >= _MOST_THREADS:
             raise OSError("too many names are being looked up")
@@ -45,7 +45,7 @@ class ThreadsResolver(AbstractResolver):
             except OSError as problem:
                 error = problem
             except ValueError:
-                # Some texts, such as those with two dots in a row, are no names at all.
+                # Some texts, such as those with two dots in a row, are not names.
                 error = socket.gaierror(socket.EAI_NONAME, "it is no name of a host")
             # The loop may be closed by now.
             with contextlib.suppress(RuntimeError):
@@ -59,7 +59,7 @@ class ThreadsResolver(AbstractResolver):
         return await answer
 
     async def close(self) -> None:
-        """Wait for nobody."""
+        """Do nothing: the threads end by themselves."""
 
     def _answer(self, answer: asyncio.Future[_Infos], infos: _Infos, error: OSError | None) -> None:
         self._running -= 1

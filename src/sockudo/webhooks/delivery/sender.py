@@ -28,7 +28,7 @@ _MOST_ANEW: Final = 10_000
 
 _log = get_logger("sockudo.webhooks")
 
-# Set by the server or by the way a body is sent; no webhook's own headers replace them.
+# The server or the HTTP client sets these; a webhook's own headers do not replace them.
 OWN_HEADERS: Final = frozenset(
     name.lower()
     for name in ("Content-Type", KEY_HEADER, SIGNATURE_HEADER, "Content-Length", "Transfer-Encoding", "Connection")
@@ -57,15 +57,15 @@ class Invoker(Protocol):
 
 
 class _GivenUp(NoRequestError):
-    """A job that nothing can be done with; the text says why."""
+    """A job that cannot be delivered; the text says why."""
 
 
 class Sender:
-    """Looks up where a job goes, and sends it there.
+    """Looks up the endpoint of a job, and sends it there.
 
     Attributes:
         counters: totals.
-        listener: hears of every attempt, where somebody wants to.
+        listener: takes every attempt, if it is set.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Sender:
         self._clock = clock
         self._policy = policy
         self._slots = Slots(concurrency, clock)
-        # An app is asked for again once a second: what waits for one may be much.
+        # An app is looked up again once a second only, because many jobs may wait for one.
         self._asked_anew = RecentKeys[str](clock, _ANEW_SECONDS, _MOST_ANEW)
 
     async def __call__(self, delivery: Delivery) -> Outcome:
@@ -93,7 +93,7 @@ class Sender:
             self._check_age(delivery)
             app, webhook = await self._target(job)
             async with self._slots.slot(delivery.lane):
-                # Where many endpoints do not answer, that may have taken a while.
+                # If many endpoints do not answer, the wait for a slot may have taken a while.
                 self._check_age(delivery)
                 began = self._clock.monotonic()
                 await self._send(app, webhook, _body(job, delivery))
@@ -116,7 +116,7 @@ class Sender:
     async def _target(self, job: Job) -> tuple[App, Webhook]:
         app, webhook = await self._look_up(job)
         if webhook is None and self._asked_anew.add(job.app):
-            # The node that queued it may have heard of a change that this one has not.
+            # The node that queued the job may know of a change that this one does not.
             self._apps.forget(job.app)
             app, webhook = await self._look_up(job)
         if app is None:
@@ -128,7 +128,7 @@ class Sender:
     async def _look_up(self, job: Job) -> tuple[App | None, Webhook | None]:
         found = self._apps.by_id(job.app)
         app = await found if isinstance(found, asyncio.Future) else found
-        # Of several with the same endpoint it is the first, whose headers are theirs too.
+        # Of several with the same endpoint, the first one and its headers count.
         webhooks = () if app is None else app.webhooks
         return app, next((webhook for webhook in webhooks if webhook.id == job.webhook), None)
 
@@ -141,7 +141,7 @@ class Sender:
             await self._poster.post(webhook.url, body, headers)
 
     def _note(self, delivery: Delivery, job: Job | None, outcome: Outcome, reason: str, seconds: float) -> None:
-        """Count an attempt, log it where it did not work, and tell who listens."""
+        """Count an attempt, log it if it failed, and hand it to the listener."""
         app, webhook = ("", "") if job is None else (job.app, job.webhook)
         counters, names = self.counters, [] if job is None else event_names(job)
         about = {"app": app, "webhook": webhook, "events": len(names), "attempt": delivery.attempt}

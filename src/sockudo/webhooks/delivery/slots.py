@@ -9,24 +9,24 @@ from typing import Final
 
 from sockudo.timing.clock import Clock
 
-# An endpoint that takes longer than this is slow until it was quick again.
+# An endpoint that takes longer than this is slow until it is quick again.
 QUICK: Final = 1.0
-# So many requests to slow endpoints for each to a quick one, and as many to those that do not answer: they wait, and
-# cost next to nothing.
+# The requests to slow endpoints for each one to a quick endpoint, and as many to endpoints that do not answer: they
+# only wait, and cost little.
 _SLOW_FOR_QUICK: Final = 4
 _MOST_SLOW: Final = 10_000
 
 
 class NoRequestError(Exception):
-    """Raised by who has a slot and makes no request after all; it says nothing of the endpoint."""
+    """Raised in a slot when no request was made after all, so that it does not count for the endpoint."""
 
 
 class Slots:
-    """At most `limit` requests at once to endpoints not known to be slow, and four times as many to those that are.
+    """At most `limit` requests at once to endpoints not known to be slow, and four times as many to slow ones.
 
     A request that turns out to be slow gives its slot back after a second. So dead endpoints, however many, cannot take
-    the slots of those that work. Nor can they take the slots of those that work slowly: there are as many again for
-    endpoints whose last request took long and failed.
+    the slots of those that work. Nor can they take the slots of slow ones: endpoints whose last request took long and
+    failed have as many slots of their own.
     """
 
     def __init__(self, limit: int, clock: Clock) -> None:
@@ -34,7 +34,7 @@ class Slots:
         self._slow = asyncio.Semaphore(limit * _SLOW_FOR_QUICK)
         self._dead = asyncio.Semaphore(limit * _SLOW_FOR_QUICK)
         self._clock = clock
-        # With the slots that their next requests get.
+        # Slow endpoints -> the slots of their next requests.
         self._slow_ones: dict[str, asyncio.Semaphore] = {}
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""One timer for many times: it rings at the earliest of them."""
+"""One timer for many times: it fires at the earliest of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sockudo.timing.clock import Clock, Handle
 
 
 class Alarm:
-    """Rings once at the earliest time that it was set to, and must be set again then."""
+    """Fires once at the earliest time that it was set to; the owner then sets it again."""
 
     def __init__(self, clock: Clock, ring: Callable[[], None]) -> None:
         self._clock = clock
@@ -17,7 +17,7 @@ class Alarm:
         self._at = float("inf")
 
     def set(self, at: float) -> None:
-        """Ring at a time (monotonic seconds), or before it where the alarm is set to an earlier time already."""
+        """Fire at a time (monotonic seconds), unless it is set to an earlier time already."""
         if self._timer is not None:
             if self._at <= at:
                 return
@@ -26,7 +26,7 @@ class Alarm:
         self._timer = self._clock.call_later(max(0.0, at - self._clock.monotonic()), self._rung)
 
     def stop(self) -> None:
-        """Do not ring."""
+        """Cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,7 +1,7 @@
-"""Apps for those who cannot wait for them.
+"""Finds apps for the webhook reports without waiting, and looks them up in the background.
 
-In a cluster a node speaks for channels that nobody is on here, so their app may be one that it has had nothing to do
-with yet. Where apps are in a database it is asked for then, and what happens meanwhile is kept by who asked here.
+A node may own channels without subscribers here, so it may not know their app yet. If apps are in a database, it then
+looks the app up, and the caller keeps its events until the answer.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from sockudo.apps.base import AppFinder
 from sockudo.eventual import Future
 from sockudo.timing.clock import Clock, Handle
 
-# How long it is believed that there is no app, and how long it is waited after a question that failed.
+# How long an app counts as absent, and how long to wait after a failed look-up.
 ABSENT_SECONDS: Final = 5.0
 AGAIN_SECONDS: Final = 1.0
 _MOST_ABSENT: Final = 10_000
-# Ids that are asked for at once. What happens in more apps than that is not told.
+# The most look-ups at once. Events of further apps are not reported.
 MOST_ASKED: Final = 10_000
 
 
 class Asked(Enum):
-    """What stands for an app that is being asked for."""
+    """The marker for an app whose look-up is under way."""
 
     ASKED = auto()
 
@@ -34,26 +34,26 @@ ASKED: Final = Asked.ASKED
 
 
 class AppLookup:
-    """Finds an app, or asks for it.
+    """Finds an app, or starts its look-up.
 
     Args:
-        looked_up: called with the id of an app that was asked for: it is there, or there is none, or it is to be asked
-            for once more, which `find` does.
+        looked_up: called with the id of an app when its look-up has ended, or failed and may be repeated; the callee
+            calls `find` again.
     """
 
     def __init__(self, apps: AppFinder, clock: Clock, looked_up: Callable[[str], None]) -> None:
         self._apps = apps
         self._clock = clock
         self._looked_up = looked_up
-        # The ids that are asked for, with a timer once that has failed.
+        # The ids whose look-up is under way, with a timer once it has failed.
         self._asked: dict[str, Handle | None] = {}
-        # Ids that no app has, and until when that is believed.
+        # Ids of absent apps, and until when they count as absent.
         self._absent: dict[str, float] = {}
         self._is_stopped = False
 
     def find(self, app_id: str) -> App | Asked | None:
-        """Return an app, or None where there is none, or that it is being asked for."""
-        # Also while it is known already: who keeps something of it hears of it first.
+        """Return an app, None if there is none, or `ASKED` while its look-up is under way."""
+        # ASKED also if memory has it by now: the caller first gets `looked_up` for the events that it keeps.
         if app_id in self._asked:
             return ASKED
         app = self._apps.known(app_id)
@@ -69,7 +69,7 @@ class AppLookup:
         return ASKED
 
     def stop(self) -> None:
-        """Ask for nothing any more."""
+        """Start no more look-ups."""
         self._is_stopped = True
         for timer in self._asked.values():
             if timer is not None:

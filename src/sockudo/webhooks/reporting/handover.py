@@ -1,7 +1,6 @@
-"""What nodes tell one that joins them: the transitions that are pending.
+"""Sends the pending transitions to a node that joins, and collects the answers of other nodes.
 
-Both sides work in slices: with hundreds of thousands of channels, or thousands of transitions, nobody else
-waits for it.
+Both sides work in slices, so that hundreds of thousands of channels, or thousands of transitions, delay no other work.
 """
 
 from __future__ import annotations
@@ -20,20 +19,20 @@ from sockudo.webhooks.reporting.reports import key_of, report_of
 
 _log = get_logger("sockudo.webhooks")
 
-# Transitions of one answer, and nodes whose answers are awaited at once.
+# The most transitions of one answer, and the most nodes whose answers are collected at once.
 MOST_PENDING: Final = 10_000
 MOST_ANSWERS: Final = 64
-# Transitions that are looked at in one step.
+# The transitions of one step.
 _AT_ONCE: Final = 50
 _STEP: Final = 10
 
 
 class Handover:
-    """Answers nodes that ask what is pending, and collects the answers that this node gets.
+    """Answers nodes that ask for pending transitions, and collects the answers to this node.
 
     Args:
-        sending: the transitions that are on their way to the queue.
-        has_webhooks: whether an app has any, or may have.
+        sending: the transitions on their way to the queue.
+        has_webhooks: returns whether an app has webhooks, or may have some.
     """
 
     def __init__(
@@ -50,7 +49,7 @@ class Handover:
         self._clock = clock
         self._has_webhooks = has_webhooks
         self._slices = Slices(clock, self._failed)
-        # Answers that have not come whole, by node.
+        # Incomplete answers, by node.
         self._incomplete: dict[str, list[Report]] = {}
 
     def run(self, lane: str, steps: Steps) -> None:
@@ -58,13 +57,13 @@ class Handover:
         self._slices.run(lane, steps)
 
     def answer(self, node_id: str, known: set[str], is_reliable: Callable[[], bool]) -> None:
-        """Tell a node that knows some others what is pending."""
+        """Send the pending transitions to a node that knows only the nodes `known`."""
         lane = f"answer {node_id}"
         if not self._slices.is_busy(lane):
             self._slices.run(lane, self._answering(node_id, known, is_reliable))
 
     def heard(self, node_id: str, said: Reports) -> Reports | None:
-        """Take a message of a node's answer; return the answer when it is whole."""
+        """Take a message of a node's answer; return the whole answer with the last one."""
         if node_id not in self._incomplete and len(self._incomplete) >= MOST_ANSWERS:
             return None
         reports = self._incomplete.setdefault(node_id, [])
@@ -75,7 +74,7 @@ class Handover:
         return Reports(said.verb, reports, said.nodes, said.is_reliable)
 
     def forget(self) -> None:
-        """Await no answer any more."""
+        """Drop incomplete answers."""
         self._incomplete.clear()
 
     def adopt(self, reports: list[Report], adopt: Callable[[Key, Report], None]) -> Steps:
@@ -99,8 +98,8 @@ class Handover:
     def _all_pending(self, known: set[str]) -> Iterator[Report | None]:
         """Yield the pending changes for a node that knows only the nodes `known`; None for a little work.
 
-        A node that is not `known` may have died without being missed yet. Receivers still believe in its channels and
-        members, and the new node learns of them here only.
+        A node that is not `known` may have died, before the others have noticed. To receivers its channels are occupied
+        and its members present, and only this answer tells the new node of them.
         """
         for key, transition in list(islice(chain(self._sending.items(), self._pending), MOST_PENDING)):
             yield report_of(key, transition)

@@ -1,4 +1,4 @@
-"""Transitions on their way to the webhook queue, and the news for the other nodes when the queue has accepted them."""
+"""Sends the events of transitions to the webhook queue, and tells the other nodes when the queue has accepted them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sockudo.webhooks.reporting.pending import Key, Transition
 
 
 class Send(Protocol):
-    """Sends an event to the webhooks that want it; false where none does, and `sent` is not called then."""
+    """Sends an event to the webhooks that want it; returns False, without a call of `sent`, if none does."""
 
     def __call__(self, app: App, name: str, channel: str, event: bytes, time_ms: int, sent: Sent) -> bool: ...
 
@@ -25,11 +25,11 @@ class Outgoing:
     """Sends the events of transitions.
 
     Args:
-        accepted: told when the queue has accepted the event of a transition.
-        refused: told when the queue has not.
+        accepted: called when the queue has accepted the event of a transition.
+        refused: called when the queue has not.
 
     Attributes:
-        transitions: those that the dispatcher has, and the queue has not accepted yet.
+        transitions: the transitions whose events the queue has not accepted yet.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Outgoing:
         self._accepted = accepted
         self._refused = refused
         self._reported: list[Report] = []
-        # Apps of which the queue takes nothing, and until when; what comes meanwhile waits behind what it did not take.
+        # Apps whose events the queue refuses -> until when this sends none; later events wait behind the refused ones.
         self._blocked: dict[str, float] = {}
 
     def __len__(self) -> int:
@@ -57,7 +57,7 @@ class Outgoing:
         return key in self.transitions
 
     def has_room(self, key: Key) -> bool:
-        """Tell whether the event of a key can be sent: no other one of it is on its way, and the queue takes any."""
+        """Return whether the event of a key can be sent: no other one is on its way, and the queue takes events."""
         if key in self.transitions:
             return False
         if not is_due(self._blocked.get(key[0], 0.0), self._clock.monotonic()):
@@ -66,11 +66,11 @@ class Outgoing:
         return True
 
     def block(self, app_id: str, seconds: float) -> None:
-        """Send nothing of an app for a while."""
+        """Send no events of an app for a while."""
         self._blocked[app_id] = self._clock.monotonic() + seconds
 
     def send(self, app: App, name: str, key: Key, transition: Transition) -> None:
-        """Send the event of a transition, which is called `name`."""
+        """Send the event `name` of a transition."""
         _, channel, user_id = key
         time_ms = int(transition.since * 1000)
         if user_id is None:
@@ -88,7 +88,7 @@ class Outgoing:
         self._reported.append(report)
 
     def announce_now(self) -> None:
-        """Tell the other nodes what has been reported and not announced yet."""
+        """Tell the other nodes now which transitions have been reported since the last announcement."""
         if self._reported:
             reported, self._reported = self._reported, []
             self._peers.report(Verb.REPORTED, reported)

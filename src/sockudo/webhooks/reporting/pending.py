@@ -1,7 +1,7 @@
-"""Transitions that are not reported yet: webhook receivers still believe the opposite.
+"""Keeps the transitions that are not reported to webhook receivers yet.
 
-A transition that is undone before it is reported leaves nothing here. What is gone may come back for a while, so its
-transition is held; every other one is due at once.
+A transition that is undone before it is reported leaves nothing here. A channel or member that is gone may come back,
+so its transition is held for a while; every other one is due at once.
 
 Rules: synchronous, without a clock of its own; times are monotonic seconds.
 """
@@ -18,18 +18,18 @@ from sockudo.timing.clock import is_due
 Key: TypeAlias = tuple[str, str, str | None]
 """App id, channel, and user id or None for the channel as a whole."""
 
-# A transition is 300 bytes at most; what does not fit is not reported.
+# The most transitions, of 300 bytes at most each; further ones are not reported.
 MAX_PENDING: Final = 200_000
 
 
 class Transition(NamedTuple):
-    """A transition that is to be reported.
+    """A pending transition.
 
     Attributes:
         is_there: the channel is occupied or the member is there; else they are gone.
-        since: when that came to be, in Unix seconds.
-        due: when it is to be reported, monotonic.
-        next_look: when it is looked at the next time, monotonic.
+        since: when that happened, in Unix seconds.
+        due: when its owner should report it, monotonic.
+        next_look: when this node checks it next, monotonic.
     """
 
     is_there: bool
@@ -39,19 +39,19 @@ class Transition(NamedTuple):
 
 
 class Pending:
-    """Transitions by key: those that are held, soonest first, and those that are due, longest not looked at first.
+    """Transitions by key: held ones, soonest first, and due ones, the longest unchecked first.
 
     Attributes:
-        dropped: how many did not fit.
+        dropped: the number of transitions that did not fit.
     """
 
     def __init__(self, limit: int = MAX_PENDING) -> None:
         self.dropped = 0
         self._limit = limit
-        # Ordered, because what is taken out is taken from the front: of hundreds of thousands, some at a time.
+        # Ordered, because transitions are taken from the front: of hundreds of thousands, some at a time.
         self._held: OrderedDict[Key, Transition] = OrderedDict()
         self._due: OrderedDict[Key, Transition] = OrderedDict()
-        # So many of them, from the first on, are to be looked at now, whatever they say themselves.
+        # The number of due transitions, from the first on, to check now, whatever their `next_look`.
         self._now = 0
 
     def __len__(self) -> int:
@@ -69,7 +69,7 @@ class Pending:
         return self._due.get(key) or self._held.get(key)
 
     def hold(self, key: Key, transition: Transition) -> None:
-        """Keep a transition until it is due; all are held equally long, so that they come due in this order."""
+        """Keep a transition until it is due; all are held equally long, so they come due in this order."""
         self._put(self._held, key, transition)
 
     def put(self, key: Key, transition: Transition) -> None:
@@ -77,7 +77,7 @@ class Pending:
         self._put(self._due, key, transition)
 
     def discard(self, key: Key) -> bool:
-        """Forget a transition; tell whether it was there."""
+        """Forget a transition; return whether it was there."""
         return self._due.pop(key, None) is not None or self._held.pop(key, None) is not None
 
     def clear(self) -> None:
@@ -87,11 +87,11 @@ class Pending:
         self._now = 0
 
     def take_released(self, now: float, limit: int) -> list[tuple[Key, Transition]]:
-        """Take out at most `limit` transitions that were held long enough."""
+        """Remove and return at most `limit` transitions that were held long enough."""
         return _take_first(self._held, now, limit)
 
     def take_due(self, now: float, limit: int) -> list[tuple[Key, Transition]]:
-        """Take out at most `limit` due transitions that are to be looked at."""
+        """Remove and return at most `limit` due transitions whose next check has come."""
         if not self._now:
             return _take_first(self._due, now, limit)
         taken = _take_first(self._due, inf, min(limit, self._now))
@@ -99,21 +99,21 @@ class Pending:
         return taken
 
     def take_one(self, key: Key) -> Transition | None:
-        """Take out a transition that is due."""
+        """Remove and return a due transition."""
         return self._due.pop(key, None)
 
     def release(self) -> None:
-        """Hold nothing any longer."""
+        """Make all held transitions due."""
         self._due = OrderedDict({**self._held, **self._due})
         self._held.clear()
         self.look_at_all()
 
     def look_at_all(self) -> None:
-        """Let everything that is due be looked at now."""
+        """Check all due transitions now."""
         self._now = len(self._due)
 
     def next_look(self) -> float | None:
-        """Return when something is to be done next; None while nothing waits."""
+        """Return when the next transition must be checked; None if there is none."""
         if self._now and self._due:
             return -inf
         times = [next(iter(transitions.values())).next_look for transitions in (self._held, self._due) if transitions]

@@ -1,4 +1,4 @@
-"""The changes that nodes reported to webhook receivers in the last minute, so that no other node reports them again."""
+"""Keeps the transitions that nodes reported in the last minute, so that no other node reports them again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Recent:
         return len(self._reports)
 
     def add(self, key: Key, is_there: bool) -> None:
-        """Note that it was reported that something is there, or is gone."""
+        """Note that a node has reported a transition."""
         now = self._clock.monotonic()
         self._reports.pop(key, None)
         self._reports[key] = (is_there, now)
@@ -30,11 +30,11 @@ class Recent:
             del self._reports[next(iter(self._reports))]
 
     def keep_only(self, seconds: float) -> None:
-        """Forget what was reported longer ago than so many seconds."""
+        """Forget reports that are older than `seconds`."""
         since = self._clock.monotonic() - seconds
         self._reports = {key: report for key, report in self._reports.items() if report[1] >= since}
 
     def last(self, key: Key) -> bool | None:
-        """Return what was reported last, or None where that is long ago."""
+        """Return what the last report of a key said, or None if that is long ago."""
         report = self._reports.get(key)
         return None if report is None or report[1] < self._clock.monotonic() - SECONDS else report[0]

@@ -1,4 +1,4 @@
-"""Transitions as nodes report them to each other, and what their events are called."""
+"""Converts transitions to the reports that nodes send each other, and names their events."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from sockudo.webhooks.reporting.pending import Key, Transition
 
 
 def event_names(user_id: str | None) -> tuple[str, str]:
-    """Return what the coming and the going of a channel (None), or of a member, are called."""
+    """Return the names of the two events of a channel (None) or of a member: arrival and departure."""
     return (CHANNEL_OCCUPIED, CHANNEL_VACATED) if user_id is None else (MEMBER_ADDED, MEMBER_REMOVED)
 
 
 class MergedView(Protocol):
-    """What all nodes of the cluster have together."""
+    """The channels and members of all nodes of the cluster together."""
 
     def is_occupied(self, app_id: str, name: str) -> bool:
-        """Tell whether a channel has any subscriber."""
+        """Return whether a channel has any subscriber."""
         ...
 
     def has_member(self, app_id: str, name: str, user_id: str) -> bool:
-        """Tell whether a user is on a presence channel."""
+        """Return whether a user is on a presence channel."""
         ...
 
 
 def is_there(view: MergedView, key: Key) -> bool:
-    """Tell whether a channel is occupied, or a member is there."""
+    """Return whether a channel is occupied, or a member is there."""
     app_id, channel, user_id = key
     return view.is_occupied(app_id, channel) if user_id is None else view.has_member(app_id, channel, user_id)
 
 
 def key_of(report: Report) -> Key:
-    """Return what a report is about."""
+    """Return the key of a report."""
     return report.app_id, report.name, report.user_id
 
 
@@ -46,5 +46,5 @@ def report_of(key: Key, transition: Transition) -> Report:
 
 
 def may_have_webhooks(app: App | Asked | None) -> bool:
-    """Tell whether an app has webhooks; an app that is being asked for counts as one that has."""
+    """Return whether an app has webhooks; an app whose look-up is under way counts as one that has."""
     return app is ASKED or (app is not None and bool(app.webhooks))

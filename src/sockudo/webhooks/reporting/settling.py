@@ -1,8 +1,8 @@
-"""How a node that joins the others, or comes back to them, learns what is pending.
+"""Times how a node that joins the others, or comes back to them, learns which transitions are pending.
 
-Its own list is no good then: whatever it learns from the others looks like a transition, although it was reported long
-ago. So it waits until it knows everything that they have, asks what is pending, and reports nothing before it has an
-answer. Where nobody answers in time, they all have just come, and its own list is as good as any.
+Its own list is wrong then: everything that it learns from the others looks like a transition, although it was reported
+long ago. So the node waits until it knows everything that they have, asks which transitions are pending, and reports
+nothing before an answer. If no node answers in time, all of them have just started, and its own list is as good as any.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class SettlingTimes:
     """Seconds.
 
     Attributes:
-        hello: how long the others take to make themselves known.
-        sync: how long at most it takes until everything is known that they have.
+        hello: how long the others take to introduce themselves.
+        sync: the longest time until this node knows everything that they have.
         answer: how long an answer may take.
         youth: how long after its start a node may meet others that were there before it.
-        missed: after how long the others report that what a silent node has is gone.
+        missed: after how long the others report the channels and members of a silent node as gone.
     """
 
     hello: float = 0.3
@@ -36,21 +36,21 @@ class SettlingTimes:
 
 
 class Others(Protocol):
-    """What must be known of the other nodes."""
+    """The other nodes, as `Settling` needs them."""
 
     is_alone: bool
 
     @property
     def is_synced(self) -> bool:
-        """Whether everything is known that they have."""
+        """Whether this node knows everything that they have."""
         ...
 
 
 class Settling:
-    """Says when to ask, and when it is over.
+    """Decides when to ask the others, and when this node may report.
 
     Attributes:
-        is_over: transitions may be reported.
+        is_over: this node may report transitions.
     """
 
     def __init__(
@@ -74,23 +74,23 @@ class Settling:
 
     @property
     def has_asked(self) -> bool:
-        """Whether an answer is awaited."""
+        """Whether this node waits for an answer."""
         return self._asked_at is not None
 
     def begin(self, wait: float) -> None:
-        """Begin anew; it is not asked for `wait` seconds."""
+        """Begin anew; do not ask for `wait` seconds."""
         self.is_over = False
         self._begun_at, self._wait, self._asked_at = self._clock.monotonic(), wait, None
         self._check()
 
     def end(self) -> None:
-        """Note that there is an answer, or that there will be none."""
+        """Note that an answer has come, or that none will."""
         self.stop()
         self.is_over, self._asked_at = True, None
         self._done()
 
     def stop(self) -> None:
-        """Leave everything as it is."""
+        """Cancel the timer, and change nothing else."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,8 +1,8 @@
-"""How a node that joins the others, or comes back to them, takes over what they have pending.
+"""Takes over the pending transitions of the other nodes when this node joins them, or comes back to them.
 
-`settling` says when to ask, `handover` moves the answers, and this decides which answer counts. An answer is reliable
-if its sender was there before this node, or has its list from one that was; with the first such answer the wait is
-over.
+`settling` decides when to ask, `handover` moves the answers, and this decides which answer counts. An answer is
+reliable if its sender was there before this node, or has its list from one that was; the first such answer ends the
+wait.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from sockudo.webhooks.reporting.handover import Handover
 from sockudo.webhooks.reporting.pending import Key
 from sockudo.webhooks.reporting.settling import Settling, SettlingTimes
 
-# What was pending before a node came has been reported by then.
+# Transitions from before a node came have been reported by then.
 _RELIABLE_AFTER: Final = 60.0
 
 
 class Adopter(Protocol):
-    """Has the pending transitions of this node."""
+    """The owner of this node's pending transitions."""
 
     def start_over(self) -> None:
-        """Forget what is pending by this node's own idea, because an answer replaces it."""
+        """Forget this node's own pending transitions, because an answer replaces them."""
 
     def adopt(self, key: Key, report: Report) -> None:
         """Take a transition that another node has pending."""
 
     def resume(self) -> None:
-        """Go on with everything that has waited."""
+        """Go on with all waiting transitions."""
 
 
 class Takeover:
-    """Whether this node knows what is pending, and whether it can tell others."""
+    """Tracks whether this node knows the pending transitions, and whether its list is reliable for others."""
 
     def __init__(self, peers: Peers, clock: Clock, times: SettlingTimes, handover: Handover, adopter: Adopter) -> None:
         self._peers = peers
@@ -53,7 +53,7 @@ class Takeover:
 
     @property
     def is_over(self) -> bool:
-        """Whether this node may report: it has what the others had pending."""
+        """Whether this node may report: it has the pending transitions of the others."""
         return self._settling.is_over and not self._is_adopting
 
     @property
@@ -67,7 +67,7 @@ class Takeover:
         self._settling.begin(0.0)
 
     def met(self, *, is_older: bool) -> None:
-        """Begin anew where a young node meets one that was there before it."""
+        """Begin anew if this node is young and meets one that was there before it."""
         if self._has_begun and is_older and self._clock.monotonic() - self._born_at < self._times.youth:
             self._settling.begin(self._times.hello)
 
@@ -76,22 +76,22 @@ class Takeover:
         self._settling.begin(self._times.hello)
 
     def stop(self) -> None:
-        """Ask for nothing any more."""
+        """Ask no other node any more."""
         self._settling.stop()
 
     def asked(self, node_id: str, said: Reports) -> None:
-        """Answer a node that asks what is pending, if this node knows."""
+        """Answer a node that asks for pending transitions, if this node knows them."""
         if self._has_begun and self.is_over and self._peers.is_healthy:
             self._handover.answer(node_id, {node_id, *said.nodes}, self._is_reliable)
 
     def answered(self, node_id: str, said: Reports) -> None:
-        """Take a message of the answer of another node."""
+        """Take a message of another node's answer."""
         if not self._settling.has_asked:
             return
         answer = self._handover.heard(node_id, said)
         if answer is None:
             return
-        # A node that comes back knows more than one that has only come.
+        # A node that comes back knows more than one that has just started.
         if answer.is_reliable or not self._has_settled:
             self._answer = answer
         if answer.is_reliable:
@@ -104,7 +104,7 @@ class Takeover:
         self._peers.report(Verb.ASK, [])
 
     def _settled(self) -> None:
-        """Go on with what the others have pending, or with what this node has where they do not say."""
+        """Go on with the pending transitions of the others, or with this node's own if no other has answered."""
         answer, self._answer = self._answer, None
         self._handover.forget()
         is_reliable = self._peers.is_alone if answer is None else answer.is_reliable

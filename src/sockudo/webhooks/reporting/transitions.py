@@ -1,16 +1,16 @@
-"""Decides which comings and goings of channels and members are reported to webhook receivers, by which node and when.
+"""Decides which node reports a change of a channel or member to webhook receivers, and when.
 
 The words of this folder:
 
 * A **transition** is a channel that has become occupied or vacant, or a member that has come or gone.
 * It is **reported** when the webhook queue has accepted its event, and **pending** before.
-* What is gone may come back soon, so its transition is **held** for a while before it is **due**.
+* A channel or member that is gone may come back soon, so its transition is **held** for a while before it is **due**.
 * The **owner** of a channel is the node that reports its transitions. All nodes agree on it (`cluster.nodes`).
 * A transition that is pending for long is **overdue**: the owner may not know of it, so other nodes remind it.
 
-Every node sees every transition of the merged view, and keeps those of which receivers believe the opposite. The owner
-sends them: arrivals at once, departures after the hold. When its queue has accepted an event, it says so to all nodes,
-and they forget the transition. Until then each of them keeps it, so that the next owner sends it should this one die.
+Every node sees every transition of the merged view, and keeps those that are not reported yet. The owner sends them:
+arrivals at once, departures after the hold. When its queue has accepted an event, it tells all nodes, and they forget
+the transition. Until then each of them keeps it, so that the next owner sends it if this one dies.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ from sockudo.webhooks.reporting.reports import MergedView, event_names, is_there
 from sockudo.webhooks.reporting.settling import SettlingTimes
 from sockudo.webhooks.reporting.takeover import Takeover
 
-# A transition that its owner should have reported is looked at again.
+# The pause between two checks of a transition that its owner should have reported.
 _LOOK_AGAIN: Final = 1.0
-# Where very many wait for their owners, each of them is looked at less often.
+# The most checks per second: if very many transitions wait for their owners, each is checked less often.
 _LOOKS_A_SECOND: Final = 5000
-# By then the owner has reported a transition that it knows of.
+# By then the owner has reported a transition that it knows.
 _OVERDUE_AFTER: Final = 2.0
 # How long a transition may be on its way from the node where it happened, after another node has reported it already.
 _LAG: Final = 1.0
-# Transitions that are looked at before the event loop goes on: so many at most, some at a time while there is time.
+# The most transitions of one turn of the event loop, and how many are taken at a time while there is time.
 _SLICE: Final = 250
 _AT_ONCE: Final = 10
 _SLICE_SECONDS: Final = 0.005
 
 
 class Transitions(ReportHandler):
-    """The transitions that this node knows and receivers do not.
+    """The pending transitions of this node.
 
     Args:
-        find_app: finds an app by its id, or says that it is being asked for.
+        find_app: finds an app by its id, or starts its look-up.
     """
 
     def __init__(
@@ -81,22 +81,22 @@ class Transitions(ReportHandler):
 
     @property
     def waiting(self) -> int:
-        """How many transitions have not been reported yet."""
+        """The number of transitions that have not been reported yet."""
         return len(self._pending) + len(self._outgoing)
 
     @property
     def dropped(self) -> int:
-        """How many transitions did not fit, and are never reported."""
+        """The number of transitions that did not fit, and are never reported."""
         return self._pending.dropped
 
-    # What happens here and elsewhere
+    # Changes of the cluster and of channels
 
     def begin(self) -> None:
-        """Note that this node has joined the others: what it has learnt until now is no news."""
+        """Note that this node has joined the others: everything that it has learnt until now was reported before."""
         self._takeover.begin()
 
     def met(self, *, is_older: bool) -> None:
-        """Note that another node has been heard for the first time."""
+        """Note the first message of another node."""
         self._takeover.met(is_older=is_older)
 
     def rejoined(self) -> None:
@@ -113,34 +113,34 @@ class Transitions(ReportHandler):
             return
         key = (app_id, channel, user_id)
         if self._pending.discard(key):
-            # Receivers never heard that it was otherwise.
+            # Receivers never got the event of the earlier transition.
             return
         if not isinstance(app, App) or any(is_wanted(app.webhooks, name, channel) for name in event_names(user_id)):
             self._keep(key, Transition(is_there, self._clock.now(), 0.0, 0.0))
 
     def resume(self) -> None:
-        """Go on with everything that has waited, for an app that was asked for or for the other nodes."""
+        """Go on with all transitions that waited for the look-up of an app, or for the other nodes."""
         self._pending.look_at_all()
         self._report_due()
 
     def release(self) -> None:
-        """Report at once what is held: this is the last node, and it leaves."""
+        """Report held transitions at once: this is the last node, and it leaves."""
         self._pending.release()
         self._report_due()
 
     def stop(self) -> None:
-        """Report nothing any more."""
+        """Report no more transitions."""
         self._takeover.stop()
         self._alarm.stop()
 
     def announce_reported(self) -> None:
-        """Tell the other nodes now what this node has reported."""
+        """Tell the other nodes now which transitions this node has reported."""
         self._outgoing.announce_now()
 
-    # What other nodes say
+    # Messages of other nodes
 
     def reported(self, node_id: str, said: Reports) -> None:
-        """Take what another node says about transitions."""
+        """Take a message of another node about transitions."""
         match said.verb:
             case Verb.REPORTED:
                 for report in said.reports:
@@ -160,11 +160,11 @@ class Transitions(ReportHandler):
         if report.is_there == is_there(self._view, key):
             self._pending.discard(key)
         elif key not in self._pending and key not in self._outgoing and self._has_webhooks(report.app_id):
-            # It is over already, or has not arrived here yet.
+            # The transition is undone already, or has not arrived here yet.
             self._keep(key, Transition(not report.is_there, self._clock.now(), 0.0, 0.0), lag=_LAG)
 
     def _reminded(self, report: Report) -> None:
-        """Take care of a transition that is overdue for another node, if this node is the owner."""
+        """Report a transition that another node says is overdue, if this node is the owner."""
         key = key_of(report)
         if not self._takeover.is_over or not self._peers.is_owner(report.app_id, report.name):
             return
@@ -176,9 +176,9 @@ class Transitions(ReportHandler):
             self._report(key, Transition(report.is_there, report.since, self._clock.monotonic(), 0.0))
 
     def start_over(self) -> None:
-        """Forget what is pending, because another node's list replaces it.
+        """Forget pending transitions, because another node's list replaces them.
 
-        What this node itself has reported otherwise, and no other node has heard of, stays.
+        Transitions that undo a report of this node which no other node has received stay.
         """
         own = [(key, change) for key, change in self._pending if self._recent.last(key) is (not change.is_there)]
         self._pending.clear()
@@ -189,7 +189,7 @@ class Transitions(ReportHandler):
         """Take a transition that another node has pending."""
         here = self._pending.find(key)
         if here is not None and here.is_there is not report.is_there:
-            # It was undone meanwhile, and receivers never heard of it.
+            # It was undone meanwhile, and receivers never got its event.
             self._pending.discard(key)
             return
         is_news = here is None and key not in self._outgoing
@@ -199,7 +199,7 @@ class Transitions(ReportHandler):
     # Reporting
 
     def _keep(self, key: Key, transition: Transition, lag: float = 0.0) -> None:
-        """Keep a new transition, and report it if it is time: at once, unless it need not be true for `lag` seconds."""
+        """Keep a new transition, and report it when it is due: at once, after the hold, or after `lag` seconds."""
         now = self._clock.monotonic()
         if not transition.is_there and self._hold:
             due = now + self._hold
@@ -211,7 +211,7 @@ class Transitions(ReportHandler):
             self._report(key, transition._replace(due=now))
 
     def _report_due(self) -> None:
-        """Go through what has come due, and what has been due for a while."""
+        """Check the transitions that have come due, and those that have been due for a while."""
         now = self._clock.monotonic()
         overdue: list[Report] = []
         for _ in range(_SLICE // _AT_ONCE):
@@ -241,7 +241,7 @@ class Transitions(ReportHandler):
             return False
         if not is_wanted(app.webhooks, name, channel):
             return False
-        # Cut off from the others, this node would report that all of theirs is gone.
+        # Cut off from the others, this node would report all their channels as vacated.
         if not (self._takeover.is_over and self._outgoing.has_room(key) and self._peers.is_healthy):
             self._postpone(key, transition, _LOOK_AGAIN)
             return False
