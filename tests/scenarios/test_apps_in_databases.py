@@ -16,6 +16,7 @@ import pytest
 from sockudo.apps.database.store import AppStore
 from sockudo.cluster.visitors import announce_apps
 from tests.clients.client import ApiClient, PusherClient, http
+from tests.clients.raw import HttpConnection
 from tests.contracts.app_store import record
 from tests.fakes.memory_bus import MemoryBus
 from tests.servers.app_databases import AppDatabase, make_database
@@ -23,6 +24,9 @@ from tests.servers.nodes import running_nodes
 from tests.servers.redis_server import RedisProcess
 from tests.servers.server import APP_ID, KEY, SECRET, RunningServer, app, clean_environ, running_server, server_process
 from tests.servers.webhook_receiver import webhook_receiver
+
+TTL = 1
+GUESSES = 1000
 
 
 @contextlib.asynccontextmanager
@@ -334,24 +338,28 @@ async def test_a_flood_of_unknown_keys_keeps_no_known_app_from_being_served(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     database = make_database(kind, request, tmp_path)
-    async with running_server(**database.settings(app(), ttl=1)) as server:
+    async with running_server(**database.settings(app(), ttl=TTL)) as server:
         api = ApiClient(server.port)
         assert (await api.channels()) == {}
         statuses: list[int] = []
+        guesses = 0
 
         async def guess(number: int) -> None:
-            for attempt in range(100):
-                await http(server.port, "GET", f"/apps/nobody-{number}-{attempt}/channels")
+            nonlocal guesses
+            async with HttpConnection(server.port) as connection:
+                while not using.done():
+                    guesses += 1
+                    await connection.request("GET", f"/apps/nobody-{number}-{guesses}/channels")
 
         async def use() -> None:
-            while True:
+            # So long that the app has to be looked up again, more than once.
+            end = asyncio.get_running_loop().time() + 3 * TTL
+            while guesses < GUESSES or asyncio.get_running_loop().time() < end:
                 statuses.append((await api.trigger("news", "x")).status)
                 await asyncio.sleep(0.02)
 
         using = asyncio.create_task(use())
-        await asyncio.gather(*(guess(number) for number in range(60)))
-        using.cancel()
-        await asyncio.gather(using, return_exceptions=True)
+        await asyncio.gather(using, *(guess(number) for number in range(60)))
         assert set(statuses) == {200}
         async with PusherClient(server.port) as client:
             await client.subscribe("news")
