@@ -41,7 +41,7 @@ async def opened(database: AppDatabase) -> AsyncIterator[AppStore]:
         await store.aclose()
 
 
-async def until(is_true: Callable[[], Awaitable[bool]], within: float = 20) -> None:
+async def until(is_true: Callable[[], Awaitable[bool]], within: float = 40) -> None:
     """Wait for what another process does."""
     async with asyncio.timeout(within):
         while not await is_true():  # noqa: ASYNC110 - another process has no event
@@ -175,7 +175,7 @@ class TestNodesThatShareADatabaseAndABus:
             await one.expect("client-x")
             await cluster.change(enable_client_messages=False)
             # Client events never wait: the first ones after a change may still be judged by what was known before.
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while "pusher:error" not in await self._events(other):
                     await other.trigger("private-a", "client-x", 2)
             await self._events(one)

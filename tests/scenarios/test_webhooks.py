@@ -283,7 +283,7 @@ async def test_private_addresses_are_refused_where_they_are_not_allowed(
         service = server.assemblies[0].webhooks
         assert service is not None
         failed: list[FailedJob] = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(failed) < 2:
                 await asyncio.sleep(0.01)
                 failed = await service.queue.failed(10)

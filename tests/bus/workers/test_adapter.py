@@ -62,7 +62,7 @@ async def frames_from(reader: asyncio.StreamReader, count: int) -> list[wire.Fra
     """Return the next frames that a node sends."""
     frames: list[wire.Frame] = []
     parser = wire.Reader()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(frames) < count:
             frames += parser.feed(await reader.readexactly(1))
     return frames
@@ -134,7 +134,7 @@ async def test_a_topic_that_is_being_joined_is_confirmed_to_everybody_who_asks(d
         assert first_asked is not None
         assert second_asked is not None
         first_asked.cancel()
-        await asyncio.wait_for(second_asked, 10)
+        await asyncio.wait_for(second_asked, 30)
 
 
 async def test_closing_confirms_what_is_being_joined(directory: Path) -> None:
@@ -265,7 +265,7 @@ async def test_a_worker_whose_call_was_missed_is_found_in_the_directory(director
             dialled.put_nowait(reader)
 
         server = await asyncio.start_unix_server(accept, str(directory / "3.sock"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             reader = await dialled.get()
             kinds = [(kind, name) for kind, name, _ in await frames_from(reader, 3)]
             assert kinds == [(wire.HELLO, b""), (wire.JOIN, b"t"), (wire.SYNC, b"")]

@@ -45,7 +45,7 @@ async def queue_with(options: RedisQueueOptions, handler: RecordingHandler | Non
 
 async def until(is_true: Callable[[], bool]) -> None:
     """Return once the log says something; it has no event to wait for."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while not is_true():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.01)
 

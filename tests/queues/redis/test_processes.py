@@ -158,6 +158,8 @@ async def test_a_process_that_freezes_loses_its_lane_and_notices(place: Place) -
     await settled(place.queue)
 
 
+# A process that gets no core for most of a lease loses it.
+@pytest.mark.alone
 async def test_a_lane_that_hangs_is_kept_by_its_process_while_it_lives(place: Place) -> None:
     holder = await place.start("hang")
     await place.push("a", JOBS[:1])
