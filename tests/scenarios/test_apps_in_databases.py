@@ -100,9 +100,7 @@ async def test_a_row_that_makes_no_sense_is_an_app_that_is_not_there(sqlite_data
 
 
 @pytest.mark.parametrize("cache", [True, False])
-async def test_without_a_bus_a_change_is_noticed_when_the_time_of_the_app_is_over(
-    sqlite_database: AppDatabase, cache: bool
-) -> None:
+async def test_without_a_bus_a_change_is_noticed_after_the_ttl(sqlite_database: AppDatabase, cache: bool) -> None:
     settings = sqlite_database.settings(app(), ttl=1, cache=cache)
     async with opened(sqlite_database) as store, running_server(speed=20, **settings) as server:
         async with PusherClient(server.port):
@@ -274,7 +272,7 @@ async def test_the_command_line_tells_the_nodes_over_a_real_bus(
 
 
 @pytest.mark.parametrize("app_database", ["mariadb", "postgres", "cassandra"], indirect=True)
-async def test_a_database_that_ends_under_a_server_leaves_known_apps_working_and_is_used_again_when_it_is_back(
+async def test_known_apps_outlive_a_database_that_ends_and_returns(
     app_database: AppDatabase,
 ) -> None:
     database = app_database.server
@@ -308,7 +306,7 @@ async def _is(status: Awaitable[int], expected: int) -> bool:
     return await status == expected
 
 
-def test_a_database_that_cannot_be_used_at_the_start_is_an_error_with_status_2(tmp_path: Path) -> None:
+def test_an_unusable_database_at_the_start_ends_with_status_2(tmp_path: Path) -> None:
     config = AppDatabase("mysql", ("mysql", {"port": 1, "host": "127.0.0.1"})).write_config(tmp_path)
     command = [sys.executable, "-m", "sockudo", "serve", "-c", str(config), "--port", "0"]
     done = subprocess.run(command, capture_output=True, text=True, env=clean_environ(), check=False, timeout=30)

@@ -100,7 +100,7 @@ async def test_a_job_whose_process_is_killed_before_delivery_is_delivered_by_ano
     await settled(place.queue)
 
 
-async def test_a_job_whose_process_is_killed_after_delivery_is_delivered_again_in_its_place(place: Place) -> None:
+async def test_a_job_killed_after_delivery_comes_again_in_its_place(place: Place) -> None:
     dying = await place.start("die")
     await place.push("a", JOBS[:5])
     assert await asyncio.to_thread(dying.wait) == -signal.SIGKILL
