@@ -24,7 +24,7 @@ def half(number: int) -> int:
     return number // 2
 
 
-def test_where_the_answer_is_there_the_step_is_taken_at_once_without_a_loop() -> None:
+def test_a_step_with_its_answer_is_taken_without_a_loop() -> None:
     assert now(then(8, half)) == 4
     with pytest.raises(ValueError, match="odd"):
         then(7, half)

@@ -155,7 +155,7 @@ def test_too_long_a_batch_is_refused(api: Api) -> None:
     assert error_of(api.post("/batch_events", {"batch": [event()] * 6}))[0] == 400
 
 
-def test_the_deprecated_call_takes_the_body_as_data_and_answers_202_without_a_body(api: Api) -> None:
+def test_the_deprecated_call_takes_its_body_as_data(api: Api) -> None:
     client = subscriber(api, "private-x")
     response = api.post("/channels/private-x/events", '{"a": "é"}'.encode(), name="e")
     assert (response.status, response.body) == (202, b"")

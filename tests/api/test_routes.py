@@ -129,7 +129,7 @@ def test_terminating_works_without_the_app_in_the_path_as_the_python_library_ask
     assert not client.connection.is_open
 
 
-def test_without_the_app_in_the_path_the_key_must_be_known_and_the_signature_right(api: Api) -> None:
+def test_a_path_without_an_app_needs_a_known_key(api: Api) -> None:
     path = "/users/7/terminate_connections"
     assert error_of(api.raw("POST", path)) == (401, "Authentication failed: auth_key is missing or unknown.")
     assert error_of(api.signed("POST", path, key="unknown"))[0] == 401

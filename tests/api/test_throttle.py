@@ -98,7 +98,7 @@ def test_every_answer_can_tell_what_is_left() -> None:
     )
 
 
-async def test_a_limiter_that_is_away_is_said_once_and_that_it_is_back_too() -> None:
+async def test_a_limiter_that_goes_and_returns_is_logged_once_each() -> None:
     limiter = AskedLimiter()
     limit = throttle(limiter=limiter)
     with structlog.testing.capture_logs() as logs:

@@ -165,7 +165,7 @@ async def settle_all(guesses: list[Eventual[App | None]]) -> None:
 
 
 @pytest.mark.parametrize("how", ["id", "key"])
-async def test_an_app_whose_time_is_over_is_found_in_a_flood_of_unknown_keys(world: World, how: str) -> None:
+async def test_a_flood_of_unknown_keys_hides_no_expired_app(world: World, how: str) -> None:
     await answer(world.manager.by_id("app"))
     guesses = await flood(world)
     world.clock.advance(TTL + 1)
@@ -213,7 +213,7 @@ async def test_changes_that_are_told_again_and_again_keep_few_questions_waiting(
     assert not app.enabled
 
 
-async def test_an_app_in_use_is_renewed_before_its_time_is_over_and_nobody_waits(world: World) -> None:
+async def test_an_app_in_use_is_renewed_before_it_expires(world: World) -> None:
     old = await answer(world.manager.by_id("app"))
     world.change(enabled=False)
     world.clock.advance(TTL * 0.74)
@@ -232,7 +232,7 @@ async def test_an_app_in_use_is_renewed_before_its_time_is_over_and_nobody_waits
     assert world.manager.by_id("app") is new
 
 
-async def test_an_app_that_was_not_used_is_asked_for_again_when_its_time_is_over(world: World) -> None:
+async def test_an_unused_app_is_asked_for_again_after_its_time(world: World) -> None:
     await answer(world.manager.by_id("app"))
     world.change(enabled=False)
     world.clock.advance(TTL)
@@ -318,9 +318,7 @@ class TestForgetting:
         assert not new.enabled
         assert world.manager.by_id("app") is new
 
-    async def test_an_app_that_changes_while_it_is_first_asked_for_is_known_and_asked_for_again(
-        self, world: World
-    ) -> None:
+    async def test_a_change_during_the_first_look_up_causes_another(self, world: World) -> None:
         world.store.is_slow = True
         asked = world.manager.by_key("app-key")
         await world.settle()
@@ -381,7 +379,7 @@ class TestADatabaseThatGoesAway:
         with pytest.raises(DriverError):
             await answer(world.manager.by_key("app-key"))
 
-    async def test_it_is_asked_no_more_than_once_a_second_for_an_app_in_use(self, world: World) -> None:
+    async def test_an_app_in_use_is_asked_for_once_a_second(self, world: World) -> None:
         await answer(world.manager.by_id("app"))
         world.clock.advance(TTL * 0.8)
         world.store.is_gone = True

@@ -20,7 +20,7 @@ def test_an_app_is_found_by_id_and_key() -> None:
     assert (remembered.id_of("key"), remembered.id_of("app"), remembered.find("key")) == ("app", None, None)
 
 
-def test_without_a_time_to_live_an_app_is_only_remembered_and_asked_for_once_a_second() -> None:
+def test_without_a_time_to_live_an_app_is_only_remembered() -> None:
     remembered = Shelf(0)
     remembered.put(APP, 1000)
     entry = remembered.find("app")

@@ -232,7 +232,7 @@ def test_an_import_upwards_is_found_wherever_it_hides(tmp_path: Path) -> None:
     ]
 
 
-def test_the_protocol_may_import_nothing_of_ours_and_settings_only_what_they_check_with(tmp_path: Path) -> None:
+def test_the_protocol_and_the_settings_import_only_what_they_may(tmp_path: Path) -> None:
     modules = made_up(
         tmp_path,
         timing__clock="",

@@ -143,7 +143,7 @@ Step = tuple[str, str, int]
         max_size=60,
     )
 )
-def test_it_never_returns_what_a_plain_dictionary_would_not_and_stays_in_its_bound(steps: list[Step]) -> None:
+def test_it_agrees_with_a_dictionary_and_stays_in_its_bound(steps: list[Step]) -> None:
     clock = FakeClock()
     cache = MemoryCache(4, clock)
     model: dict[str, tuple[bytes, float]] = {}

@@ -212,9 +212,7 @@ def test_what_cannot_be_read_of_an_app_of_reverb_opens_nothing(
         ("REDIS_SCHEME=tls", "rediss://127.0.0.1:6379/0"),
     ],
 )
-def test_an_address_of_redis_in_an_env_file_of_laravel_is_one_of_ours(
-    line: str, url: str, run: Callable[..., Result]
-) -> None:
+def test_an_address_of_redis_in_laravels_env_file_is_taken(line: str, url: str, run: Callable[..., Result]) -> None:
     Path(".env").write_text(f"{REVERB_ENV}REVERB_SCALING_ENABLED=true\n{line}\n", encoding="utf-8")
     result = run("import-config", "reverb", ".env", "-o", "ours.json")
     shown = run("check-config", "ours.json", "--show")

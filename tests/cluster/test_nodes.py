@@ -54,7 +54,7 @@ def test_a_gap_after_the_snapshot_makes_it_unsynced_again() -> None:
     assert peer.is_synced
 
 
-def test_a_number_that_is_ahead_makes_a_peer_unsynced_and_one_that_is_not_does_not() -> None:
+def test_only_a_number_that_is_ahead_makes_a_peer_unsynced() -> None:
     peer = synced(5)
     peer.take_number(5)
     peer.take_number(4)
@@ -88,7 +88,7 @@ def test_no_more_than_so_many_bytes_of_deltas_are_kept() -> None:
     assert peer.next_deltas() == []
 
 
-def test_a_node_is_new_when_it_is_first_heard_and_silent_after_the_timeout() -> None:
+def test_a_node_is_new_first_and_silent_after_the_timeout() -> None:
     nodes = Nodes("own", 30.0)
     assert nodes.known("a") is None
     peer = nodes.heard("a", 0.0)

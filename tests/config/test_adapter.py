@@ -75,7 +75,7 @@ def test_the_nodes_of_a_redis_cluster_are_taken_from_either_place() -> None:
 
 
 @pytest.mark.parametrize("adapter", [{"driver": "redis-cluster"}, {"driver": "redis", "redis": {"cluster_mode": True}}])
-def test_a_redis_cluster_without_nodes_is_a_problem_with_the_name_of_the_setting(adapter: dict[str, Any]) -> None:
+def test_a_redis_cluster_without_nodes_is_a_named_problem(adapter: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"adapter\.cluster\.nodes or database\.redis\.cluster_nodes"):
         bus_from_settings(settings(adapter))
 

@@ -84,7 +84,7 @@ def test_a_malformed_redis_url_is_a_problem_that_does_not_quote_it(path: str, ur
     assert "SECRET" not in problem
 
 
-def test_a_malformed_redis_url_in_the_environment_is_a_problem_of_everything_it_sets(problems_of: Problems) -> None:
+def test_a_malformed_redis_url_is_a_problem_everywhere(problems_of: Problems) -> None:
     problems = problems_of(merged(*map(choosing, ["adapter.redis.", "cache.redis."])), {"REDIS_URL": "localhost:6379"})
 
     assert {problem.partition(":")[0] for problem in problems} == {f"REDIS_URL ({path})" for path in REDIS_URLS[:3]}

@@ -103,7 +103,7 @@ def test_apps_of_both_lists_are_joined(load_document: Load) -> None:
     assert [app.id for app in load_document(document).settings.apps] == ["a", "b"]
 
 
-def test_apps_that_share_an_id_or_a_key_are_a_problem_that_names_both(problems_of: Problems) -> None:
+def test_apps_that_share_an_id_or_key_are_a_problem(problems_of: Problems) -> None:
     document = {"app_manager": {"array": {"apps": [APP, {**APP, "key": "l"}]}, "apps": [{**APP, "id": "b"}]}}
 
     assert problems_of(document, {**IDENTITY, "SOCKUDO_DEFAULT_APP_KEY": "l"}) == [
@@ -163,9 +163,7 @@ def test_every_variable_of_the_default_app_has_its_effect(
 
 
 @pytest.mark.parametrize("name", sorted(DefaultAppSettings.model_fields.keys() - {"id", "key", "secret"}))
-def test_a_wrong_variable_of_the_default_app_is_a_problem_even_if_there_is_no_such_app(
-    name: str, problems_of: Problems
-) -> None:
+def test_a_wrong_variable_of_the_default_app_is_a_problem(name: str, problems_of: Problems) -> None:
     prefix = "SOCKUDO_" if name == "enable_client_messages" else "SOCKUDO_DEFAULT_APP_"
 
     (problem,) = problems_of(with_apps(APP), environ={prefix + name.upper(): "**"})

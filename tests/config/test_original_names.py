@@ -106,9 +106,7 @@ def test_a_variable_of_the_default_app_is_known(variable: str) -> None:
         if first not in DOCUMENTED_ONLY and second in DOCUMENTED_ONLY
     ],
 )
-def test_the_name_that_the_original_reads_wins_over_one_that_only_its_pages_have(
-    path: str, first: str, second: str
-) -> None:
+def test_a_name_that_the_original_reads_wins_over_its_pages(path: str, first: str, second: str) -> None:
     readings = read_environment(Settings, {first: "1", second: "2"})
 
     assert {reading.variable for reading in readings if ".".join(reading.path) == path} == {first}

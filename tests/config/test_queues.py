@@ -71,7 +71,7 @@ def test_a_queue_may_have_a_redis_and_a_prefix_of_its_own(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     "queue", [{"driver": "redis-cluster"}, {"driver": "redis", "redis": {"cluster_mode": True}}], ids=["driver", "mode"]
 )
-def test_the_nodes_of_a_cluster_are_its_own_or_those_of_the_database_section(
+def test_a_cluster_without_nodes_takes_those_of_the_database_section(
     monkeypatch: pytest.MonkeyPatch, queue: dict[str, Any]
 ) -> None:
     section = {"nodes": ["a:1"], "request_timeout_ms": 700, "concurrency": 2}
@@ -88,7 +88,7 @@ def test_the_nodes_of_a_cluster_are_its_own_or_those_of_the_database_section(
     assert options.place.urls == ("redis://b:2",)
 
 
-def test_a_prefix_that_is_null_is_made_of_the_one_of_the_database_section(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_null_prefix_is_made_of_the_database_sections(monkeypatch: pytest.MonkeyPatch) -> None:
     for queue in ({"driver": "redis", "redis": {"prefix": None}},):
         assert options_of(monkeypatch, queue, key_prefix="p:")[1].prefix == "p:queue:"
 

@@ -37,7 +37,7 @@ def test_asking_for_it_is_a_problem_with_the_name_of_the_setting(
         ("UNIX_SOCKET_ENABLED", "yes", "unix_socket.enabled"),
     ],
 )
-def test_asking_for_it_in_the_environment_is_a_problem_with_the_name_of_the_variable(
+def test_asking_for_it_in_the_environment_names_the_variable(
     variable: str, value: str, path: str, problems_of: Problems
 ) -> None:
     (problem,) = problems_of(environ={variable: value})

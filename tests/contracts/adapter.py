@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sockudo.bus.base import Adapter
-from tests.fakes.inbox import RecordingInbox
+from tests.fakes.inbox import WAIT, RecordingInbox
 
 # Names as they really occur: every character that a channel or an app may have.
 ODD_TOPIC = "t:app/1 é:ch:private-a_B-=@,.;:#x..y*>"
@@ -107,7 +107,7 @@ class AdapterContract:
         gone = asked.pop(0)
         assert gone is not None
         gone.cancel()
-        await asyncio.wait_for(asyncio.gather(*(one for one in asked if one is not None)), 10)
+        await asyncio.wait_for(asyncio.gather(*(one for one in asked if one is not None)), WAIT)
         first.publish("t0", b"1")
         assert await heard.wait_for_messages(1) == [("t0", b"1")]
 
@@ -180,4 +180,4 @@ async def joined(adapter: Adapter, topic: str) -> None:
     """Join a topic and wait until it is confirmed."""
     confirmed = adapter.subscribe(topic)
     if confirmed is not None:
-        await asyncio.wait_for(confirmed, 10)
+        await asyncio.wait_for(confirmed, WAIT)

@@ -16,7 +16,7 @@ from sockudo.bus.broker.adapter import BrokerAdapter
 from sockudo.bus.broker.pieces import LONGEST_MESSAGE
 from sockudo.errors import DriverError
 from tests.contracts.adapter import joined
-from tests.fakes.inbox import RecordingInbox
+from tests.fakes.inbox import WAIT, RecordingInbox
 from tests.fakes.stranger import stranger
 from tests.servers.broker_process import BrokerProcess
 from tests.servers.ports import free_port
@@ -114,7 +114,7 @@ class AdapterFaultContract:
         server.freeze()
         asked = [one for one in (second.subscribe("new"), second.subscribe("t")) if one is not None]
         assert [one.done() for one in asked] == [False, False]
-        await asyncio.wait_for(asyncio.gather(*asked), 10)
+        await asyncio.wait_for(asyncio.gather(*asked), WAIT)
         await restore(server.thaw, nodes)
 
     async def test_what_was_published_while_the_bus_was_lost_never_arrives(
@@ -159,7 +159,8 @@ class AdapterFaultContract:
     async def test_closing_does_not_wait_for_a_bus_that_is_lost(self, server: BrokerProcess, nodes: Nodes) -> None:
         await lose(server.kill, nodes)
         for adapter, _ in nodes:
-            await asyncio.wait_for(adapter.aclose(), 2)
+            # Less than a connection may take to close.
+            await asyncio.wait_for(adapter.aclose(), 4)
             assert not adapter.is_connected
 
 
@@ -277,7 +278,7 @@ class BrokerFaultContract(AdapterFaultContract):
         await adapter.start(inbox)
         server.freeze()
         await inbox.wait_for_loss()
-        await asyncio.wait_for(adapter.aclose(), 2)
+        await asyncio.wait_for(adapter.aclose(), 4)
 
     async def test_all_of_many_topics_are_joined_before_the_bus_is_back(self, server: BrokerProcess) -> None:
         prefix = uuid.uuid4().hex

@@ -110,7 +110,7 @@ class AppStoreContract:
             await changes.replace(store, record("other", key="app-key"))
         assert await store.find_by_id("other") == record("other")
 
-    async def test_the_largest_number_fits_and_a_larger_one_is_a_problem_with_its_name(self, store: AppStore) -> None:
+    async def test_only_a_number_above_the_largest_is_a_problem(self, store: AppStore) -> None:
         largest = store.largest_count or 2**32 - 1
         await changes.create(store, record(max_connections=largest, max_event_batch_size=largest))
         assert await store.find_by_id("app") == record(max_connections=largest, max_event_batch_size=largest)

@@ -54,7 +54,7 @@ class QueueContract:
         assert before - 0.01 <= delivery.accepted_at <= time.time()
         await settled(queue)
 
-    async def test_jobs_of_a_lane_keep_their_order_and_are_handled_one_at_a_time(self, queue: Queue) -> None:
+    async def test_jobs_of_a_lane_are_handled_in_order_and_alone(self, queue: Queue) -> None:
         async def in_turns(_: Delivery) -> Outcome:
             await asyncio.sleep(0)
             return Done()
@@ -292,9 +292,7 @@ class SharedQueueContract(QueueContract):
         assert stuck.cancelled
         await settled(second)
 
-    async def test_two_that_share_a_lane_keep_its_order_and_never_handle_two_at_a_time(
-        self, make_queue: MakeQueue
-    ) -> None:
+    async def test_two_queues_handle_a_shared_lane_in_order_and_alone(self, make_queue: MakeQueue) -> None:
         queues, lanes = [make_queue(), make_queue()], ["a", "b", "c", "d"]
 
         async def in_turns(_: Delivery) -> Outcome:

@@ -69,11 +69,11 @@ class RateLimiterContract:
         assert not (await settle(limiter.consume("key", limit))).allowed
 
     async def test_what_was_refused_is_not_counted(self, limiter: RateLimiter) -> None:
-        limit = Limit(1, 1)
+        limit = Limit(1, 2)
         await settle(limiter.consume("key", limit))
-        await self.elapse(0.75)
+        await self.elapse(1)
         assert not (await settle(limiter.consume("key", limit))).allowed
-        await self.elapse(0.5)
+        await self.elapse(1.25)
         assert (await settle(limiter.consume("key", limit))).allowed
 
     async def test_waiting_as_long_as_a_refusal_says_is_enough(self, limiter: RateLimiter) -> None:

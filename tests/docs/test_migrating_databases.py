@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
+import os
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
+from click.testing import CliRunner, Result
 
+from sockudo.cli.main import main
 from tests.clients.client import ApiClient, PusherClient
 from tests.servers.mariadb_server import MariaDbProcess
 from tests.servers.postgres_server import PostgresProcess
-from tests.servers.server import clean_environ, server_process
+from tests.servers.server import server_process
 from tests.servers.webhook_receiver import webhook_receiver
 from tests.support.pages import the_block
 from tests.support.source import ROOT
@@ -73,14 +75,13 @@ def insert(place: Place, app_id: str, webhooks: list[Any], **changes: int) -> No
     place.server.run(f"INSERT INTO {place.table} ({names}) VALUES ({', '.join(row)}, '{json.dumps(webhooks)}');")
 
 
-def sockudo(place: Place, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command beside the servers, with a file of its own."""
-    file = folder / "command.json"
-    file.write_text(json.dumps({"host": "127.0.0.1", "port": 0} | place.settings), "utf-8")
-    command = [sys.executable, "-m", "sockudo", *words, "--config", str(file)]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=60, env=clean_environ(), cwd=folder, check=False
-    )
+@pytest.fixture
+def run(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run a command of the place."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "environ", {})
+    Path("command.json").write_text(json.dumps({"host": "127.0.0.1", "port": 0} | place.settings), "utf-8")
+    return lambda *words: CliRunner().invoke(main, [*words, "--config", "command.json"], prog_name="sockudo")
 
 
 def client(port: int, app_id: str) -> PusherClient:
@@ -91,15 +92,15 @@ def api(port: int, app_id: str) -> ApiClient:
     return ApiClient(port, app_id, f"key-{app_id}", f"secret-{app_id}")
 
 
-def test_a_table_of_soketi_stops_the_start_with_the_statements(place: Place, tmp_path: Path) -> None:
+def test_a_table_of_soketi_stops_the_start_with_the_statements(place: Place, run: Callable[..., Result]) -> None:
     insert(place, "1", [], max_read_req_per_sec=3)
     for words in (("serve",), ("apps", "list"), ("apps", "migrate")):
-        done = sockudo(place, tmp_path, *words)
+        done = run(*words)
 
-        assert done.returncode == (2 if words == ("serve",) else done.returncode) != 0
-        assert f"the table {place.table} is soketi's (database." in done.stdout + done.stderr
+        assert done.exit_code == (2 if words == ("serve",) else done.exit_code) != 0
+        assert f"the table {place.table} is soketi's (database." in done.output
         for statement in place.statements.strip().splitlines():
-            assert statement in done.stdout + done.stderr
+            assert statement in done.output
     # Nothing was added beside soketi's columns, so its limits are where they were.
     assert place.server.run(f"SELECT max_read_req_per_sec FROM {place.table}").strip() == "3"
 
@@ -158,18 +159,18 @@ async def client_events_are_limited(port: int) -> None:
         assert "max_client_events_per_second" in await one.expect_error(4301)
 
 
-def test_apps_can_be_changed_after_the_statements(place: Place, tmp_path: Path) -> None:
+def test_apps_can_be_changed_after_the_statements(place: Place, run: Callable[..., Result]) -> None:
     insert(place, "1", [])
     place.server.run(place.statements)
-    assert sockudo(place, tmp_path, "apps", "migrate").returncode == 0
+    assert run("apps", "migrate").exit_code == 0
     for words in (
         ("apps", "create", "--id", "2", "--key", "k2"),
         ("apps", "update", "1", "--set", "max_connections=5"),
         ("apps", "update", "1", "--set", "enabled=false"),
         ("apps", "list"),
     ):
-        done = sockudo(place, tmp_path, *words)
-        assert done.returncode == 0, done.stdout + done.stderr
+        done = run(*words)
+        assert done.exit_code == 0, done.output
     assert place.server.run(f"SELECT max_connections FROM {place.table} WHERE id = '1'").strip() == "5"
 
 

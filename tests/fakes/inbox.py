@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-WAIT = 10.0
+# Only what never comes takes as long; a machine with much to do takes its time.
+WAIT = 30.0
 
 
 class RecordingInbox:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from sockudo.queues.base import Delivery, Done, Outcome
 
 Answer = Callable[[Delivery], Outcome | Awaitable[Outcome]]
-WITHIN = 20.0
+WITHIN = 40.0
 
 
 async def hang(_: Delivery) -> Outcome:

@@ -68,7 +68,7 @@ class Fleet:
     async def published(self, count: int) -> None:
         """Wait until so many more events were published."""
         target = len(self.history.publishes) + count
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             while len(self.history.publishes) < target:
                 self._published.clear()
                 await self._published.wait()

@@ -49,14 +49,14 @@ class Client:
 
     async def joined(self) -> None:
         """Wait until it is on all channels."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             while not self.is_joined:
                 self.changed.clear()
                 await self.changed.wait()
 
     async def left(self, session: Session) -> None:
         """Wait until a connection has ended."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             while session.ended_at is None:
                 self.changed.clear()
                 await self.changed.wait()

@@ -63,7 +63,7 @@ class Node:
         self.process = Process(self.name, self._running.pid)
         self._listening = asyncio.get_running_loop().create_future()
         self._reading = asyncio.create_task(self._read())
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             self.port = await self._listening
 
     def send(self, number: signal.Signals) -> None:
@@ -73,7 +73,7 @@ class Node:
 
     async def ended(self) -> int:
         """Wait for its end and return the exit status."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             await self._reading
             return await self._running.wait()
 

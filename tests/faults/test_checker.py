@@ -98,7 +98,7 @@ def test_a_history_that_breaks_a_rule_is_refused(history: History, problem: str)
     assert problem in problems[0]
 
 
-def test_the_members_known_to_a_connection_are_the_roster_and_what_it_was_told() -> None:
+def test_known_members_are_the_roster_and_what_was_told() -> None:
     assert member_session(("bob", True), ("ann", False)).members(ROOM) == {"bob"}
 
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
 
 from tests.clients.client import PusherClient, http
@@ -117,6 +118,8 @@ def told(receiver: WebhookReceiver) -> dict[tuple[str, str | None], list[bool]]:
     return found
 
 
+# Eight users, three servers and two receivers: a server without a core counts as dead.
+@pytest.mark.alone
 async def test_every_event_arrives_in_order_while_an_endpoint_fails_and_nodes_are_killed(
     own_redis: RedisProcess, tmp_path: Path
 ) -> None:
@@ -225,7 +228,7 @@ async def test_while_the_queue_is_away_clients_are_served_and_events_wait(
 
 
 async def _until_up_says(node: Node, word: bytes) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(40):
         while True:
             answer = await http(node.port, "GET", "/up")
             assert answer.status == 200

@@ -116,9 +116,7 @@ async def test_a_snapshot_of_many_channels_holds_the_loop_for_no_long_turn(webho
 
 @pytest.mark.parametrize(("webhooks", "count"), [([], CHANNELS), (WEBHOOKS, 40_000)], ids=["no webhooks", "webhooks"])
 @pytest.mark.parametrize("how", ["deltas", "goodbye"])
-async def test_many_channels_that_are_left_at_once_hold_the_loop_for_no_long_turn(
-    how: str, webhooks: object, count: int
-) -> None:
+async def test_leaving_many_channels_at_once_makes_no_long_turn(how: str, webhooks: object, count: int) -> None:
     async with intruder(app_with(webhooks)) as some:
         await some.say(heartbeat())
         parts = channel_names(count)

@@ -99,9 +99,7 @@ async def test_a_peer_that_goes_at_any_stage_leaves_nothing_behind(stage: str, w
 
 
 @pytest.mark.parametrize("stage", STAGES)
-async def test_a_peer_that_says_it_is_done_gets_its_answer_and_the_socket_ends(
-    stage: str, server: RunningServer
-) -> None:
+async def test_a_peer_that_is_done_gets_its_answer_first(stage: str, server: RunningServer) -> None:
     attacker = Attacker(server.port)
     await attacker.send(STAGES[stage])
     attacker.half_close()
@@ -183,7 +181,7 @@ async def test_bytes_that_drip_in_win_no_time(start: bytes, drop: bytes) -> None
         await expect_nothing_left(server)
 
 
-async def test_a_frame_that_drips_in_is_a_sign_of_life_and_is_carried_out_in_the_end(server: RunningServer) -> None:
+async def test_a_frame_that_drips_in_is_a_sign_of_life(server: RunningServer) -> None:
     async with bystander(server.port) as witness, RawWebSocket(server.port) as client:
         await client.open()
         for byte in SUBSCRIBE:
@@ -252,7 +250,7 @@ async def test_a_flood_of_frames_delays_the_others_by_one_read_at_most(target: T
         attacker.reset()
 
 
-async def test_sockets_that_never_read_are_dropped_at_their_bound_and_a_reader_misses_nothing(tmp_path: Path) -> None:
+async def test_sockets_that_never_read_are_dropped_and_cost_readers_nothing(tmp_path: Path) -> None:
     count, buffer_kb = 300, 64
     data = "x" * 9000
     with under_attack(tmp_path, websocket={"max_buffer_kb": buffer_kb}) as target:

@@ -29,7 +29,7 @@ def test_a_user_is_new_on_the_first_connection_and_gone_with_the_last() -> None:
     assert len(members) == 0
 
 
-def test_a_newcomer_is_told_of_each_user_once_in_the_order_of_their_coming() -> None:
+def test_a_newcomer_is_told_each_user_once_in_order() -> None:
     members = Members()
     for user_id in ("b", "a", "b"):
         members.join(Identity(user_id, b'{"name":"%b"}' % user_id.encode()))

@@ -21,7 +21,7 @@ import pytest
 from tests.libraries.apps import APP, APP_ID
 from tests.servers.server import KEY, SECRET, ServerProcess, server_process
 
-WAIT: Final = 5.0
+WAIT: Final = 20.0
 
 CONNECTION_EVENTS: Final = ("pusher:connection_established", "pusher:pong", "pusher:error")
 CHANNEL_EVENTS: Final = (

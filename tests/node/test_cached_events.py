@@ -21,7 +21,7 @@ from tests.support.properties import QUICK, texts
 PAYLOAD = channel_event(b'"e"', "cache-x", b'"{\\"a\\":1}"')
 
 
-def test_the_last_event_is_found_with_its_data_and_the_time_it_has_left() -> None:
+def test_the_last_event_is_found_with_its_remaining_time() -> None:
     clock = FakeClock()
     kept = CachedEvents(MemoryCache(10, clock), ttl=60, clock=clock)
     kept.keep("1", "cache-x", b"before")
@@ -201,7 +201,7 @@ async def test_an_event_that_is_in_the_cache_before_it_arrives_comes_once() -> N
     assert client.take() == []
 
 
-async def test_events_arrive_for_as_long_as_the_cache_is_asked_and_its_answer_is_used() -> None:
+async def test_events_arrive_while_the_cache_is_asked() -> None:
     pair = Pair()
     client = pair.here.connect()
     client.ask_for("cache-x")

@@ -27,7 +27,7 @@ def test_a_silent_client_is_pinged_after_the_activity_timeout() -> None:
     assert client.take() == []
 
 
-def test_a_client_that_gives_no_sign_of_life_is_closed_with_4201_after_30_seconds() -> None:
+def test_a_silent_client_is_closed_with_4201_after_30_seconds() -> None:
     world = World()
     client = world.connect()
     world.clock.advance(120 + 29)

@@ -78,7 +78,7 @@ def test_events_of_one_tick_leave_in_order_with_one_write(world: World) -> None:
     assert [frame["data"] for frame in client.take()] == ["0", "1", "2", "3", "4"]
 
 
-def test_the_event_of_a_cache_channel_is_kept_whether_or_not_anybody_is_on_it(world: World) -> None:
+def test_an_event_of_an_empty_cache_channel_is_kept(world: World) -> None:
     world.publish("cache-x", "first")
     client = world.connect()
     assert [frame.get("data") for frame in client.subscribe("cache-x")] == ["{}", "first"]
@@ -238,7 +238,7 @@ def test_the_name_of_a_client_event_may_be_as_long_as_the_limit(world: World) ->
     assert "51 characters exceeds the limit of 50 (max_event_name_length" in frame["data"]["message"]
 
 
-def test_the_data_of_a_client_event_may_be_as_large_as_the_limit_in_bytes(world: World) -> None:
+def test_client_event_data_may_reach_the_limit_in_bytes(world: World) -> None:
     sender, other = pair(world)
 
     def send(data: str) -> list[Frame]:

@@ -40,7 +40,7 @@ def test_an_event_to_a_user_reaches_the_connections_that_are_signed_in(world: Wo
     assert other.take() == []
 
 
-def test_an_event_for_a_channel_or_an_app_that_nobody_is_on_is_dropped(remote: RemoteEvents) -> None:
+def test_an_event_that_nobody_here_wants_is_dropped(remote: RemoteEvents) -> None:
     remote.deliver(APP_ID, "news", text_frame(EVENT % b"news"), None)
     remote.deliver("none", "news", text_frame(EVENT % b"news"), "1.2")
 

@@ -122,7 +122,7 @@ def test_the_refusal_of_a_name_does_not_repeat_it() -> None:
     assert "naughty" not in str(refused.value)
 
 
-def test_the_kind_of_a_name_can_be_asked_whether_it_is_valid_or_not() -> None:
+def test_every_name_has_a_kind_valid_or_not() -> None:
     assert kind_of("private-ü").private
     assert kind_of("") is PUBLIC
 

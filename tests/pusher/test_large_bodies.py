@@ -222,7 +222,7 @@ def test_what_is_too_large_is_refused_before_it_is_read_to_its_end(body: bytes, 
     assert steps < 20
 
 
-def test_a_batch_that_is_too_large_is_refused_before_it_is_read_to_its_end() -> None:
+def test_a_batch_too_large_is_refused_before_its_end() -> None:
     body = b'{"batch":[%b]}' % b",".join([EVENT % b'"x"'] * 250_000)
     refused, steps = refusal(batch_steps(body, DEFAULTS))
     assert refused.status == 400

@@ -32,7 +32,7 @@ def test_without_trusted_hops_no_header_is_believed() -> None:
     ("trust_hops", "expected"),
     [(1, "203.0.113.3"), (2, "203.0.113.2"), (3, "203.0.113.1"), (4, "203.0.113.1"), (1000, "203.0.113.1")],
 )
-def test_the_client_is_as_many_entries_from_the_end_as_there_are_trusted_hops(trust_hops: int, expected: str) -> None:
+def test_trusted_hops_are_counted_from_the_end(trust_hops: int, expected: str) -> None:
     assert client_ip(PEER, "203.0.113.1, 203.0.113.2,203.0.113.3", None, trust_hops) == expected
 
 

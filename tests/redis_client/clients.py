@@ -24,7 +24,7 @@ async def started(place: RedisPlace, timing: RedisTiming = IMPATIENT) -> AsyncIt
         await client.aclose()
 
 
-async def until(is_true: Callable[[], Awaitable[bool]], within: float = 20) -> None:
+async def until(is_true: Callable[[], Awaitable[bool]], within: float = 40) -> None:
     """Ask again and again, as probes do."""
     async with asyncio.timeout(within):
         while not await is_true():  # noqa: ASYNC110 - another process has no event to wait for

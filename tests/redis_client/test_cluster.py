@@ -51,7 +51,7 @@ async def test_a_slot_on_its_way_is_asked_for_where_the_key_is(own_redis_cluster
         assert source.cli("CLUSTER", "COUNTKEYSINSLOT", slot) == "0"
 
 
-async def test_when_a_master_dies_the_keys_of_the_others_stay_usable_and_its_own_come_back(
+async def test_a_master_that_dies_loses_only_its_own_keys(
     own_redis_cluster: RedisClusterProcesses,
 ) -> None:
     cluster = own_redis_cluster

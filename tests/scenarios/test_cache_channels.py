@@ -161,9 +161,7 @@ async def test_the_excluded_socket_is_excluded_from_delivery_only(serve: Serve) 
         await client.expect("event")
 
 
-async def test_who_comes_in_a_burst_gets_the_last_event_and_from_there_every_event_once(
-    serve: Serve, request: pytest.FixtureRequest
-) -> None:
+async def test_newcomers_in_a_burst_get_the_last_and_later_events(serve: Serve, request: pytest.FixtureRequest) -> None:
     is_shared = request.node.callspec.params["serve"] in SHARING
     async with serve() as server:
         is_over = asyncio.Event()

@@ -73,7 +73,7 @@ async def test_a_client_that_asks_first_sends_no_body_for_a_refused_head(serve: 
         await expect_refusal(connection, 401)
 
 
-async def test_a_body_that_is_not_the_signed_one_is_refused_and_the_connection_stays(serve: Serve) -> None:
+async def test_a_body_other_than_the_signed_one_is_refused(serve: Serve) -> None:
     async with serve() as server, HttpConnection(server.port) as connection:
         target = ApiClient(server.port).target("POST", "/events", EVENT)
         answer = await connection.request("POST", target, EVENT.replace(b"x", b"y"))

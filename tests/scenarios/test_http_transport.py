@@ -156,9 +156,7 @@ async def test_a_client_that_asks_first_is_told_to_send_its_body(serve: Serve) -
 
 
 @pytest.mark.parametrize("order", [("Expect", "Content-Length"), ("Content-Length", "Expect")])
-async def test_a_client_that_asks_first_is_told_at_once_that_its_body_is_too_large(
-    serve: Serve, order: tuple[str, str]
-) -> None:
+async def test_a_client_that_asks_first_hears_of_a_large_body(serve: Serve, order: tuple[str, str]) -> None:
     fields = {"Expect": "100-continue", "Content-Length": "1048577"}
     async with serve(http_api={"request_limit_in_mb": 1}) as server, HttpConnection(server.port) as connection:
         headers = {name: fields[name] for name in order}
@@ -198,7 +196,7 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read(serve: Serv
         await connection.expect_end()
 
 
-async def test_a_client_that_sends_a_too_large_body_all_the_same_can_read_why(serve: Serve) -> None:
+async def test_a_client_that_sends_too_much_can_read_why(serve: Serve) -> None:
     async with serve(http_api={"request_limit_in_mb": 1}) as server, HttpConnection(server.port) as connection:
         # A server that closes over unread data resets the connection, and the answer is lost.
         await connection.write(request_bytes("POST", f"/apps/{APP_ID}/events", b"x" * 8 * 1024 * 1024))
@@ -260,7 +258,7 @@ async def test_what_is_not_http_is_400_and_the_end_of_the_connection(serve: Serv
         await connection.expect_end()
 
 
-async def test_an_upgrade_to_something_else_is_answered_as_if_it_had_not_been_asked(serve: Serve) -> None:
+async def test_an_upgrade_to_something_else_is_answered_like_any_request(serve: Serve) -> None:
     headers = {"Upgrade": "h2c", "Connection": "Upgrade, HTTP2-Settings", "HTTP2-Settings": "AAMAAABkAAQCAAAAAAIAAAAA"}
     async with serve() as server, HttpConnection(server.port) as connection:
         await connection.write(request_bytes("GET", "/up", headers=headers) + UP)

@@ -26,7 +26,7 @@ JOINERS = 40
 EVENTS = 300
 
 
-async def test_a_socket_that_joins_in_a_burst_sees_a_gapless_tail_after_its_success(serve: Serve) -> None:
+async def test_a_socket_that_joins_a_burst_sees_a_gapless_tail(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as first:
         await first.subscribe("news")
         joined = asyncio.Barrier(JOINERS + PUBLISHERS)

@@ -162,7 +162,7 @@ async def test_an_event_comes_to_each_subscriber_once_and_to_who_comes_then_once
 # Answers that wait for a store
 
 
-async def test_an_upgrade_to_something_else_is_answered_as_if_it_had_not_been_asked(serve: Serve) -> None:
+async def test_an_upgrade_to_something_else_is_answered_like_any_request(serve: Serve) -> None:
     headers = {"Upgrade": "h2c", "Connection": "Upgrade"}
     async with serve() as server, HttpConnection(server.port) as connection:
         await connection.write(request_bytes("GET", "/up", headers=headers) + request_bytes("GET", "/up"))

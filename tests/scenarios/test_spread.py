@@ -15,7 +15,7 @@ from tests.servers.workers import owner
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
-async def test_clients_go_to_the_one_worker_and_to_the_other_and_to_whom_the_kernel_picks(forge: Forge) -> None:
+async def test_clients_of_scenarios_reach_both_workers(forge: Forge) -> None:
     async with running_workers(forge) as (nodes, workers), contextlib.AsyncExitStack() as stack:
         pids = [worker.pid for worker in workers]
         owners: list[int] = []

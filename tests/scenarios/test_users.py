@@ -102,7 +102,7 @@ async def test_signing_in_again_as_the_same_user_succeeds_again(serve: Serve) ->
         await client.expect_nothing()
 
 
-async def test_an_event_for_a_user_reaches_every_connection_of_the_user_and_no_other(serve: Serve) -> None:
+async def test_an_event_for_a_user_reaches_all_their_connections_only(serve: Serve) -> None:
     async with (
         serve(USERS) as server,
         PusherClient(server.port) as tab,

@@ -31,7 +31,7 @@ async def signed_in(client: PusherClient, user_id: str) -> None:
     await client.expect("pusher:signin_success")
 
 
-async def test_a_watcher_is_told_at_sign_in_who_is_there_and_who_is_not(serve: Serve) -> None:
+async def test_a_watcher_is_told_at_sign_in_who_is_online(serve: Serve) -> None:
     async with serve(WATCHING) as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         await signed_in(bob, "bob")
         await server.settled()
@@ -41,7 +41,7 @@ async def test_a_watcher_is_told_at_sign_in_who_is_there_and_who_is_not(serve: S
         await ann.expect_nothing()
 
 
-async def test_a_watcher_is_told_of_the_first_sign_in_and_of_the_last_end_of_a_user(serve: Serve) -> None:
+async def test_a_watcher_is_told_of_first_and_last_connections(serve: Serve) -> None:
     async with (
         serve(WATCHING) as server,
         PusherClient(server.port) as ann,
@@ -125,7 +125,7 @@ async def test_a_terminated_user_is_offline(serve: Serve) -> None:
         assert await events(ann) == {"offline": ["bob"]}
 
 
-async def test_a_list_of_more_than_a_hundred_is_cut_and_the_sign_in_succeeds(serve: Serve) -> None:
+async def test_a_list_above_a_hundred_is_cut(serve: Serve) -> None:
     watched = [f"user-{number}" for number in range(101)]
     async with serve(WATCHING) as server, PusherClient(server.port) as ann, PusherClient(server.port) as last:
         await ann.sign_in("ann", watchlist=watched)

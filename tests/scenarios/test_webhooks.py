@@ -154,9 +154,7 @@ async def test_connections_are_told_where_a_webhook_without_a_filter_wants_it(
     assert receiver.events[1] == {"name": "connection_terminated", "socket_id": client.socket_id}
 
 
-async def test_each_endpoint_gets_what_it_wants_and_one_that_is_listed_twice_gets_it_once(
-    serve: Serve, receiver: WebhookReceiver
-) -> None:
+async def test_each_endpoint_gets_what_it_wants_once(serve: Serve, receiver: WebhookReceiver) -> None:
     hooks = [
         hook(receiver, "channel_occupied", path="/private", filter={"channel_type": "private"}),
         hook(receiver, "channel_occupied", path="/cache", filter={"channel_type": "cache"}),
@@ -283,7 +281,7 @@ async def test_private_addresses_are_refused_where_they_are_not_allowed(
         service = server.assemblies[0].webhooks
         assert service is not None
         failed: list[FailedJob] = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(failed) < 2:
                 await asyncio.sleep(0.01)
                 failed = await service.queue.failed(10)

@@ -155,7 +155,7 @@ LARGE_HEAD = b"POST /apps/1/events?auth_key=app-key HTTP/1.1\r\nHost: x\r\nConte
 
 
 @pytest.mark.parametrize(("known", "status"), [(False, 404), (True, 401)])
-async def test_a_large_body_is_not_read_while_a_database_is_asked_for_its_app(known: bool, status: int) -> None:
+async def test_no_large_body_is_read_while_its_app_is_unknown(known: bool, status: int) -> None:
     apps = AskedAppManager()
     stack = Stack(stores={"apps": apps})
     transport = stack.socket()

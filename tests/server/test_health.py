@@ -51,7 +51,7 @@ async def test_without_another_part_clients_are_still_served(check: Callable[[],
     assert await answer(health(other=check).node()) == "DEGRADED"
 
 
-async def test_the_reason_is_in_the_log_once_and_so_is_the_end_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_reason_and_its_end_are_logged_once_each(capsys: pytest.CaptureFixture[str]) -> None:
     state = [fails, fails, works, works]
     one = health(critical=lambda: state.pop(0)())
     assert [await answer(one.node()) for _ in range(4)] == ["ERROR", "ERROR", "OK", "OK"]

@@ -38,7 +38,7 @@ def test_a_socket_expires_once_and_never_early() -> None:
     assert len(socket.expired) == 1
 
 
-def test_a_later_deadline_takes_the_place_of_the_first_and_a_discarded_one_never_comes() -> None:
+def test_a_later_deadline_replaces_the_first() -> None:
     clock, timeouts, _ = started()
     moved, discarded = Socket(timeouts), Socket(timeouts)
     timeouts.schedule(moved, 5)

@@ -67,7 +67,7 @@ def test_half_a_frame_in_the_segment_of_the_handshake_is_kept() -> None:
         assert [event["event"] for event in client.events()] == ["pusher_internal:subscription_succeeded"]
 
 
-def test_a_refused_client_gets_the_error_then_the_close_frame_and_is_dropped_if_it_stays() -> None:
+def test_a_refused_client_that_stays_is_dropped() -> None:
     stack = Stack()
     client = stack.connect("wrong-key")
     error, close = client.frames_before
@@ -139,7 +139,7 @@ def test_a_client_that_closes_without_reading_is_dropped_after_a_while() -> None
 # The end, begun by the server
 
 
-def test_a_closed_client_that_answers_is_closed_and_one_that_does_not_is_dropped() -> None:
+def test_a_closed_client_that_does_not_answer_is_dropped() -> None:
     stack = Stack()
     answers, silent = stack.connect(), stack.connect()
     for client in (answers, silent):
@@ -165,7 +165,7 @@ def the_app(stack: Stack) -> Any:
     return app_
 
 
-def test_a_client_that_floods_instead_of_answering_the_close_frame_is_dropped_all_the_same() -> None:
+def test_a_closed_client_that_floods_is_dropped() -> None:
     stack = Stack()
     client = stack.connect()
     client.subscribe("presence-room", {"user_id": "u"})
@@ -291,7 +291,7 @@ def test_a_binary_frame_that_is_not_utf_8_is_refused_and_reaches_nobody(message:
 PING_COMMAND = masked_frame(TEXT, b'{"event":"pusher:ping"}')
 
 
-def test_a_flood_is_carried_out_in_parts_and_others_get_their_turn_between_them() -> None:
+def test_others_get_their_turn_between_parts_of_a_flood() -> None:
     stack = Stack(clock=TickingClock(0.001))
     flooder, other = stack.connect(), stack.connect()
     other.subscribe("news")
@@ -323,7 +323,7 @@ def test_what_a_later_turn_carries_out_keeps_its_order() -> None:
     assert sender.transport.is_reading()
 
 
-def test_a_few_events_for_many_subscribers_are_carried_out_between_looks_at_the_clock() -> None:
+def test_few_events_for_many_subscribers_run_between_clock_looks() -> None:
     stack = Stack(clock=TickingClock(0.001))
     sender, witness = stack.connect(), stack.connect()
     for client in (sender, witness):
@@ -354,7 +354,7 @@ def test_a_message_larger_than_a_part_arrives_whole(size: int) -> None:
     assert [len(event["data"]) for event in witness.events()] == [size]
 
 
-def test_a_node_that_asks_for_a_pause_is_not_overruled_by_the_end_of_a_large_read() -> None:
+def test_the_end_of_a_large_read_overrules_no_pause() -> None:
     stack = Stack(clock=TickingClock(0.001))
     client = stack.connect()
     (connection,) = stack.node.hub.connections()
@@ -402,7 +402,7 @@ def slow_stack(clock: FakeClock | None = None) -> Stack:
     return Stack(app(), clock=clock, websocket={"max_buffer_kb": 1})
 
 
-def test_a_client_that_does_not_read_is_dropped_above_the_limit_and_counted_and_others_miss_nothing() -> None:
+def test_a_client_that_does_not_read_is_dropped_and_counted() -> None:
     stack = slow_stack()
     slow, witness = presence_pair(stack)
     slow.transport.stall()
@@ -432,7 +432,7 @@ def test_a_slow_client_that_reads_after_all_learns_why_it_was_dropped() -> None:
     assert stack.front.websockets.open_count == 1
 
 
-def test_a_client_far_above_the_limit_is_dropped_at_once_and_its_bytes_with_it() -> None:
+def test_a_client_far_above_the_limit_is_dropped_at_once() -> None:
     stack = slow_stack()
     slow, witness = presence_pair(stack)
     slow.transport.stall()
@@ -447,7 +447,7 @@ def test_a_client_far_above_the_limit_is_dropped_at_once_and_its_bytes_with_it()
 
 
 @pytest.mark.parametrize("last", [masked_close(1000), masked_frame(TEXT, b"\xff"), masked_frame(PING, b"x")])
-def test_a_slow_client_gets_one_close_frame_whatever_else_ends_it_in_the_same_moment(last: bytes) -> None:
+def test_a_slow_client_gets_one_close_frame(last: bytes) -> None:
     stack = slow_stack()
     slow, witness = presence_pair(stack)
     slow.transport.stall()

@@ -28,7 +28,7 @@ from tests.servers.nodes import Nodes, Serve, with_barrier
 from tests.servers.server import clean_environ, document
 
 COUNT: Final = 2
-WAIT: Final = 20.0
+WAIT: Final = 60.0
 _ROOT: Final = Path(__file__).parents[2]
 
 

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from tests.servers.server import KEY, SECRET
 
-WAIT: Final = 8.0
+WAIT: Final = 20.0
 
 
 @dataclass(frozen=True)

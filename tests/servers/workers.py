@@ -16,7 +16,7 @@ from typing import Any
 import sockudo
 from tests.servers.server import document
 
-WAIT = 30.0
+WAIT = 60.0
 _ESTABLISHED = "01"
 
 # The server runs in a directory of its own, where a relative path leads nowhere.

@@ -57,7 +57,7 @@ class Run:
 
     async def status(self) -> int:
         """Wait for the end."""
-        return await asyncio.wait_for(self.task, 30)
+        return await asyncio.wait_for(self.task, 60)
 
 
 @contextlib.asynccontextmanager
@@ -98,7 +98,7 @@ def written(script: str) -> None:
 
 async def test_it_tells_when_every_worker_is_ready_and_ends_with_them() -> None:
     async with supervised(SERVES, 3) as run:
-        pids = await asyncio.wait_for(run.started, 20)
+        pids = await asyncio.wait_for(run.started, 60)
         assert len(set(pids)) == 3
         run.supervisor.stopping.ask("test")
         assert await run.status() == 0
@@ -137,7 +137,7 @@ async def test_what_was_ready_once_is_started_again_for_ever_and_ever_later() ->
 
 async def test_a_failure_after_success_does_not_end_it() -> None:
     async with supervised("if lives: sys.exit(2)\n" + SERVES) as run:
-        pids = await asyncio.wait_for(run.started, 20)
+        pids = await asyncio.wait_for(run.started, 60)
         os.kill(pids[0], signal.SIGKILL)
         await until(lambda: lives() >= 5)
         assert not run.task.done()
@@ -164,7 +164,7 @@ async def test_a_place_that_waits_long_gets_no_connections(monkeypatch: pytest.M
     aside: list[object] = []
     monkeypatch.setattr(seats, "set_aside", aside.append)
     async with supervised(SERVES, 2) as run:
-        pids = await asyncio.wait_for(run.started, 20)
+        pids = await asyncio.wait_for(run.started, 60)
         os.kill(pids[1], signal.SIGKILL)
         await until(lambda: aside)
         assert aside == [run.listeners[1]]
@@ -180,7 +180,7 @@ async def test_a_worker_that_is_never_ready_is_killed(monkeypatch: pytest.Monkey
 
 async def test_a_worker_that_does_not_listen_is_killed_in_the_end() -> None:
     async with supervised(DEAF, 2) as run:
-        pids = await asyncio.wait_for(run.started, 20)
+        pids = await asyncio.wait_for(run.started, 60)
         run.supervisor.stopping.ask("test")
         assert await run.status() == 0
         assert not any(is_alive(pid) for pid in pids)
@@ -188,7 +188,7 @@ async def test_a_worker_that_does_not_listen_is_killed_in_the_end() -> None:
 
 async def test_workers_are_replaced_one_by_one() -> None:
     async with supervised(SERVES, 2) as run:
-        old = await asyncio.wait_for(run.started, 20)
+        old = await asyncio.wait_for(run.started, 60)
         run.supervisor.roll()
         await until(lambda: run.supervisor._roll is None)
         new = [place.worker.pid for place in run.places if place.worker is not None]
@@ -203,7 +203,7 @@ async def test_workers_are_replaced_one_by_one() -> None:
 
 async def test_being_told_again_while_replacing_replaces_again() -> None:
     async with supervised(SERVES) as run:
-        await asyncio.wait_for(run.started, 20)
+        await asyncio.wait_for(run.started, 60)
         for _ in range(3):
             run.supervisor.roll()
         await until(lambda: run.supervisor._roll is None)
@@ -212,7 +212,7 @@ async def test_being_told_again_while_replacing_replaces_again() -> None:
 
 async def test_a_replacement_that_fails_leaves_everything_as_it_is() -> None:
     async with supervised(SERVES, 2) as run:
-        old = await asyncio.wait_for(run.started, 20)
+        old = await asyncio.wait_for(run.started, 60)
         written(FAILS)
         run.supervisor.roll()
         await until(lambda: run.supervisor._roll is None)
@@ -226,7 +226,7 @@ async def test_a_replacement_that_fails_leaves_everything_as_it_is() -> None:
 
 async def test_stopping_while_replacing_leaves_nothing_behind() -> None:
     async with supervised(SERVES, 2) as run:
-        old = await asyncio.wait_for(run.started, 20)
+        old = await asyncio.wait_for(run.started, 60)
         written("time.sleep(600)")
         run.supervisor.roll()
         await until(lambda: len(run.crew._alive) == 3)
@@ -238,7 +238,7 @@ async def test_stopping_while_replacing_leaves_nothing_behind() -> None:
 
 async def test_the_socket_of_a_dead_worker_is_removed() -> None:
     async with supervised('open(f"{given[\'serial\']}.sock", "w").close()\n' + SERVES) as run:
-        pids = await asyncio.wait_for(run.started, 20)
+        pids = await asyncio.wait_for(run.started, 60)
         assert socket_files() == ["0.sock"]
         os.kill(pids[0], signal.SIGKILL)
         await until(lambda: socket_files() == ["1.sock"])

@@ -7,7 +7,7 @@ import io
 import tokenize
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -102,13 +102,20 @@ class Module:
 
 
 def read_modules(folder: Path) -> dict[str, Module]:
-    """Return every module below a folder by its name, sorted."""
+    """Return every module below a folder by its name, sorted; those of the project are read and parsed once."""
+    return dict(_read_once(folder)) if folder.is_relative_to(ROOT) else _read(folder)
+
+
+def _read(folder: Path) -> dict[str, Module]:
     found = {}
     for path in sorted(folder.rglob("*.py")):
         parts = path.relative_to(folder).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         found[name] = Module(name, path, path.read_text(encoding="utf-8"))
     return found
+
+
+_read_once: Final = cache(_read)
 
 
 def own_imports(module: Module, modules: Mapping[str, Module]) -> list[Imported]:

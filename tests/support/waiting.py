@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-WITHIN: Final = 10.0
+WITHIN: Final = 30.0
 _STEP: Final = 0.005
 
 

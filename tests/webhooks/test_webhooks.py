@@ -134,7 +134,7 @@ async def test_leaving_without_anything_to_tell_takes_no_time(world: World) -> N
     await asyncio.wait_for(world.webhooks.leave(60), 0.5)
 
 
-async def test_what_happens_while_the_app_is_asked_for_is_told_when_it_is_known(world: World) -> None:
+async def test_changes_of_an_unknown_app_are_told_once_known(world: World) -> None:
     app, world.app, world.asked = world.app, None, asyncio.get_running_loop().create_future()
     world.occupied.add("news")
     world.webhooks.channel_occupied(APP_ID, "news")

@@ -254,7 +254,7 @@ def test_what_any_client_sends_means_the_same_to_all(ask: Judge, stream: bytes) 
 
 @settings(deterministic, max_examples=300)
 @given(stream=good_streams, limit=st.integers(0, 200) | st.integers(4000, 4100))
-def test_10_4_what_is_too_big_is_the_same_to_all_that_have_a_limit(stream: bytes, limit: int) -> None:
+def test_10_4_all_that_have_a_limit_agree_on_it(stream: bytes, limit: int) -> None:
     """Control frames are left out: `websockets` counts one between fragments as a part of the message."""
     stream = without_control_frames(stream)
     assert ask_ours(stream, limit) == ask_websockets(stream, limit)

@@ -39,8 +39,8 @@ class Peers:
         journal: takes the changes of this node for the others.
         replica: everything that the others have.
         is_alone: this node knows no other node, and says nothing of its own state.
-        is_surely_alone: no other node is there either, so this node sends no events. A node that hears no other, because
-            a part of the bus is lost, may still be heard over the rest of it.
+        is_surely_alone: no other node is there either, so this node sends no events. A node that hears no other,
+            because a part of the bus is lost, may still be heard over the rest of it.
     """
 
     journal: Journal

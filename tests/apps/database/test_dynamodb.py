@@ -127,7 +127,7 @@ async def test_a_database_that_cannot_be_used_is_an_error_that_names_the_setting
     await store.aclose()
 
 
-async def test_a_database_that_hangs_is_given_up_and_used_again_when_it_goes_on(
+async def test_a_database_that_hangs_is_used_again_afterwards(
     dynamodb: DynamoDbProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = DynamoDbAppStore(dynamodb.options)

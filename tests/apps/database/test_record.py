@@ -26,7 +26,7 @@ def test_the_properties_are_those_that_settings_have() -> None:
     assert {one.name for one in PROPERTIES if one.kind is Kind.COUNT} == counts
 
 
-def test_what_a_row_does_not_have_is_null_and_what_is_no_property_is_left_out() -> None:
+def test_missing_columns_are_null_and_unknown_ones_are_left_out() -> None:
     record = read_record({"id": "app", "created_at": "yesterday"})
     assert record == {one.name: None for one in PROPERTIES} | {"id": "app"}
 

@@ -123,7 +123,7 @@ async def test_a_database_that_ends_is_missed_and_used_again_when_it_is_back(
 
 # The libraries leave a socket to the garbage collector when they are given up in the wrong moment of connecting.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-async def test_a_database_that_hangs_is_given_up_and_used_again_when_it_goes_on(
+async def test_a_database_that_hangs_is_used_again_afterwards(
     server: Server, store_with_app: SqlAppStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sql, "_TIMEOUT", 0.5)

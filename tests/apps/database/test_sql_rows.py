@@ -101,7 +101,7 @@ async def test_missing_columns_are_added_once(store: SqlAppStore, place: Place) 
     assert await store.find_by_id("full") == full_record()
 
 
-async def test_a_name_with_capitals_means_the_table_that_the_original_has_made_for_it(
+async def test_a_name_with_capitals_means_the_table_of_the_original(
     postgres: PostgresProcess,
 ) -> None:
     postgres.run(POSTGRES.format(table="Capitals"))

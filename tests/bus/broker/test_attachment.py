@@ -40,7 +40,7 @@ class Driver:
 
     async def wait_for_attempts(self, count: int) -> None:
         """Return once there were so many."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(self.tried) < count:
                 self._has_tried.clear()
                 await self._has_tried.wait()

@@ -19,7 +19,7 @@ def test_pieces_are_heard_as_a_whole() -> None:
     assert heard == [None, None, b"abcdefg"]
 
 
-def test_what_was_sent_in_a_former_epoch_is_not_heard_after_the_present_one() -> None:
+def test_messages_of_former_epochs_are_not_heard_after_newer_ones() -> None:
     sender, receiver = Labels(), Labels()
     sender.begin()
     former, piece = sender.own, next(sender.split(b"ab", 1))

@@ -213,7 +213,7 @@ async def test_a_tick_leaves_in_one_write(pair: list[Node]) -> None:
     assert [data for _, data in await heard.wait_for_messages(10)] == [b"%d" % number for number in range(10)]
 
 
-async def test_a_message_of_a_former_connection_is_not_heard_after_one_of_the_present(pair: list[Node]) -> None:
+async def test_messages_of_former_connections_are_not_heard_after_newer_ones(pair: list[Node]) -> None:
     """As a broker appends it that was frozen and goes on with what it had read before."""
     (first, _), (_, heard) = pair
     assert first._link is not None
@@ -244,9 +244,7 @@ async def test_a_topic_that_is_deleted_is_made_again(admin: AIOKafkaAdminClient,
     assert await heard.wait_for_messages(1) == [("t", b"1")]
 
 
-async def test_what_a_broker_refuses_for_its_length_is_counted_and_the_bus_goes_on(
-    admin: AIOKafkaAdminClient, pair: list[Node]
-) -> None:
+async def test_messages_that_a_broker_finds_too_long_are_counted(admin: AIOKafkaAdminClient, pair: list[Node]) -> None:
     (first, _), (_, heard) = pair
     limit = ConfigResource(ConfigResourceType.TOPIC, first._options.prefix, {"max.message.bytes": "20000"})
     await admin.alter_configs([limit])

@@ -15,7 +15,7 @@ def compressed(batch: bytes, codec: int) -> bytes:
 
 
 @pytest.mark.parametrize("codec", [1, 2, 3, 4, 5, 7])
-def test_a_batch_that_cannot_be_read_is_passed_over_and_the_next_one_heard(codec: int) -> None:
+def test_a_batch_that_cannot_be_read_is_passed_over(codec: int) -> None:
     batch = build_batch([(b"t", labelled(b"n.1", b"message"))], 1)
     heard: list[tuple[bytes, int, bytes]] = []
     unreadable: list[str] = []

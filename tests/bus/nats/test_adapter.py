@@ -228,7 +228,7 @@ def test_options_do_not_show_secrets() -> None:
     assert json.dumps(str(options)).count("hidden") == 0
 
 
-async def test_a_message_of_a_former_connection_is_not_heard_after_one_of_the_present(
+async def test_messages_of_former_connections_are_not_heard_after_newer_ones(
     nats_server: NatsServerProcess,
 ) -> None:
     """As a server delivers it that was frozen and goes on with what it had read before."""

@@ -177,7 +177,7 @@ async def logged(text: str, logs: Sequence[Any]) -> None:
         return event
 
     structlog.get_config()["processors"].insert(0, notice)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not any(text in str(line) for line in logs):
             came.clear()
             await came.wait()

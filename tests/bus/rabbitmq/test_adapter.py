@@ -108,7 +108,7 @@ def recorded(connection: RabbitConnection | None) -> Iterator[list[bytes]]:
     connection._transport = transport
 
 
-async def test_a_message_of_a_former_connection_is_not_heard_after_one_of_the_present(
+async def test_messages_of_former_connections_are_not_heard_after_newer_ones(
     rabbitmq_server: RabbitServerProcess,
 ) -> None:
     """As a server delivers it that was frozen and goes on with what it had read before."""

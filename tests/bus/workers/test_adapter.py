@@ -62,7 +62,7 @@ async def frames_from(reader: asyncio.StreamReader, count: int) -> list[wire.Fra
     """Return the next frames that a node sends."""
     frames: list[wire.Frame] = []
     parser = wire.Reader()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(frames) < count:
             frames += parser.feed(await reader.readexactly(1))
     return frames
@@ -96,7 +96,7 @@ async def test_a_worker_that_comes_back_hears_and_is_heard(directory: Path) -> N
         assert heard_by_first.losses == []
 
 
-async def test_what_was_joined_before_is_told_to_a_new_worker_before_its_start_ends(directory: Path) -> None:
+async def test_a_new_worker_knows_all_topics_when_its_start_ends(directory: Path) -> None:
     topics = [f"topic-{number}" for number in range(5000)]
     async with node(directory, 0) as (first, heard):
         for topic in topics:
@@ -134,7 +134,7 @@ async def test_a_topic_that_is_being_joined_is_confirmed_to_everybody_who_asks(d
         assert first_asked is not None
         assert second_asked is not None
         first_asked.cancel()
-        await asyncio.wait_for(second_asked, 10)
+        await asyncio.wait_for(second_asked, 30)
 
 
 async def test_closing_confirms_what_is_being_joined(directory: Path) -> None:
@@ -151,7 +151,7 @@ async def test_closing_confirms_what_is_being_joined(directory: Path) -> None:
         assert second.dropped == 1
 
 
-async def test_the_file_of_a_worker_that_died_is_replaced_and_does_not_delay_the_others(directory: Path) -> None:
+async def test_the_file_of_a_dead_worker_is_replaced_without_delay(directory: Path) -> None:
     for index in (1, 2):
         with socket.socket(socket.AF_UNIX) as dead:
             dead.bind(str(directory / f"{index}.sock"))
@@ -172,7 +172,7 @@ async def test_an_index_that_is_taken_is_an_error_and_leaves_the_other_alone(dir
             assert await heard.wait_for_messages(1) == [("t", b"1")]
 
 
-async def test_a_path_that_is_too_long_for_a_socket_is_an_error_that_names_it(directory: Path) -> None:
+async def test_a_path_too_long_for_a_socket_is_an_error(directory: Path) -> None:
     with pytest.raises(DriverError, match=r"\(workers\) .* AF_UNIX path too long"):
         await IpcAdapter(directory / ("x" * 120), 0).start(RecordingInbox())
 
@@ -265,7 +265,7 @@ async def test_a_worker_whose_call_was_missed_is_found_in_the_directory(director
             dialled.put_nowait(reader)
 
         server = await asyncio.start_unix_server(accept, str(directory / "3.sock"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             reader = await dialled.get()
             kinds = [(kind, name) for kind, name, _ in await frames_from(reader, 3)]
             assert kinds == [(wire.HELLO, b""), (wire.JOIN, b"t"), (wire.SYNC, b"")]

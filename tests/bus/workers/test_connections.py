@@ -52,7 +52,7 @@ async def test_many_connections_are_flushed_together() -> None:
     assert [transport.writes for _, transport in connections] == [[b"x"]] * 3
 
 
-async def test_what_is_too_much_to_gather_leaves_before_the_tick_ends_and_in_order() -> None:
+async def test_too_much_to_gather_leaves_within_the_tick_in_order() -> None:
     connection, transport = WorkerConnection(Outgoing(10**9)), RecordingTransport()
     connection.connection_made(transport)
     parts = [b"%06d" % number * 1000 for number in range(100)]

@@ -29,7 +29,7 @@ def test_frames_come_out_as_they_went_in_however_they_are_split(frames: list[wir
 
 
 @given(frames)
-def test_frames_come_out_one_byte_at_a_time_as_soon_as_they_are_whole(frames: list[wire.Frame]) -> None:
+def test_frames_come_out_as_soon_as_they_are_whole(frames: list[wire.Frame]) -> None:
     reader = wire.Reader()
     for frame in frames:
         raw = encoded([frame])

@@ -8,6 +8,6 @@ def test_no_two_purposes_share_a_topic() -> None:
     assert len(topics) == 5
 
 
-def test_an_app_whose_name_has_a_slash_does_not_share_a_topic_with_another() -> None:
+def test_apps_with_slashes_in_their_names_share_no_topic() -> None:
     assert channel_topic("a/b", "c") != channel_topic("a", "c")
     assert channel_topic("a", "b") == "c:a/b"

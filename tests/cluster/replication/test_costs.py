@@ -126,7 +126,7 @@ async def test_events_that_nobody_waits_for_reach_no_node(costs: Costs) -> None:
         assert costs.events_received() == [0, 0, 0]
 
 
-async def test_redis_has_one_subscriber_of_a_channel_that_one_node_has_subscribers_of(
+async def test_redis_has_one_subscriber_for_each_interested_node(
     redis_server: RedisProcess, request: pytest.FixtureRequest
 ) -> None:
     section = adapter_settings("redis", request)
@@ -137,7 +137,7 @@ async def test_redis_has_one_subscriber_of_a_channel_that_one_node_has_subscribe
             assert redis_server.cli("PUBSUB", "NUMSUB", name).split() == [name, "1"]
 
 
-async def test_a_redis_cluster_has_one_subscriber_of_a_channel_that_one_node_has_subscribers_of(
+async def test_a_redis_cluster_has_one_subscriber_for_each_interested_node(
     redis_cluster: RedisClusterProcesses, request: pytest.FixtureRequest
 ) -> None:
     section = adapter_settings("redis-cluster", request)

@@ -45,7 +45,7 @@ def picture(replica: Replica) -> object:
 
 @QUICK
 @given(st.lists(st.dictionaries(st.sampled_from(["one", "two"]), states), max_size=3))
-def test_portions_in_their_order_are_small_and_come_to_the_same_as_the_whole(deltas: list[dict[str, AppState]]) -> None:
+def test_small_portions_in_order_come_to_the_whole(deltas: list[dict[str, AppState]]) -> None:
     whole, cut = Replica(), Replica()
     for delta in deltas:
         whole.apply("a", delta)

@@ -39,7 +39,7 @@ def test_counts_are_summed_over_the_nodes() -> None:
     assert (channel.count, channel.counts) == (3, {"b": 3})
 
 
-def test_a_channel_is_occupied_from_the_first_node_to_the_last_around_its_members() -> None:
+def test_a_channel_is_occupied_from_first_node_to_last() -> None:
     replica = Replica()
     kinds = [change.kind for change in replica.apply("a", room(1, "1"))]
     assert kinds == [Kind.OCCUPIED, Kind.MEMBER_ADDED, Kind.COUNT]
@@ -181,7 +181,7 @@ states = st.builds(
 
 @THOROUGH
 @given(st.lists(st.tuples(st.sampled_from("abc"), states | st.just({})), max_size=12))
-def test_the_replica_is_the_sum_of_the_last_snapshots_and_each_change_is_told_once(
+def test_the_replica_sums_snapshots_and_tells_each_change_once(
     snapshots: list[tuple[str, dict[str, AppState]]],
 ) -> None:
     replica, last = Replica(), dict[str, dict[str, AppState]]()

@@ -36,7 +36,7 @@ def test_lanes_are_spread_and_stay_where_they_are() -> None:
     assert [shard_of(lane, 16) for lane in ("app:1", "\N{SNOWMAN}", "")] == [15, 4, 0]
 
 
-async def test_a_master_that_is_lost_holds_up_its_own_lanes_until_its_replica_takes_over(
+async def test_a_lost_master_holds_up_only_its_own_lanes(
     own_redis_cluster: RedisClusterProcesses,
 ) -> None:
     nodes = RedisNodes(own_redis_cluster.urls)

@@ -100,7 +100,7 @@ async def test_a_job_whose_process_is_killed_before_delivery_is_delivered_by_ano
     await settled(place.queue)
 
 
-async def test_a_job_whose_process_is_killed_after_delivery_is_delivered_again_in_its_place(place: Place) -> None:
+async def test_a_job_killed_after_delivery_comes_again_in_its_place(place: Place) -> None:
     dying = await place.start("die")
     await place.push("a", JOBS[:5])
     assert await asyncio.to_thread(dying.wait) == -signal.SIGKILL
@@ -158,6 +158,8 @@ async def test_a_process_that_freezes_loses_its_lane_and_notices(place: Place) -
     await settled(place.queue)
 
 
+# A process that gets no core for most of a lease loses it.
+@pytest.mark.alone
 async def test_a_lane_that_hangs_is_kept_by_its_process_while_it_lives(place: Place) -> None:
     holder = await place.start("hang")
     await place.push("a", JOBS[:1])

@@ -26,7 +26,7 @@ def test_the_last_answer_of_a_socket_says_so() -> None:
     assert raw.endswith(b'\r\nConnection: close\r\n\r\n{"error":"no","code":400}')
 
 
-def test_an_answer_to_head_tells_the_length_of_the_body_that_it_leaves_out() -> None:
+def test_an_answer_to_head_tells_the_length_of_its_body() -> None:
     for response in (Response(200, b"hello"), EMPTY_OBJECT):
         answers = Answers(COMMON, NOW)
         whole = answers.encode(response, keep_alive=True)
@@ -38,7 +38,7 @@ def test_an_answer_without_a_body_has_no_content_type() -> None:
     assert raw == b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nDate: Tue, 14 Nov 2023 22:13:20 GMT\r\n\r\n"
 
 
-def test_the_answer_to_a_publish_is_like_any_other_and_has_the_date_of_its_second() -> None:
+def test_the_answer_to_a_publish_has_the_current_date() -> None:
     answers = Answers(COMMON, NOW)
     same = Response(EMPTY_OBJECT.status, EMPTY_OBJECT.body)
     for second in range(3):

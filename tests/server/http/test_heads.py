@@ -9,7 +9,7 @@ CONNECTION = (b"Connection", b"Upgrade, HTTP2-Settings")
 
 
 @pytest.mark.parametrize("body", [LENGTH, (b"TRANSFER-encoding", b"chunked"), (b"content-length", b"0005")])
-def test_a_request_with_a_body_is_written_as_if_it_asked_for_no_upgrade(body: tuple[bytes, bytes]) -> None:
+def test_a_request_with_a_body_asks_for_no_upgrade(body: tuple[bytes, bytes]) -> None:
     head = without_upgrade(b"POST", b"/a?b", "1.1", [HOST, (b"UPGRADE", b"h2c"), CONNECTION, (b"Expect", b"x"), body])
     kept = b"Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nExpect: x\r\n%b: %b\r\n" % body
     assert head == b"POST /a?b HTTP/1.1\r\n" + kept + b"\r\n"

@@ -129,7 +129,7 @@ def test_trailers_are_bounded_like_a_head() -> None:
     assert socket.asked == []
 
 
-def test_a_mistake_of_our_own_is_raised_for_the_loop_to_log_and_names_its_cause() -> None:
+def test_a_mistake_of_our_own_is_raised_with_its_cause() -> None:
     socket = HttpSocket()
     socket.service.handle = None  # type: ignore[assignment, method-assign]  # a mistake
     with pytest.raises(Exception) as raised:
@@ -182,7 +182,7 @@ def test_what_comes_after_a_refusal_is_thrown_away_until_the_peer_is_done() -> N
     assert socket.asked == []
 
 
-def test_a_peer_that_goes_on_sending_after_a_refusal_is_dropped_in_the_end() -> None:
+def test_a_peer_that_sends_on_after_a_refusal_is_dropped() -> None:
     socket = HttpSocket(max_body_bytes=1000)
     socket.feed(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5000\r\n\r\n")
     for _ in range(9):
@@ -462,7 +462,7 @@ def test_a_peer_that_never_takes_its_last_answer_is_dropped() -> None:
 # Back-pressure
 
 
-def test_a_peer_that_does_not_read_is_not_read_from_and_its_requests_wait() -> None:
+def test_requests_of_a_peer_that_does_not_read_wait() -> None:
     socket = HttpSocket()
     socket.transport.stall()
     count = 0
@@ -575,7 +575,7 @@ def test_an_upgrade_behind_a_slow_reader_waits_for_the_answers_before_it() -> No
     assert len(socket.asked) == 600
 
 
-def test_an_upgrade_whose_predecessors_fill_the_buffer_is_not_taken_on_a_paused_socket() -> None:
+def test_an_upgrade_behind_a_full_buffer_waits_for_the_socket() -> None:
     socket, taken = upgradable()
     socket.transport.set_write_buffer_limits(high=100)
     socket.transport.stall()
@@ -604,7 +604,7 @@ def test_a_request_that_asks_for_an_upgrade_keeps_its_body(
     assert not socket.is_finished
 
 
-def test_a_body_behind_an_upgrade_may_come_later_and_is_told_to_continue_once() -> None:
+def test_a_late_body_behind_an_upgrade_continues_once() -> None:
     socket = HttpSocket()
     request = post("/a", b"body", *H2C, b"Expect: 100-continue")
     socket.feed(request[:-4])
@@ -614,7 +614,7 @@ def test_a_body_behind_an_upgrade_may_come_later_and_is_told_to_continue_once() 
     assert socket.statuses() == [200, 200]
 
 
-def test_an_upgrade_without_a_body_that_is_not_taken_is_answered_as_a_request() -> None:
+def test_an_upgrade_that_is_not_taken_is_answered() -> None:
     socket = HttpSocket()
     socket.feed(get("/a", *H2C) + get("/b"), get("/c"))
     assert socket.statuses() == [200] * 3
@@ -745,7 +745,7 @@ async def test_a_socket_that_waits_is_neither_idle_nor_drained() -> None:
     assert socket.is_finished
 
 
-async def test_an_upgrade_behind_an_answer_that_is_waited_for_is_a_request_like_others() -> None:
+async def test_an_upgrade_behind_a_waiting_answer_is_an_ordinary_request() -> None:
     socket = HttpSocket()
     socket.feed(get("/asks") + get("/app/key", b"Connection: Upgrade", b"Upgrade: websocket"))
     await socket.service.questions.answer(None)
@@ -819,7 +819,7 @@ def test_a_peer_that_sends_much_is_read_from_when_its_turn_comes() -> None:
     assert [answer.body for answer in socket.answers()] == [f"GET /{n}? [host] ".encode() for n in range(2000)]
 
 
-def test_a_socket_that_is_lost_while_it_waits_for_its_turn_carries_nothing_out() -> None:
+def test_a_lost_socket_carries_nothing_out_in_its_turn() -> None:
     socket = HttpSocket(clock=TickingClock(0.001))
     socket.feed(get("/a") * 2000)
     answered = len(socket.asked)

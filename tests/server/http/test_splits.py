@@ -127,9 +127,7 @@ def test_every_single_cut_of_a_long_stream_gives_the_same_answers() -> None:
     st.integers(1, 3000),
     st.lists(st.booleans(), min_size=1, max_size=20),
 )
-def test_a_peer_that_reads_now_and_then_gets_the_same_answers_in_the_same_order(
-    requests: list[bytes], size: int, reads: list[bool]
-) -> None:
+def test_a_slow_reader_gets_the_same_answers_in_order(requests: list[bytes], size: int, reads: list[bool]) -> None:
     stream = b"".join(requests)
     undisturbed = HttpSocket(max_body_bytes=1000)
     undisturbed.feed(stream)

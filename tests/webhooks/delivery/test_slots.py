@@ -69,7 +69,7 @@ async def test_one_that_turns_out_to_be_slow_gives_its_slot_back_once() -> None:
     await requests.aclose()
 
 
-async def test_those_known_to_be_slow_have_slots_of_their_own_until_they_are_quick_again() -> None:
+async def test_slow_endpoints_have_slots_of_their_own_until_quick_again() -> None:
     clock = FakeClock()
     requests = Requests(Slots(1, clock))
     slow = [f"slow{number}" for number in range(6)]

@@ -56,7 +56,7 @@ async def test_who_is_known_is_asked_for_by_nobody(world: World) -> None:
     assert world.questions == []
 
 
-async def test_who_is_not_known_is_asked_for_once_and_told_before_anybody_finds_it(world: World) -> None:
+async def test_an_unknown_app_is_asked_for_once_and_told_first(world: World) -> None:
     assert world.lookup.find(APP_ID) is ASKED
     world.app = APP
     # What was kept until now comes before what happens from now on.

@@ -31,7 +31,7 @@ def test_who_comes_is_told_at_once_and_who_is_gone_after_a_while(cluster: Report
     assert cluster.waiting == 0
 
 
-def test_a_channel_is_occupied_before_its_members_come_and_vacated_after_they_are_gone(
+def test_occupied_comes_before_members_and_vacated_after_them(
     cluster: ReportingCluster,
 ) -> None:
     clients = [cluster.join(node, ROOM, "1") for node in cluster.nodes]
@@ -129,7 +129,7 @@ def test_a_node_that_is_new_tells_nothing_of_what_was_there_before_it() -> None:
     assert cluster.waiting == 0
 
 
-def test_a_node_that_is_new_tells_what_it_becomes_the_owner_of_while_it_is_held() -> None:
+def test_a_new_owner_tells_what_is_still_held() -> None:
     cluster = ReportingCluster(2)
     clients = [cluster.join(cluster.nodes[0], f"news-{number}") for number in range(30)]
     cluster.wait(0.5)
@@ -144,7 +144,7 @@ def test_a_node_that_is_new_tells_what_it_becomes_the_owner_of_while_it_is_held(
     assert cluster.waiting == 0
 
 
-def test_a_node_that_is_cut_off_tells_nothing_and_learns_what_was_told_when_it_is_back() -> None:
+def test_a_node_that_is_cut_off_tells_nothing() -> None:
     cluster = ReportingCluster(3)
     clients = [cluster.join(cluster.nodes[number % 3], f"news-{number}") for number in range(30)]
     cluster.wait(0.5)
@@ -240,7 +240,7 @@ def test_nothing_is_kept_of_channels_that_a_filter_leaves_out() -> None:
     assert cluster.receiver.names() == ["channel_occupied a"]
 
 
-def test_who_wants_one_of_the_two_events_gets_it_where_it_would_get_both() -> None:
+def test_a_receiver_of_one_of_two_events_gets_it() -> None:
     cluster = ReportingCluster(3, webhook=Webhook("http://x/", frozenset({"channel_vacated"})))
     client = cluster.join(cluster.nodes[0], "news")
     cluster.wait(0.5)
@@ -265,7 +265,7 @@ def test_the_last_node_tells_what_is_held_before_it_leaves() -> None:
     assert cluster.receiver.names() == ["channel_occupied news", "channel_vacated news"]
 
 
-def test_what_happens_while_the_app_is_asked_for_is_told_when_it_is_known() -> None:
+def test_changes_of_an_unknown_app_are_told_once_known() -> None:
     cluster = ReportingCluster(3)
     for node in cluster.nodes:
         node.reporting.app = ASKED
