@@ -43,6 +43,7 @@ TESTED_TOGETHER: Final[Mapping[str, Together]] = {
         ("servers/nodes.py", "cli/test_webhooks.py"), "tested by several nodes that talk to each other"
     ),
     "sockudo.config": Together(("config/test_every_setting.py", "config/conftest.py"), "tested by loading settings"),
+    "sockudo.metrics": Together(("servers/server.py",), "scraped from real servers"),
     "sockudo.migration": Together(("migration/reverb/test_document.py",), "tested by converting documents"),
     "sockudo.queues": Together(
         ("queues/redis/test_faults.py", "queues/redis/test_cluster.py", "queues/sqs/test_faults.py"), _DRIVERS
