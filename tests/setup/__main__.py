@@ -26,6 +26,7 @@ NEEDS: Final[Sequence[Need]] = (
     apt.MARIADB,
     apt.POSTGRES,
     apt.JAVA,
+    apt.PROMETHEUS,
     maven.KAFKA,
     maven.CASSANDRA,
     maven.PUSHER_JAVA,

@@ -91,6 +91,7 @@ JAVA: Final = Programs(
     ("default-jdk-headless", "maven"),
     (("java",), ("javac",), ("mvn",)),
 )
+PROMETHEUS: Final = Programs("Prometheus", "the tests of metrics", ("prometheus",), (("prometheus",), ("promtool",)))
 
 
 def find_browser() -> str | None:
