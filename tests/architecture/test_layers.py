@@ -20,7 +20,19 @@ CLIENTS: Final = ("redis_client",)
 # Parts that may import all of those.
 SIDE: Final = ("apps", "bus", "cache", "migration", "queues", "ratelimit")
 # Each may import what stands before it, and all of the above.
-SPINE: Final = ("hub", "cluster", "webhooks", "node", "api", "supervisor", "server", "assembly", "cli", "__main__")
+SPINE: Final = (
+    "hub",
+    "cluster",
+    "webhooks",
+    "node",
+    "api",
+    "supervisor",
+    "server",
+    "metrics",
+    "assembly",
+    "cli",
+    "__main__",
+)
 # The settings are read by what puts the server together, and know next to nothing of it.
 CONFIG_MAY_IMPORT: Final = ("errors", "pusher", "apps.origins", "apps.patterns")
 CONFIG_IS_FOR: Final = ("assembly", "cli")
@@ -38,6 +50,7 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
         "cli",
         "cluster",
         "eventual",
+        "metrics",
         "node",
         "queues",
         "ratelimit",
@@ -60,6 +73,7 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "logging": ("log", "log_plain"),
     "multiprocessing": (),
     "pydantic": ("config",),
+    "prometheus_client": ("metrics",),
     "pydantic_core": ("config",),
     "re2": ("apps",),
     "rich": ("cli",),
@@ -86,6 +100,8 @@ READS_FILES: Final = (
     "sockudo.supervisor.cores",
     # A credentials file is read where it is used, so that what is secret in it goes nowhere else.
     "sockudo.bus.nats.options",
+    # Which worker listens for scrapes is decided by a lock on a file.
+    "sockudo.metrics.seat",
     # A supervisor tells its workers what they are in their environment.
     "sockudo.supervisor.crew",
     "sockudo.supervisor.worker",

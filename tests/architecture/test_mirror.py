@@ -45,6 +45,7 @@ TESTED_TOGETHER: Final[Mapping[str, Together]] = {
     "sockudo.config": Together(("config/test_every_setting.py", "config/conftest.py"), "tested by loading settings"),
     "sockudo.log_lines": Together(("test_log.py", "test_log_plain.py"), "tested by what lines look like"),
     "sockudo.log_structlog": Together(("test_log.py", "test_log_plain.py"), "tested by what lines look like"),
+    "sockudo.metrics": Together(("servers/server.py",), "scraped from real servers"),
     "sockudo.migration": Together(("migration/reverb/test_document.py",), "tested by converting documents"),
     "sockudo.queues": Together(
         ("queues/redis/test_faults.py", "queues/redis/test_cluster.py", "queues/sqs/test_faults.py"), _DRIVERS

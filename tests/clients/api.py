@@ -66,6 +66,7 @@ class Api:
             cors=cors,
             throttle=throttle,
             refusals=world.node.refusals,
+            totals=world.node.hub.totals,
             path_prefix=prefix,
         )
 

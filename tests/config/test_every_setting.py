@@ -17,6 +17,7 @@ from sockudo.config.checks.unknown import is_environment_only, setting_paths
 from sockudo.config.kinds.addresses import CqlNode, KafkaBroker, NatsServer, RedisHost, RedisNode, RedisUrl
 from sockudo.config.kinds.database_names import DatabaseName
 from sockudo.config.kinds.hosts import Host
+from sockudo.config.kinds.metrics_values import BearerToken, NamePrefix
 from sockudo.config.kinds.rabbit_urls import RabbitUrl
 from sockudo.config.kinds.section import env_of
 from sockudo.config.kinds.values import Check, NotEmpty, NullAsEmpty, OneOf, Share, Text, Truth, Whole, WorkerCount
@@ -80,6 +81,8 @@ SAMPLES: Final[Mapping[type[Check], Callable[[Any, object], Sample]]] = {
     PathPrefix: _fixed("/ws", "a b"),
     DatabaseName: _fixed("xyz", "a;b"),
     FileMode: _fixed("600", "888"),
+    NamePrefix: _fixed("p_", "a-b"),
+    BearerToken: _fixed("x", "a b"),
     LogFilter: _fixed("debug", "a b"),
     GroupPrefix: _fixed("x", "a b"),
     WebUrl: _fixed("http://q:1", "q:1"),

@@ -75,10 +75,3 @@ def test_a_switch_of_another_kind_is_wrong_and_not_unsupported(wrong: object, pr
     (problem,) = problems_of({"ssl": {"enabled": wrong}})
 
     assert problem.startswith("ssl.enabled: expected true or false")
-
-
-def test_metrics_are_warned_about_and_stop_nothing(load_document: Load) -> None:
-    assert "metrics.enabled has no effect: this version has no /metrics yet" in (
-        load_document({"metrics": {"enabled": True}}).warnings
-    )
-    assert not [warning for warning in load_document({"metrics": {}}).warnings if "metrics" in warning]

@@ -27,6 +27,7 @@ NEEDS: Final[Sequence[Need]] = (
     apt.POSTGRES,
     apt.JAVA,
     apt.PROXIES,
+    apt.PROMETHEUS,
     maven.KAFKA,
     maven.CASSANDRA,
     maven.PUSHER_JAVA,

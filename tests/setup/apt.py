@@ -97,6 +97,7 @@ PROXIES: Final = Programs(
     ("nginx-light", "haproxy", "caddy", "curl", "openssl"),
     (("nginx",), ("haproxy",), ("caddy",), ("curl",), ("openssl",)),
 )
+PROMETHEUS: Final = Programs("Prometheus", "the tests of metrics", ("prometheus",), (("prometheus",), ("promtool",)))
 
 
 def find_browser() -> str | None:

@@ -20,6 +20,7 @@ from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
 from sockudo.errors import DriverError
 from sockudo.eventual import Eventual, Future, caught, later, then
+from sockudo.hub.totals import SYSTEM, Totals
 from sockudo.log import get_logger
 from sockudo.node.refusal_log import RefusalLog
 from sockudo.pusher.errors import RequestRejected
@@ -46,6 +47,9 @@ class Routes:
     * `handle`: whatever is refused before a route is chosen, and without a rate limit all the rest.
     * `_admitted`: with a rate limit, whatever the route refuses, so that this answer has the headers of the limit too.
     * `_finish`: whatever is refused after a body has come whose head was accepted; `handle` has returned by then.
+
+    Attributes:
+        throttle: the limit by client address, if there is one.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Routes:
         cors: Cors,
         throttle: Throttle | None,
         refusals: RefusalLog,
+        totals: Totals,
         path_prefix: str,
     ) -> None:
         self._apps = apps
@@ -68,8 +73,9 @@ class Routes:
         self._clock = clock
         self._health = health
         self._cors = cors
-        self._throttle = throttle
+        self.throttle = throttle
         self._refusals = refusals
+        self._totals = totals
         self._prefix = path_prefix
         # What comes after /apps/ID, and after /apps/ID/channels/CHANNEL.
         self._collections: dict[str, tuple[tuple[str, ...], Handler]] = {
@@ -112,9 +118,9 @@ class Routes:
         health = self._probe(request, parts)
         if health is not None:
             return health
-        if self._throttle is None:
+        if self.throttle is None:
             return self._route(request, path, parts)
-        admitted = self._throttle.admit(request)
+        admitted = self.throttle.admit(request)
         if isinstance(admitted, Future):
             return later(admitted, partial(self._admitted, request, path, parts))
         return self._admitted(request, path, parts, admitted)
@@ -125,6 +131,8 @@ class Routes:
         if isinstance(decision, Response):
             if self._refusals.is_told(decision.status):
                 self._note(request, decision.status, decision.body.decode("utf-8", "replace"))
+            else:
+                self._refusals.count(decision.status)
             return decision
         try:
             response = self._route(request, path, parts)
@@ -182,9 +190,11 @@ class Routes:
             case ["ready" | "accept-traffic"]:
                 return _only(request, _READ) or self._health.ready()
             case ["up"]:
-                return _only(request, _READ) or self._health.up()
+                return _only(request, _READ) or self._counted(SYSTEM, request, self._health.up())
             case ["up", app_id]:
-                return _only(request, _READ) or self._health.up_app(unquote(app_id))
+                # Counted only where it succeeds, and so where the app exists.
+                app_id = unquote(app_id)
+                return _only(request, _READ) or self._counted(app_id, request, self._health.up_app(app_id))
             case ["usage"]:
                 return _only(request, _READ) or self._health.usage()
             case _:
@@ -242,14 +252,32 @@ class Routes:
             refused.app_id = app.id
             raise
         call = Call(app, request, query, tuple([_decoded(name) for name in names]))
-        return handler(call) if request.is_whole else Accepted(partial(self._finish, handler, call))
+        if not request.is_whole:
+            return Accepted(partial(self._finish, handler, call))
+        return self._counted(app.id, request, handler(call))
+
+    def _counted(self, app_id: str, request: Request, response: Eventual[Response]) -> Eventual[Response]:
+        """Count a call that is carried out, for its app; refused ones are counted elsewhere, by their status."""
+        # hot path
+        if isinstance(response, Future):
+            return later(response, partial(self._counted_response, app_id, request))
+        return self._counted_response(app_id, request, response)
+
+    def _counted_response(self, app_id: str, request: Request, response: Response) -> Response:
+        # hot path
+        if response.status < 300:
+            totals = self._totals[app_id]
+            totals.http_calls += 1
+            totals.http_bytes_received += len(request.body)
+            totals.http_bytes_sent += len(response.body)
+        return response
 
     def _finish(self, handler: Handler, call: Call) -> Eventual[Response]:
         """Carry out a call whose body has come after its head was accepted."""
         request = call.request
         try:
             self._authenticator.check_body(request, call.query)
-            response = handler(call)
+            response = self._counted(call.app.id, request, handler(call))
         except Exception as error:
             if isinstance(error, RequestRejected):
                 error.app_id = call.app.id

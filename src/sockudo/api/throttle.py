@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from functools import partial
+
 from sockudo.api.messages import Request, Response, error_response
 from sockudo.eventual import Eventual, Future, caught, later
 from sockudo.log import get_logger
@@ -18,14 +21,19 @@ class Throttle:
         name: prefix of the keys, and of the settings named in a refusal: `api` or `websocket`.
         trust_hops: how many proxies in front may be believed about the client's address.
         ipv6_prefix: bits of an IPv6 address that make a client.
+
+    Attributes:
+        checks, triggered: requests that were held against the limit, and those above it, by what they were for.
     """
 
     def __init__(
         self, limiter: RateLimiter, limit: Limit, *, name: str, trust_hops: int, ipv6_prefix: int = IPV6_PREFIX
     ) -> None:
+        self.checks: dict[str, int] = defaultdict(int)
+        self.triggered: dict[str, int] = defaultdict(int)
         self._limiter = limiter
         self._limit = limit
-        self._name = name
+        self.name = name
         self._setting = f"rate_limiter.{name}_rate_limit"
         self._trust_hops = trust_hops
         self._ipv6_prefix = ipv6_prefix
@@ -43,16 +51,26 @@ class Throttle:
             address = client_ip(peer, forwarded_for, real_ip, hops, prefix)
         else:
             address = client_ip(peer, None, None, 0, prefix)
-        decision = self._limiter.consume(f"{self._name}::{address}", self._limit)
+        decision = self._limiter.consume(f"{self.name}::{address}", self._limit)
+        context = self._context(request)
+        self.checks[context] += 1
         if isinstance(decision, Future):
-            return caught(later(decision, self._answer), self._unavailable)
-        return self._answer(decision)
+            return caught(later(decision, partial(self._answer, context)), self._unavailable)
+        return self._answer(context, decision)
 
-    def _answer(self, decision: Decision) -> Decision | Response:
+    def _context(self, request: Request) -> str:
+        if self.name == "websocket":
+            return "websocket_upgrade"
+        return "http_api" if "/apps/" in request.path else "other"
+
+    def _answer(self, context: str, decision: Decision) -> Decision | Response:
         if self._refused:
             _log.info("rate limiter usable again", limit=self._setting, refused=self._refused)
             self._refused = 0
-        return decision if decision.allowed else self._refusal(decision)
+        if decision.allowed:
+            return decision
+        self.triggered[context] += 1
+        return self._refusal(decision)
 
     def _refusal(self, decision: Decision) -> Response:
         """Return the 429 of a request that is too many."""

@@ -76,7 +76,7 @@ async def _serve(
     adapter, times = bus or bus_from_settings(settings)
     if worker is not None and adapter is None:
         adapter, times = worker.adapter(), _WORKER_TIMES
-    assembly = assemble(settings, clock, adapter, times)
+    assembly = assemble(settings, clock, adapter, times, place=None if worker is None else worker.place)
     addresses = await assembly.start(worker.sockets if worker is not None else manager.sockets)
     _settle_memory()
     on_start(addresses)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from socket import socket
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from sockudo.api.auth import Authenticator
 from sockudo.api.channel_answers import ChannelAnswers
@@ -16,6 +17,7 @@ from sockudo.api.health import HealthHandlers
 from sockudo.api.routes import Routes
 from sockudo.api.throttle import Throttle
 from sockudo.api.users import UserHandlers
+from sockudo.assembly.metrics import metrics_from_settings
 from sockudo.assembly.stores import Stores, stores_from_settings
 from sockudo.assembly.webhooks import needs_webhooks, service_from_settings
 from sockudo.bus.base import Adapter, ConfirmingAdapter
@@ -50,6 +52,9 @@ from sockudo.timing.clock import Clock
 from sockudo.webhooks.base import NoWebhooks, WebhookEvents
 from sockudo.webhooks.service import WebhookService
 
+if TYPE_CHECKING:
+    from sockudo.metrics.service import MetricsService
+
 _KILOBYTE: Final = 1024
 _MEGABYTE: Final = 1024 * 1024
 _DEFAULT_TIMES: Final = ClusterTimes()
@@ -65,6 +70,7 @@ class Assembly:
     remote_events: RemoteEvents
     stores: Stores
     webhooks: WebhookService | None
+    metrics: MetricsService | None
 
     async def start(self, sockets: Sequence[socket] = ()) -> list[tuple[str, int]]:
         """Join the cluster, then listen, on sockets that are bound where they are given; return the addresses.
@@ -84,7 +90,10 @@ class Assembly:
                 self.node.peers.app_changed(app_id)
             if self.webhooks is not None:
                 self.webhooks.webhooks.begin()
-            return await self.server.start(sockets)
+            addresses = await self.server.start(sockets)
+            if self.metrics is not None:
+                await self.metrics.start(addresses[0][1])
+            return addresses
         except BaseException:
             if self.webhooks is not None:
                 await self.webhooks.aclose()
@@ -100,6 +109,8 @@ class Assembly:
         await self.node.peers.aclose()
         if self.webhooks is not None:
             await self.webhooks.aclose(max(0.0, deadline - self.node.clock.monotonic()))
+        if self.metrics is not None:
+            await self.metrics.aclose()
         await self.stores.aclose()
 
 
@@ -121,12 +132,14 @@ def assemble(
     adapter: Adapter | None = None,
     times: ClusterTimes = _DEFAULT_TIMES,
     stores: Stores | None = None,
+    place: tuple[Path, int] | None = None,
 ) -> Assembly:
     """Put a server together; nothing is started, and no socket is open.
 
     Args:
         adapter: how to reach the other nodes; None for a node that is alone.
         stores: others than those that the settings ask for.
+        place: the directory that the workers of a supervisor share, and the serial number of this one.
 
     Raises:
         ConfigError: a driver lacks a setting.
@@ -146,7 +159,8 @@ def assemble(
     health = Health(stores.apps, lambda: parts.node.is_ready, stores.checks, checks, parts.memory.problem)
     front = _front(settings, clock, parts, stores, health, _after_bus(adapter, clock))
     server = Server(front, parts.node, settings.host, settings.port)
-    return Assembly(server, parts.node, front, parts.remote_events, stores, webhooks)
+    metrics = metrics_from_settings(settings, parts.node, parts.publisher, front, webhooks, place)
+    return Assembly(server, parts.node, front, parts.remote_events, stores, webhooks, metrics)
 
 
 def _node_parts(
@@ -231,6 +245,7 @@ def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores,
         cors=cors,
         throttle=_throttle(settings, "api", stores.limiter),
         refusals=node.refusals,
+        totals=node.hub.totals,
         path_prefix=settings.path_prefix,
     )
 

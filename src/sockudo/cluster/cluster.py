@@ -94,6 +94,16 @@ class Cluster(Peers):
         return self._adapter.is_connected
 
     @property
+    def lag(self) -> float:
+        """Seconds that this node's last sign of life was under way, where the bus brings it back."""
+        return self._heartbeats.lag
+
+    @property
+    def said(self) -> int:
+        """How many messages this node has sent that are no plain events."""
+        return self._voice.messages
+
+    @property
     def is_synced(self) -> bool:
         """Whether this node knows everything that the live nodes have."""
         return self._membership.is_synced
@@ -126,9 +136,15 @@ class Cluster(Peers):
         """Wait until everything that the others have published by now has arrived here: each answers behind it."""
         if self.is_alone or not self.is_healthy:
             return
-        with contextlib.suppress(TimeoutError):
+        counters, asked_at = self.counters, self._clock.monotonic()
+        counters.questions_sent += 1
+        try:
             async with asyncio.timeout(_SETTLE_TIMEOUT):
                 await self._echoes.all_heard(self.node_ids(), self._ask_for_echoes)
+        except TimeoutError:
+            counters.unanswered += 1
+        else:
+            counters.got_answer(self._clock.monotonic() - asked_at)
 
     async def _synced(self) -> None:
         """Wait until this node knows everything that the live nodes have."""
@@ -169,6 +185,7 @@ class Cluster(Peers):
         if self.is_surely_alone:
             return
         self.counters.events_sent += 1
+        self.counters.cached_sent += 1
         self._voice.say(EVERYONE, envelope.CACHED_EVENT, CachedEvent(app_id, name, except_id, frame))
 
     def terminate(self, app_id: str, user_id: str) -> None:

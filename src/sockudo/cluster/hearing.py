@@ -110,6 +110,7 @@ class Hearing:
                 except Exception as error:
                     self._refusals.failed(error)
         else:
+            self._counters.said_received += 1
             # Messages of one node are handled in their order.
             node_id = envelope.sender(data)
             if not self._slices.run(node_id, self._hear(node_id, data), len(data)):
@@ -177,16 +178,25 @@ class Hearing:
             case SnapshotPart():
                 # As long as parts come, this node does not ask again.
                 peer.asked_at = self._clock.monotonic()
+                was_synced = peer.is_synced
                 yield from self._merging.part(peer, message)
+                if peer.is_synced and not was_synced:
+                    peer.is_asked = False
+                    self._counters.answers_received += 1
+                    self._counters.got_answer(self._clock.monotonic() - peer.asked_since)
                 self._membership.news.set()
             case Sync():
+                self._counters.questions_received += 1
                 self._snapshots.send_to(peer.node_id)
             case Question(number):
+                self._counters.questions_received += 1
                 self._voice.say(node_topic(peer.node_id), envelope.ECHO, Echo(number))
             case Echo(number):
+                self._counters.answers_received += 1
                 self._echoes.heard(peer.node_id, number)
             case CachedEvent(app_id, name, except_id, frame):
                 self._counters.events_received += 1
+                self._counters.cached_received += 1
                 handler.keep(app_id, name, frame)
                 handler.deliver(app_id, name, frame, except_id)
             case Terminate(app_id, user_id):

@@ -110,7 +110,13 @@ class Membership:
         if peer.is_synced or self._slices.is_busy(peer.node_id):
             return
         if at_once or now - peer.asked_at >= _ASK_FOR_SNAPSHOT_AGAIN:
+            if peer.is_asked:
+                self._counters.unanswered += 1
+            else:
+                peer.asked_since = now
+            peer.is_asked = True
             peer.asked_at = now
+            self._counters.questions_sent += 1
             self._voice.say(node_topic(peer.node_id), envelope.SYNC, Sync())
 
     def _gone(self, node_id: str, why: str) -> None:

@@ -28,6 +28,7 @@ class Peer:
         number: the number of its last delta that the replica has.
         is_synced: the replica has everything up to `number`; false while a snapshot is on its way.
         heard_at, asked_at: when its last message came, and when a snapshot was last asked for; monotonic seconds.
+        is_asked, asked_since: whether a snapshot was asked for that is not here yet, and since when (monotonic).
         heartbeat: the last one.
     """
 
@@ -37,6 +38,8 @@ class Peer:
         self.is_synced = False
         self.heard_at = now
         self.asked_at = float("-inf")
+        self.is_asked = False
+        self.asked_since = now
         self.heartbeat: Heartbeat | None = None
         self._snapshot = IncomingSnapshot()
         self._buffered: dict[int, Delta] = {}

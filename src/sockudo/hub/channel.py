@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sockudo.hub.connection import Connection
 from sockudo.hub.members import Members
+from sockudo.hub.totals import UNCOUNTED, AppTotals
 from sockudo.pusher.channels import ChannelKind
 
 
@@ -13,23 +14,31 @@ class Channel:
     Attributes:
         subscribers: a dict for its order and for removal in constant time; the values are not used.
         members: the users, on a presence channel; None elsewhere.
+        totals: those of its app.
     """
 
-    __slots__ = ("kind", "members", "name", "subscribers")
+    __slots__ = ("kind", "members", "name", "subscribers", "totals")
 
-    def __init__(self, name: str, kind: ChannelKind) -> None:
+    def __init__(self, name: str, kind: ChannelKind, totals: AppTotals = UNCOUNTED) -> None:
         self.name = name
         self.kind = kind
+        self.totals = totals
         self.subscribers: dict[Connection, None] = {}
         self.members = Members() if kind.presence else None
 
-    def broadcast(self, frame: bytes, except_: Connection | None = None) -> None:
-        """Queue one frame for every subscriber but `except_`. The caller wakes the flusher."""
+    def broadcast(self, frame: bytes, except_: Connection | None = None) -> int:
+        """Queue one frame for every subscriber but `except_`; return how many. The caller wakes the flusher."""
         # hot path
+        subscribers, totals = self.subscribers, self.totals
+        recipients = len(subscribers)
         if except_ is None:
-            for connection in self.subscribers:
+            for connection in subscribers:
                 connection.queue(frame)
         else:
-            for connection in self.subscribers:
+            recipients -= except_ in subscribers
+            for connection in subscribers:
                 if connection is not except_:
                     connection.queue(frame)
+        totals.messages_sent += recipients
+        totals.bytes_sent += recipients * len(frame)
+        return recipients

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from sockudo.apps.app import App
 from sockudo.hub.outbox import Flusher, Outbox
+from sockudo.hub.totals import UNCOUNTED, AppTotals
 from sockudo.pusher.members import Identity
 
 # This many unreadable messages within this many seconds are a flood.
@@ -53,6 +54,7 @@ class Connection:
         opened_at: when it was accepted.
         backlog: messages that came while the session still handles an earlier one, or None while it handles none.
         is_open: false from the moment the server or the client ends it.
+        totals: those of its app.
     """
 
     __slots__ = (
@@ -72,6 +74,7 @@ class Connection:
         "protocol_version",
         "socket_id",
         "subscriptions",
+        "totals",
         "user",
         "wire",
         "write",
@@ -93,6 +96,8 @@ class Connection:
         self.deadline = 0
         self.pinged_at = 0.0
         self.is_open = True
+        # Its hub has those of the app.
+        self.totals: AppTotals = UNCOUNTED
         self.backlog: deque[bytes] | None = None
         self._event_second = 0.0
         self._event_count = 0
@@ -113,6 +118,9 @@ class Connection:
 
     def send(self, frame: bytes) -> None:
         """Send one frame at the end of this tick, after what was queued before it."""
+        totals = self.totals
+        totals.messages_sent += 1
+        totals.bytes_sent += len(frame)
         self.queue(frame)
         self._flusher.wake()
 

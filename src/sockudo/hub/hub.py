@@ -12,6 +12,7 @@ from sockudo.hub.changes import Joined, Left, Offline
 from sockudo.hub.channel import Channel
 from sockudo.hub.connection import Connection
 from sockudo.hub.outbox import Flusher
+from sockudo.hub.totals import AppTotals, Totals
 from sockudo.hub.users import Users
 from sockudo.pusher.channels import ChannelKind
 from sockudo.pusher.members import Identity
@@ -20,9 +21,10 @@ from sockudo.pusher.members import Identity
 class AppRoutes:
     """The part of the routing table that belongs to one app."""
 
-    __slots__ = ("channels", "connections", "users")
+    __slots__ = ("channels", "connections", "totals", "users")
 
-    def __init__(self) -> None:
+    def __init__(self, totals: AppTotals) -> None:
+        self.totals = totals
         self.connections: dict[str, Connection] = {}
         self.channels: dict[str, Channel] = {}
         self.users = Users()
@@ -34,18 +36,25 @@ class AppRoutes:
 
 
 class Hub:
-    """The connections, channels and users of this process."""
+    """The connections, channels and users of this process.
+
+    Attributes:
+        totals: what each app has done since the start.
+    """
 
     def __init__(self, flusher: Flusher) -> None:
         self.flusher = flusher
+        self.totals = Totals()
         self._apps: dict[str, AppRoutes] = {}
 
     def add(self, connection: Connection) -> None:
         """Register an accepted connection."""
         routes = self._apps.get(connection.app.id)
         if routes is None:
-            routes = self._apps[connection.app.id] = AppRoutes()
+            routes = self._apps[connection.app.id] = AppRoutes(self.totals[connection.app.id])
         routes.connections[connection.socket_id] = connection
+        connection.totals = routes.totals
+        routes.totals.connections += 1
 
     def remove(self, connection: Connection) -> Iterator[Left | Offline]:
         """Forget a connection at once, then take it off its channels, one change at a time; safe to call again.
@@ -56,6 +65,7 @@ class Hub:
         routes = self._apps.get(connection.app.id)
         if routes is None or routes.connections.pop(connection.socket_id, None) is None:
             return iter(())
+        routes.totals.disconnections += 1
         return self._leave_all(routes, connection)
 
     def _leave_all(self, routes: AppRoutes, connection: Connection) -> Iterator[Left | Offline]:
@@ -82,11 +92,14 @@ class Hub:
             subscriptions = connection.subscriptions = {}
         elif name in subscriptions:
             return None
-        channels = self._apps[connection.app.id].channels
-        channel = channels.get(name)
+        routes = self._apps[connection.app.id]
+        totals = routes.totals
+        channel = routes.channels.get(name)
         first_here = channel is None
         if channel is None:
-            channel = channels[name] = Channel(name, kind)
+            channel = routes.channels[name] = Channel(name, kind, totals)
+            totals.channels[kind.label] += 1
+        totals.subscriptions[kind.label] += 1
         channel.subscribers[connection] = None
         member_added = None
         if channel.members is not None:
@@ -120,16 +133,15 @@ class Hub:
         channel = routes.channels.get(name)
         if channel is None:
             return 0
-        channel.broadcast(frame, None if except_id is None else routes.connections.get(except_id))
+        recipients = channel.broadcast(frame, None if except_id is None else routes.connections.get(except_id))
         self.flusher.wake()
-        return len(channel.subscribers)
+        return recipients
 
     def deliver_to_user(self, app_id: str, user_id: str, frame: bytes, except_id: str | None = None) -> None:
         """Send one frame to every connection signed in as a user, but the connection `except_id`."""
         for connection in self.user_connections(app_id, user_id):
             if connection.socket_id != except_id:
-                connection.queue(frame)
-        self.flusher.wake()
+                connection.send(frame)
 
     def connections(self) -> Iterator[Connection]:
         """Yield every connection; the table must not change meanwhile."""
@@ -174,10 +186,13 @@ class Hub:
 def _leave(routes: AppRoutes, channel: Channel, connection: Connection, user_id: str | None) -> Left:
     """Take a connection off a channel: the one way out, whatever the cause."""
     del channel.subscribers[connection]
+    totals, label = routes.totals, channel.kind.label
+    totals.unsubscriptions[label] += 1
     member_removed = None
     if user_id is not None and channel.members is not None and channel.members.leave(user_id):
         member_removed = user_id
     last_here = not channel.subscribers
     if last_here:
         del routes.channels[channel.name]
+        totals.channels[label] -= 1
     return Left(channel, last_here, member_removed)

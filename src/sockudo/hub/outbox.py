@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias
 
+from sockudo.hub.latency import BroadcastLatency
+
 Outbox: TypeAlias = bytes | list[bytes] | None
 
 # Connections written before other work gets its turn: about 1.5 ms.
@@ -30,14 +32,18 @@ class Flusher:
     Attributes:
         mark: notes one connection whose outbox has just become non-empty. It does not wake the flusher, so that a
             broadcast wakes it once and not once a subscriber.
+        batches: how often so many connections were written in one go; the index is their number.
+        latency: what measures broadcasts, if anything does.
     """
 
-    __slots__ = ("_call_soon", "_dirty", "_scheduled", "mark")
+    __slots__ = ("_call_soon", "_dirty", "_scheduled", "batches", "latency", "mark")
 
     def __init__(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
         self._call_soon = call_soon
         self._dirty: deque[Flushable] = deque()
         self._scheduled = False
+        self.batches = [0] * (SLICE + 1)
+        self.latency: BroadcastLatency | None = None
         self.mark: Callable[[Flushable], None] = self._dirty.append
 
     def wake(self) -> None:
@@ -49,8 +55,13 @@ class Flusher:
     def _flush(self) -> None:
         # hot path
         dirty = self._dirty
+        size = min(SLICE, len(dirty))
+        self.batches[size] += 1
+        if self.latency is not None and (behind := self.latency.mark()) is not None:
+            dirty.append(behind)
+            size += 1
         try:
-            for _ in range(min(SLICE, len(dirty))):
+            for _ in range(size):
                 dirty.popleft().flush()
         finally:
             # This runs also after a write that raised: only that connection ends, and the others wait for the next

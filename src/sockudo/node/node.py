@@ -12,6 +12,7 @@ from sockudo.hub.changes import Left, Offline
 from sockudo.hub.connection import Connection, Wire
 from sockudo.hub.hub import Hub
 from sockudo.node.announcer import Announcer
+from sockudo.node.connection_errors import count_refusal
 from sockudo.node.keepalive import Keepalive
 from sockudo.node.limits import NodeLimits
 from sockudo.node.memory import MemoryGauge
@@ -104,8 +105,9 @@ class Node:
         try:
             version = parse_version(opening.protocol)
             app = self._admit(opening)
-        except CloseConnection:
+        except CloseConnection as refused:
             self.counters.refused += 1
+            count_refusal(self.hub.totals, opening.app, refused)
             raise
         socket_id = new_socket_id()
         now = self.clock.monotonic()
@@ -120,7 +122,10 @@ class Node:
 
     def greeting(self, connection: Connection) -> bytes:
         """Return the frame that tells a client its socket id."""
-        return text_frame(connection_established(connection.socket_id, self.limits.activity_timeout))
+        frame = text_frame(connection_established(connection.socket_id, self.limits.activity_timeout))
+        connection.totals.messages_sent += 1
+        connection.totals.bytes_sent += len(frame)
+        return frame
 
     def _admit(self, opening: Opening) -> App:
         app = opening.app

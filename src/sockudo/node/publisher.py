@@ -16,6 +16,7 @@ from sockudo.cluster.peers import Peers
 from sockudo.eventual import Eventual, Future, all_done
 from sockudo.hub.connection import Connection
 from sockudo.hub.hub import Hub
+from sockudo.hub.latency import BroadcastLatency
 from sockudo.node.cached_events import CachedEvents
 from sockudo.pusher.channels import SERVER_TO_USER
 from sockudo.pusher.codes import Code
@@ -35,7 +36,11 @@ _TARGET: Final = 30
 
 
 class Publisher:
-    """Sends events to the subscribers of channels."""
+    """Sends events to the subscribers of channels.
+
+    Attributes:
+        latency: what measures events of back ends, if anything does.
+    """
 
     def __init__(
         self,
@@ -45,6 +50,7 @@ class Publisher:
         cached_events: CachedEvents,
         webhooks: WebhookEvents | None = None,
     ) -> None:
+        self.latency: BroadcastLatency | None = None
         self._hub = hub
         self._apps = apps
         self._peers = peers
@@ -58,6 +64,7 @@ class Publisher:
         """
         # hot path
         keeping: list[Eventual[None]] | None = None
+        latency = self.latency
         hub, peers, app_id, except_id = self._hub, self._peers, app.id, trigger.socket_id
         for name, kind in trigger.targets:
             if kind.cache:
@@ -67,7 +74,9 @@ class Publisher:
                 if isinstance(kept, Future):
                     keeping = [] if keeping is None else keeping
                     keeping.append(kept)
-                hub.deliver(app_id, name, frame, except_id)
+                recipients = hub.deliver(app_id, name, frame, except_id)
+                if latency is not None and recipients:
+                    latency.note(app_id, kind.label, recipients)
                 if self._cached_events.is_shared:
                     peers.publish(app_id, name, frame, except_id, is_stored=True)
                 else:
@@ -78,7 +87,9 @@ class Publisher:
                 peers.publish(app_id, name, frame, except_id)
             elif not peers.is_surely_alone or hub.channel(app_id, name) is not None:
                 frame = text_frame(channel_event(trigger.name, name, trigger.data))
-                hub.deliver(app_id, name, frame, except_id)
+                recipients = hub.deliver(app_id, name, frame, except_id)
+                if latency is not None and recipients:
+                    latency.note(app_id, kind.label, recipients)
                 peers.publish(app_id, name, frame, except_id)
         return None if keeping is None else all_done(keeping)
 
@@ -120,7 +131,9 @@ class Publisher:
             raise _rejected("Client events are not enabled for this app (enable_client_messages of the app)", name)
         if name is None:
             raise _rejected("Channel required for client event")
+        connection.totals.client_events += 1
         if not connection.take_client_event(now):
+            connection.totals.client_events_refused += 1
             raise CommandRejected(
                 f"Client event rejected due to rate limit: {app.max_client_events_per_second} a second "
                 "(max_client_events_per_second of the app)",

@@ -36,9 +36,14 @@ class _Key(NamedTuple):
 
 
 class RefusalLog:
-    """Counts the refusals of one node and logs them."""
+    """Counts the refusals of one node and logs them.
+
+    Attributes:
+        totals: refusals since the start, by the code or status that the peer was told.
+    """
 
     def __init__(self, clock: Clock) -> None:
+        self.totals: dict[int, int] = {}
         self._clock = clock
         self._counts: dict[_Key, int] = {}
         self._timer: Handle | None = None
@@ -46,6 +51,11 @@ class RefusalLog:
     def is_told(self, code: int | None) -> bool:
         """Tell whether a refusal with this code may be logged, so that its details are worth collecting."""
         return log.shows_debug() or (is_final(code) and log.shows_info())
+
+    def count(self, code: int | None) -> None:
+        """Count a refusal that is not worth a line."""
+        if code is not None:
+            self.totals[int(code)] = self.totals.get(int(code), 0) + 1
 
     def note(
         self,
@@ -57,7 +67,7 @@ class RefusalLog:
         signed_text: bytes = b"",
         **details: str | None,
     ) -> None:
-        """Log one refusal, or count it.
+        """Count one refusal, and log it where there is room for a line.
 
         Args:
             event: what is refused: "connection refused", say.
@@ -66,6 +76,7 @@ class RefusalLog:
             app: the id of an app that exists; never what a peer calls one.
             signed_text: what a refused signature should have signed.
         """
+        self.count(code)
         if not self.is_told(code):
             return
         # An enum would be shown to people by its Python name.

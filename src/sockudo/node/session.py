@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from sockudo.hub.connection import MAX_UNREADABLE, UNREADABLE_SECONDS, Connection
+from sockudo.node import connection_errors
 from sockudo.node.node import Node
 from sockudo.node.publisher import Publisher
 from sockudo.node.subscriptions import Stage, Subscriptions, Wait
@@ -49,6 +50,9 @@ class Session:
         While an earlier message of the connection waits for the cluster, the later ones wait behind it.
         """
         # hot path
+        totals = connection.totals
+        totals.messages_received += 1
+        totals.bytes_received += len(payload)
         backlog = connection.backlog
         if backlog is None:
             self._handle(connection, payload)
@@ -95,15 +99,19 @@ class Session:
                 connection.backlog = deque()
                 waiting.done.add_done_callback(partial(self._resume, connection, payload, waiting.stage))
         except CommandRejected as rejected:
-            if isinstance(rejected, MessageUnreadable) and connection.sends_noise(self._node.clock.monotonic()):
-                self._node.fail(connection, CloseConnection(Code.OVER_CAPACITY, _NOISE))
-                return
+            if isinstance(rejected, MessageUnreadable):
+                connection.totals.errors[connection_errors.PARSE] += 1
+                if connection.sends_noise(self._node.clock.monotonic()):
+                    self._node.fail(connection, CloseConnection(Code.OVER_CAPACITY, _NOISE))
+                    return
             connection.send(text_frame(events.error(rejected.message, rejected.code, rejected.channel)))
             self._note("command refused", connection, rejected.code, rejected, rejected.channel)
         except SubscriptionRejected as rejected:
+            if rejected.status == 401:
+                connection.totals.errors[connection_errors.AUTHENTICATION] += 1
             # The error event repeats it for libraries that do not know the first; without a 40xx code, on which
             # several of them hang up.
-            connection.queue(
+            connection.send(
                 text_frame(
                     events.subscription_error(rejected.channel, rejected.kind, rejected.message, rejected.status)
                 )
@@ -111,6 +119,8 @@ class Session:
             connection.send(text_frame(events.error(rejected.message)))
             self._note("subscription refused", connection, rejected.status, rejected, rejected.channel)
         except CloseConnection as problem:
+            if problem.code == Code.UNAUTHORIZED:
+                connection.totals.errors[connection_errors.AUTHENTICATION] += 1
             self._node.fail(connection, problem)
 
     def _note(

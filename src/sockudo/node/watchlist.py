@@ -58,5 +58,5 @@ class Watchlist:
             return
         frame = text_frame(watchlist_events({state: [user_id]}))
         for connection in watchers:
-            connection.queue(frame)
+            connection.send(frame)
         self._flusher.wake()

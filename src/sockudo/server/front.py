@@ -14,6 +14,8 @@ from sockudo.api.throttle import Throttle
 from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
 from sockudo.eventual import Eventual, Future, caught, later
+from sockudo.node import connection_errors
+from sockudo.node.connection_errors import app_label
 from sockudo.node.node import Opening
 from sockudo.pusher.codes import Code
 from sockudo.pusher.errors import CloseConnection
@@ -103,6 +105,8 @@ class Front:
                 noted.note("request refused", response.status, reason)
             else:
                 noted.note("upgrade refused", response.status, reason, path=request.path, peer=request.peer)
+        else:
+            noted.count(response.status)
 
     def upgrade(
         self, request: Request, http_version: str, transport: asyncio.Transport
@@ -138,12 +142,15 @@ class Front:
     def _open(
         self, request: Request, http_version: str, transport: asyncio.Transport, app: _Admitted
     ) -> asyncio.Protocol | Response:
+        totals = self.websockets.node.hub.totals
         if isinstance(app, Response):
+            totals[app_label(None)].errors[connection_errors.UPGRADE_ERROR] += 1
             self.refused(app, request)
             return app
         try:
             handshake = accept(request.method.encode(), http_version, request.headers)
         except HandshakeError as refused:
+            totals[app_label(app)].errors[connection_errors.UPGRADE_FAILED] += 1
             response = error_response(refused.status, refused.reason, *refused.headers)
             self.refused(response, request)
             return response
@@ -151,6 +158,11 @@ class Front:
         version = parse_query(request.query).last.get("protocol") if request.query else None
         protocol.open(handshake, Opening(app, version, request.header(b"origin"), request.path))
         return protocol
+
+    @property
+    def throttles(self) -> list[Throttle]:
+        """The limits by client address."""
+        return [throttle for throttle in (self._routes.throttle, self._throttle) if throttle is not None]
 
     @property
     def open_count(self) -> int:

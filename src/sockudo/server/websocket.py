@@ -9,6 +9,7 @@ from typing import Final
 
 from sockudo.apps.app import App
 from sockudo.hub.connection import Connection
+from sockudo.node import connection_errors
 from sockudo.node.node import Node, Opening
 from sockudo.node.session import Session
 from sockudo.pusher.errors import CloseConnection
@@ -122,6 +123,8 @@ class WebSocketProtocol(asyncio.Protocol):
                 origin=opening.origin,
                 peer=plain_address(peer[0]) if isinstance(peer, tuple) else None,
             )
+        else:
+            refusals.count(refused.code)
 
     def data_received(self, data: bytes) -> None:
         # hot path
@@ -148,6 +151,16 @@ class WebSocketProtocol(asyncio.Protocol):
                 return
         if reader.error is not None:
             self._fail(reader.error.close_code, reader.error.reason)
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether its client is connected: neither refused, nor on its way out."""
+        return self._connection is not None and self._connection.is_open
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How many bytes wait until the client reads."""
+        return self._transport.get_write_buffer_size()
 
     def connection_lost(self, exc: Exception | None) -> None:
         context, connection = self._context, self._connection
@@ -258,6 +271,7 @@ class WebSocketProtocol(asyncio.Protocol):
         if close_code == _TOO_BIG:
             reason = f"{reason}: the limit is {context.max_message_bytes} bytes (websocket_max_payload_kb)"
         if connection is not None:
+            connection.totals.errors[connection_errors.FORMAT] += 1
             connection.flush()
             if connection.is_open:
                 self.close(close_code, reason)

@@ -52,6 +52,11 @@ class Worker:
             control=socket.socket(fileno=given["control"]),
         )
 
+    @property
+    def place(self) -> tuple[Path, int]:
+        """Where the sockets between the workers are, and which are this one's."""
+        return self.directory, self.serial
+
     def adapter(self) -> Adapter:
         """Return this worker's place on the bus between the workers, not started."""
         # By serial: while a worker is replaced, both are on the bus.

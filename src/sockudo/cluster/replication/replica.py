@@ -161,6 +161,12 @@ class Replica:
         channel = self.channel(app_id, name)
         return channel is not None and user_id in channel.members
 
+    def sizes(self) -> tuple[int, int, int]:
+        """Return how many connections, channels and signed-in users other nodes have, as far as is known here."""
+        apps = self._apps.values()
+        connections = sum(sum(app.connections.values()) for app in apps)
+        return connections, sum(len(app.channels) for app in apps), sum(len(app.online) for app in apps)
+
     def held_by(self, node_ids: Collection[str]) -> Iterator[tuple[str, str, str | None] | None]:
         """Yield the channels and members of some nodes: app id, channel, and user id or None for the whole channel.
 

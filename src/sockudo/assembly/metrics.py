@@ -1,0 +1,47 @@
+"""Settings -> what serves metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sockudo.config.model import Settings
+from sockudo.node.node import Node
+from sockudo.node.publisher import Publisher
+from sockudo.server.front import Front
+from sockudo.webhooks.service import WebhookService
+
+if TYPE_CHECKING:
+    from sockudo.metrics.service import MetricsService
+
+
+def metrics_from_settings(
+    settings: Settings,
+    node: Node,
+    publisher: Publisher,
+    front: Front,
+    webhooks: WebhookService | None,
+    place: tuple[Path, int] | None,
+) -> MetricsService | None:
+    """Return what serves metrics, not started; None where they are off.
+
+    Args:
+        place: the directory that the workers of a supervisor share, and the serial number of this one.
+    """
+    section = settings.metrics
+    if not section.enabled:
+        return None
+    # A server without metrics does without the library.
+    from sockudo.metrics.collector import Sources
+    from sockudo.metrics.service import MetricsOptions, MetricsService
+
+    sources = Sources(
+        node=node,
+        publisher=publisher,
+        front=front,
+        throttles=front.throttles,
+        webhooks=webhooks,
+        shares_queue=place is not None and settings.queue.driver not in ("memory", "none"),
+    )
+    options = MetricsOptions(section.host, section.port, section.prometheus.prefix, section.token, place)
+    return MetricsService(options, sources)

@@ -1,0 +1,89 @@
+"""The counters of all workers of a machine, so that none goes back when a worker is replaced or dies.
+
+Strategy: each answer to a scrape is written into a ledger, which every worker gets a copy of before the answer leaves.
+A worker that ends in order tells the others its last figures. Whichever worker answers the next scrape therefore knows
+at least what the last one has shown, and counts each worker once, by its serial number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import msgspec
+
+from sockudo.metrics.figures import Figures, added
+
+
+class Ledger(msgspec.Struct):
+    """What the last scrape has shown.
+
+    Attributes:
+        number: of the scrape; of two ledgers the one with the larger number is newer.
+        departed: the counters of all workers that are gone.
+        departed_serials: their serial numbers.
+        last: the counters of each other worker.
+    """
+
+    number: int = 0
+    departed: Figures = msgspec.field(default_factory=Figures)
+    departed_serials: set[int] = msgspec.field(default_factory=set)
+    last: dict[int, Figures] = msgspec.field(default_factory=dict)
+
+
+class Known(msgspec.Struct):
+    """What one worker tells another.
+
+    Attributes:
+        farewells: the last figures of workers that have ended, by serial number.
+        figures: its own of this moment, where it was asked for them.
+    """
+
+    ledger: Ledger
+    farewells: dict[int, Figures]
+    figures: Figures | None = None
+
+
+class Books:
+    """What one worker knows of the figures of all."""
+
+    def __init__(self) -> None:
+        self._ledger = Ledger()
+        self._farewells: dict[int, Figures] = {}
+
+    def known(self, figures: Figures | None = None) -> Known:
+        """Return what another worker is told."""
+        return Known(self._ledger, self._farewells, figures)
+
+    def learn(self, known: Known) -> None:
+        """Take what another worker tells."""
+        if known.ledger.number > self._ledger.number:
+            self._ledger = known.ledger
+        departed = self._ledger.departed_serials
+        farewells = {**self._farewells, **known.farewells}
+        self._farewells = {serial: last for serial, last in farewells.items() if serial not in departed}
+
+    def take_leave(self, serial: int, figures: Figures) -> None:
+        """Note the last figures of a worker."""
+        self._farewells[serial] = figures.counters()
+
+    def settle(self, answers: Mapping[int, Figures], silent: Collection[int]) -> Figures:
+        """Return the figures of all workers together, and write them down.
+
+        Args:
+            answers: of each worker that has answered.
+            silent: workers that are there, and have not.
+        """
+        ledger, departing = self._ledger, dict(self._farewells)
+        for serial, last in ledger.last.items():
+            if serial not in answers and serial not in silent:
+                departing.setdefault(serial, last)
+        gone = {serial: last for serial, last in departing.items() if serial not in answers}
+        gone = {serial: last for serial, last in gone.items() if serial not in ledger.departed_serials}
+        departed = added([ledger.departed, *gone.values()])
+        unheard = {serial: ledger.last[serial] for serial in silent if serial in ledger.last and serial not in gone}
+        present = {serial: figures.counters() for serial, figures in answers.items()}
+        self._ledger = Ledger(
+            ledger.number + 1, departed, ledger.departed_serials | gone.keys(), {**unheard, **present}
+        )
+        self._farewells = {}
+        return added([departed, *unheard.values(), *answers.values()])

@@ -1,0 +1,89 @@
+"""The figures of one process, or of several together: values by family and labels, which can be added and sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from sockudo.metrics.families import FAMILIES, Kind
+from sockudo.timing.histogram import Histogram
+
+Labels: TypeAlias = tuple[str, ...]
+Value: TypeAlias = float | list[float]
+"""A number, or of a histogram the number of values in each bucket (not cumulated) and last their sum."""
+
+
+class Figures(msgspec.Struct):
+    """Values of metric families.
+
+    Attributes:
+        values: name of a family -> values of its labels, in their order -> value.
+    """
+
+    values: dict[str, dict[str, Value]] = {}
+
+    def set(self, name: str, value: float, *labels: str) -> None:
+        """Add a value to a sample of a counter or a gauge."""
+        samples = self.values.setdefault(name, {})
+        key = _key(labels)
+        present = samples.get(key, 0.0)
+        assert not isinstance(present, list), f"{name} is no histogram"
+        samples[key] = present + value
+
+    def set_histogram(self, name: str, histogram: Histogram, *labels: str) -> None:
+        """Add a histogram to a sample."""
+        samples = self.values.setdefault(name, {})
+        key = _key(labels)
+        samples[key] = _sum(samples.get(key), [*map(float, histogram.counts), histogram.sum])
+
+    def counters(self) -> Figures:
+        """Return what is left of these figures when their process is gone: all but the gauges."""
+        return Figures({name: dict(kept) for name, kept in self.values.items() if _kind(name) is not Kind.GAUGE})
+
+    def samples(self, name: str) -> list[tuple[Labels, Value]]:
+        """Return the samples of a family."""
+        return [(labels_of(key), value) for key, value in sorted(self.values.get(name, {}).items())]
+
+
+def added(parts: Iterable[Figures]) -> Figures:
+    """Return the figures of several processes as one."""
+    whole = Figures({})
+    for part in parts:
+        for name, samples in part.values.items():
+            into = whole.values.setdefault(name, {})
+            is_maximum = name in FAMILIES and FAMILIES[name].is_maximum
+            for key, value in samples.items():
+                into[key] = _largest(into.get(key), value) if is_maximum else _sum(into.get(key), value)
+    return whole
+
+
+def labels_of(key: str) -> Labels:
+    """Return the values of labels that a key stands for."""
+    return msgspec.json.decode(key, type=tuple[str, ...])
+
+
+def _key(labels: Sequence[str]) -> str:
+    return msgspec.json.encode(labels).decode()
+
+
+def _kind(name: str) -> Kind | None:
+    # Another version of the worker may have other families, while workers are replaced.
+    return FAMILIES[name].kind if name in FAMILIES else None
+
+
+def _sum(first: Value | None, second: Value) -> Value:
+    if first is None:
+        return second
+    if isinstance(first, list) or isinstance(second, list):
+        if not (isinstance(first, list) and isinstance(second, list) and len(first) == len(second)):
+            return second
+        return [one + other for one, other in zip(first, second, strict=True)]
+    return first + second
+
+
+def _largest(first: Value | None, second: Value) -> Value:
+    if isinstance(first, float | int) and isinstance(second, float | int):
+        return max(first, second)
+    return second

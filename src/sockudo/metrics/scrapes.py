@@ -1,0 +1,87 @@
+"""Answers scrapes: the figures of this process, or of all workers of this machine, as text."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+from sockudo.metrics.books import Books, Known
+from sockudo.metrics.collector import Collector
+from sockudo.metrics.exposition import exposition
+from sockudo.metrics.figures import Figures
+from sockudo.metrics.line import Line
+
+# However many ask, figures are read no more often.
+FRESH: Final = 0.1
+
+
+class Scrapes:
+    """Reads figures for whoever asks, for all who ask at the same time at once.
+
+    Args:
+        line: to the other workers; None in a process that is alone.
+    """
+
+    def __init__(self, collector: Collector, books: Books, line: Line | None, prefix: str) -> None:
+        self._collector = collector
+        self._books = books
+        self._line = line
+        self._prefix = prefix
+        self._running: asyncio.Task[bytes] | None = None
+        self._text = b""
+        self._read_at = float("-inf")
+        self.port = 0
+
+    async def text(self) -> bytes:
+        """Return the exposition."""
+        if time.monotonic() - self._read_at < FRESH:
+            return self._text
+        if self._running is None:
+            self._running = asyncio.create_task(self._read())
+            self._running.add_done_callback(self._done)
+        # One that hangs up leaves the others their answer.
+        return await asyncio.shield(self._running)
+
+    def stop(self) -> None:
+        """Answer nobody any more."""
+        if self._running is not None:
+            self._running.cancel()
+
+    def _done(self, task: asyncio.Task[bytes]) -> None:
+        self._running = None
+        if not task.cancelled():
+            # Who has asked is told; nobody may be left.
+            task.exception()
+
+    async def _read(self) -> bytes:
+        own = await self._collector.read()
+        figures = own if self._line is None else await self._of_all(self._line, own)
+        # In a thread, because it takes long where apps are many.
+        self._text = await asyncio.to_thread(exposition, figures, self._prefix, self.port)
+        self._read_at = time.monotonic()
+        return self._text
+
+    async def learn(self, line: Line) -> None:
+        """Learn what the workers that are there know: each of them may be the last one that does."""
+        for known in await asyncio.gather(*map(line.ask, line.others()), return_exceptions=True):
+            if isinstance(known, Known):
+                self._books.learn(known)
+
+    async def _of_all(self, line: Line, own: Figures) -> Figures:
+        serials = line.others()
+        heard = await asyncio.gather(*(line.ask(serial) for serial in serials), return_exceptions=True)
+        answers, silent = {line.serial: own}, []
+        for serial, known in zip(serials, heard, strict=True):
+            if isinstance(known, Known):
+                self._books.learn(known)
+                if known.figures is not None:
+                    answers[serial] = known.figures
+            elif isinstance(known, ConnectionError | FileNotFoundError):
+                line.forget(serial)
+            else:
+                silent.append(serial)
+        figures = self._books.settle(answers, silent)
+        figures.set("workers_unanswered", len(silent))
+        await line.tell(self._books.known())
+        return figures

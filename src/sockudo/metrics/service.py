@@ -1,0 +1,132 @@
+"""Starts and stops everything that serves metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from sockudo.log import get_logger
+from sockudo.metrics.books import Books, Known
+from sockudo.metrics.collector import Collector, Sources
+from sockudo.metrics.line import Line
+from sockudo.metrics.listener import MetricsListener
+from sockudo.metrics.scrapes import Scrapes
+from sockudo.metrics.seat import Seat
+from sockudo.supervisor.listeners import ListenError
+
+_log = get_logger("sockudo.metrics")
+
+# How often it is tried to listen, in seconds: where another worker does, and where the address cannot be had.
+_TAKE_OVER: Final = 0.5
+_TRY_AGAIN: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsOptions:
+    """What the settings say.
+
+    Attributes:
+        place: the directory that the workers of a supervisor share, and the serial number of this one.
+    """
+
+    host: str
+    port: int
+    prefix: str
+    token: str | None = field(repr=False)
+    place: tuple[Path, int] | None = None
+
+
+class MetricsService:
+    """Counts, listens for scrapes where no other worker does, and answers those that other workers make."""
+
+    def __init__(self, options: MetricsOptions, sources: Sources) -> None:
+        self._options = options
+        self._collector = Collector(sources)
+        self._books = Books()
+        self._line: Line | None = None
+        self._seat: Seat | None = None
+        if options.place is not None:
+            directory, serial = options.place
+            self._seat, self._line = Seat(directory), Line(directory, serial, self._answer, self._hear)
+        self._scrapes = Scrapes(self._collector, self._books, self._line, options.prefix)
+        front, clock = sources.front, sources.node.clock
+        self.listener = MetricsListener(self._scrapes, options.token, front.timeouts, front.turn, clock.now)
+        self._news = asyncio.Event()
+        self._keeping: asyncio.Task[None] | None = None
+
+    async def start(self, port: int) -> None:
+        """Begin, for a server that clients reach on this port."""
+        self._scrapes.port = port
+        self._collector.start()
+        if self._line is not None:
+            try:
+                await self._line.start()
+                await self._scrapes.learn(self._line)
+            except OSError as error:
+                _log.warning("metrics of this worker not told to the others", reason=str(error))
+        wait = await self._try_to_listen(is_first=True)
+        if wait:
+            self._keeping = asyncio.create_task(self._keep_trying(wait))
+
+    async def aclose(self) -> None:
+        """Tell the other workers what was counted last, and end; may be called again."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeping
+            self._keeping = None
+        self.listener.close()
+        self._scrapes.stop()
+        if self._seat is not None:
+            self._seat.leave()
+        line, self._line = self._line, None
+        if line is not None:
+            # Who takes over asks this worker for as long as its end of the line is open.
+            self._books.take_leave(line.serial, await self._collector.read(is_first=False))
+            await line.tell(self._books.known())
+            line.close()
+            if self._seat is not None and not line.others():
+                self._seat.leave(is_last=True)
+        self._collector.stop()
+
+    async def _try_to_listen(self, *, is_first: bool) -> float:
+        """Listen if no other worker does; return after how long to try again, 0 where it listens."""
+        if self._seat is not None and not self._seat.take():
+            return _TAKE_OVER
+        options = self._options
+        try:
+            await self.listener.open(options.host, options.port)
+        except ListenError as error:
+            if is_first:
+                reason = str(error.__cause__ or error)
+                _log.warning(
+                    "metrics not served: it cannot listen (metrics.host, metrics.port)",
+                    host=options.host,
+                    port=options.port,
+                    reason=reason,
+                    again_in=_TRY_AGAIN,
+                )
+            return _TRY_AGAIN
+        return 0.0
+
+    async def _keep_trying(self, wait: float) -> None:
+        while wait:
+            self._news.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._news.wait()
+            is_first = wait != _TRY_AGAIN
+            wait = await self._try_to_listen(is_first=is_first)
+
+    # What the other workers ask and tell
+
+    async def _answer(self) -> Known:
+        return self._books.known(await self._collector.read(is_first=False))
+
+    def _hear(self, known: Known) -> None:
+        self._books.learn(known)
+        # The worker that leaves may have been the one that listened.
+        self._news.set()

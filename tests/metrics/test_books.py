@@ -1,0 +1,103 @@
+"""Counters of workers that come and go, whichever of them answers a scrape."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sockudo.metrics.books import Books
+from sockudo.metrics.figures import Figures
+from tests.support.properties import THOROUGH
+
+NAME = "new_connections_total"
+
+
+def figures(count: float) -> Figures:
+    made = Figures({})
+    made.set(NAME, count, "1")
+    made.set("connected", 1, "1")
+    return made
+
+
+def shown(whole: Figures) -> float:
+    ((_, value),) = whole.samples(NAME) or [((), 0.0)]
+    assert not isinstance(value, list)
+    return value
+
+
+def test_workers_that_answer_are_added() -> None:
+    whole = Books().settle({0: figures(5), 1: figures(7)}, [])
+    assert (shown(whole), whole.samples("connected")) == (12, [(("1",), 2.0)])
+
+
+def test_a_worker_that_was_killed_keeps_what_was_shown_of_it() -> None:
+    books = Books()
+    books.settle({0: figures(5), 1: figures(7)}, [])
+    whole = books.settle({0: figures(6)}, [])
+    assert (shown(whole), whole.samples("connected")) == (13, [(("1",), 1.0)])
+    assert shown(books.settle({0: figures(6), 2: figures(1)}, [])) == 14
+
+
+def test_a_worker_that_leaves_in_order_keeps_all_of_its_counts() -> None:
+    books = Books()
+    books.settle({0: figures(5), 1: figures(7)}, [])
+    leaving = Books()
+    leaving.take_leave(1, figures(9))
+    books.learn(leaving.known())
+    assert shown(books.settle({0: figures(5)}, [])) == 14
+    # Said once more by another worker that had heard it too.
+    books.learn(leaving.known())
+    assert shown(books.settle({0: figures(5)}, [])) == 14
+
+
+def test_a_worker_that_leaves_and_still_answers_is_counted_once() -> None:
+    books = Books()
+    books.take_leave(1, figures(9))
+    assert shown(books.settle({0: figures(5), 1: figures(9)}, [])) == 14
+    assert shown(books.settle({0: figures(5)}, [])) == 14
+
+
+def test_a_worker_that_does_not_answer_in_time_is_shown_as_before() -> None:
+    books = Books()
+    books.settle({0: figures(5), 1: figures(7)}, [])
+    assert shown(books.settle({0: figures(5)}, [1])) == 12
+    assert shown(books.settle({0: figures(5), 1: figures(8)}, [])) == 13
+
+
+def test_whoever_answers_next_knows_what_was_shown() -> None:
+    first, second = Books(), Books()
+    first.settle({0: figures(5), 1: figures(7)}, [])
+    second.learn(first.known())
+    assert shown(second.settle({1: figures(7)}, [])) == 12
+
+
+@given(data=st.data())
+@THOROUGH
+def test_the_sum_never_goes_back_whatever_happens_to_workers(data: st.DataObject) -> None:
+    """Workers count, die, leave and are replaced; one of those alive answers each scrape and tells the others."""
+    counts, books = {0: 0, 1: 0}, {0: Books(), 1: Books()}
+    serial, before = 2, 0.0
+    for what in data.draw(st.lists(st.sampled_from(("count", "kill", "leave", "stall", "scrape")), max_size=30)):
+        one = data.draw(st.sampled_from(sorted(counts)))
+        if what == "count":
+            counts[one] += data.draw(st.integers(1, 9))
+        elif what in ("kill", "leave"):
+            counts[serial], books[serial] = 0, Books()
+            if what == "leave":
+                books[one].take_leave(one, figures(counts[one]))
+                for other in books.keys() - {one}:
+                    books[other].learn(books[one].known())
+            del counts[one], books[one]
+            for other in books:
+                books[serial].learn(books[other].known())
+            serial += 1
+        else:
+            silent = [other for other in counts if other != one] if what == "stall" else []
+            asked = [other for other in counts if other not in silent]
+            for other in asked:
+                books[one].learn(books[other].known())
+            whole = books[one].settle({other: figures(counts[other]) for other in asked}, silent)
+            for other in books.keys() - {one}:
+                books[other].learn(books[one].known())
+            assert shown(whole) >= before
+            before = shown(whole)

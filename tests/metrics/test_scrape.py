@@ -1,0 +1,232 @@
+"""What a scrape of one process says, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from sockudo.metrics import scrapes
+from sockudo.metrics.families import ORIGINAL, Kind
+from sockudo.metrics.listener import MOST_SOCKETS
+from tests.clients.client import ApiClient, PusherClient, http
+from tests.servers.ports import free_port
+from tests.servers.server import APP_ID, RunningServer, app, running_server
+from tests.support.scrapes import Scrape, ask, scrape
+from tests.support.waiting import eventually
+
+TOKEN = "s3cret-token"
+LIMITED = {"max_requests": 100, "window_seconds": 60}
+
+
+@pytest.fixture(autouse=True)
+def always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scrapes, "FRESH", 0.0)
+
+
+@asynccontextmanager
+async def serving(*apps: dict[str, Any], token: str | None = None, **changes: Any) -> AsyncIterator[RunningServer]:
+    metrics = {"enabled": True, "host": "127.0.0.1", "port": 0, "token": token}
+    async with running_server(*apps, metrics=metrics, **changes) as server:
+        yield server
+
+
+def metrics_port(server: RunningServer) -> int:
+    assert server.assembly.metrics is not None
+    return server.assembly.metrics.listener.port
+
+
+async def scraped(server: RunningServer) -> Scrape:
+    return await scrape(metrics_port(server))
+
+
+async def test_traffic_of_an_app_is_counted_once_for_each_recipient() -> None:
+    async with serving() as server:
+        api = ApiClient(server.port)
+        async with PusherClient(server.port) as first, PusherClient(server.port) as second:
+            for client in (first, second):
+                await client.subscribe("presence-room", {"user_id": client.socket_id})
+            await first.expect("pusher_internal:member_added")
+            before = await scraped(server)
+            assert (await api.trigger("presence-room", "x" * 100)).status == 200
+            for client in (first, second):
+                await client.expect("event")
+            await first.trigger("presence-room", "client-typing", {"on": True})
+            await second.expect("client-typing")
+            after = await scraped(server)
+    of = {"app_id": APP_ID, "port": str(server.port)}
+    assert after.value("sockudo_connected", **of) == after.value("sockudo_new_connections_total", **of) == 2
+    assert after.value("sockudo_ws_messages_sent_total", **of) - before.value("sockudo_ws_messages_sent_total") == 3
+    sent = after.value("sockudo_socket_transmitted_bytes", **of) - before.value("sockudo_socket_transmitted_bytes")
+    assert 200 < sent < 800
+    assert after.value("sockudo_ws_messages_received_total", **of) == 3
+    assert after.value("sockudo_socket_received_bytes", **of) > 100
+    assert after.value("sockudo_http_calls_received_total", **of) == 1
+    assert after.value("sockudo_http_received_bytes", **of) > 100
+    assert after.value("sockudo_http_transmitted_bytes", **of) == 2
+    assert after.value("sockudo_active_channels", channel_type="presence", **of) == 1
+    assert after.value("sockudo_channel_subscriptions_total", channel_type="presence", **of) == 2
+    buckets = {"channel_type": "presence", "recipient_count_bucket": "xs"}
+    assert after.value("sockudo_broadcast_latency_ms_count", **buckets, **of) == 1
+    assert after.value("sockudo_rate_limit_checks_total", limiter_type="client_events", **of) == 1
+    assert after.value("sockudo_rate_limit_triggered_total", limiter_type="client_events", **of) == 0
+
+
+async def test_what_ended_is_counted_and_gauges_return_to_zero() -> None:
+    async with serving() as server:
+        async with PusherClient(server.port) as client:
+            await client.subscribe("news")
+
+        async def left() -> list[float]:
+            one = await scraped(server)
+            names = ("connected", "new_disconnections_total", "active_channels", "channel_unsubscriptions_total")
+            return [one.value(f"sockudo_{name}", app_id=APP_ID) for name in names]
+
+        await eventually(left, [0, 1, 0, 1])
+
+
+async def test_refusals_are_counted_by_kind_and_never_by_what_a_peer_sends() -> None:
+    apps = (app(), app(id="2", key="off", enabled=False), app(id="3", key="far", allowed_origins=["https://a.io"]))
+    async with serving(*apps) as server:
+        for key, origin in (("made-up", None), ("off", None), ("far", "https://b.io")):
+            await PusherClient(server.port, key, origin=origin).expect_refusal()
+        async with PusherClient(server.port) as client:
+            await client.send_text("{")
+            await client.expect("pusher:error")
+            await client.send({"event": "pusher:subscribe", "data": {"channel": "private-x", "auth": "app-key:00"}})
+            await client.expect("pusher:subscription_error")
+        assert (await http(server.port, "GET", "/app/app-key", headers={"Upgrade": "websocket"})).status == 400
+        assert (await ApiClient(server.port, secret="wrong").get("/channels")).status == 401
+        one = await scraped(server)
+    errors = {
+        (dict(labels)["app_id"], dict(labels)["error_type"]): value
+        for (name, labels), value in one.samples.items()
+        if name == "sockudo_connection_errors_total"
+    }
+    assert errors == {
+        ("unknown", "app_not_found"): 1,
+        ("2", "app_disabled"): 1,
+        ("3", "origin_not_allowed"): 1,
+        (APP_ID, "message_parse_error"): 1,
+        (APP_ID, "authentication_failed"): 1,
+    }
+    codes = {code: one.value("sockudo_refusals_total", code=code) for code in ("4001", "4003", "4009", "401")}
+    assert codes == {"4001": 1, "4003": 1, "4009": 1, "401": 2}
+    assert "made-up" not in one.text
+    assert one.value("sockudo_http_calls_received_total", app_id=APP_ID) == 0
+
+
+async def test_limits_by_address_are_counted_by_what_they_are_for() -> None:
+    limits = {"enabled": True, "api_rate_limit": LIMITED | {"max_requests": 2}, "websocket_rate_limit": LIMITED}
+    async with serving(rate_limiter=limits) as server:
+        answers = [(await ApiClient(server.port).get("/channels")).status for _ in range(3)]
+        async with PusherClient(server.port):
+            pass
+        assert (await http(server.port, "GET", "/up")).status == 200
+        one = await scraped(server)
+    assert answers == [200, 200, 429]
+    of = {"app_id": "global", "limiter_type": "api_rate_limit", "request_context": "http_api"}
+    assert one.value("sockudo_rate_limit_checks_total", **of) == 3
+    assert one.value("sockudo_rate_limit_triggered_total", **of) == 1
+    upgrades = {"limiter_type": "websocket_rate_limit", "request_context": "websocket_upgrade"}
+    assert one.value("sockudo_rate_limit_checks_total", **upgrades) == 1
+    assert one.value("sockudo_http_calls_received_total", app_id="system") == 1
+
+
+async def test_sockets_are_shown_by_state_and_the_loop_by_its_lag() -> None:
+    async with serving() as server, PusherClient(server.port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+
+        async def states() -> list[float]:
+            one = await scraped(server)
+            return [one.value("sockudo_sockets", state=state) for state in ("http", "websocket", "closing")]
+
+        await eventually(states, [1, 1, 0])
+
+        async def is_measured() -> bool:
+            return (await scraped(server)).value("sockudo_event_loop_lag_seconds_count") > 0
+
+        await eventually(is_measured)
+        one = await scraped(server)
+        writer.close()
+        assert reader is not None
+    assert one.value("sockudo_flush_batch_sockets_count") >= 0
+    assert (one.value("sockudo_workers"), one.value("sockudo_outbox_bytes")) == (1, 0)
+
+
+async def test_only_get_metrics_is_answered_on_the_metrics_port() -> None:
+    async with serving() as server:
+        port = metrics_port(server)
+        good = await ask(port)
+        assert (good.status, good.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+        head = await ask(port, "HEAD")
+        assert (head.status, head.body) == (200, b"")
+        answers = [
+            await ask(port, path=path) for path in ("/", "/up", "/metrics/x", "/apps/1/channels", "/app/app-key")
+        ]
+        assert {answer.status for answer in answers} == {404}
+        assert (await ask(port, "POST")).status == 405
+        assert (await http(server.port, "GET", "/metrics")).status == 404
+
+
+async def test_a_scraper_without_the_token_gets_nothing() -> None:
+    async with serving(token=TOKEN) as server:
+        port = metrics_port(server)
+        wrong = [None, "", "wrong", TOKEN[:-1], f"{TOKEN}x", "é"]
+        refused = [await ask(port, token=token) for token in wrong]
+        assert {answer.status for answer in refused} == {401}
+        assert all(TOKEN.encode() not in answer.body and b"sockudo_" not in answer.body for answer in refused)
+        assert refused[0].headers["www-authenticate"] == "Bearer"
+        assert (await scrape(port, TOKEN)).value("sockudo_workers") == 1
+
+
+async def test_strangers_get_no_more_than_a_few_sockets() -> None:
+    async with serving() as server:
+        port = metrics_port(server)
+        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(MOST_SOCKETS)]
+        assert (await ask(port)).status == 503
+        for _, writer in idle:
+            writer.close()
+
+        async def status() -> int:
+            return (await ask(port)).status
+
+        await eventually(status, 200)
+        async with PusherClient(server.port):
+            pass
+
+
+async def test_a_taken_port_is_only_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    taken = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", free_port())
+    port = taken.sockets[0].getsockname()[1]
+    metrics = {"enabled": True, "host": "127.0.0.1", "port": port}
+    async with taken, running_server(metrics=metrics) as server, PusherClient(server.port):
+        assert server.assembly.metrics is not None
+        assert not server.assembly.metrics.listener.is_open
+
+
+async def test_without_metrics_nothing_listens_and_nothing_is_measured() -> None:
+    async with running_server() as server:
+        assert server.assembly.metrics is None
+        assert server.assembly.node.hub.flusher.latency is None
+
+
+async def test_webhooks_are_counted_by_their_outcome() -> None:
+    hooked = app(webhooks=[{"url": f"http://127.0.0.1:{free_port()}/", "event_types": ["channel_occupied"]}])
+    async with serving(hooked) as server, PusherClient(server.port) as client:
+        await client.subscribe("news")
+
+        async def retried() -> bool:
+            one = await scraped(server)
+            waiting = one.value("sockudo_webhook_queue_depth") == 1 and one.value("sockudo_webhook_queue_failed") == 0
+            return waiting and one.value("sockudo_webhook_deliveries_total", outcome="retried") >= 1
+
+        await eventually(retried)
+
+
+def test_counters_without_a_suffix_are_the_nine_of_sockudo() -> None:
+    plain = [one.name for one in ORIGINAL if one.kind is Kind.COUNTER and not one.name.endswith("_total")]
+    assert len(plain) == 9
