@@ -330,6 +330,7 @@ ROWS = [
     ),
     Row("rate_limiter.enabled", False, "1", True, "x", ("RATE_LIMITER_ENABLED",)),
     Row("rate_limiter.driver", "memory", "Redis-Cluster", "redis-cluster", "oracle", ("RATE_LIMITER_DRIVER",)),
+    Row("rate_limiter.on_store_error", "closed", "Open", "open", "ajar", ("RATE_LIMITER_ON_STORE_ERROR",)),
     Row("rate_limiter.ipv6_prefix", 64, "56", 56, 129, ("RATE_LIMITER_IPV6_PREFIX",)),
     Row("rate_limiter.api_rate_limit.max_requests", 100, "9", 9, 0, ("RATE_LIMITER_API_MAX_REQUESTS",)),
     Row("rate_limiter.api_rate_limit.window_seconds", 60, "9", 9, 0, ("RATE_LIMITER_API_WINDOW_SECONDS",)),

@@ -25,6 +25,7 @@ from sockudo.node.refusal_log import RefusalLog
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.query import Query, parse_query
 from sockudo.ratelimit.base import Decision
+from sockudo.ratelimit.counters import RateLimitCounters
 from sockudo.timing.clock import Clock
 
 _log = get_logger("sockudo.api")
@@ -60,6 +61,7 @@ class Routes:
         health: HealthHandlers,
         cors: Cors,
         throttle: Throttle | None,
+        limited: RateLimitCounters,
         refusals: RefusalLog,
         path_prefix: str,
     ) -> None:
@@ -69,6 +71,7 @@ class Routes:
         self._health = health
         self._cors = cors
         self._throttle = throttle
+        self._limited_calls, self._limited_others = limited.http_api, limited.other
         self._refusals = refusals
         self._prefix = path_prefix
         # What comes after /apps/ID, and after /apps/ID/channels/CHANNEL.
@@ -114,7 +117,8 @@ class Routes:
             return health
         if self._throttle is None:
             return self._route(request, path, parts)
-        admitted = self._throttle.admit(request)
+        checks = self._limited_calls if parts[0] == "apps" else self._limited_others
+        admitted = self._throttle.admit(request, checks)
         if isinstance(admitted, Future):
             return later(admitted, partial(self._admitted, request, path, parts))
         return self._admitted(request, path, parts, admitted)

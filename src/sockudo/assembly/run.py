@@ -13,6 +13,8 @@ from sockudo.assembly.server import assemble
 from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
 from sockudo.log import get_logger
+from sockudo.ratelimit.area import SharedArea
+from sockudo.ratelimit.memory import SIZE
 from sockudo.supervisor.open_files import raise_limit
 from sockudo.supervisor.stopping import Stopping
 from sockudo.supervisor.worker import Worker
@@ -67,9 +69,12 @@ async def _serve(
         await worker.follow(stopping)
     clock = make_clock(loop)
     adapter, times = bus or bus_from_settings(settings)
-    if worker is not None and adapter is None:
-        adapter, times = worker.adapter(), _WORKER_TIMES
-    assembly = assemble(settings, clock, adapter, times)
+    area = None
+    if worker is not None:
+        area = SharedArea(worker.counts, SIZE)
+        if adapter is None:
+            adapter, times = worker.adapter(), _WORKER_TIMES
+    assembly = assemble(settings, clock, adapter, times, area=area)
     addresses = await assembly.start(worker.sockets if worker is not None else ())
     _settle_memory()
     on_start(addresses)

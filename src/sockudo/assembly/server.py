@@ -13,8 +13,9 @@ from sockudo.api.channels import ChannelHandlers
 from sockudo.api.cors import Cors
 from sockudo.api.events import EventHandlers
 from sockudo.api.health import HealthHandlers
+from sockudo.api.outage import Outage
 from sockudo.api.routes import Routes
-from sockudo.api.throttle import Throttle
+from sockudo.api.throttle import ClientNames, Throttle
 from sockudo.api.users import UserHandlers
 from sockudo.assembly.stores import Stores, stores_from_settings
 from sockudo.assembly.webhooks import needs_webhooks, service_from_settings
@@ -36,7 +37,10 @@ from sockudo.node.remote_events import RemoteEvents
 from sockudo.node.session import Session
 from sockudo.node.subscriptions import Subscriptions
 from sockudo.node.view import View
+from sockudo.ratelimit.area import Area
 from sockudo.ratelimit.base import Limit, RateLimiter
+from sockudo.ratelimit.counters import RateLimitCounters
+from sockudo.ratelimit.memory import MemoryRateLimiter
 from sockudo.server.front import Front
 from sockudo.server.health import Health
 from sockudo.server.housekeeping import Housekeeping
@@ -121,18 +125,20 @@ def assemble(
     adapter: Adapter | None = None,
     times: ClusterTimes = _DEFAULT_TIMES,
     stores: Stores | None = None,
+    area: Area | None = None,
 ) -> Assembly:
     """Put a server together; nothing is started, and no socket is open.
 
     Args:
         adapter: how to reach the other nodes; None for a node that is alone.
         stores: others than those that the settings ask for.
+        area: what the workers of this machine count in, where this is one of several.
 
     Raises:
         ConfigError: a driver lacks a setting.
         MissingExtraError: what a driver needs is not installed.
     """
-    stores = stores or stores_from_settings(settings, clock)
+    stores = stores or stores_from_settings(settings, clock, area)
     hub = Hub(Flusher(clock.call_soon))
     peers: Peers = NoPeers() if adapter is None else Cluster(hub, adapter, clock, times)
     webhooks = None
@@ -140,6 +146,9 @@ def assemble(
         view = View(hub, peers.replica)
         webhooks = service_from_settings(settings, stores.apps, view, peers, clock, times)
     parts = _node_parts(settings, clock, hub, peers, stores, NoWebhooks() if webhooks is None else webhooks.webhooks)
+    if area is not None and settings.adapter.driver == "local":
+        # Every node there is counts in it.
+        parts.node.quotas.share(MemoryRateLimiter(clock, area))
     checks = dict(stores.other_checks)
     if webhooks is not None:
         checks["queue"] = webhooks.check
@@ -176,7 +185,7 @@ def _front(
         settings.cors.allowed_headers,
         credentials=settings.cors.credentials,
     )
-    answers = Answers(cors.common, clock.now())
+    answers, limited = Answers(cors.common, clock.now()), RateLimitCounters()
     http_api = settings.http_api
     sweep_every = settings.cache.memory.cleanup_interval
 
@@ -189,10 +198,11 @@ def _front(
     housekeeping = Housekeeping(every_second, stores.sweep, sweep_every)
     front = Front(
         apps=stores.apps,
-        routes=_routes(settings, clock, parts, stores, health, cors),
+        routes=_routes(settings, parts, stores, health, cors, limited),
         websockets=_websockets(settings, parts, Timeouts(clock, housekeeping.tick)),
         answers=answers,
-        throttle=_throttle(settings, "websocket", stores.limiter),
+        throttle=_throttle(settings, clock, "websocket", stores.limiter),
+        limited=limited,
         path_prefix=settings.path_prefix,
         max_body_bytes=http_api.request_limit_in_mb * _MEGABYTE,
         # A single body of full size always fits.
@@ -203,8 +213,10 @@ def _front(
     return front
 
 
-def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores, health: Health, cors: Cors) -> Routes:
-    node, queries, quotas = parts.node, parts.queries, parts.node.quotas
+def _routes(
+    settings: Settings, parts: _NodeParts, stores: Stores, health: Health, cors: Cors, limited: RateLimitCounters
+) -> Routes:
+    node, queries, quotas, clock = parts.node, parts.queries, parts.node.quotas, parts.node.clock
     channel_answers = ChannelAnswers(queries, node.slices, settings.http_api.response_limit_in_mb * _MEGABYTE)
     return Routes(
         apps=stores.apps,
@@ -217,7 +229,8 @@ def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores,
         users=UserHandlers(node),
         health=HealthHandlers(health, RecentMemory(clock).read),
         cors=cors,
-        throttle=_throttle(settings, "api", stores.limiter),
+        throttle=_throttle(settings, clock, "api", stores.limiter),
+        limited=limited,
         refusals=node.refusals,
         path_prefix=settings.path_prefix,
     )
@@ -243,10 +256,14 @@ def _node_limits(settings: Settings) -> NodeLimits:
     )
 
 
-def _throttle(settings: Settings, name: Literal["api", "websocket"], limiter: RateLimiter | None) -> Throttle | None:
+def _throttle(
+    settings: Settings, clock: Clock, name: Literal["api", "websocket"], limiter: RateLimiter | None
+) -> Throttle | None:
     if limiter is None:
         return None
     rates = settings.rate_limiter
     limit = rates.api_rate_limit if name == "api" else rates.websocket_rate_limit
     requests = Limit(limit.max_requests, limit.window_seconds)
-    return Throttle(limiter, requests, name=name, trust_hops=limit.trust_hops, ipv6_prefix=rates.ipv6_prefix)
+    clients = ClientNames(limit.trust_hops, rates.ipv6_prefix)
+    outage = Outage(clock, is_open=rates.on_store_error == "open")
+    return Throttle(limiter, requests, name=name, clients=clients, outage=outage)

@@ -19,6 +19,7 @@ from sockudo.pusher.codes import Code
 from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.query import parse_query
 from sockudo.ratelimit.base import Decision
+from sockudo.ratelimit.counters import RateLimitCounters
 from sockudo.server.http import refusals
 from sockudo.server.http.answers import Answers
 from sockudo.server.http.body_budget import BodyBudget
@@ -47,6 +48,7 @@ class Front:
         websockets: WebSocketContext,
         answers: Answers,
         throttle: Throttle | None,
+        limited: RateLimitCounters,
         path_prefix: str,
         max_body_bytes: int,
         bodies: BodyBudget,
@@ -56,6 +58,7 @@ class Front:
         self._apps = apps
         self._routes = routes
         self._throttle = throttle
+        self.limited = limited
         self._app_path = f"{path_prefix}/app/"
         self.websockets = websockets
         self.answers = answers
@@ -120,7 +123,7 @@ class Front:
         """Return the app that a client may connect to, or the answer that refuses the upgrade."""
         if self._throttle is None:
             return self._app(key)
-        admitted = self._throttle.admit(request)
+        admitted = self._throttle.admit(request, self.limited.websocket_upgrade)
         if isinstance(admitted, Future):
             return later(admitted, partial(self._admitted, key))
         return self._admitted(key, admitted)

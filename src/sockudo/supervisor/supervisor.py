@@ -8,6 +8,7 @@ workers stay those of the supervisor's own start.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
 import tempfile
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from sockudo.log import get_logger
+from sockudo.ratelimit.area import new_area
+from sockudo.ratelimit.memory import SIZE
 from sockudo.supervisor.crew import Crew
 from sockudo.supervisor.listeners import CAN_BALANCE, Sockets, close_listeners, open_listeners
 from sockudo.supervisor.seats import Place
@@ -60,11 +63,14 @@ def supervise(plan: Plan, on_start: OnStart) -> int:
     balanced = plan.balanced and CAN_BALANCE
     listeners = open_listeners(plan.host, plan.port, plan.count, balanced=balanced)
     directory = Path(tempfile.mkdtemp(prefix="sockudo-"))
-    crew = Crew(plan.command, plan.environment, directory)
+    # It outlives every worker, so that none begins to count afresh.
+    counts = new_area(SIZE)
+    crew = Crew(plan.command, plan.environment, directory, counts)
     try:
         return asyncio.run(Supervisor(listeners, crew, grace=plan.grace, balanced=balanced).run(on_start))
     finally:
         close_listeners(listeners)
+        os.close(counts)
         shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -46,6 +46,7 @@ class Worker:
         directory: where the sockets of the bus between the workers are.
         sockets: what it listens on.
         control: the line to the supervisor.
+        counts: the descriptor of the memory in which all workers count what is limited.
     """
 
     index: int
@@ -53,6 +54,7 @@ class Worker:
     directory: Path
     sockets: Sockets
     control: socket.socket
+    counts: int
 
     @classmethod
     def from_environment(cls, variables: MutableMapping[str, str]) -> Worker | None:
@@ -67,6 +69,7 @@ class Worker:
             directory=Path(given["directory"]),
             sockets=tuple(socket.socket(fileno=number) for number in given["sockets"]),
             control=socket.socket(fileno=given["control"]),
+            counts=given["counts"],
         )
 
     def adapter(self) -> Adapter:
