@@ -17,14 +17,26 @@ LOG_MAY_IMPORT: Final = ("log_writer",)
 # Parts that may import those: clients of servers that drivers of several parts use.
 CLIENTS: Final = ("redis_client",)
 # Parts that may import all of those.
-SIDE: Final = ("apps", "bus", "cache", "migration", "queues", "ratelimit")
+SIDE: Final = ("apps", "bus", "cache", "migration", "queues", "ratelimit", "tracing")
 # Each may import what stands before it, and all of the above.
-SPINE: Final = ("hub", "cluster", "webhooks", "node", "api", "supervisor", "server", "assembly", "cli", "__main__")
+SPINE: Final = (
+    "hub",
+    "cluster",
+    "webhooks",
+    "node",
+    "api",
+    "traced",
+    "supervisor",
+    "server",
+    "assembly",
+    "cli",
+    "__main__",
+)
 # The settings are read by what puts the server together, and know next to nothing of it.
 CONFIG_MAY_IMPORT: Final = ("errors", "pusher", "apps.origins", "apps.patterns")
 CONFIG_IS_FOR: Final = ("assembly", "cli")
 # Nodes and the command line tell their version.
-VERSION_IS_FOR: Final = ("cluster", "webhooks", "cli")
+VERSION_IS_FOR: Final = ("assembly", "cluster", "webhooks", "cli")
 
 # A library is used in one part, so that replacing it, or doing without it, concerns one part.
 LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -58,6 +70,7 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "idna": ("apps",),
     "logging": ("log",),
     "multiprocessing": (),
+    "opentelemetry": ("tracing",),
     "pydantic": ("config",),
     "pydantic_core": ("config",),
     "re2": ("apps",),
@@ -69,7 +82,8 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "structlog": ("log",),
     # Names are looked up in threads that hold up neither each other nor the end of the process.
     # So are the lines of the log written.
-    "threading": ("log_writer", "webhooks"),
+    # And so do spans leave when the server stops.
+    "threading": ("log_writer", "tracing", "webhooks"),
     "uvloop": ("assembly",),
 }
 
@@ -82,6 +96,8 @@ READS_FILES: Final = (
     # The kernel's figures about memory and cores are files too.
     "sockudo.node.memory",
     "sockudo.supervisor.cores",
+    # Where spans go is said to every program alike, in the environment.
+    "sockudo.tracing.otel",
     # A credentials file is read where it is used, so that what is secret in it goes nowhere else.
     "sockudo.bus.nats.options",
     # A supervisor tells its workers what they are in their environment.

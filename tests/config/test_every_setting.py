@@ -259,6 +259,7 @@ ROWS = [
     Row("webhooks.concurrency", 20, "1", 1, 0, ("WEBHOOK_CONCURRENCY",)),
     Row("webhooks.request_timeout_ms", 10_000, "500", 500, 99, ("WEBHOOK_REQUEST_TIMEOUT_MS",)),
     Row("webhooks.allow_private", True, "no", False, "x", ("WEBHOOK_ALLOW_PRIVATE",)),
+    Row("tracing.enabled", False, "yes", True, "x", ("TRACING_ENABLED",)),
     Row("metrics.enabled", False, "yes", True, "x", ("METRICS_ENABLED",)),
     Row("metrics.driver", "prometheus", "Prometheus", "prometheus", "statsd", ("METRICS_DRIVER",)),
     Row("metrics.host", "0.0.0.0", "h", "h", 1, ("METRICS_HOST",)),

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from subprocess import PIPE
 
@@ -72,7 +73,7 @@ def test_a_table_of_a_hanging_process_is_waited_for_once_a_second(monkeypatch: p
     with holder(descriptor):
         with pytest.raises(AreaError):
             shared.lock(3)
-        monkeypatch.setattr(area.time, "sleep", nap)
+        monkeypatch.setattr(time, "sleep", nap)
         with pytest.raises(AreaError):
             shared.lock(3)
     assert naps == 0

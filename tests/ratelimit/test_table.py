@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -128,7 +129,7 @@ class Dying(Table):
 class Watched:
     """Numbers of a table that counts the writes."""
 
-    def __init__(self, owner: Dying, numbers: memoryview) -> None:
+    def __init__(self, owner: Dying, numbers: Any) -> None:
         self._owner = owner
         self._numbers = numbers
 

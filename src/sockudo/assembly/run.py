@@ -10,6 +10,7 @@ from typing import Final
 
 from sockudo.assembly.cluster import Bus, bus_from_settings
 from sockudo.assembly.server import assemble
+from sockudo.assembly.tracing import makers_from_settings
 from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
 from sockudo.log import get_logger
@@ -69,12 +70,12 @@ async def _serve(
         await worker.follow(stopping)
     clock = make_clock(loop)
     adapter, times = bus or bus_from_settings(settings)
-    area = None
+    makers, area = makers_from_settings(settings), None
     if worker is not None:
         area = SharedArea(worker.counts, SIZE)
         if adapter is None:
             adapter, times = worker.adapter(), _WORKER_TIMES
-    assembly = assemble(settings, clock, adapter, times, area=area)
+    assembly = assemble(settings, clock, adapter, times, area=area, makers=makers)
     addresses = await assembly.start(worker.sockets if worker is not None else ())
     _settle_memory()
     on_start(addresses)

@@ -11,16 +11,15 @@ from sockudo.api.auth import Authenticator
 from sockudo.api.channel_answers import ChannelAnswers
 from sockudo.api.channels import ChannelHandlers
 from sockudo.api.cors import Cors
-from sockudo.api.events import EventHandlers
 from sockudo.api.health import HealthHandlers
 from sockudo.api.outage import Outage
 from sockudo.api.routes import Routes
 from sockudo.api.throttle import ClientNames, Throttle
 from sockudo.api.users import UserHandlers
+from sockudo.assembly.makers import PLAIN, Makers
 from sockudo.assembly.stores import Stores, stores_from_settings
 from sockudo.assembly.webhooks import needs_webhooks, service_from_settings
 from sockudo.bus.base import Adapter
-from sockudo.cluster.cluster import Cluster
 from sockudo.cluster.local import NoPeers
 from sockudo.cluster.peers import Peers
 from sockudo.cluster.times import ClusterTimes
@@ -56,6 +55,8 @@ from sockudo.webhooks.service import WebhookService
 
 _KILOBYTE: Final = 1024
 _MEGABYTE: Final = 1024 * 1024
+# How long spans may take to leave when the server stops.
+_EXPORT_SECONDS: Final = 2.0
 _DEFAULT_TIMES: Final = ClusterTimes()
 
 
@@ -69,6 +70,7 @@ class Assembly:
     remote_events: RemoteEvents
     stores: Stores
     webhooks: WebhookService | None
+    makers: Makers
 
     async def start(self, sockets: Sequence[socket] = ()) -> list[tuple[str, int]]:
         """Join the cluster, then listen, on sockets that are bound where they are given; return the addresses.
@@ -105,6 +107,7 @@ class Assembly:
         if self.webhooks is not None:
             await self.webhooks.aclose(max(0.0, deadline - self.node.clock.monotonic()))
         await self.stores.aclose()
+        await self.makers.aclose(_EXPORT_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,7 @@ class _NodeParts:
     queries: Queries
     session: Session
     remote_events: RemoteEvents
+    makers: Makers
 
 
 def assemble(
@@ -126,6 +130,7 @@ def assemble(
     times: ClusterTimes = _DEFAULT_TIMES,
     stores: Stores | None = None,
     area: Area | None = None,
+    makers: Makers = PLAIN,
 ) -> Assembly:
     """Put a server together; nothing is started, and no socket is open.
 
@@ -133,19 +138,21 @@ def assemble(
         adapter: how to reach the other nodes; None for a node that is alone.
         stores: others than those that the settings ask for.
         area: what the workers of this machine count in, where this is one of several.
+        makers: makes the parts that can be traced.
 
     Raises:
         ConfigError: a driver lacks a setting.
         MissingExtraError: what a driver needs is not installed.
     """
     stores = stores or stores_from_settings(settings, clock, area)
-    hub = Hub(Flusher(clock.call_soon))
-    peers: Peers = NoPeers() if adapter is None else Cluster(hub, adapter, clock, times)
+    hub = makers.hub(Flusher(clock.call_soon))
+    peers: Peers = NoPeers() if adapter is None else makers.cluster(hub, adapter, clock, times)
     webhooks = None
     if needs_webhooks(settings):
         view = View(hub, peers.replica)
-        webhooks = service_from_settings(settings, stores.apps, view, peers, clock, times)
-    parts = _node_parts(settings, clock, hub, peers, stores, NoWebhooks() if webhooks is None else webhooks.webhooks)
+        webhooks = service_from_settings(settings, stores.apps, view, peers, clock, times, makers)
+    events = NoWebhooks() if webhooks is None else webhooks.webhooks
+    parts = _node_parts(settings, clock, hub, peers, stores, events, makers)
     if area is not None and settings.adapter.driver == "local":
         # Every node there is counts in it.
         parts.node.quotas.share(MemoryRateLimiter(clock, area))
@@ -155,24 +162,25 @@ def assemble(
     health = Health(stores.apps, lambda: parts.node.is_ready, stores.checks, checks, parts.memory.problem)
     front = _front(settings, clock, parts, stores, health, has_bus=adapter is not None)
     server = Server(front, parts.node, settings.host, settings.port)
-    return Assembly(server, parts.node, front, parts.remote_events, stores, webhooks)
+    return Assembly(server, parts.node, front, parts.remote_events, stores, webhooks, makers)
 
 
 def _node_parts(
-    settings: Settings, clock: Clock, hub: Hub, peers: Peers, stores: Stores, webhooks: WebhookEvents
+    settings: Settings, clock: Clock, hub: Hub, peers: Peers, stores: Stores, webhooks: WebhookEvents, makers: Makers
 ) -> _NodeParts:
     memory = MemoryGauge(settings.http_api.accept_traffic.memory_threshold, clock)
     limits = _node_limits(settings)
     node = Node(hub, stores.apps, peers, limits, clock, memory, webhooks)
     cached_events = CachedEvents(stores.cache, limits.cache_ttl, clock, peers)
-    publisher = Publisher(hub, stores.apps, peers, cached_events, webhooks)
+    publisher = makers.publisher(hub, stores.apps, peers, cached_events, webhooks)
     return _NodeParts(
         node=node,
         memory=memory,
         publisher=publisher,
         queries=Queries(node.view, cached_events),
         session=Session(node, Subscriptions(node, cached_events), publisher),
-        remote_events=RemoteEvents(node, cached_events),
+        remote_events=makers.remote_events(node, cached_events),
+        makers=makers,
     )
 
 
@@ -222,7 +230,7 @@ def _routes(
         apps=stores.apps,
         authenticator=Authenticator(settings.path_prefix),
         clock=clock,
-        events=EventHandlers(parts.publisher, channel_answers, quotas, parts.memory, node.slices),
+        events=parts.makers.events(parts.publisher, channel_answers, quotas, parts.memory, node.slices),
         channels=ChannelHandlers(
             queries, quotas, channel_answers, unknown_channel_not_found=settings.http_api.unknown_channel_not_found
         ),
