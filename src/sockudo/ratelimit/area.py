@@ -25,10 +25,10 @@ _MAGIC: Final = b"sockudoL"
 # The tables begin at a page of their own.
 _HEAD_BYTES: Final = mmap.PAGESIZE
 
-# Longer than any worker that runs is kept from the processor in the middle of counting.
-_LOCK_SECONDS: Final = 0.1
-_STUCK_SECONDS: Final = 1.0
-_NAP: Final = 0.0002
+# Longer than a worker that runs is kept from the processor in the middle of counting, on a machine that is overloaded.
+_LOCK_SECONDS: Final = 1.0
+_STUCK_SECONDS: Final = 5.0
+_NAP: Final = 0.0001
 
 
 class AreaError(DriverError):
@@ -96,7 +96,7 @@ class SharedArea(Area):
         return True
 
     def _wait(self, table: int) -> None:
-        """Wait for a lock, and for one that a worker that hangs has, once a second only."""
+        """Wait for a lock; for one that a worker that hangs has, every few seconds only."""
         now = time.monotonic()
         if now >= self._stuck_until.get(table, 0.0):
             until = now + _LOCK_SECONDS
