@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import pytest
-import structlog
 
 from sockudo.api.messages import Request, Response
-from sockudo.api.throttle import Throttle, rate_headers
+from sockudo.api.outage import Outage
+from sockudo.api.throttle import ClientNames, Throttle, rate_headers
+from sockudo.ratelimit.area import AreaError
 from sockudo.ratelimit.base import Decision, Limit, RateLimiter
+from sockudo.ratelimit.counters import Checks
 from sockudo.ratelimit.memory import MemoryRateLimiter
 from tests.clients.api import error_of, header
 from tests.fakes.clock import FakeClock
@@ -17,12 +19,21 @@ def request(peer: str | None = "192.0.2.1", forwarded: str | None = None) -> Req
     return Request("GET", "/", headers=headers, peer=peer)
 
 
-def throttle(trust_hops: int = 0, limiter: RateLimiter | None = None, name: str = "api") -> Throttle:
-    return Throttle(limiter or MemoryRateLimiter(FakeClock()), Limit(2, 60), name=name, trust_hops=trust_hops)
+def throttle(
+    trust_hops: int = 0,
+    limiter: RateLimiter | None = None,
+    name: str = "api",
+    clock: FakeClock | None = None,
+    *,
+    is_open: bool = False,
+) -> Throttle:
+    outage = Outage(clock or FakeClock(), is_open=is_open)
+    clients = ClientNames(trust_hops)
+    return Throttle(limiter or MemoryRateLimiter(FakeClock()), Limit(2, 60), name=name, clients=clients, outage=outage)
 
 
 def is_admitted(limit: Throttle, asked: Request) -> bool:
-    return isinstance(now(limit.admit(asked)), Decision)
+    return isinstance(now(limit.admit(asked, Checks())), Decision)
 
 
 def test_each_address_has_its_own_limit() -> None:
@@ -58,7 +69,7 @@ def test_limits_of_different_names_are_counted_apart() -> None:
 @pytest.mark.parametrize("name", ["api", "websocket"])
 def test_a_refusal_names_the_limit_and_the_setting_and_when_to_come_back(name: str) -> None:
     limit = throttle(name=name)
-    responses = [now(limit.admit(request())) for _ in range(3)]
+    responses = [now(limit.admit(request(), Checks())) for _ in range(3)]
     response = responses[2]
     assert isinstance(response, Response)
     status, text = error_of(response)
@@ -71,7 +82,7 @@ def test_a_refusal_names_the_limit_and_the_setting_and_when_to_come_back(name: s
 async def test_a_limiter_behind_a_store_is_waited_for() -> None:
     limiter = AskedLimiter()
     limit = throttle(limiter=limiter)
-    first, second = limit.admit(request()), limit.admit(request())
+    first, second = limit.admit(request(), Checks()), limit.admit(request(), Checks())
     assert limiter.questions.open == ["api::192.0.2.1"] * 2
     await limiter.questions.answer(Decision(allowed=True, limit=1, remaining=0, reset_after=60))
     await limiter.questions.answer(Decision(allowed=False, limit=1, remaining=0, reset_after=60))
@@ -83,7 +94,7 @@ async def test_a_limiter_behind_a_store_is_waited_for() -> None:
 
 async def test_a_limiter_that_cannot_be_asked_refuses_everything() -> None:
     limiter = AskedLimiter()
-    asked = throttle(limiter=limiter).admit(request())
+    asked = throttle(limiter=limiter).admit(request(), Checks())
     await limiter.questions.fail()
     refused = await answer(asked)
     assert isinstance(refused, Response)
@@ -98,17 +109,29 @@ def test_every_answer_can_tell_what_is_left() -> None:
     )
 
 
-async def test_a_limiter_that_goes_and_returns_is_logged_once_each() -> None:
-    limiter = AskedLimiter()
-    limit = throttle(limiter=limiter)
-    with structlog.testing.capture_logs() as logs:
-        for outcome in ("lost", "lost", "lost", "there", "there", "lost"):
-            limit.admit(request())
-            if outcome == "lost":
-                await limiter.questions.fail()
-            else:
-                await limiter.questions.answer(Decision(allowed=False, limit=1, remaining=0, reset_after=60))
-    lost = "rate limiter unusable: the server refuses what it limits"
-    assert [line["event"] for line in logs] == [lost, "rate limiter usable again", lost]
-    assert logs[1]["refused"] == 3
-    assert {line["limit"] for line in logs} == {"rate_limiter.api_rate_limit"}
+async def test_open_admits_what_cannot_be_counted_and_tells_no_numbers() -> None:
+    limiter, checks = AskedLimiter(), Checks()
+    asked = throttle(limiter=limiter, is_open=True).admit(request(), checks)
+    await limiter.questions.fail()
+    admitted = await answer(asked)
+    assert isinstance(admitted, Decision)
+    assert admitted.allowed
+    assert rate_headers(admitted) == ()
+    assert checks == Checks(checks=1, triggered=0, unanswered=1)
+
+
+@pytest.mark.parametrize(("is_open", "kind"), [(False, Response), (True, Decision)])
+def test_a_limiter_that_fails_at_once_is_away_too(*, is_open: bool, kind: type) -> None:
+    class Hanging(MemoryRateLimiter):
+        def consume(self, key: str, limit: Limit, cost: int = 1) -> Decision:
+            raise AreaError("another worker hangs while it counts")
+
+    limit = throttle(limiter=Hanging(FakeClock()), is_open=is_open)
+    assert isinstance(now(limit.admit(request(), Checks())), kind)
+
+
+def test_checks_and_refusals_are_counted() -> None:
+    limit, checks = throttle(), Checks()
+    for _ in range(5):
+        limit.admit(request(), checks)
+    assert checks == Checks(checks=5, triggered=3, unanswered=0)

@@ -18,7 +18,7 @@ LINES_MAY_IMPORT: Final = ("log_lines",)
 # Parts that may import those: clients of servers that drivers of several parts use.
 CLIENTS: Final = ("redis_client",)
 # Parts that may import all of those.
-SIDE: Final = ("apps", "bus", "cache", "migration", "queues", "ratelimit")
+SIDE: Final = ("apps", "bus", "cache", "migration", "queues", "ratelimit", "tracing")
 # Each may import what stands before it, and all of the above.
 SPINE: Final = (
     "hub",
@@ -26,6 +26,7 @@ SPINE: Final = (
     "webhooks",
     "node",
     "api",
+    "traced",
     "supervisor",
     "server",
     "metrics",
@@ -37,7 +38,7 @@ SPINE: Final = (
 CONFIG_MAY_IMPORT: Final = ("errors", "pusher", "apps.origins", "apps.patterns")
 CONFIG_IS_FOR: Final = ("assembly", "cli")
 # Nodes and the command line tell their version.
-VERSION_IS_FOR: Final = ("cluster", "webhooks", "cli")
+VERSION_IS_FOR: Final = ("assembly", "cluster", "webhooks", "cli")
 
 # A library is used in one part, so that replacing it, or doing without it, concerns one part.
 LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -72,6 +73,7 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "idna": ("apps",),
     "logging": ("log", "log_plain"),
     "multiprocessing": (),
+    "opentelemetry": ("tracing",),
     "pydantic": ("config",),
     "prometheus_client": ("metrics",),
     "pydantic_core": ("config",),
@@ -85,7 +87,8 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "structlog": ("log_structlog",),
     # Names are looked up in threads that hold up neither each other nor the end of the process.
     # So are the lines of the log written.
-    "threading": ("log_writer", "webhooks"),
+    # And so do spans leave when the server stops.
+    "threading": ("log_writer", "tracing", "webhooks"),
     "uvloop": ("assembly",),
 }
 
@@ -98,6 +101,8 @@ READS_FILES: Final = (
     # The kernel's figures about memory and cores are files too.
     "sockudo.node.memory",
     "sockudo.supervisor.cores",
+    # Where spans go is said to every program alike, in the environment.
+    "sockudo.tracing.otel",
     # A credentials file is read where it is used, so that what is secret in it goes nowhere else.
     "sockudo.bus.nats.options",
     # Which worker listens for scrapes is decided by a lock on a file.

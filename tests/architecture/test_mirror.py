@@ -55,6 +55,7 @@ TESTED_TOGETHER: Final[Mapping[str, Together]] = {
     "sockudo.supervisor": Together(
         ("supervisor/test_signals.py", "servers/forge_process.py"), "tested with real worker processes"
     ),
+    "sockudo.traced": Together(("traced/test_traces.py",), "tested by servers whose spans are collected"),
     "sockudo.webhooks": Together(
         ("servers/server.py", "webhooks/delivery/test_sender.py"), "tested by several nodes that send webhooks"
     ),

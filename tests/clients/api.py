@@ -13,13 +13,15 @@ from sockudo.api.cors import Cors
 from sockudo.api.events import EventHandlers
 from sockudo.api.health import HealthHandlers
 from sockudo.api.messages import Request, Response
+from sockudo.api.outage import Outage
 from sockudo.api.routes import Routes
-from sockudo.api.throttle import Throttle
+from sockudo.api.throttle import ClientNames, Throttle
 from sockudo.api.users import UserHandlers
 from sockudo.apps.app import App
 from sockudo.cache.base import Cache
 from sockudo.eventual import Eventual
 from sockudo.ratelimit.base import Limit
+from sockudo.ratelimit.counters import RateLimitCounters
 from sockudo.ratelimit.memory import MemoryRateLimiter
 from sockudo.server.health import Health
 from tests.clients.signing import query_string, signed_params
@@ -48,7 +50,13 @@ class Api:
         throttle = None
         if requests_per_minute is not None:
             limit = Limit(requests_per_minute, 60)
-            throttle = Throttle(MemoryRateLimiter(world.clock), limit, name="api", trust_hops=0)
+            throttle = Throttle(
+                MemoryRateLimiter(world.clock),
+                limit,
+                name="api",
+                clients=ClientNames(),
+                outage=Outage(world.clock, is_open=False),
+            )
         slices = world.node.slices
         answers = ChannelAnswers(world.queries, slices, max_answer_bytes)
         self.routes = Routes(
@@ -65,6 +73,7 @@ class Api:
             ),
             cors=cors,
             throttle=throttle,
+            limited=RateLimitCounters(),
             refusals=world.node.refusals,
             totals=world.node.hub.totals,
             path_prefix=prefix,

@@ -5,6 +5,7 @@ import pytest
 from sockudo.cluster.local import NoJournal
 from sockudo.node.quotas import AppQuotas
 from sockudo.pusher.errors import RequestRejected
+from sockudo.ratelimit.memory import MemoryRateLimiter
 from tests.fakes.clock import FakeClock
 from tests.fakes.node import make_app
 
@@ -101,3 +102,23 @@ def test_others_are_told_what_was_let_through_and_nothing_else() -> None:
     quotas.take_events(free, 1)
     quotas.take_read(free)
     assert told == [(app.id, 3, 0), (app.id, 0, 1)]
+
+
+def test_nodes_that_share_windows_are_held_to_one_limit() -> None:
+    clock = FakeClock()
+    windows = MemoryRateLimiter(clock)
+    one, other = AppQuotas(clock, NoJournal()), AppQuotas(clock, NoJournal())
+    for quotas in (one, other):
+        quotas.share(windows)
+    app = make_app(max_backend_events_per_second=5, max_read_requests_per_second=1)
+    one.take_events(app, 3)
+    other.take_events(app, 2)
+    for quotas in (one, other):
+        with pytest.raises(RequestRejected, match=r"5 a second \(max_backend_events_per_second") as refused:
+            quotas.take_events(app, 1)
+        assert (refused.value.status, refused.value.retry_after) == (429, 1)
+    one.take_read(app)
+    with pytest.raises(RequestRejected, match="max_read_requests_per_second"):
+        other.take_read(app)
+    clock.advance(1)
+    other.take_events(app, 5)

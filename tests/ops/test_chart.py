@@ -107,8 +107,8 @@ def helm() -> str:
 def render(helm: str, folder: Path, way: dict[str, Any], version: str = KUBERNETES[-1]) -> list[dict[str, Any]]:
     """Return the objects that the chart makes."""
     (folder / "values.json").write_text(json.dumps(way))
-    command = [helm, "template", "live", CHART, "--values", folder / "values.json", "--kube-version", version]
-    command += ["--api-versions", "monitoring.coreos.com/v1"]
+    command: list[str | Path] = [helm, "template", "live", CHART, "--values", folder / "values.json"]
+    command += ["--kube-version", version, "--api-versions", "monitoring.coreos.com/v1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return [found for found in yaml.safe_load_all(done.stdout) if found]
@@ -123,7 +123,7 @@ def the(kind: str, objects: list[dict[str, Any]]) -> dict[str, Any]:
 @pytest.mark.parametrize("way", WAYS)
 def test_helm_finds_nothing_wrong_with_the_chart(helm: str, tmp_path: Path, way: str) -> None:
     (tmp_path / "values.json").write_text(json.dumps(WAYS[way]))
-    command = [helm, "lint", "--strict", "--quiet", "--values", tmp_path / "values.json", CHART]
+    command: list[str | Path] = [helm, "lint", "--strict", "--quiet", "--values", tmp_path / "values.json", CHART]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -180,7 +180,7 @@ def test_a_change_of_the_settings_replaces_the_nodes(helm: str, tmp_path: Path) 
 
 def test_nodes_that_do_not_know_each_other_are_refused(helm: str, tmp_path: Path) -> None:
     (tmp_path / "values.json").write_text(json.dumps({"config": {"adapter": {"driver": "local"}}}))
-    command = [helm, "template", "live", CHART, "--values", tmp_path / "values.json"]
+    command: list[str | Path] = [helm, "template", "live", CHART, "--values", tmp_path / "values.json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode != 0
     assert "3 nodes would not know each other" in done.stderr
@@ -196,7 +196,7 @@ def test_prometheus_finds_the_metrics_of_every_node(helm: str, tmp_path: Path) -
 
 def test_a_value_that_does_not_exist_is_refused(helm: str, tmp_path: Path) -> None:
     (tmp_path / "values.json").write_text(json.dumps({"replicas": 5}))
-    command = [helm, "template", "live", CHART, "--values", tmp_path / "values.json"]
+    command: list[str | Path] = [helm, "template", "live", CHART, "--values", tmp_path / "values.json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode != 0
     assert "replicas" in done.stderr

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sockudo.ratelimit.area import SharedArea, new_area
 from sockudo.ratelimit.base import Decision, Limit
-from sockudo.ratelimit.memory import MemoryRateLimiter
+from sockudo.ratelimit.memory import SIZE, MemoryRateLimiter
 from tests.contracts.rate_limiter import RateLimiterContract
 from tests.fakes.clock import FakeClock
 
@@ -31,12 +38,6 @@ class TestMemoryRateLimiter(RateLimiterContract):
 
     async def elapse(self, seconds: float) -> None:
         self.clock.advance(seconds)
-
-
-def test_limits_of_one_key_are_counted_apart(limiter: MemoryRateLimiter) -> None:
-    assert limiter.consume("key", Limit(1, 60)).allowed
-    assert limiter.consume("key", Limit(1, 30)).allowed
-    assert limiter.consume("key", Limit(2, 60)).remaining == 1
 
 
 def test_a_unit_leaves_the_window_when_it_is_exactly_a_window_old(limiter: MemoryRateLimiter, clock: FakeClock) -> None:
@@ -70,47 +71,10 @@ def test_stepping_the_wall_clock_opens_no_window(limiter: MemoryRateLimiter, clo
     assert not limiter.consume("key", limit).allowed
 
 
-def test_idle_keys_are_forgotten_whoever_is_counted_next(limiter: MemoryRateLimiter, clock: FakeClock) -> None:
-    limit = Limit(5, 60)
-    for number in range(1000):
-        limiter.consume(f"client {number}", limit)
-    assert limiter.size == 1000
-    clock.advance(61)
-    limiter.consume("somebody", limit)
-    assert limiter.size == 1
-
-
-def test_a_key_in_use_is_remembered_from_its_last_unit(limiter: MemoryRateLimiter, clock: FakeClock) -> None:
-    limit = Limit(2, 60)
-    limiter.consume("key", limit)
-    clock.advance(59)
-    limiter.consume("key", limit)
-    clock.advance(59)
-    assert limiter.consume("key", limit).remaining == 0
-    clock.advance(59)
-    limiter.consume("somebody", limit)
-    assert limiter.size == 2
-    clock.advance(2)
-    limiter.consume("somebody", limit)
-    assert limiter.size == 1
-
-
 def test_a_key_that_was_only_refused_takes_no_room(limiter: MemoryRateLimiter) -> None:
     limiter.consume("key", Limit(0, 60))
     limiter.consume("key", Limit(3, 60), 4)
     assert limiter.size == 0
-
-
-def test_there_are_never_more_keys_than_allowed_and_the_most_idle_goes(clock: FakeClock) -> None:
-    limiter = MemoryRateLimiter(clock, max_keys=3)
-    limit = Limit(1, 60)
-    for key in ("hammering", "idle", "third"):
-        assert limiter.consume(key, limit).allowed
-    assert not limiter.consume("hammering", limit).allowed
-    limiter.consume("fourth", limit)
-    assert limiter.size == 3
-    assert not limiter.consume("hammering", limit).allowed
-    assert limiter.consume("idle", limit).allowed
 
 
 async def test_it_answers_at_once_and_runs_nothing_in_the_background(limiter: MemoryRateLimiter) -> None:
@@ -173,25 +137,83 @@ def test_no_window_whatever_holds_more_than_the_limit(requests: int, seconds: in
         assert first + seconds <= after_the_last
 
 
-def test_a_stranger_with_many_addresses_fills_no_more_than_the_bound() -> None:
-    clock = FakeClock()
-    limiter = MemoryRateLimiter(clock, max_keys=1000, max_units=5000)
-    limit = Limit(100, 60)
-    for number in range(3000):
-        for _ in range(10):
-            assert limiter.consume(f"address-{number}", limit).allowed
-        assert limiter.units <= 5000
-    assert limiter.size <= 500
-    # Who is busy now is still counted.
-    assert limiter.consume("address-2999", limit).remaining == 89
-    clock.advance(61)
-    for _ in range(10):
-        limiter.consume("another", limit)
-    assert (limiter.size, limiter.units) == (1, 10)
+def test_more_addresses_than_fit_stay_within_the_stated_memory() -> None:
+    before = _resident()
+    limiter, limit = MemoryRateLimiter(LoopTime()), Limit(3, 3600)
+    first = [limiter.consume(f"api::{number}", limit).allowed for number in range(1000)]
+    for number in range(300_000):
+        limiter.consume(f"api::{number}", limit)
+    assert limiter.size <= 131_072
+    assert SIZE < 130_000_000
+    assert _resident() - before <= SIZE
+    assert all(first)
+    # Those that came first have windows of their own still, and are refused when theirs are full.
+    assert [limiter.consume("api::5", limit).allowed for _ in range(2)] == [True, False]
 
 
-def test_a_window_larger_than_the_bound_still_holds_its_limit() -> None:
-    limiter = MemoryRateLimiter(FakeClock(), max_units=10)
-    limiter.consume("other", Limit(20, 60), 5)
-    assert [limiter.consume("key", Limit(20, 60)).allowed for _ in range(21)] == [True] * 20 + [False]
-    assert limiter.size == 1
+class LoopTime(FakeClock):
+    """A clock that stands still costs least."""
+
+    def monotonic(self) -> float:
+        return 1000.0
+
+
+def _resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_workers_count_together_and_the_one_that_comes_later_too() -> None:
+    descriptor, clock, limit = new_area(SIZE), FakeClock(), Limit(5, 60)
+    one, other = (MemoryRateLimiter(clock, SharedArea(descriptor, SIZE)) for _ in range(2))
+    assert [limiter.consume("api::a", limit).allowed for limiter in (one, other) * 2] == [True] * 4
+    successor = MemoryRateLimiter(clock, SharedArea(descriptor, SIZE))
+    assert [successor.consume("api::a", limit).allowed for _ in range(2)] == [True, False]
+    assert not one.consume("api::a", limit).allowed
+    os.close(descriptor)
+
+
+async def test_a_worker_that_leaves_takes_no_counts_along() -> None:
+    descriptor, clock, limit = new_area(SIZE), FakeClock(), Limit(1, 60)
+    one, other = (MemoryRateLimiter(clock, SharedArea(descriptor, SIZE)) for _ in range(2))
+    assert one.consume("api::a", limit).allowed
+    await one.aclose()
+    assert not other.consume("api::a", limit).allowed
+    os.close(descriptor)
+
+
+_RACER = """
+import sys, time
+from sockudo.ratelimit.area import SharedArea
+from sockudo.ratelimit.base import Limit
+from sockudo.ratelimit.memory import SIZE, MemoryRateLimiter
+class Clock:
+    monotonic = staticmethod(time.monotonic)
+limiter = MemoryRateLimiter(Clock(), SharedArea(int(sys.argv[1]), SIZE))
+print("ready", flush=True)
+sys.stdin.readline()
+keys = ["api::192.0.2.1", "api::192.0.2.2", "websocket::192.0.2.1"]
+admitted = [sum(limiter.consume(key, Limit(3000, 600)).allowed for _ in range(2000)) for key in keys]
+print(*admitted, flush=True)
+"""
+
+
+def test_processes_that_race_are_admitted_exactly_the_limit() -> None:
+    descriptor = new_area(SIZE)
+    command = [sys.executable, "-c", _RACER, str(descriptor)]
+    with contextlib.ExitStack() as stack:
+        racers = [
+            stack.enter_context(
+                subprocess.Popen(command, pass_fds=(descriptor,), stdin=PIPE, stdout=PIPE, text=True, bufsize=1)
+            )
+            for _ in range(4)
+        ]
+        for racer in racers:
+            assert racer.stdout is not None
+            assert racer.stdout.readline() == "ready\n"
+        for racer in racers:
+            assert racer.stdin is not None
+            racer.stdin.write("go\n")
+        lines = [racer.stdout.readline().split() for racer in racers if racer.stdout is not None]
+    assert [sum(int(line[key]) for line in lines) for key in range(3)] == [3000] * 3
+    os.close(descriptor)

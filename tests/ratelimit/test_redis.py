@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -109,6 +110,55 @@ async def test_keys_of_a_cluster_are_counted_by_their_own_servers(
         assert not any(d.allowed for d in await asyncio.gather(*(limiter.consume(k, limit) for k in keys)))
     masters = {redis_cluster.master_of(f"{unique}:rl:{key}").port for key in keys[:20]}
     assert len(masters) > 1
+
+
+@pytest.mark.parametrize("place", PLACES, indirect=True)
+async def test_clients_that_race_are_admitted_exactly_the_limit(place: RedisPlace, unique: str) -> None:
+    limit, keys = Limit(700, 600), [f"api::192.0.2.{number}" for number in range(4)]
+
+    async def one_client() -> list[int]:
+        async with started(place, unique, RedisTiming()) as limiter:
+            admitted = [0] * len(keys)
+            for _ in range(30):
+                answers = await asyncio.gather(*(limiter.consume(key, limit) for key in keys for _ in range(4)))
+                for index, answer in enumerate(answers):
+                    admitted[index // 4] += answer.allowed
+            return admitted
+
+    counts = await asyncio.gather(*(one_client() for _ in range(12)))
+    assert [sum(count) for count in zip(*counts, strict=True)] == [700] * len(keys)
+
+
+async def test_a_replica_that_takes_over_goes_on_counting(own_redis_cluster: RedisClusterProcesses) -> None:
+    limit, key = Limit(20, 600), "sockudo_rl::rl:api::192.0.2.1"
+    async with started(nodes_of(own_redis_cluster)) as limiter:
+        before = await asyncio.gather(*(limiter.consume("api::192.0.2.1", limit) for _ in range(12)))
+        assert all(decision.allowed for decision in before)
+        master = await asyncio.to_thread(own_redis_cluster.master_of, key)
+        replica = await asyncio.to_thread(own_redis_cluster.replica_of, master)
+
+        async def has_all() -> bool:
+            link = await asyncio.to_thread(replica.cli, "INFO", "replication")
+            ours = await asyncio.to_thread(master.cli, "INFO", "replication")
+            offset = re.search(r"master_repl_offset:(\d+)", ours)
+            return offset is not None and f"slave_repl_offset:{offset[1]}" in link
+
+        await until(has_all)
+        master.kill()
+        admitted = 0
+
+        async def is_used_up() -> bool:
+            nonlocal admitted
+            try:
+                decision = await limiter.consume("api::192.0.2.1", limit)
+            except DriverError:
+                return False
+            admitted += decision.allowed
+            return not decision.allowed
+
+        await until(is_used_up, within=60)
+    assert admitted <= 8
+    assert (await asyncio.to_thread(replica.cli, "ZCARD", key)) == "20"
 
 
 async def test_a_script_that_the_server_forgot_is_told_again(own_redis: RedisProcess) -> None:

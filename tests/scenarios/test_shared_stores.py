@@ -285,6 +285,26 @@ async def test_nobody_new_is_let_in_while_requests_cannot_be_counted(
                 await another.expect_nothing()
 
 
+async def test_open_admits_everybody_while_requests_cannot_be_counted(
+    serve_on_own: Serve, own_redis: RedisProcess
+) -> None:
+    settings = {**limiter(requests=2), "on_store_error": "open"}
+    async with serve_on_own(rate_limiter=settings, cache={"driver": "memory"}) as server:
+        await asyncio.to_thread(own_redis.kill)
+        await all_say(server, 200, b"DEGRADED")
+        for port in server.own:
+            for _ in range(5):
+                answer = await ApiClient(port).get("/channels")
+                assert answer.status == 200
+                assert not [name for name in answer.headers if name.startswith("x-ratelimit")]
+            async with PusherClient(port) as client:
+                await client.expect_nothing()
+        await asyncio.to_thread(own_redis.start)
+        await all_say(server, 200, b"OK")
+        found = [await ApiClient(server.port).get("/channels") for _ in range(4)]
+        assert statuses(found) == [200, 200, 429, 429]
+
+
 async def _last_events(server: Nodes, channel: str) -> list[str | None]:
     """What somebody who subscribes is told of the last event, on each node."""
     told = []

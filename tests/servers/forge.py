@@ -22,6 +22,8 @@ from typing import Any, Final
 
 import pytest
 
+from sockudo.ratelimit.area import new_area
+from sockudo.ratelimit.memory import SIZE
 from sockudo.supervisor.listeners import Sockets, close_listeners, open_listeners
 from sockudo.supervisor.orders import DRAIN, READY
 from tests.servers.nodes import Nodes, Serve, with_barrier
@@ -81,11 +83,11 @@ class ForgedWorker:
         log: the lines that it has printed.
     """
 
-    def __init__(self, forge: Forge, order: Mapping[str, Any], sockets: Sockets) -> None:
+    def __init__(self, forge: Forge, order: Mapping[str, Any], sockets: Sockets, counts: int) -> None:
         self._forge = forge
         self._line, theirs = socket.socketpair()
         read, write = os.pipe()
-        numbers = [write, theirs.fileno(), *(listening.fileno() for listening in sockets)]
+        numbers = [write, theirs.fileno(), counts, *(listening.fileno() for listening in sockets)]
         self.pid = forge.fork(order, numbers)
         theirs.close()
         os.close(write)
@@ -178,9 +180,11 @@ async def running_workers(
     directory = tempfile.mkdtemp(prefix="sockudo-")
     order = {"settings": document(*with_barrier(apps), **changes), "directory": directory, "speed": speed}
     workers: list[ForgedWorker] = []
+    counts = new_area(SIZE)
     try:
         workers.extend(
-            ForgedWorker(forge, {**order, "index": index}, (*own[index], *shared[index])) for index in range(COUNT)
+            ForgedWorker(forge, {**order, "index": index}, (*own[index], *shared[index]), counts)
+            for index in range(COUNT)
         )
         # From here on they are the workers' alone.
         close_listeners([*shared, *own])
@@ -192,6 +196,7 @@ async def running_workers(
         for worker in workers:
             worker.drain()
         statuses = [await worker.ended() for worker in workers]
+        os.close(counts)
         shutil.rmtree(directory, ignore_errors=True)
         _show(workers)
     assert statuses == [0] * COUNT

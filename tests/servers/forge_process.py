@@ -80,7 +80,7 @@ def _live(given: dict[str, Any], numbers: list[int]) -> None:
 
 
 def _work(given: dict[str, Any], numbers: list[int]) -> int:
-    output, control, *sockets = numbers
+    output, control, counts, *sockets = numbers
     for standard in (1, 2):
         os.dup2(output, standard)
     os.close(output)
@@ -90,6 +90,7 @@ def _work(given: dict[str, Any], numbers: list[int]) -> int:
         directory=Path(given["directory"]),
         sockets=tuple(socket.socket(fileno=number) for number in sockets),
         control=socket.socket(fileno=control),
+        counts=counts,
     )
     log.configure(level="info", output_format="json", debug=False, colors=False, include_target=True)
     log.label(worker=worker.index)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import sockudo
+from sockudo.assembly.makers import PLAIN, Makers
 from sockudo.assembly.server import Assembly, assemble
 from sockudo.bus.base import Adapter
 from sockudo.cluster.times import ClusterTimes
@@ -63,12 +64,16 @@ class RunningServer:
 
 @contextlib.asynccontextmanager
 async def running_server(
-    *apps: Mapping[str, Any], speed: float = 1, adapter: Adapter | None = None, **changes: Any
+    *apps: Mapping[str, Any],
+    speed: float = 1,
+    adapter: Adapter | None = None,
+    makers: Makers = PLAIN,
+    **changes: Any,
 ) -> AsyncIterator[RunningServer]:
     """Run a server in this event loop, with a clock `speed` times as fast; other arguments as for `settings`."""
     loop = asyncio.get_running_loop()
     clock = LoopClock(loop) if speed == 1 else FastClock(loop, speed)
-    assembly = assemble(settings(*apps, **changes), clock, adapter, quick_times(speed))
+    assembly = assemble(settings(*apps, **changes), clock, adapter, quick_times(speed), makers=makers)
     ((_, port),) = await assembly.start()
     try:
         yield RunningServer(port, assembly)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from sockudo.ratelimit.area import new_area
 from sockudo.supervisor import crew, seats
 from sockudo.supervisor.crew import Crew
 from sockudo.supervisor.listeners import close_listeners, open_listeners
@@ -46,7 +47,7 @@ class Run:
     def __init__(self, script: str, count: int) -> None:
         Path("worker.py").write_text(PROLOGUE + script)
         self.listeners = open_listeners("127.0.0.1", 0, count, balanced=True)
-        self.crew = Crew([sys.executable, "worker.py"], os.environ, Path.cwd())
+        self.crew = Crew([sys.executable, "worker.py"], os.environ, Path.cwd(), new_area(4096))
         self.supervisor = Supervisor(self.listeners, self.crew, grace=0.2, balanced=True)
         self.started: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
         self.task = asyncio.create_task(self.supervisor.run(lambda processes: self.started.set_result(processes)))

@@ -21,7 +21,7 @@ from tests.fakes.inbox import RecordingInbox
 def pair(directory: Path = Path("/nowhere")) -> tuple[Worker, socket.socket]:
     """A worker and the supervisor's end of the line."""
     ours, theirs = socket.socketpair()
-    return Worker(index=1, serial=7, directory=directory, sockets=(), control=theirs), ours
+    return Worker(index=1, serial=7, directory=directory, sockets=(), control=theirs, counts=-1), ours
 
 
 def test_a_process_without_the_variable_is_no_worker() -> None:
@@ -32,12 +32,19 @@ def test_what_the_supervisor_gave_is_taken_once() -> None:
     ours, theirs = socket.socketpair()
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    given = {"index": 2, "serial": 9, "directory": "/d", "sockets": [listening.fileno()], "control": theirs.fileno()}
+    given = {
+        "index": 2,
+        "serial": 9,
+        "directory": "/d",
+        "sockets": [listening.fileno()],
+        "control": theirs.fileno(),
+        "counts": 5,
+    }
     environ = {WORKER_VARIABLE: json.dumps(given)}
     worker = Worker.from_environment(environ)
     assert worker is not None
     assert environ == {}
-    assert (worker.index, worker.serial, worker.directory) == (2, 9, Path("/d"))
+    assert (worker.index, worker.serial, worker.directory, worker.counts) == (2, 9, Path("/d"), 5)
     assert worker.sockets[0].getsockname() == listening.getsockname()
     worker.ready()
     worker.failed("a\nb")

@@ -77,6 +77,10 @@ class EventHandlers:
         if self._memory.is_over_threshold():
             raise RequestRejected(503, "Over capacity (http_api.accept_traffic.memory_threshold)", retry_after=1)
         self._quotas.take_events(call.app, len(triggers))
+        return self._send(call, triggers)
+
+    def _send(self, call: Call, triggers: list[Trigger]) -> Eventual[None]:
+        """Publish what may be published."""
         if len(triggers) == 1 and len(triggers[0].targets) == 1:
             return self._publisher.publish(call.app, triggers[0])
         if self._publisher.is_long(call.app, triggers):

@@ -26,6 +26,7 @@ from sockudo.node.refusal_log import RefusalLog
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.query import Query, parse_query
 from sockudo.ratelimit.base import Decision
+from sockudo.ratelimit.counters import RateLimitCounters
 from sockudo.timing.clock import Clock
 
 _log = get_logger("sockudo.api")
@@ -47,9 +48,6 @@ class Routes:
     * `handle`: whatever is refused before a route is chosen, and without a rate limit all the rest.
     * `_admitted`: with a rate limit, whatever the route refuses, so that this answer has the headers of the limit too.
     * `_finish`: whatever is refused after a body has come whose head was accepted; `handle` has returned by then.
-
-    Attributes:
-        throttle: the limit by client address, if there is one.
     """
 
     def __init__(
@@ -64,6 +62,7 @@ class Routes:
         health: HealthHandlers,
         cors: Cors,
         throttle: Throttle | None,
+        limited: RateLimitCounters,
         refusals: RefusalLog,
         totals: Totals,
         path_prefix: str,
@@ -73,7 +72,8 @@ class Routes:
         self._clock = clock
         self._health = health
         self._cors = cors
-        self.throttle = throttle
+        self._throttle = throttle
+        self._limited_calls, self._limited_others = limited.http_api, limited.other
         self._refusals = refusals
         self._totals = totals
         self._prefix = path_prefix
@@ -118,9 +118,10 @@ class Routes:
         health = self._probe(request, parts)
         if health is not None:
             return health
-        if self.throttle is None:
+        if self._throttle is None:
             return self._route(request, path, parts)
-        admitted = self.throttle.admit(request)
+        checks = self._limited_calls if parts[0] == "apps" else self._limited_others
+        admitted = self._throttle.admit(request, checks)
         if isinstance(admitted, Future):
             return later(admitted, partial(self._admitted, request, path, parts))
         return self._admitted(request, path, parts, admitted)

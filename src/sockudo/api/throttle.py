@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from functools import partial
+from typing import NamedTuple
 
 from sockudo.api.messages import Request, Response, error_response
+from sockudo.api.outage import Outage
+from sockudo.errors import DriverError
 from sockudo.eventual import Eventual, Future, caught, later
-from sockudo.log import get_logger
 from sockudo.ratelimit.base import Decision, Limit, RateLimiter
 from sockudo.ratelimit.client_address import IPV6_PREFIX, client_ip
+from sockudo.ratelimit.counters import Checks
 
-_log = get_logger("sockudo.api.throttle")
+
+class ClientNames(NamedTuple):
+    """How clients are told apart.
+
+    Attributes:
+        trust_hops: how many proxies in front may be believed about the client's address.
+        ipv6_prefix: bits of an IPv6 address that make a client.
+    """
+
+    trust_hops: int = 0
+    ipv6_prefix: int = IPV6_PREFIX
 
 
 class Throttle:
@@ -19,57 +31,39 @@ class Throttle:
 
     Args:
         name: prefix of the keys, and of the settings named in a refusal: `api` or `websocket`.
-        trust_hops: how many proxies in front may be believed about the client's address.
-        ipv6_prefix: bits of an IPv6 address that make a client.
-
-    Attributes:
-        checks, triggered: requests that were held against the limit, and those above it, by what they were for.
+        outage: what happens while the limiter cannot be asked.
     """
 
-    def __init__(
-        self, limiter: RateLimiter, limit: Limit, *, name: str, trust_hops: int, ipv6_prefix: int = IPV6_PREFIX
-    ) -> None:
-        self.checks: dict[str, int] = defaultdict(int)
-        self.triggered: dict[str, int] = defaultdict(int)
+    def __init__(self, limiter: RateLimiter, limit: Limit, *, name: str, clients: ClientNames, outage: Outage) -> None:
         self._limiter = limiter
         self._limit = limit
         self.name = name
         self._setting = f"rate_limiter.{name}_rate_limit"
-        self._trust_hops = trust_hops
-        self._ipv6_prefix = ipv6_prefix
-        # Requests since the limiter was lost.
-        self._refused = 0
+        self._trust_hops, self._ipv6_prefix = clients
+        self._outage = outage
 
-    def admit(self, request: Request) -> Eventual[Decision | Response]:
-        """Count one request of its client; return what was decided, or the answer that refuses the request.
-
-        A limiter that cannot be asked refuses everything.
-        """
+    def admit(self, request: Request, checks: Checks) -> Eventual[Decision | Response]:
+        """Count one request of its client; return what was decided, or the answer that refuses the request."""
+        checks.checks += 1
         peer, hops, prefix = request.peer, self._trust_hops, self._ipv6_prefix
         if hops:
             forwarded_for, real_ip = request.header_list(b"x-forwarded-for"), request.header(b"x-real-ip")
             address = client_ip(peer, forwarded_for, real_ip, hops, prefix)
         else:
             address = client_ip(peer, None, None, 0, prefix)
-        decision = self._limiter.consume(f"{self.name}::{address}", self._limit)
-        context = self._context(request)
-        self.checks[context] += 1
+        try:
+            decision = self._limiter.consume(f"{self.name}::{address}", self._limit)
+        except DriverError as error:
+            return self._unavailable(checks, error)
         if isinstance(decision, Future):
-            return caught(later(decision, partial(self._answer, context)), self._unavailable)
-        return self._answer(context, decision)
+            return caught(later(decision, partial(self._answer, checks)), partial(self._unavailable, checks))
+        return self._answer(checks, decision)
 
-    def _context(self, request: Request) -> str:
-        if self.name == "websocket":
-            return "websocket_upgrade"
-        return "http_api" if "/apps/" in request.path else "other"
-
-    def _answer(self, context: str, decision: Decision) -> Decision | Response:
-        if self._refused:
-            _log.info("rate limiter usable again", limit=self._setting, refused=self._refused)
-            self._refused = 0
+    def _answer(self, checks: Checks, decision: Decision) -> Decision | Response:
+        self._outage.answered(self._setting)
         if decision.allowed:
             return decision
-        self.triggered[context] += 1
+        checks.triggered += 1
         return self._refusal(decision)
 
     def _refusal(self, decision: Decision) -> Response:
@@ -82,18 +76,17 @@ class Throttle:
         headers = (*rate_headers(decision), ("Retry-After", str(decision.reset_after)))
         return error_response(429, text, *headers)
 
-    def _unavailable(self, error: Exception) -> Response:
-        # Once, and not for each of the thousands that may be refused.
-        if not self._refused:
-            _log.warning(
-                "rate limiter unusable: the server refuses what it limits", limit=self._setting, reason=str(error)
-            )
-        self._refused += 1
+    def _unavailable(self, checks: Checks, error: Exception) -> Decision | Response:
+        checks.unanswered += 1
+        if self._outage.admits(self._setting, str(error)):
+            return Decision(True, self._limit.requests, 0, self._limit.seconds, is_counted=False)
         return error_response(500, "Rate limiter backend unavailable (rate_limiter.driver)")
 
 
 def rate_headers(decision: Decision) -> tuple[tuple[str, str], ...]:
     """Return what an answer tells of its client's limit; Reset is in seconds from now."""
+    if not decision.is_counted:
+        return ()
     return (
         ("X-RateLimit-Limit", str(decision.limit)),
         ("X-RateLimit-Remaining", str(decision.remaining)),

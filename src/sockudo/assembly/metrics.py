@@ -39,7 +39,6 @@ def metrics_from_settings(
         node=node,
         publisher=publisher,
         front=front,
-        throttles=front.throttles,
         webhooks=webhooks,
         shares_queue=place is not None and settings.queue.driver not in ("memory", "none"),
     )

@@ -10,10 +10,13 @@ from collections.abc import Callable, Coroutine
 from typing import Final
 
 from sockudo.assembly.cluster import Bus, bus_from_settings
-from sockudo.assembly.server import assemble
+from sockudo.assembly.server import SharedByWorkers, assemble
+from sockudo.assembly.tracing import makers_from_settings
 from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
 from sockudo.log import get_logger
+from sockudo.ratelimit.area import SharedArea
+from sockudo.ratelimit.memory import SIZE
 from sockudo.supervisor.open_files import raise_limit
 from sockudo.supervisor.service_manager import ServiceManager
 from sockudo.supervisor.stopping import Stopping
@@ -74,9 +77,12 @@ async def _serve(
         await worker.follow(stopping)
     clock = make_clock(loop)
     adapter, times = bus or bus_from_settings(settings)
-    if worker is not None and adapter is None:
-        adapter, times = worker.adapter(), _WORKER_TIMES
-    assembly = assemble(settings, clock, adapter, times, place=None if worker is None else worker.place)
+    makers, shared = makers_from_settings(settings), None
+    if worker is not None:
+        shared = SharedByWorkers(worker.place, SharedArea(worker.counts, SIZE))
+        if adapter is None:
+            adapter, times = worker.adapter(), _WORKER_TIMES
+    assembly = assemble(settings, clock, adapter, times, shared=shared, makers=makers)
     addresses = await assembly.start(worker.sockets if worker is not None else manager.sockets)
     _settle_memory()
     on_start(addresses)

@@ -6,22 +6,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from sockudo.api.auth import Authenticator
 from sockudo.api.channel_answers import ChannelAnswers
 from sockudo.api.channels import ChannelHandlers
 from sockudo.api.cors import Cors
-from sockudo.api.events import EventHandlers
 from sockudo.api.health import HealthHandlers
+from sockudo.api.outage import Outage
 from sockudo.api.routes import Routes
-from sockudo.api.throttle import Throttle
+from sockudo.api.throttle import ClientNames, Throttle
 from sockudo.api.users import UserHandlers
+from sockudo.assembly.makers import PLAIN, Makers
 from sockudo.assembly.metrics import metrics_from_settings
 from sockudo.assembly.stores import Stores, stores_from_settings
 from sockudo.assembly.webhooks import needs_webhooks, service_from_settings
 from sockudo.bus.base import Adapter, ConfirmingAdapter
-from sockudo.cluster.cluster import Cluster
 from sockudo.cluster.local import NoPeers
 from sockudo.cluster.peers import Peers
 from sockudo.cluster.times import ClusterTimes
@@ -38,7 +38,10 @@ from sockudo.node.remote_events import RemoteEvents
 from sockudo.node.session import Session
 from sockudo.node.subscriptions import Subscriptions
 from sockudo.node.view import View
+from sockudo.ratelimit.area import Area
 from sockudo.ratelimit.base import Limit, RateLimiter
+from sockudo.ratelimit.counters import RateLimitCounters
+from sockudo.ratelimit.memory import MemoryRateLimiter
 from sockudo.server.front import Front
 from sockudo.server.health import Health
 from sockudo.server.housekeeping import Housekeeping
@@ -57,6 +60,8 @@ if TYPE_CHECKING:
 
 _KILOBYTE: Final = 1024
 _MEGABYTE: Final = 1024 * 1024
+# How long spans may take to leave when the server stops.
+_EXPORT_SECONDS: Final = 2.0
 _DEFAULT_TIMES: Final = ClusterTimes()
 
 
@@ -71,6 +76,7 @@ class Assembly:
     stores: Stores
     webhooks: WebhookService | None
     metrics: MetricsService | None
+    makers: Makers
 
     async def start(self, sockets: Sequence[socket] = ()) -> list[tuple[str, int]]:
         """Join the cluster, then listen, on sockets that are bound where they are given; return the addresses.
@@ -112,6 +118,19 @@ class Assembly:
         if self.metrics is not None:
             await self.metrics.aclose()
         await self.stores.aclose()
+        await self.makers.aclose(_EXPORT_SECONDS)
+
+
+class SharedByWorkers(NamedTuple):
+    """What the workers of one supervisor share.
+
+    Attributes:
+        place: the directory of their sockets, and the serial number of this worker.
+        area: the memory in which they all count what is limited.
+    """
+
+    place: tuple[Path, int]
+    area: Area
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +143,7 @@ class _NodeParts:
     queries: Queries
     session: Session
     remote_events: RemoteEvents
+    makers: Makers
 
 
 def assemble(
@@ -132,52 +152,62 @@ def assemble(
     adapter: Adapter | None = None,
     times: ClusterTimes = _DEFAULT_TIMES,
     stores: Stores | None = None,
-    place: tuple[Path, int] | None = None,
+    shared: SharedByWorkers | None = None,
+    makers: Makers = PLAIN,
 ) -> Assembly:
     """Put a server together; nothing is started, and no socket is open.
 
     Args:
         adapter: how to reach the other nodes; None for a node that is alone.
         stores: others than those that the settings ask for.
-        place: the directory that the workers of a supervisor share, and the serial number of this one.
+        shared: what this process has in common with the other workers of its machine, if it is one of several.
+        makers: makes the parts that can be traced.
 
     Raises:
         ConfigError: a driver lacks a setting.
         MissingExtraError: what a driver needs is not installed.
     """
-    stores = stores or stores_from_settings(settings, clock)
-    hub = Hub(Flusher(clock.call_soon))
-    peers: Peers = NoPeers() if adapter is None else Cluster(hub, adapter, clock, times)
+    area = None if shared is None else shared.area
+    stores = stores or stores_from_settings(settings, clock, area)
+    hub = makers.hub(Flusher(clock.call_soon))
+    peers: Peers = NoPeers() if adapter is None else makers.cluster(hub, adapter, clock, times)
     webhooks = None
     if needs_webhooks(settings):
         view = View(hub, peers.replica)
-        webhooks = service_from_settings(settings, stores.apps, view, peers, clock, times)
-    parts = _node_parts(settings, clock, hub, peers, stores, NoWebhooks() if webhooks is None else webhooks.webhooks)
+        webhooks = service_from_settings(settings, stores.apps, view, peers, clock, times, makers)
+    events = NoWebhooks() if webhooks is None else webhooks.webhooks
+    parts = _node_parts(settings, clock, hub, peers, stores, events, makers)
+    if area is not None and settings.adapter.driver == "local":
+        # Every node there is counts in it.
+        parts.node.quotas.share(MemoryRateLimiter(clock, area))
     checks = dict(stores.other_checks)
     if webhooks is not None:
         checks["queue"] = webhooks.check
     health = Health(stores.apps, lambda: parts.node.is_ready, stores.checks, checks, parts.memory.problem)
     front = _front(settings, clock, parts, stores, health, _after_bus(adapter, clock))
     server = Server(front, parts.node, settings.host, settings.port)
-    metrics = metrics_from_settings(settings, parts.node, parts.publisher, front, webhooks, place)
-    return Assembly(server, parts.node, front, parts.remote_events, stores, webhooks, metrics)
+    metrics = metrics_from_settings(
+        settings, parts.node, parts.publisher, front, webhooks, None if shared is None else shared.place
+    )
+    return Assembly(server, parts.node, front, parts.remote_events, stores, webhooks, metrics, makers)
 
 
 def _node_parts(
-    settings: Settings, clock: Clock, hub: Hub, peers: Peers, stores: Stores, webhooks: WebhookEvents
+    settings: Settings, clock: Clock, hub: Hub, peers: Peers, stores: Stores, webhooks: WebhookEvents, makers: Makers
 ) -> _NodeParts:
     memory = MemoryGauge(settings.http_api.accept_traffic.memory_threshold, clock)
     limits = _node_limits(settings)
     node = Node(hub, stores.apps, peers, limits, clock, memory, webhooks)
     cached_events = CachedEvents(stores.cache, limits.cache_ttl, clock, peers)
-    publisher = Publisher(hub, stores.apps, peers, cached_events, webhooks)
+    publisher = makers.publisher(hub, stores.apps, peers, cached_events, webhooks)
     return _NodeParts(
         node=node,
         memory=memory,
         publisher=publisher,
         queries=Queries(node.view, cached_events),
         session=Session(node, Subscriptions(node, cached_events), publisher),
-        remote_events=RemoteEvents(node, cached_events),
+        remote_events=makers.remote_events(node, cached_events),
+        makers=makers,
     )
 
 
@@ -195,7 +225,7 @@ def _front(
         settings.cors.allowed_headers,
         credentials=settings.cors.credentials,
     )
-    answers = Answers(cors.common, clock.now())
+    answers, limited = Answers(cors.common, clock.now()), RateLimitCounters()
     http_api = settings.http_api
     sweep_every = settings.cache.memory.cleanup_interval
 
@@ -208,10 +238,11 @@ def _front(
     housekeeping = Housekeeping(every_second, stores.sweep, sweep_every)
     front = Front(
         apps=stores.apps,
-        routes=_routes(settings, clock, parts, stores, health, cors),
+        routes=_routes(settings, parts, stores, health, cors, limited),
         websockets=_websockets(settings, parts, Timeouts(clock, housekeeping.tick)),
         answers=answers,
-        throttle=_throttle(settings, "websocket", stores.limiter),
+        throttle=_throttle(settings, clock, "websocket", stores.limiter),
+        limited=limited,
         path_prefix=settings.path_prefix,
         max_body_bytes=http_api.request_limit_in_mb * _MEGABYTE,
         # A single body of full size always fits.
@@ -229,21 +260,24 @@ def _after_bus(adapter: Adapter | None, clock: Clock) -> Callable[[Callable[[], 
     return adapter.after_taken if isinstance(adapter, ConfirmingAdapter) else clock.call_soon
 
 
-def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores, health: Health, cors: Cors) -> Routes:
-    node, queries, quotas = parts.node, parts.queries, parts.node.quotas
+def _routes(
+    settings: Settings, parts: _NodeParts, stores: Stores, health: Health, cors: Cors, limited: RateLimitCounters
+) -> Routes:
+    node, queries, quotas, clock = parts.node, parts.queries, parts.node.quotas, parts.node.clock
     channel_answers = ChannelAnswers(queries, node.slices, settings.http_api.response_limit_in_mb * _MEGABYTE)
     return Routes(
         apps=stores.apps,
         authenticator=Authenticator(settings.path_prefix),
         clock=clock,
-        events=EventHandlers(parts.publisher, channel_answers, quotas, parts.memory, node.slices),
+        events=parts.makers.events(parts.publisher, channel_answers, quotas, parts.memory, node.slices),
         channels=ChannelHandlers(
             queries, quotas, channel_answers, unknown_channel_not_found=settings.http_api.unknown_channel_not_found
         ),
         users=UserHandlers(node),
         health=HealthHandlers(health, RecentMemory(clock).read),
         cors=cors,
-        throttle=_throttle(settings, "api", stores.limiter),
+        throttle=_throttle(settings, clock, "api", stores.limiter),
+        limited=limited,
         refusals=node.refusals,
         totals=node.hub.totals,
         path_prefix=settings.path_prefix,
@@ -270,10 +304,14 @@ def _node_limits(settings: Settings) -> NodeLimits:
     )
 
 
-def _throttle(settings: Settings, name: Literal["api", "websocket"], limiter: RateLimiter | None) -> Throttle | None:
+def _throttle(
+    settings: Settings, clock: Clock, name: Literal["api", "websocket"], limiter: RateLimiter | None
+) -> Throttle | None:
     if limiter is None:
         return None
     rates = settings.rate_limiter
     limit = rates.api_rate_limit if name == "api" else rates.websocket_rate_limit
     requests = Limit(limit.max_requests, limit.window_seconds)
-    return Throttle(limiter, requests, name=name, trust_hops=limit.trust_hops, ipv6_prefix=rates.ipv6_prefix)
+    clients = ClientNames(limit.trust_hops, rates.ipv6_prefix)
+    outage = Outage(clock, is_open=rates.on_store_error == "open")
+    return Throttle(limiter, requests, name=name, clients=clients, outage=outage)

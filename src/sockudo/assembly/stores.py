@@ -14,6 +14,7 @@ from sockudo.cache.memory import MemoryCache
 from sockudo.cache.none import NoCache
 from sockudo.config.model import Settings
 from sockudo.eventual import Eventual
+from sockudo.ratelimit.area import Area
 from sockudo.ratelimit.base import RateLimiter
 from sockudo.ratelimit.memory import MemoryRateLimiter
 from sockudo.timing.clock import Clock
@@ -68,8 +69,11 @@ class Stores:
         await self.apps.aclose()
 
 
-def stores_from_settings(settings: Settings, clock: Clock) -> Stores:
+def stores_from_settings(settings: Settings, clock: Clock, area: Area | None = None) -> Stores:
     """Return the stores that the settings ask for; none is started.
+
+    Args:
+        area: what the workers of this machine count in, where there are several.
 
     Raises:
         ConfigError: a driver lacks a setting.
@@ -79,7 +83,7 @@ def stores_from_settings(settings: Settings, clock: Clock) -> Stores:
     return Stores(
         apps=app_manager_from_settings(settings, clock),
         cache=cache,
-        limiter=_limiter(settings, clock) if settings.rate_limiter.enabled else None,
+        limiter=_limiter(settings, clock, area) if settings.rate_limiter.enabled else None,
         sweep=sweep,
     )
 
@@ -96,10 +100,10 @@ def _cache(settings: Settings, clock: Clock) -> tuple[Cache, Callable[[], None]]
     return cache_class(driver)(cache_options(settings)), _nothing
 
 
-def _limiter(settings: Settings, clock: Clock) -> RateLimiter:
+def _limiter(settings: Settings, clock: Clock, area: Area | None) -> RateLimiter:
     driver = settings.rate_limiter.driver
     if driver in ("memory", "none"):
-        return MemoryRateLimiter(clock)
+        return MemoryRateLimiter(clock, area)
     limiter: RateLimiter = rate_limiter_class(driver)(rate_limiter_options(settings))
     return limiter
 

@@ -8,6 +8,7 @@ from sockudo.apps.base import AppManager
 from sockudo.apps.patterns import Pattern
 from sockudo.apps.webhook import ChannelFilter, Function, Webhook
 from sockudo.assembly.drivers import lambda_class
+from sockudo.assembly.makers import Makers
 from sockudo.assembly.queue import queue_from_settings
 from sockudo.cluster.peers import Peers
 from sockudo.cluster.times import ClusterTimes
@@ -61,7 +62,13 @@ def webhook_queue(settings: Settings, clock: Clock) -> Queue:
 
 
 def service_from_settings(
-    settings: Settings, apps: AppManager, view: MergedView, peers: Peers, clock: Clock, times: ClusterTimes
+    settings: Settings,
+    apps: AppManager,
+    view: MergedView,
+    peers: Peers,
+    clock: Clock,
+    times: ClusterTimes,
+    makers: Makers,
 ) -> WebhookService:
     """Return what sends webhooks; nothing is started.
 
@@ -76,7 +83,7 @@ def service_from_settings(
         # The HTTP client is 9 MB of memory: a server without webhooks does without it.
         from sockudo.webhooks.delivery.posting import HttpPoster
 
-        sender = Sender(
+        sender = makers.sender(
             apps,
             HttpPoster(timeout, allow_private=allow_private),
             Functions(lambda: lambda_class()(timeout, allow_private=allow_private)),
@@ -92,7 +99,8 @@ def service_from_settings(
         batching=section.batching.duration / 1000 if section.batching.enabled else None,
         settling=SettlingTimes(hello=times.introduction, missed=times.node_timeout),
     )
-    return WebhookService(Webhooks(apps, view, peers, queue, clock, webhook_times), queue, make_sender)
+    webhooks = Webhooks(apps, view, peers, queue, clock, webhook_times)
+    return makers.webhooks(WebhookService(webhooks, queue, make_sender))
 
 
 def _function(entry: WebhookSettings) -> Function | None:

@@ -33,6 +33,7 @@ from sockudo.config.sections.queue import QueueSettings
 from sockudo.config.sections.rate_limiter import RateLimiterSettings
 from sockudo.config.sections.sql_databases import PoolingSettings
 from sockudo.config.sections.tls import SslSettings
+from sockudo.config.sections.tracing import TracingSettings
 from sockudo.config.sections.unix_socket import UnixSocketSettings
 from sockudo.config.sections.webhooks import WebhooksSettings
 
@@ -107,6 +108,7 @@ class Settings(Section):
         default_factory=WebhooksSettings, description="How the webhooks of all apps are delivered."
     )
     metrics: MetricsSettings = Field(default_factory=MetricsSettings, description="The figures for Prometheus.")
+    tracing: TracingSettings = Field(default_factory=TracingSettings, description="Spans for OpenTelemetry.")
     ssl: SslSettings = Field(default_factory=SslSettings, description="TLS on the server's own port.")
     unix_socket: UnixSocketSettings = Field(
         default_factory=UnixSocketSettings, description="A socket in the file system instead of a TCP port."

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
-from sockudo.api.throttle import Throttle
 from sockudo.cluster.counters import ClusterCounters
 from sockudo.cluster.peers import Peers
 from sockudo.hub.hub import Hub
 from sockudo.hub.latency import BroadcastLatency, size_name
 from sockudo.hub.totals import AppTotals
 from sockudo.metrics.figures import Figures
+from sockudo.ratelimit.counters import Checks, RateLimitCounters
 from sockudo.timing.slices import Steps
 
 # What the original calls the kinds of channels; a cache variant counts as what it is a variant of.
@@ -30,6 +30,13 @@ _TYPES: Final = {
 # What belongs to no app.
 _CLUSTER: Final = "cluster"
 _GLOBAL: Final = "global"
+# The context of a check -> the limit that it belongs to.
+_LIMITERS: Final = {
+    "websocket_upgrade": "websocket_rate_limit",
+    "http_api": "api_rate_limit",
+    "health_check": "api_rate_limit",
+    "other": "api_rate_limit",
+}
 # Channels that are looked at in one step.
 _STEP: Final = 100
 
@@ -96,13 +103,13 @@ def read_channels(figures: Figures, hub: Hub, peers: Peers, node_id: str) -> Ste
         yield None
 
 
-def read_throttles(figures: Figures, throttles: Iterable[Throttle]) -> None:
-    """Read what the limits by client address have done."""
-    for throttle in throttles:
-        limiter = f"{throttle.name}_rate_limit"
-        for context, count in throttle.checks.items():
-            figures.set("rate_limit_checks_total", count, _GLOBAL, limiter, context)
-            figures.set("rate_limit_triggered_total", throttle.triggered.get(context, 0), _GLOBAL, limiter, context)
+def read_rate_limits(figures: Figures, limited: RateLimitCounters) -> None:
+    """Read what the limits by client address have done. A context without a check has no series yet."""
+    for context, limiter in _LIMITERS.items():
+        checks: Checks = getattr(limited, context)
+        if checks.checks:
+            figures.set("rate_limit_checks_total", checks.checks, _GLOBAL, limiter, context)
+            figures.set("rate_limit_triggered_total", checks.triggered, _GLOBAL, limiter, context)
 
 
 def read_answers(figures: Figures, counters: ClusterCounters) -> None:

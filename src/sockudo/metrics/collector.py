@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sockudo.api.throttle import Throttle
 from sockudo.cluster.cluster import Cluster
 from sockudo.errors import DriverError
 from sockudo.hub.latency import BroadcastLatency
@@ -38,7 +36,6 @@ class Sources:
     node: Node
     publisher: Publisher
     front: Front
-    throttles: Sequence[Throttle]
     webhooks: WebhookService | None
     shares_queue: bool
 
@@ -79,7 +76,7 @@ class Collector:
         cluster = peers if isinstance(peers, Cluster) else None
         yield from apps.read_apps(figures, hub)
         yield from apps.read_channels(figures, hub, peers, "" if cluster is None else cluster.node_id)
-        apps.read_throttles(figures, sources.throttles)
+        apps.read_rate_limits(figures, sources.front.limited)
         apps.read_latency(figures, self._latency)
         yield from process.read_sockets(figures, sources.front)
         process.read_node(figures, node)

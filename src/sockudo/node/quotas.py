@@ -1,16 +1,36 @@
 """Enforces the per-second limits of each app on the HTTP API.
 
-They are those of all nodes together: each tells the others at the end of the tick what it has let through, and counts
-what they tell as if it had been asked here. What several nodes let through in the same few milliseconds may be more.
+They are those of all nodes together. The workers of one machine, where they are all the nodes there are, count in one
+place, so the limits are exact (`share`). Else each node tells the others at the end of the tick what it has let
+through, and counts what they tell as if it had been asked here. What several of those let through in the same few
+milliseconds may be more.
 """
 
 from __future__ import annotations
 
+from typing import Final, Protocol
+
 from sockudo.apps.app import App
 from sockudo.cluster.peers import Journal
 from sockudo.pusher.errors import RequestRejected
+from sockudo.ratelimit.base import Decision, Limit
 from sockudo.ratelimit.window import SecondWindow
 from sockudo.timing.clock import Clock
+
+_EVENTS: Final = "max_backend_events_per_second"
+_READS: Final = "max_read_requests_per_second"
+
+
+class SharedWindows(Protocol):
+    """Windows in which several nodes count. They decide at once."""
+
+    def consume(self, key: str, limit: Limit, cost: int = 1) -> Decision:
+        """Take `cost` units of `limit` for `key`, all of them or none.
+
+        Raises:
+            DriverError: another node hangs while it counts.
+        """
+        ...
 
 
 class AppQuotas:
@@ -21,6 +41,11 @@ class AppQuotas:
         self._journal = journal
         self._events: dict[str, SecondWindow] = {}
         self._reads: dict[str, SecondWindow] = {}
+        self._shared: SharedWindows | None = None
+
+    def share(self, windows: SharedWindows) -> None:
+        """Count from now on where all other nodes count too."""
+        self._shared = windows
 
     def take_events(self, app: App, count: int) -> None:
         """Count `count` events to be published, all or none.
@@ -30,7 +55,10 @@ class AppQuotas:
         """
         limit = app.max_backend_events_per_second
         if limit is not None:
-            self._count(self._events, app, count, limit, "max_backend_events_per_second")
+            if self._shared is not None:
+                _take_shared(self._shared, f"events::{app.id}", count, limit, _EVENTS)
+                return
+            self._count(self._events, app, count, limit, _EVENTS)
             self._journal.quota_used(app.id, events=count)
 
     def take_read(self, app: App) -> None:
@@ -41,7 +69,10 @@ class AppQuotas:
         """
         limit = app.max_read_requests_per_second
         if limit is not None:
-            self._count(self._reads, app, 1, limit, "max_read_requests_per_second")
+            if self._shared is not None:
+                _take_shared(self._shared, f"reads::{app.id}", 1, limit, _READS)
+                return
+            self._count(self._reads, app, 1, limit, _READS)
             self._journal.quota_used(app.id, reads=1)
 
     def used_elsewhere(self, app_id: str, events: int, reads: int) -> None:
@@ -57,5 +88,15 @@ class AppQuotas:
         if window is None:
             window = windows[app.id] = SecondWindow()
         if not window.take(cost, limit, now):
-            text = f"Too Many Requests: the limit is {limit} a second ({setting} of the app)"
-            raise RequestRejected(429, text, retry_after=max(1, window.retry_after(now)))
+            raise _too_many(limit, setting, max(1, window.retry_after(now)))
+
+
+def _take_shared(windows: SharedWindows, key: str, cost: int, limit: int, setting: str) -> None:
+    decision = windows.consume(key, Limit(limit, 1), cost)
+    if not decision.allowed:
+        raise _too_many(limit, setting, decision.reset_after)
+
+
+def _too_many(limit: int, setting: str, retry_after: int) -> RequestRejected:
+    text = f"Too Many Requests: the limit is {limit} a second ({setting} of the app)"
+    return RequestRejected(429, text, retry_after=retry_after)

@@ -22,12 +22,14 @@ class Decision:
 
     `remaining` is how many units could be taken right now. `reset_after` is the whole seconds, at least 1, after
     which the oldest unit has left the window and `remaining` grows; it is also the Retry-After of a refusal.
+    Where the store is away and requests are admitted all the same, `is_counted` is false and the numbers say nothing.
     """
 
     allowed: bool
     limit: int
     remaining: int
     reset_after: int
+    is_counted: bool = True
 
 
 class RateLimiter(Protocol):
@@ -43,7 +45,7 @@ class RateLimiter(Protocol):
     def consume(self, key: str, limit: Limit, cost: int = 1) -> Eventual[Decision]:
         """Take `cost` units of `limit` for `key`, all of them or none; refused units are not counted.
 
-        A future fails with `DriverError` if the store does not answer.
+        Where the store cannot be asked, `DriverError` is raised or a future fails with it.
         """
         ...
 

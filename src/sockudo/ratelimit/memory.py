@@ -1,133 +1,93 @@
-"""The rate limiter of one process: an exact sliding window.
+"""The rate limiter of one machine: exact sliding windows in memory, which its workers share.
 
-Nothing runs in the background. Each decision forgets some idle keys whose windows are over. There are never more than
-`max_keys` with `max_units`: beyond that the key that was idle for longest starts afresh. The `limits` library costs
-twice as much CPU for a decision, because its window would only forward to a storage like this one.
+Every decision is made at once, by the process that is asked, in a table that it locks for a few microseconds. Keys are
+spread over tables by their hash, so that workers seldom want the same one. Limits of different lengths have tables of
+their own. The memory is bounded (`SIZE`); `table.py` says what happens to keys for which there is no room.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from itertools import repeat
-from math import ceil
+from functools import lru_cache
+from hashlib import blake2b
 from typing import Final
 
+from sockudo.ratelimit.area import Area, SharedArea
 from sockudo.ratelimit.base import Decision, Limit
+from sockudo.ratelimit.table import Shape, Table
 from sockudo.timing.clock import Clock
-from sockudo.timing.deadlines import Deadlines
 
-_MAX_KEYS: Final = 100_000
-# Each is a number of 32 bytes at most.
-_MAX_UNITS: Final = 2_000_000
-# The most ended windows that one decision checks.
-_FORGOTTEN_AT_ONCE: Final = 1000
+# Limits of requests, of connections, and the quotas of apps.
+_PARTS: Final = 3
+_PART_OF: Final = {"api": 0, "websocket": 1, "events": 2, "reads": 2}
+_TABLES: Final = 16
+SHAPE: Final = Shape(windows=8192, spare=256, entries=65_536)
+
+SIZE: Final = _PARTS * _TABLES * SHAPE.size
+"""Bytes that are never exceeded, whoever asks."""
+
+_REMEMBERED_NAMES: Final = 4096
 
 
 class MemoryRateLimiter:
-    """Decides at once, from the requests of this process."""
+    """Decides at once.
 
-    __slots__ = ("_clock", "_ending", "_max_keys", "_max_units", "_windows", "units")
+    Args:
+        area: what the workers of this machine share; None where there is one process.
+    """
 
-    def __init__(self, clock: Clock, *, max_keys: int = _MAX_KEYS, max_units: int = _MAX_UNITS) -> None:
+    __slots__ = ("_area", "_clock", "_name", "_shape", "_tables")
+
+    def __init__(self, clock: Clock, area: Area | None = None, shape: Shape = SHAPE) -> None:
         self._clock = clock
-        self._max_keys = max_keys
-        self._max_units = max_units
-        # The number of remembered units of all keys together.
-        self.units = 0
-        # Least recently used first.
-        self._windows: OrderedDict[tuple[str, Limit], _Window] = OrderedDict()
-        self._ending: Deadlines[_Window] = Deadlines(int(clock.monotonic()))
+        self._shape = shape
+        self._use(area or Area(_PARTS * _TABLES * shape.size))
 
     @property
     def size(self) -> int:
-        """The number of remembered keys. Not `__len__`: a limiter without keys is not a missing one."""
-        return len(self._windows)
+        """How many keys have a window of their own. Not `__len__`: a limiter without any is not a missing one."""
+        return sum(table.size for table in self._tables)
+
+    @property
+    def entries(self) -> int:
+        """How many entries are remembered."""
+        return sum(table.entries for table in self._tables)
 
     async def start(self) -> None:
         """Do nothing."""
 
     def consume(self, key: str, limit: Limit, cost: int = 1) -> Decision:  # hot path
-        now = self._clock.monotonic()
-        self._forget_idle(now)
-        counted = (key, limit)
-        window = self._windows.get(counted)
-        if window is None:
-            if cost > limit.requests:
-                return Decision(False, limit.requests, limit.requests, limit.seconds)
-            window = self._open(counted, now)
-        else:
-            # A refusal counts as use too: the limiter must not forget a client that keeps trying.
-            self._windows.move_to_end(counted)
-        before = len(window.taken)
-        decision = window.take(cost, now)
-        self.units += len(window.taken) - before
-        if self.units > self._max_units:
-            self._make_room(counted)
-        return decision
+        """Take units, as `RateLimiter` says.
+
+        Raises:
+            AreaError: another worker hangs while it counts.
+        """
+        name = self._name(key)
+        index = _PART_OF.get(key.partition("::")[0], 0) * _TABLES + name % _TABLES
+        area = self._area
+        area.lock(index)
+        try:
+            return self._tables[index].take(name // _TABLES, limit, cost, self._clock.monotonic())
+        finally:
+            area.unlock(index)
 
     def check(self) -> None:
         """Memory can always be used."""
 
     async def aclose(self) -> None:
-        for counted in list(self._windows):
-            self._forget(counted)
+        """Forget what is remembered, unless other workers need it."""
+        if not isinstance(self._area, SharedArea):
+            self._use(Area(len(self._tables) * self._shape.size))
 
-    def _open(self, counted: tuple[str, Limit], now: float) -> _Window:
-        if len(self._windows) >= self._max_keys:
-            self._forget(next(iter(self._windows)))
-        window = self._windows[counted] = _Window(counted)
-        self._ending.schedule(window, ceil(now + window.limit.seconds))
-        return window
+    def _use(self, area: Area) -> None:
+        size = self._shape.size
+        starts = range(0, _PARTS * _TABLES * size, size)
+        self._area = area
+        self._tables = [Table(area.memory[start : start + size], self._shape) for start in starts]
+        secret = area.secret
 
-    def _forget(self, counted: tuple[str, Limit]) -> None:
-        window = self._windows.pop(counted)
-        self.units -= len(window.taken)
-        self._ending.discard(window)
+        @lru_cache(maxsize=_REMEMBERED_NAMES)
+        def name_of(key: str) -> int:
+            digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, key=secret).digest()
+            return int.from_bytes(digest, "little")
 
-    def _make_room(self, used: tuple[str, Limit]) -> None:
-        """Forget the windows that were idle for longest, but never the one in use."""
-        while self.units > self._max_units and (oldest := next(iter(self._windows))) != used:
-            self._forget(oldest)
-
-    def _forget_idle(self, now: float) -> None:
-        for window in self._ending.due(int(now), _FORGOTTEN_AT_ONCE):
-            before = len(window.taken)
-            left = window.slide(now)
-            self.units -= before - left
-            if left:
-                # The key was used since it was scheduled. To move it only now is cheaper than with every unit.
-                self._ending.schedule(window, ceil(window.taken[-1] + window.limit.seconds))
-            else:
-                del self._windows[window.counted]
-
-
-class _Window:
-    """When each unit of one key was taken, oldest first."""
-
-    __slots__ = ("counted", "deadline", "limit", "taken")
-
-    def __init__(self, counted: tuple[str, Limit]) -> None:
-        self.counted = counted
-        self.limit = counted[1]
-        self.taken: deque[float] = deque()
-        self.deadline = 0
-
-    def take(self, cost: int, now: float) -> Decision:
-        """Take all units or none."""
-        requests, seconds = self.limit.requests, self.limit.seconds
-        used = self.slide(now)
-        allowed = used + cost <= requests
-        if allowed:
-            self.taken.extend(repeat(now, cost))
-            used += cost
-        left = self.taken[0] + seconds - now if used else seconds
-        # Rounding can make the difference of two moments a hair longer than the window.
-        return Decision(allowed, requests, requests - used, min(max(1, ceil(left)), seconds))
-
-    def slide(self, now: float) -> int:
-        """Forget the units that have left the window and return how many are in it."""
-        taken, seconds = self.taken, self.limit.seconds
-        # Half open: a unit that is exactly a window old is out, so waiting for `reset_after` is always enough.
-        while taken and taken[0] + seconds <= now:
-            taken.popleft()
-        return len(taken)
+        self._name = name_of

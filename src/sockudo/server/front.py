@@ -21,6 +21,7 @@ from sockudo.pusher.codes import Code
 from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.query import parse_query
 from sockudo.ratelimit.base import Decision
+from sockudo.ratelimit.counters import RateLimitCounters
 from sockudo.server.http import refusals
 from sockudo.server.http.answers import Answers
 from sockudo.server.http.body_budget import BodyBudget
@@ -49,6 +50,7 @@ class Front:
         websockets: WebSocketContext,
         answers: Answers,
         throttle: Throttle | None,
+        limited: RateLimitCounters,
         path_prefix: str,
         max_body_bytes: int,
         bodies: BodyBudget,
@@ -58,6 +60,7 @@ class Front:
         self._apps = apps
         self._routes = routes
         self._throttle = throttle
+        self.limited = limited
         self._app_path = f"{path_prefix}/app/"
         self.websockets = websockets
         self.answers = answers
@@ -124,7 +127,7 @@ class Front:
         """Return the app that a client may connect to, or the answer that refuses the upgrade."""
         if self._throttle is None:
             return self._app(key)
-        admitted = self._throttle.admit(request)
+        admitted = self._throttle.admit(request, self.limited.websocket_upgrade)
         if isinstance(admitted, Future):
             return later(admitted, partial(self._admitted, key))
         return self._admitted(key, admitted)
@@ -158,11 +161,6 @@ class Front:
         version = parse_query(request.query).last.get("protocol") if request.query else None
         protocol.open(handshake, Opening(app, version, request.header(b"origin"), request.path))
         return protocol
-
-    @property
-    def throttles(self) -> list[Throttle]:
-        """The limits by client address."""
-        return [throttle for throttle in (self._routes.throttle, self._throttle) if throttle is not None]
 
     @property
     def open_count(self) -> int:

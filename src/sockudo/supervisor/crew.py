@@ -21,12 +21,17 @@ _SPARE_SECONDS: Final = 3.0
 
 
 class Crew:
-    """Every worker that lives, in whichever place, those on their way out included."""
+    """Every worker that lives, in whichever place, those on their way out included.
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], directory: Path) -> None:
+    Args:
+        counts: the descriptor of the memory in which all workers count what is limited.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], directory: Path, counts: int) -> None:
         self._command = command
         self._environment = environment
         self._directory = directory
+        self._counts = counts
         self._serial = 0
         self._alive: set[WorkerProcess] = set()
 
@@ -43,7 +48,7 @@ class Crew:
         """
         worker = WorkerProcess(index, self._serial)
         self._serial += 1
-        worker.start(self._command, self._environment, self._directory, sockets)
+        worker.start(self._command, self._environment, self._directory, sockets, self._counts)
         self._alive.add(worker)
         return worker
 

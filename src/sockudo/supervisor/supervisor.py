@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from sockudo.log import get_logger
+from sockudo.ratelimit.area import new_area
+from sockudo.ratelimit.memory import SIZE
 from sockudo.supervisor.crew import Crew
 from sockudo.supervisor.kept_signals import take_kept_signals
 from sockudo.supervisor.listeners import Sockets, close_listeners
@@ -40,13 +42,16 @@ def supervise(task: Task, on_start: OnStart) -> int:
     """
     listeners = task.listeners()
     directory = Path(task.directory)
-    crew = Crew(task.command, os.environ, directory)
+    # It outlives every worker, so that none begins to count afresh.
+    counts = new_area(SIZE)
+    crew = Crew(task.command, os.environ, directory, counts)
     try:
         supervisor = Supervisor(listeners, crew, grace=task.grace, balanced=task.balanced)
         supervisor.manager = ServiceManager.from_environment(os.environ)
         return asyncio.run(supervisor.run(on_start))
     finally:
         close_listeners(listeners)
+        os.close(counts)
         with contextlib.suppress(OSError):
             for path in directory.iterdir():
                 path.unlink(missing_ok=True)

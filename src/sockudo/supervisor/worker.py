@@ -29,6 +29,7 @@ class Worker:
         directory: where the sockets of the bus between the workers are.
         sockets: what it listens on.
         control: the line to the supervisor.
+        counts: the descriptor of the memory in which all workers count what is limited.
     """
 
     index: int
@@ -36,6 +37,7 @@ class Worker:
     directory: Path
     sockets: Sockets
     control: socket.socket
+    counts: int
 
     @classmethod
     def from_environment(cls, variables: MutableMapping[str, str]) -> Worker | None:
@@ -50,6 +52,7 @@ class Worker:
             directory=Path(given["directory"]),
             sockets=tuple(socket.socket(fileno=number) for number in given["sockets"]),
             control=socket.socket(fileno=given["control"]),
+            counts=given["counts"],
         )
 
     @property

@@ -36,8 +36,13 @@ class WorkerProcess:
         self._line: socket.socket
         self._rest = b""
 
-    def start(self, command: Sequence[str], environment: Mapping[str, str], directory: Path, sockets: Sockets) -> None:
+    def start(
+        self, command: Sequence[str], environment: Mapping[str, str], directory: Path, sockets: Sockets, counts: int
+    ) -> None:
         """Start the process.
+
+        Args:
+            counts: the descriptor of the memory in which all workers count what is limited.
 
         Raises:
             OSError: the system has no room for it.
@@ -51,13 +56,14 @@ class WorkerProcess:
             "directory": os.fspath(directory),
             "sockets": numbers,
             "control": theirs.fileno(),
+            "counts": counts,
         }
         try:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 env={**environment, WORKER_VARIABLE: json.dumps(given)},
-                pass_fds=(*numbers, theirs.fileno()),
+                pass_fds=(*numbers, theirs.fileno(), counts),
                 # What a terminal sends to the foreground is for the supervisor, who tells the workers.
                 process_group=0,
             )

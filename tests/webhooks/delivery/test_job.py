@@ -37,3 +37,12 @@ def test_an_id_of_any_length_has_a_lane_that_queues_take() -> None:
     lanes = {lane_of(app_id, "0123456789abcdef") for app_id in long_ids}
     assert len(lanes) == len(long_ids)
     assert all(problem_with(lane, b"", 1) is None for lane in (*lanes, lane_of("\U0001f600" * 100, "0123456789abcdef")))
+
+
+def test_a_job_has_a_trace_only_where_its_cause_was_traced() -> None:
+    plain, traced = encode_job("app", "hook", 7, []), encode_job("app", "hook", 7, [], "00-a-b-01")
+    assert b"trace" not in plain
+    for data, trace in ((plain, None), (traced, "00-a-b-01")):
+        job = decode_job(data)
+        assert job is not None
+        assert job.trace == trace

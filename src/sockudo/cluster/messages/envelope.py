@@ -3,7 +3,8 @@
     kind (1 byte)   sender's node id (8 bytes)   rest
 
 Of an event, stored or not, the rest is the length of the socket id that must not get it (1 byte, 0 for none), that id,
-and the frame as its receivers write it to their sockets. Of everything else it is MessagePack.
+and the frame as its receivers write it to their sockets. Where no socket is left out, the id may be a zero byte and
+the context of a trace (`traced/bus.py`), which is the id of no socket. Of everything else it is MessagePack.
 """
 
 from __future__ import annotations

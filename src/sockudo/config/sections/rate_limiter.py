@@ -74,7 +74,18 @@ class RateLimiterSettings(Section):
         Literal["memory", "redis", "redis-cluster", "none"],
         OneOf(("memory", "redis", "redis-cluster", "none")),
         env("RATE_LIMITER_DRIVER"),
-    ] = Field(default="memory", description="Where requests are counted; none is memory, as in the original.")
+    ] = Field(
+        default="memory",
+        description="Where requests are counted: memory is that of the machine, and all workers share it. none is "
+        "memory, as in the original.",
+    )
+    on_store_error: Annotated[
+        Literal["closed", "open"], OneOf(("closed", "open")), env("RATE_LIMITER_ON_STORE_ERROR")
+    ] = Field(
+        default="closed",
+        description="What happens while requests cannot be counted, because the store does not answer: closed refuses "
+        "them with 500, open admits them all, and the log says once a minute how many. Not a setting of the original.",
+    )
     ipv6_prefix: Annotated[int, Whole(low=1, high=128), env("RATE_LIMITER_IPV6_PREFIX")] = Field(
         default=64,
         description="Bits of an IPv6 address that identify a client; all addresses of such a network count together. "

@@ -7,6 +7,7 @@ it is full, it goes to the queue as one job.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -55,7 +56,7 @@ class _Waiting:
 class _Batch:
     """Events for one endpoint, in order. An event with the key of an earlier one replaces it, at the end."""
 
-    __slots__ = ("app_id", "events", "size", "waiting", "webhook_id")
+    __slots__ = ("app_id", "events", "size", "trace", "waiting", "webhook_id")
 
     def __init__(self, app_id: str, webhook_id: str) -> None:
         self.app_id = app_id
@@ -63,6 +64,7 @@ class _Batch:
         # With the times at which they happened.
         self.events: dict[object, tuple[bytes, int]] = {}
         self.size = 0
+        self.trace: str | None = None
         self.waiting: list[_Waiting] = []
 
     def add(self, key: object, event: bytes, time_ms: int) -> None:
@@ -72,7 +74,8 @@ class _Batch:
 
     def as_job(self) -> bytes:
         first_ms = next(time_ms for _, time_ms in self.events.values())
-        return encode_job(self.app_id, self.webhook_id, first_ms, (event for event, _ in self.events.values()))
+        events = (event for event, _ in self.events.values())
+        return encode_job(self.app_id, self.webhook_id, first_ms, events, self.trace)
 
 
 class Dispatcher:
@@ -80,10 +83,14 @@ class Dispatcher:
 
     Args:
         duration: how long events are collected, in seconds; None if each is a request of its own.
+
+    Attributes:
+        trace: returns the trace context of the cause of an event, where tracing is on.
     """
 
     def __init__(self, queue: Queue, clock: Clock, duration: float | None) -> None:
         self.counters = DispatcherCounters()
+        self.trace: Callable[[], str | None] | None = None
         self._queue = queue
         self._clock = clock
         self._duration = duration
@@ -153,6 +160,8 @@ class Dispatcher:
         if batch is None:
             batch = self._batches[lane] = _Batch(app.id, webhook.id)
         batch.add(key, event, time_ms)
+        if self.trace is not None and batch.trace is None:
+            batch.trace = self.trace()
         if waiting is not None:
             batch.waiting.append(waiting)
         if len(batch.events) >= self._max_events:

@@ -17,7 +17,7 @@ import msgspec
 _LONGEST_ID: Final = 100
 
 
-class Job(msgspec.Struct, frozen=True, gc=False):
+class Job(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Events for one endpoint.
 
     Attributes:
@@ -25,12 +25,14 @@ class Job(msgspec.Struct, frozen=True, gc=False):
         webhook: id of the webhook (see `apps.webhook.Webhook`).
         time_ms: when the first of the events happened, Unix milliseconds.
         events: a JSON list, as the body has it.
+        trace: the `traceparent` of the cause of the first traced event; None without one.
     """
 
     app: str
     webhook: str
     time_ms: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
     events: msgspec.Raw
+    trace: str | None = None
 
 
 class _Name(msgspec.Struct, gc=False):
@@ -44,10 +46,10 @@ def lane_of(app_id: str, webhook_id: str) -> str:
     return f"{app_id}/{webhook_id}"
 
 
-def encode_job(app_id: str, webhook_id: str, time_ms: int, events: Iterable[bytes]) -> bytes:
+def encode_job(app_id: str, webhook_id: str, time_ms: int, events: Iterable[bytes], trace: str | None = None) -> bytes:
     """Return a job as JSON."""
     events_text = msgspec.Raw(b"[%b]" % b",".join(events))
-    return msgspec.json.encode(Job(app_id, webhook_id, time_ms, events_text))
+    return msgspec.json.encode(Job(app_id, webhook_id, time_ms, events_text, trace))
 
 
 def decode_job(data: bytes) -> Job | None:

@@ -23,6 +23,7 @@ from sockudo.webhooks.delivery.slots import NoRequestError, Slots
 from sockudo.webhooks.recent_keys import RecentKeys
 
 _DONE: Final[Outcome] = Done()
+_NONE_FURTHER: Final[dict[str, str]] = {}
 _ANEW_SECONDS: Final = 1.0
 _MOST_ANEW: Final = 10_000
 
@@ -96,7 +97,7 @@ class Sender:
                 # If many endpoints do not answer, the wait for a slot may have taken a while.
                 self._check_age(delivery)
                 began = self._clock.monotonic()
-                await self._send(app, webhook, _body(job, delivery))
+                await self._send(job, app, webhook, _body(job, delivery))
         except _GivenUp as problem:
             reason, outcome = str(problem), Failed(str(problem))
         except (PostError, DriverError) as problem:
@@ -132,11 +133,16 @@ class Sender:
         webhooks = () if app is None else app.webhooks
         return app, next((webhook for webhook in webhooks if webhook.id == job.webhook), None)
 
-    async def _send(self, app: App, webhook: Webhook, body: bytes) -> None:
+    async def _send(
+        self, job: Job, app: App, webhook: Webhook, body: bytes, further: dict[str, str] = _NONE_FURTHER
+    ) -> None:
+        """Send a body; `further` are headers that no webhook's own replace."""
         if webhook.function is not None:
             await self._invoker.invoke(webhook.function, body)
         elif webhook.url is not None:
             headers = {name: value for name, value in webhook.headers.items() if name.lower() not in OWN_HEADERS}
+            if further:
+                headers = {name: value for name, value in headers.items() if name.lower() not in further} | further
             headers |= {"Content-Type": CONTENT_TYPE, KEY_HEADER: app.key, SIGNATURE_HEADER: app.signer.sign(body)}
             await self._poster.post(webhook.url, body, headers)
 

@@ -1,0 +1,59 @@
+"""Contexts of traces on the bus: who sends one, and who takes it.
+
+An event on the bus names the socket that must not get it, or none. A context stands in the place of that name, behind
+a zero byte, which no socket id has. Nodes that do not trace, and those of earlier versions, look for such a socket,
+find none, and exclude nobody. So an event that really excludes a socket goes without a context.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sockudo.cluster.cluster import Cluster
+from sockudo.node.remote_events import RemoteEvents
+from sockudo.tracing.tracing import TRACEPARENT, Role, Tracing, context_of
+
+_MARK: Final = "\0"
+
+
+class TracedCluster(Cluster):
+    """A `Cluster` that sends contexts with events."""
+
+    tracing: Tracing
+
+    def publish(self, app_id: str, name: str, frame: bytes, except_id: str | None, *, is_stored: bool = False) -> None:
+        active = self.tracing.active
+        if active is None or self.is_alone:
+            super().publish(app_id, name, frame, except_id, is_stored=is_stored)
+            return
+        with self.tracing.span("bus send", Role.PRODUCER, active, app=app_id):
+            super().publish(app_id, name, frame, _with_context(except_id, self.tracing), is_stored=is_stored)
+
+    def publish_cached(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
+        active = self.tracing.active
+        if active is None or self.is_alone:
+            super().publish_cached(app_id, name, frame, except_id)
+            return
+        with self.tracing.span("bus send", Role.PRODUCER, active, app=app_id):
+            super().publish_cached(app_id, name, frame, _with_context(except_id, self.tracing))
+
+
+class TracedRemoteEvents(RemoteEvents):
+    """`RemoteEvents` that go on with the traces of other nodes."""
+
+    tracing: Tracing
+
+    def deliver(self, app_id: str, name: str, frame: bytes, except_id: str | None, is_stored: bool = False) -> None:
+        if except_id is None or not except_id.startswith(_MARK):
+            super().deliver(app_id, name, frame, except_id, is_stored)
+            return
+        parent = context_of({TRACEPARENT: except_id[1:]})
+        with self.tracing.span("bus receive", Role.CONSUMER, parent, app=app_id):
+            super().deliver(app_id, name, frame, None, is_stored)
+
+
+def _with_context(except_id: str | None, tracing: Tracing) -> str | None:
+    if except_id is not None:
+        return except_id
+    carried = tracing.carried()
+    return None if carried is None else _MARK + carried
