@@ -20,9 +20,7 @@ def test_audiences_are_named_by_their_size(recipients: int, name: str) -> None:
     clock = FakeClock()
     latency = BroadcastLatency(clock.monotonic)
     latency.note("1", "public", recipients)
-    mark = latency.mark()
-    assert mark is not None
-    mark.flush()
+    latency.written()
     ((_, _, size),) = latency.histograms
     assert size_name(size) == name
 
@@ -42,6 +40,17 @@ def test_an_event_lasts_until_its_last_subscriber_is_written() -> None:
     (histogram,) = latency.histograms.values()
     assert sum(histogram.counts) == 2
     assert histogram.sum == pytest.approx(40.0)
+
+
+def test_events_of_a_tick_are_told_apart_by_audience() -> None:
+    latency = BroadcastLatency(lambda: 0.0)
+    for app_id, label, recipients in (("1", "public", 5), ("1", "public", 50), ("2", "public", 5), ("1", "public", 5)):
+        latency.note(app_id, label, recipients)
+    latency.written()
+    latency.note("1", "public", 5)
+    latency.written()
+    counts = {audience: sum(histogram.counts) for audience, histogram in latency.histograms.items()}
+    assert counts == {("1", "public", 0): 3, ("1", "public", 1): 1, ("2", "public", 0): 1}
 
 
 def test_a_tick_without_events_measures_nothing() -> None:

@@ -46,16 +46,17 @@ def dashboard_queries() -> list[str]:
 @contextlib.asynccontextmanager
 async def loaded_workers(folder: Path) -> AsyncIterator[tuple[int, int]]:
     """Two workers under a steady load, with everything in use that is counted: their port, and the one of metrics."""
-    metrics: dict[str, Any] = {"enabled": True, "host": "127.0.0.1", "port": free_port(), "token": TOKEN}
+    port = free_port()
+    metrics = {"enabled": True, "host": "127.0.0.1", "port": port, "token": TOKEN}
     limits = {"enabled": True, "api_rate_limit": LIMIT, "websocket_rate_limit": LIMIT}
     hook = {"url": f"http://127.0.0.1:{free_port()}/", "event_types": ["channel_occupied"]}
-    apps: dict[str, Any] = {"app_manager": {"array": {"apps": [app(webhooks=[hook])]}}}
-    arguments = ("--workers", "2")
-    async with workers_process(folder, *arguments, metrics=metrics, rate_limiter=limits, **apps) as server:
+    changes: dict[str, Any] = {"app_manager": {"array": {"apps": [app(webhooks=[hook])]}}}
+    changes |= {"metrics": metrics, "rate_limiter": limits}
+    async with workers_process(folder, "--workers", "2", environ=None, **changes) as server:
         await server.greeted()
         load = asyncio.create_task(keep_busy(server.port))
         try:
-            yield server.port, metrics["port"]
+            yield server.port, port
         finally:
             load.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -54,12 +54,13 @@ class Flusher:
 
     def _flush(self) -> None:
         # hot path
-        dirty = self._dirty
-        size = min(SLICE, len(dirty))
+        dirty, latency = self._dirty, self.latency
+        size = len(dirty)
+        if size > SLICE:
+            size = SLICE
+            if latency is not None and latency.pending:
+                dirty.append(latency.mark())
         self.batches[size] += 1
-        if self.latency is not None and (behind := self.latency.mark()) is not None:
-            dirty.append(behind)
-            size += 1
         try:
             for _ in range(size):
                 dirty.popleft().flush()
@@ -70,3 +71,5 @@ class Flusher:
                 self._call_soon(self._flush)
             else:
                 self._scheduled = False
+                if latency is not None and latency.pending:
+                    latency.written()
