@@ -6,8 +6,10 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiobotocore.session import get_session
 
 from sockudo.apps.database.options import DynamoDbOptions
 from sockudo.config.sections.dynamodb import DynamoDbSettings
@@ -29,6 +31,15 @@ class DynamoDbProcess(BrokerProcess):
         url = f"http://127.0.0.1:{self.port}"
         login = {"aws_access_key_id": "an-access-key", "aws_secret_access_key": "a-secret"}
         return DynamoDbOptions(DynamoDbSettings(region="eu-west-1", endpoint_url=url, **login))
+
+    async def call(self, table: str, operation: str, **arguments: Any) -> dict[str, Any]:
+        """Do something to a table, beside the server."""
+        section = self.options.section
+        place = {"region_name": section.region, "endpoint_url": section.endpoint_url}
+        login = {name: getattr(section, name) for name in ("aws_access_key_id", "aws_secret_access_key")}
+        async with get_session().create_client("dynamodb", **place, **login) as client:
+            answer: dict[str, Any] = await getattr(client, operation)(TableName=table, **arguments)
+        return answer
 
     def _greets(self) -> bool:
         with socket.create_connection(("127.0.0.1", self.port), 1):

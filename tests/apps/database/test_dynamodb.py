@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -16,6 +17,8 @@ from sockudo.errors import DriverError
 from tests.contracts.app_store import AppStoreContract, MakeStore, SchemaContract, full_record, record
 from tests.servers.dynamodb_server import DynamoDbProcess
 from tests.support.sections import changed
+
+Others = Callable[..., Awaitable[dict[str, Any]]]
 
 _numbers = count()
 
@@ -33,15 +36,24 @@ class TestDynamoDb(AppStoreContract, SchemaContract):
 
 class TestATableOfOthers:
     @pytest.fixture
-    async def store(self, dynamodb: DynamoDbProcess) -> AsyncIterator[DynamoDbAppStore]:
-        store = DynamoDbAppStore(changed(dynamodb.options, table_name=f"loose-{next(_numbers)}"))
+    def table(self) -> str:
+        return f"loose-{next(_numbers)}"
+
+    @pytest.fixture
+    def others(self, dynamodb: DynamoDbProcess, table: str) -> Others:
+        """What another program does to the table."""
+        return partial(dynamodb.call, table)
+
+    @pytest.fixture
+    async def store(self, dynamodb: DynamoDbProcess, table: str) -> AsyncIterator[DynamoDbAppStore]:
+        store = DynamoDbAppStore(changed(dynamodb.options, table_name=table))
         await store.start()
         yield store
         await store.aclose()
 
-    async def test_items_of_any_shape_are_read(self, store: DynamoDbAppStore) -> None:
+    async def test_items_of_any_shape_are_read(self, store: DynamoDbAppStore, others: Others) -> None:
         await store.migrate()
-        await store._call("put_item", Item={"id": {"S": "1"}, "key": {"S": "k"}, "secret": {"S": "s"}})
+        await others("put_item", Item={"id": {"S": "1"}, "key": {"S": "k"}, "secret": {"S": "s"}})
         item = {
             "id": {"S": "2"},
             "key": {"S": "l"},
@@ -52,7 +64,7 @@ class TestATableOfOthers:
             "webhooks": {"S": '[{"url": "https://example.com", "event_types": ["channel_occupied"]}]'},
             "allowed_origins": {"SS": ["a.example"]},
         }
-        await store._call("put_item", Item=item)
+        await others("put_item", Item=item)
         first, second = await store.find_by_key("k"), await store.find_by_key("l")
         assert first == dict.fromkeys(first or {}) | {"id": "1", "key": "k", "secret": "s"}
         assert second is not None
@@ -60,20 +72,20 @@ class TestATableOfOthers:
         assert second["webhooks"] == [{"url": "https://example.com", "event_types": ["channel_occupied"]}]
         assert second["allowed_origins"] == ["a.example"]
 
-    async def test_an_update_leaves_attributes_of_other_programs_alone(self, store: DynamoDbAppStore) -> None:
+    async def test_an_update_leaves_attributes_of_other_programs_alone(
+        self, store: DynamoDbAppStore, others: Others
+    ) -> None:
         await store.migrate()
         await store.create(full_record())
-        await store._call("update_item", Key={"id": {"S": "full"}}, UpdateExpression="SET note = :note",
+        await others("update_item", Key={"id": {"S": "full"}}, UpdateExpression="SET note = :note",
                           ExpressionAttributeValues={":note": {"S": "ours"}})  # fmt: skip
         assert await store.update(record("full"))
-        answer = await store._call("get_item", Key={"id": {"S": "full"}})
+        answer = await others("get_item", Key={"id": {"S": "full"}})
         assert answer["Item"]["note"] == {"S": "ours"}
         assert "webhooks" not in answer["Item"]
 
-    async def test_a_table_with_the_key_of_soketi_is_refused(self, dynamodb: DynamoDbProcess) -> None:
-        store = DynamoDbAppStore(changed(dynamodb.options, table_name=f"soketi-{next(_numbers)}"))
-        await store.start()
-        await store._call(
+    async def test_a_table_with_the_key_of_soketi_is_refused(self, store: DynamoDbAppStore, others: Others) -> None:
+        await others(
             "create_table",
             KeySchema=[{"AttributeName": "AppId", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "AppId", "AttributeType": "S"}],
@@ -83,27 +95,28 @@ class TestATableOfOthers:
             await store.migrate()
         with pytest.raises(DriverError, match="copy the apps into a new table"):
             await store.start()
-        await store.aclose()
 
-    async def test_the_index_of_keys_is_added_to_a_table_without_one(self, store: DynamoDbAppStore) -> None:
-        await store._call(
+    async def test_the_index_of_keys_is_added_to_a_table_without_one(
+        self, store: DynamoDbAppStore, others: Others, table: str
+    ) -> None:
+        await others(
             "create_table",
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
         made = await store.migrate()
-        assert made.done == [f"made the index KeyIndex of the table {store._table}"]
+        assert made.done == [f"made the index KeyIndex of the table {table}"]
         await store.create(record())
         assert await store.find_by_key("app-key") == record()
 
-    async def test_every_page_is_read(self, store: DynamoDbAppStore) -> None:
+    async def test_every_page_is_read(self, store: DynamoDbAppStore, others: Others) -> None:
         await store.migrate()
         # A page is a megabyte.
         webhook = {"url": "https://example.com", "event_types": ["channel_occupied"], "headers": {"X": "x" * 60_000}}
         apps = [record(f"app-{number}", webhooks=[webhook]) for number in range(40)]
         await asyncio.gather(*(store.create(app) for app in apps))
-        answer = await store._call("scan")
+        answer = await others("scan")
         assert "LastEvaluatedKey" in answer
         assert {app["id"] for app in await store.all()} == {app["id"] for app in apps}
 
