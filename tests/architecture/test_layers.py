@@ -65,7 +65,7 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "selectors": (),
     "socket": ("assembly", "bus", "cluster", "server", "supervisor", "webhooks"),
     "sqlalchemy": ("apps",),
-    "ssl": ("apps", "bus", "cluster", "redis_client", "webhooks"),
+    "ssl": ("apps", "bus", "cluster", "redis_client", "server", "webhooks"),
     "structlog": ("log",),
     # Names are looked up in threads that hold up neither each other nor the end of the process.
     # So are the lines of the log written.
@@ -84,6 +84,10 @@ READS_FILES: Final = (
     "sockudo.supervisor.cores",
     # A credentials file is read where it is used, so that what is secret in it goes nowhere else.
     "sockudo.bus.nats.options",
+    # So is a certificate, which is also looked at again while the server runs.
+    "sockudo.server.accepting.certificates",
+    # The folder of a unix socket is opened to lock it.
+    "sockudo.supervisor.socket_file",
     # A supervisor tells its workers what they are in their environment.
     "sockudo.supervisor.crew",
     "sockudo.supervisor.worker",

@@ -7,6 +7,7 @@ from sockudo.eventual import Eventual, Future, caught, later
 from sockudo.log import get_logger
 from sockudo.ratelimit.base import Decision, Limit, RateLimiter
 from sockudo.ratelimit.client_address import IPV6_PREFIX, client_ip
+from sockudo.ratelimit.networks import Networks
 
 _log = get_logger("sockudo.api.throttle")
 
@@ -17,17 +18,26 @@ class Throttle:
     Args:
         name: prefix of the keys, and of the settings named in a refusal: `api` or `websocket`.
         trust_hops: how many proxies in front may be believed about the client's address.
+        trusted: whose word counts, as far as the hops go; None is anybody's.
         ipv6_prefix: bits of an IPv6 address that make a client.
     """
 
     def __init__(
-        self, limiter: RateLimiter, limit: Limit, *, name: str, trust_hops: int, ipv6_prefix: int = IPV6_PREFIX
+        self,
+        limiter: RateLimiter,
+        limit: Limit,
+        *,
+        name: str,
+        trust_hops: int,
+        trusted: Networks | None = None,
+        ipv6_prefix: int = IPV6_PREFIX,
     ) -> None:
         self._limiter = limiter
         self._limit = limit
         self._name = name
         self._setting = f"rate_limiter.{name}_rate_limit"
         self._trust_hops = trust_hops
+        self._trusted = trusted
         self._ipv6_prefix = ipv6_prefix
         # Requests since the limiter was lost.
         self._refused = 0
@@ -38,7 +48,7 @@ class Throttle:
         A limiter that cannot be asked refuses everything.
         """
         peer, hops, prefix = request.peer, self._trust_hops, self._ipv6_prefix
-        if hops:
+        if hops and (self._trusted is None or self._trusted.holds(peer)):
             forwarded_for, real_ip = request.header_list(b"x-forwarded-for"), request.header(b"x-real-ip")
             address = client_ip(peer, forwarded_for, real_ip, hops, prefix)
         else:

@@ -16,6 +16,7 @@ from sockudo.api.health import HealthHandlers
 from sockudo.api.routes import Routes
 from sockudo.api.throttle import Throttle
 from sockudo.api.users import UserHandlers
+from sockudo.assembly.listening import listening_from_settings
 from sockudo.assembly.stores import Stores, stores_from_settings
 from sockudo.assembly.webhooks import needs_webhooks, service_from_settings
 from sockudo.bus.base import Adapter
@@ -37,11 +38,13 @@ from sockudo.node.session import Session
 from sockudo.node.subscriptions import Subscriptions
 from sockudo.node.view import View
 from sockudo.ratelimit.base import Limit, RateLimiter
+from sockudo.ratelimit.networks import Networks
 from sockudo.server.front import Front
 from sockudo.server.health import Health
 from sockudo.server.housekeeping import Housekeeping
 from sockudo.server.http.answers import Answers
 from sockudo.server.http.body_budget import BodyBudget
+from sockudo.server.http.service import HttpContext
 from sockudo.server.server import Server
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
@@ -73,6 +76,7 @@ class Assembly:
             ConfigError: an app of the settings cannot be put into the database.
             DriverError: a store or the bus cannot be used.
             ListenError: the address cannot be had.
+            TlsError: the files of TLS cannot be used.
         """
         changed = await self.stores.start()
         if self.webhooks is not None:
@@ -145,7 +149,7 @@ def assemble(
         checks["queue"] = webhooks.check
     health = Health(stores.apps, lambda: parts.node.is_ready, stores.checks, checks, parts.memory.problem)
     front = _front(settings, clock, parts, stores, health, has_bus=adapter is not None)
-    server = Server(front, parts.node, settings.host, settings.port)
+    server = Server(front, parts.node, listening_from_settings(settings, front, clock))
     return Assembly(server, parts.node, front, parts.remote_events, stores, webhooks)
 
 
@@ -191,14 +195,16 @@ def _front(
         apps=stores.apps,
         routes=_routes(settings, clock, parts, stores, health, cors),
         websockets=_websockets(settings, parts, Timeouts(clock, housekeeping.tick)),
-        answers=answers,
+        http=HttpContext(
+            answers=answers,
+            max_body_bytes=http_api.request_limit_in_mb * _MEGABYTE,
+            # A single body of full size always fits.
+            bodies=BodyBudget(max(http_api.max_bodies_in_flight_mb, http_api.request_limit_in_mb) * _MEGABYTE),
+            needs_peer=stores.limiter is not None,
+            after_bus=clock.call_soon if has_bus else None,
+        ),
         throttle=_throttle(settings, "websocket", stores.limiter),
         path_prefix=settings.path_prefix,
-        max_body_bytes=http_api.request_limit_in_mb * _MEGABYTE,
-        # A single body of full size always fits.
-        bodies=BodyBudget(max(http_api.max_bodies_in_flight_mb, http_api.request_limit_in_mb) * _MEGABYTE),
-        needs_peer=stores.limiter is not None,
-        after_bus=clock.call_soon if has_bus else None,
     )
     return front
 
@@ -248,5 +254,11 @@ def _throttle(settings: Settings, name: Literal["api", "websocket"], limiter: Ra
         return None
     rates = settings.rate_limiter
     limit = rates.api_rate_limit if name == "api" else rates.websocket_rate_limit
-    requests = Limit(limit.max_requests, limit.window_seconds)
-    return Throttle(limiter, requests, name=name, trust_hops=limit.trust_hops, ipv6_prefix=rates.ipv6_prefix)
+    return Throttle(
+        limiter,
+        Limit(limit.max_requests, limit.window_seconds),
+        name=name,
+        trust_hops=limit.trust_hops,
+        trusted=Networks(rates.trusted_networks) if rates.trusted_networks else None,
+        ipv6_prefix=rates.ipv6_prefix,
+    )

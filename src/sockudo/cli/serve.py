@@ -58,9 +58,11 @@ def _run_alone(loaded: Loaded) -> int:
 
 
 def _run_workers(loaded: Loaded, count: int) -> int:
+    from sockudo.supervisor.socket_file import SocketFile
     from sockudo.supervisor.supervisor import Plan, supervise
 
     settings = loaded.settings
+    path = settings.unix_socket
     plan = Plan(
         host=settings.host,
         port=settings.port,
@@ -70,6 +72,7 @@ def _run_workers(loaded: Loaded, count: int) -> int:
         # The same command again, however it was started.
         command=[sys.executable, *sys.orig_argv[1:]],
         environment=os.environ,
+        socket_file=SocketFile(path.path, path.mode, path.owner) if path.enabled else None,
     )
     return supervise(plan, lambda addresses, processes: _greet(loaded, addresses, processes))
 
@@ -125,7 +128,9 @@ class _Banner(io.StringIO):
 
 
 def _greet(loaded: Loaded, addresses: _Addresses, processes: Sequence[int]) -> None:
-    listening = Listening(*addresses[0])
+    listening = Listening(
+        *addresses[0], has_tls=loaded.settings.ssl.enabled and not loaded.settings.unix_socket.enabled
+    )
     text = banner(loaded.settings, listening, OpenFiles.current(), loaded.warnings, processes)
     stream = _Banner()
     print_banner(text, stream)

@@ -20,6 +20,7 @@ from sockudo.log import get_logger
 from sockudo.supervisor.crew import Crew
 from sockudo.supervisor.listeners import CAN_BALANCE, Sockets, close_listeners, open_listeners
 from sockudo.supervisor.seats import Place
+from sockudo.supervisor.socket_file import SocketFile, address_of
 from sockudo.supervisor.stopping import Stopping
 
 _log = get_logger("sockudo.workers")
@@ -36,6 +37,7 @@ class Plan:
         balanced: whether each has a listening socket of its own, where the system can balance them; else they share.
         grace: how long a worker may take to leave (seconds).
         command: what starts a worker, with `environment` and one more variable.
+        socket_file: a unix socket in place of host and port, which all workers share.
     """
 
     host: str
@@ -45,6 +47,23 @@ class Plan:
     grace: float
     command: Sequence[str]
     environment: Mapping[str, str] = field(repr=False)
+    socket_file: SocketFile | None = None
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether each worker has a listening socket of its own."""
+        return self.balanced and CAN_BALANCE and self.socket_file is None
+
+    def listen(self) -> list[Sockets]:
+        """Listen; return the sockets for each worker.
+
+        Raises:
+            ListenError: the address cannot be had.
+            SocketFileError: the unix socket cannot be made.
+        """
+        if self.socket_file is not None:
+            return [(self.socket_file.listen(),)] * self.count
+        return open_listeners(self.host, self.port, self.count, balanced=self.is_balanced)
 
 
 def supervise(plan: Plan, on_start: OnStart) -> int:
@@ -55,16 +74,18 @@ def supervise(plan: Plan, on_start: OnStart) -> int:
 
     Raises:
         ListenError: the address cannot be had.
+        SocketFileError: the unix socket cannot be made.
         WorkerError: a worker cannot start.
     """
-    balanced = plan.balanced and CAN_BALANCE
-    listeners = open_listeners(plan.host, plan.port, plan.count, balanced=balanced)
+    listeners = plan.listen()
     directory = Path(tempfile.mkdtemp(prefix="sockudo-"))
     crew = Crew(plan.command, plan.environment, directory)
     try:
-        return asyncio.run(Supervisor(listeners, crew, grace=plan.grace, balanced=balanced).run(on_start))
+        return asyncio.run(Supervisor(listeners, crew, grace=plan.grace, balanced=plan.is_balanced).run(on_start))
     finally:
         close_listeners(listeners)
+        if plan.socket_file is not None:
+            plan.socket_file.remove()
         shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -118,7 +139,7 @@ class Supervisor:
         try:
             await asyncio.wait({asked, proven}, return_when=asyncio.FIRST_COMPLETED)
             if proven.done():
-                addresses = [listening.getsockname()[:2] for listening in self._listeners[0]]
+                addresses = [address_of(listening) for listening in self._listeners[0]]
                 on_start(addresses, [place.worker.pid for place in self._places if place.worker])
             await asked
         finally:

@@ -1,0 +1,34 @@
+"""Settings -> where a server listens, and how sockets come in."""
+
+from __future__ import annotations
+
+from sockudo.config.model import Settings
+from sockudo.ratelimit.networks import Networks
+from sockudo.server.accepting.certificates import TlsFiles
+from sockudo.server.accepting.door import Door
+from sockudo.server.accepting.redirect import Redirect
+from sockudo.server.accepting.renewal import Certificates
+from sockudo.server.front import Front
+from sockudo.server.server import Listening
+from sockudo.supervisor.socket_file import SocketFile
+from sockudo.timing.clock import Clock
+
+
+def listening_from_settings(settings: Settings, front: Front, clock: Clock) -> Listening:
+    """Return where to listen; nothing is opened, and no file is read."""
+    path = settings.unix_socket
+    certificates = Certificates(_tls_files(settings), clock) if settings.speaks_tls else None
+    proxies = settings.proxy_protocol.networks
+    redirects = settings.speaks_tls and settings.ssl.redirect_http
+    return Listening(
+        host=settings.host,
+        port=settings.port,
+        socket_file=SocketFile(path.path, path.mode, path.owner) if path.enabled else None,
+        door=Door(front, certificates, Networks(proxies) if proxies else None) if certificates or proxies else None,
+        redirect=Redirect(front, settings.ssl.http_port, shares_port=settings.workers != 1) if redirects else None,
+    )
+
+
+def _tls_files(settings: Settings) -> TlsFiles:
+    ssl = settings.ssl
+    return TlsFiles(ssl.cert_path, ssl.key_path, ssl.passphrase, ssl.ca_path, ssl.min_version)
