@@ -24,7 +24,9 @@ def listening_from_settings(settings: Settings, front: Front, clock: Clock) -> L
         host=settings.host,
         port=settings.port,
         socket_file=SocketFile(path.path, path.mode, path.owner) if path.enabled else None,
-        door=Door(front, certificates, Networks(proxies) if proxies else None) if certificates or proxies else None,
+        door=Door(front, clock, certificates, Networks(proxies) if proxies else None)
+        if certificates or proxies
+        else None,
         redirect=Redirect(front, settings.ssl.http_port, shares_port=settings.workers != 1) if redirects else None,
     )
 

@@ -7,7 +7,7 @@ import contextlib
 import socket
 import ssl
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 
@@ -29,6 +29,7 @@ from tests.clients.doors import (
     tls_settings,
     trusting,
 )
+from tests.clients.raw import client_frame
 from tests.fakes.stack import upgrade
 from tests.servers.certificates import Certificate, sign_certificate
 from tests.servers.server import app, running_server
@@ -68,6 +69,38 @@ async def test_tls_serves_websockets_and_the_http_api(made: Certificate) -> None
             for number in range(3):
                 await publish(connection, "news", str(number))
         assert [(await client.receive())["data"] for _ in range(3)] == ["0", "1", "2"]
+
+
+async def test_a_large_body_comes_whole_over_tls(made: Certificate) -> None:
+    context, data = trusting(made), "x" * 2_000_000
+    limits = {"max_payload_in_kb": 3000}
+    async with (
+        running_server(ssl=tls_settings(made), event_limits=limits, websocket={"max_buffer_kb": 9000}) as server,
+        TlsClient(server.port, context) as client,
+        streams(server.port, context) as connection,
+    ):
+        await client.subscribe("news")
+        await publish(connection, "news", data)
+        assert (await client.receive())["data"] == data
+
+
+async def test_a_client_over_tls_that_does_not_read_is_dropped(made: Certificate) -> None:
+    context = trusting(made)
+    async with running_server(ssl=tls_settings(made), websocket={"max_buffer_kb": 64}) as server:
+        websockets = server.assembly.front.websockets
+        async with streams(server.port, context) as (reader, writer), streams(server.port, context) as connection:
+            writer.write(upgrade())
+            await until(lambda: websockets.open_count == 1)
+            writer.write(client_frame(1, b'{"event":"pusher:subscribe","data":{"channel":"news"}}'))
+            await asyncio.wait_for(reader.readuntil(b"subscription_succeeded"), WAIT)
+            cast(asyncio.Transport, writer.transport).pause_reading()
+            for _ in range(500):
+                await publish(connection, "news", "x" * 50_000)
+                if not list(server.assembly.node.hub.connections()):
+                    break
+            assert list(server.assembly.node.hub.connections()) == []
+            # What was not read is not kept for long.
+            await until(lambda: websockets.open_count == 0)
 
 
 async def test_only_http_1_1_is_offered(made: Certificate) -> None:

@@ -71,6 +71,17 @@ async def test_a_few_handshakes_begin_in_each_turn(made: Certificate, monkeypatc
     assert max(begun) <= 8
 
 
+async def test_fewer_handshakes_begin_while_turns_are_long(made: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Every turn is too long.
+    monkeypatch.setattr(door, "_LONG_TURN", 0.0)
+    async with running_server(ssl=tls_settings(made)) as server:
+        found = await asyncio.gather(*(ask(server.port, context=trusting(made)) for _ in range(20)))
+        assert {one.status for one in found} == {200}
+        opened = server.assembly.server._listening.door
+        assert opened is not None
+        assert opened._share == 1
+
+
 async def test_where_there_is_no_room_nobody_comes_in(made: Certificate) -> None:
     async with running_server(ssl=tls_settings(made)) as server:
         front = server.assembly.front
