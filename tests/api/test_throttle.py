@@ -7,6 +7,7 @@ from sockudo.api.messages import Request, Response
 from sockudo.api.throttle import Throttle, rate_headers
 from sockudo.ratelimit.base import Decision, Limit, RateLimiter
 from sockudo.ratelimit.memory import MemoryRateLimiter
+from sockudo.ratelimit.networks import Networks
 from tests.clients.api import error_of, header
 from tests.fakes.clock import FakeClock
 from tests.fakes.eventual import AskedLimiter, answer, now
@@ -17,8 +18,14 @@ def request(peer: str | None = "192.0.2.1", forwarded: str | None = None) -> Req
     return Request("GET", "/", headers=headers, peer=peer)
 
 
-def throttle(trust_hops: int = 0, limiter: RateLimiter | None = None, name: str = "api") -> Throttle:
-    return Throttle(limiter or MemoryRateLimiter(FakeClock()), Limit(2, 60), name=name, trust_hops=trust_hops)
+def throttle(
+    trust_hops: int = 0,
+    limiter: RateLimiter | None = None,
+    name: str = "api",
+    trusted: Networks | None = None,
+) -> Throttle:
+    counting = limiter or MemoryRateLimiter(FakeClock())
+    return Throttle(counting, Limit(2, 60), name=name, trust_hops=trust_hops, trusted=trusted)
 
 
 def is_admitted(limit: Throttle, asked: Request) -> bool:
@@ -41,6 +48,28 @@ def test_behind_a_trusted_proxy_its_clients_are_told_apart() -> None:
     limit = throttle(trust_hops=1)
     results = [is_admitted(limit, request(forwarded=f"198.51.100.{number}")) for number in range(3)]
     assert results == [True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("hops", "networks", "told_apart"),
+    [
+        (1, ["192.0.2.0/24"], True),
+        (1, ["192.0.2.2"], False),
+        (0, ["192.0.2.0/24"], False),
+        (1, ["unix"], False),
+    ],
+)
+def test_forwarded_headers_count_where_hops_and_networks_both_hold(
+    hops: int, networks: list[str], told_apart: bool
+) -> None:
+    limit = throttle(trust_hops=hops, trusted=Networks(networks))
+    results = [is_admitted(limit, request(forwarded=f"198.51.100.{number}")) for number in range(3)]
+    assert results == [True, True, told_apart]
+
+
+def test_a_trusted_unix_socket_names_its_clients() -> None:
+    limit = throttle(trust_hops=1, trusted=Networks(["unix"]))
+    assert all(is_admitted(limit, request(None, forwarded=f"198.51.100.{number}")) for number in range(3))
 
 
 def test_clients_without_an_address_share_a_limit() -> None:

@@ -224,3 +224,22 @@ def test_what_is_no_owner_is_a_problem(owner: object, problems_of: Problems) -> 
     (problem,) = problems_of({"unix_socket": {"owner": owner}})
 
     assert problem.startswith('unix_socket.owner: expected "user", "user:group", ":group" or null')
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"ssl": {"enabled": False, "cert_path": "", "passphrase": None, "http_port": None}},
+        {"unix_socket": {"enabled": False, "path": "relative"}},
+        {"proxy_protocol": {"networks": []}},
+    ],
+)
+def test_what_is_only_described_is_no_problem(document: dict[str, Any], load_document: Load) -> None:
+    assert [warning for warning in load_document(document).warnings if "no app is" not in warning] == []
+
+
+@pytest.mark.parametrize("wrong", [1, "true", None, {}, []])
+def test_a_switch_of_another_kind_is_wrong(wrong: object, problems_of: Problems) -> None:
+    (problem,) = problems_of({"ssl": {"enabled": wrong}})
+
+    assert problem.startswith("ssl.enabled: expected true or false")
