@@ -135,7 +135,7 @@ def test_the_socket_of_a_successor_is_not_removed(path: Path) -> None:
         assert path.is_socket()
 
 
-def test_a_path_that_is_too_long_is_an_error_that_names_the_setting(tmp_path: Path) -> None:
+def test_a_path_that_is_too_long_names_the_setting(tmp_path: Path) -> None:
     assert "(unix_socket.path): AF_UNIX path too long" in problem(tmp_path / ("s" * 120))
 
 
@@ -157,7 +157,7 @@ def test_the_socket_is_given_to_its_owner(path: Path, owner: str, numbers: tuple
 
 
 @pytest.mark.parametrize("owner", ["no-such-user", "root:no-such-group"])
-def test_an_owner_that_does_not_exist_is_an_error_that_names_the_setting(path: Path, owner: str) -> None:
+def test_an_owner_that_does_not_exist_names_the_setting(path: Path, owner: str) -> None:
     assert "(unix_socket.owner): " in problem(path, owner)
     assert not path.exists()
 
@@ -197,7 +197,7 @@ async def test_one_process_serves_on_the_socket_and_removes_it(tmp_path: Path, p
     assert "curl --unix-socket" in LogFile(tmp_path).text
 
 
-async def test_workers_share_the_socket_and_keep_it_while_they_are_replaced(tmp_path: Path, path: Path) -> None:
+async def test_workers_share_the_socket_while_they_are_replaced(tmp_path: Path, path: Path) -> None:
     async with workers_process(tmp_path, "--workers", "2", **settings(path)) as server:
         await server.greeted()
         inode = status(path).st_ino

@@ -16,19 +16,26 @@ from sockudo.timing.clock import Clock
 
 def listening_from_settings(settings: Settings, front: Front, clock: Clock) -> Listening:
     """Return where to listen; nothing is opened, and no file is read."""
-    path = settings.unix_socket
+    path, names = settings.unix_socket, settings.proxy_protocol.networks
     certificates = Certificates(_tls_files(settings), clock) if settings.speaks_tls else None
-    proxies = settings.proxy_protocol.networks
-    redirects = settings.speaks_tls and settings.ssl.redirect_http
+    proxies = Networks(names) if names else None
+    refusals = front.websockets.node.refusals
     return Listening(
         host=settings.host,
         port=settings.port,
         socket_file=SocketFile(path.path, path.mode, path.owner) if path.enabled else None,
-        door=Door(front, clock, certificates, Networks(proxies) if proxies else None)
-        if certificates or proxies
-        else None,
-        redirect=Redirect(front, settings.ssl.http_port, shares_port=settings.workers != 1) if redirects else None,
+        door=Door(front, refusals, clock, certificates, proxies) if certificates or proxies else None,
+        redirect=_redirect(settings, front, clock, proxies),
     )
+
+
+def _redirect(settings: Settings, front: Front, clock: Clock, proxies: Networks | None) -> Redirect | None:
+    if not (settings.speaks_tls and settings.ssl.redirect_http):
+        return None
+    redirect = Redirect(front, settings.ssl.http_port, shares_port=settings.workers != 1)
+    if proxies is not None:
+        redirect.door = Door(redirect, front.websockets.node.refusals, clock, None, proxies)
+    return redirect
 
 
 def _tls_files(settings: Settings) -> TlsFiles:

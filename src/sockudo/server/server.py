@@ -88,7 +88,7 @@ class Server:
         except OSError as error:
             raise ListenError(listening.host, listening.port, error) from error
         if listening.redirect is not None:
-            self._listeners += await listening.redirect.listen(listening.host, addresses[0][1])
+            await listening.redirect.listen(listening.host, addresses[0][1])
         self._front.timeouts.start()
         self._node.keepalive.start()
         return addresses
@@ -149,6 +149,8 @@ class Server:
             listener.close()
         if self._listening.door is not None:
             self._listening.door.close()
+        if self._listening.redirect is not None:
+            self._listening.redirect.close()
         if self._listening.socket_file is not None:
             self._listening.socket_file.remove()
 

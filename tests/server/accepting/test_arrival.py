@@ -140,7 +140,7 @@ async def test_plain_http_on_the_tls_port_is_told_so(made: Certificate, capsys: 
     assert logged.lines("handshake failed")[0]["reason"] == "the client does not speak TLS"
 
 
-async def test_peers_that_speak_no_tls_leave_no_trace_in_the_log(made: Certificate, capsys: Capture) -> None:
+async def test_peers_without_tls_leave_no_trace_in_the_log(made: Certificate, capsys: Capture) -> None:
     logged = CapturedLog(capsys)
     async with running_server(ssl=tls_settings(made)) as server:
         front = server.assembly.front
@@ -180,7 +180,7 @@ async def test_draining_waits_for_no_handshake(made: Certificate) -> None:
         assert await is_dropped(begun)
 
 
-async def test_who_has_connected_is_served_by_a_worker_that_is_replaced(made: Certificate) -> None:
+async def test_a_replaced_worker_serves_clients_that_had_connected_before(made: Certificate) -> None:
     async with running_server(ssl=tls_settings(made)) as server:
         with socket.create_connection(("127.0.0.1", server.port)) as plain:
             await until(lambda: server.assembly.front.open_count == 1)
@@ -197,7 +197,7 @@ async def test_who_has_connected_is_served_by_a_worker_that_is_replaced(made: Ce
 
 
 @pytest.mark.parametrize("header", [line("203.0.113.9"), binary("203.0.113.9", more=b"\x04\x00\x01x")])
-async def test_the_client_is_whom_the_header_names_wherever_it_is_cut(header: bytes) -> None:
+async def test_the_header_names_the_client_wherever_it_is_cut(header: bytes) -> None:
     async with running_server(**LIMITED, **FROM_LOOPBACK) as server:
         data = header + get("/up")
         for cut in range(1, len(header) + 2):
@@ -213,7 +213,7 @@ async def test_the_client_is_whom_the_header_names_wherever_it_is_cut(header: by
 
 
 @pytest.mark.parametrize("header", [b"PROXY UNKNOWN\r\n", binary("203.0.113.9", command=0x20)])
-async def test_a_header_without_a_client_keeps_the_address_of_the_peer(header: bytes) -> None:
+async def test_a_header_without_a_client_keeps_the_peer_address(header: bytes) -> None:
     async with running_server(**LIMITED, **FROM_LOOPBACK) as server:
         assert await remaining(server.port, header) == 8
         assert await remaining(server.port, line("127.0.0.1")) == 7
@@ -260,7 +260,7 @@ async def test_a_proxy_without_a_sound_header_is_closed(sent: bytes, reason: str
 
 
 @pytest.mark.parametrize("header", [line("203.0.113.9"), binary("203.0.113.9")])
-async def test_a_header_of_another_peer_is_closed_wherever_it_is_cut(header: bytes, capsys: Capture) -> None:
+async def test_another_peer_with_a_header_is_closed_wherever_cut(header: bytes, capsys: Capture) -> None:
     logged = CapturedLog(capsys)
     async with running_server(**FROM_ELSEWHERE) as server:
         for cut in range(1, len(SIGNATURE)):
@@ -331,7 +331,7 @@ async def test_the_header_comes_before_tls(made: Certificate) -> None:
             assert await is_dropped(connection)
 
 
-async def test_a_refused_websocket_is_logged_with_the_address_of_the_header(capsys: Capture) -> None:
+async def test_a_refused_websocket_is_logged_with_the_header_address(capsys: Capture) -> None:
     logged = CapturedLog(capsys)
     async with running_server(app(enabled=False), **FROM_LOOPBACK) as server, streams(server.port) as connection:
         connection[1].write(line("203.0.113.9") + upgrade())

@@ -64,7 +64,7 @@ def test_an_encrypted_key_without_passphrase_asks_no_terminal(made: Certificate,
 
 
 @pytest.mark.parametrize(("field", "setting"), [("cert", "cert_path"), ("key", "key_path"), ("ca", "ca_path")])
-def test_a_file_that_cannot_be_used_is_named_with_its_setting(
+def test_an_unusable_file_is_named_with_its_setting(
     made: Certificate, tmp_path: Path, field: str, setting: str
 ) -> None:
     missing, empty, folder = tmp_path / "missing.pem", tmp_path / "empty.pem", tmp_path / "folder"

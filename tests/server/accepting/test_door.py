@@ -125,7 +125,7 @@ async def test_a_door_without_room_for_files_opens_again(made: Certificate, monk
         assert failures == 0
 
 
-async def test_nothing_is_between_a_socket_and_http_where_nothing_is_asked_for() -> None:
+async def test_without_tls_and_proxies_sockets_speak_http_at_once() -> None:
     async with running_server() as server:
         assert server.assembly.server._listening.door is None
         # Not even a header is looked for.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.clients.client import http
-from tests.clients.doors import ask, get, tls_settings
+from tests.clients.doors import ask, get, is_dropped, line, streams, tls_settings
 from tests.servers.certificates import Certificate
 from tests.servers.ports import free_port
 from tests.servers.server import running_server
@@ -61,6 +61,15 @@ async def test_a_host_that_cannot_be_read_is_400(made: Certificate, host: str) -
         found = await ask(port, get("/", Host=host))
         assert found.status == 400
         assert "location" not in found.headers
+
+
+async def test_a_proxy_names_its_clients_on_this_port_too(made: Certificate) -> None:
+    port = free_port()
+    async with running_server(**redirecting(made, port), proxy_protocol={"networks": ["127.0.0.1"]}):
+        assert (await ask(port, line("203.0.113.9") + get())).status == 308
+        async with streams(port) as connection:
+            connection[1].write(get())
+            assert await is_dropped(connection)
 
 
 async def test_without_tls_nothing_is_redirected(made: Certificate) -> None:

@@ -112,7 +112,7 @@ async def test_a_certificate_that_comes_before_its_key_is_no_error(
 
 
 @pytest.mark.parametrize("bad", ["no PEM", "a key of another", "missing"])
-async def test_the_log_tells_once_why_a_bad_certificate_is_not_taken(
+async def test_the_log_tells_once_why_a_certificate_is_bad(
     certificates: Certificates, live: Certificate, made: Certificate, other: Certificate, capsys: Capture, bad: str
 ) -> None:
     logged = CapturedLog(capsys)

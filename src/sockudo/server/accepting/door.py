@@ -13,10 +13,10 @@ import ssl
 from collections import deque
 from typing import Final
 
+from sockudo.node.refusal_log import RefusalLog
 from sockudo.ratelimit.networks import Networks
 from sockudo.server.accepting.arrival import Arrival
 from sockudo.server.accepting.renewal import Certificates
-from sockudo.server.front import Front
 from sockudo.server.http.service import Service
 from sockudo.timing.clock import Clock
 
@@ -39,12 +39,22 @@ class Door:
     """Accepts sockets, and hands each to HTTP when it is ready for it.
 
     Args:
+        service: what answers on the sockets.
+        refusals: where what goes wrong is logged.
         certificates: for TLS; None where the port speaks none.
         proxies: who must begin with a PROXY header; None where nobody may.
     """
 
-    def __init__(self, front: Front, clock: Clock, certificates: Certificates | None, proxies: Networks | None) -> None:
-        self._front = front
+    def __init__(
+        self,
+        service: Service,
+        refusals: RefusalLog,
+        clock: Clock,
+        certificates: Certificates | None,
+        proxies: Networks | None,
+    ) -> None:
+        self.service = service
+        self._refusals = refusals
         self._clock = clock
         self._certificates = certificates
         self._proxies = proxies
@@ -52,7 +62,7 @@ class Door:
         # In the order in which they came to where they are.
         self._pending: dict[Arrival, None] = {}
         self._ready: deque[Arrival] = deque()
-        # Handshakes that begin in the next turn, whether there will be any, and when the last began.
+        # How many handshakes may begin in the next turn, whether any will, and when that was decided.
         self._share = _HANDSHAKES_A_TURN
         self._is_beginning = False
         self._begun_at = 0.0
@@ -91,11 +101,6 @@ class Door:
 
     # What sockets ask
 
-    @property
-    def service(self) -> Service:
-        """What answers the requests of a socket."""
-        return self._front
-
     def is_proxy(self, peer: str | None) -> bool:
         """Tell whether a peer must begin with a PROXY header."""
         return self._proxies is not None and self._proxies.holds(peer)
@@ -118,12 +123,11 @@ class Door:
 
     def refused(self, reason: str, peer: str | None) -> None:
         """Log that a peer broke the rule about PROXY headers."""
-        refusals = self._front.websockets.node.refusals
-        refusals.note_failed("PROXY protocol: connection closed", reason=reason, peer=peer)
+        self._refusals.note_failed("PROXY protocol: connection closed", reason=reason, peer=peer)
 
     def failed(self, reason: str, peer: str | None) -> None:
         """Log that a handshake failed; every scanner of ports makes some fail."""
-        self._front.websockets.node.refusals.note("handshake failed", None, reason, peer=peer)
+        self._refusals.note("handshake failed", None, reason, peer=peer)
 
     # Accepting
 
@@ -162,12 +166,12 @@ class Door:
 
     def _arrived(self, accepted: socket.socket, peer: str | None) -> None:
         accepted.setblocking(False)
-        if self._front.turn_away() is not None:
+        if self.service.turn_away() is not None:
             accepted.close()
             return
         if len(self._pending) >= MOST_PENDING:
             oldest = next(iter(self._pending))
-            self._front.websockets.node.refusals.note_failed(
+            self._refusals.note_failed(
                 "connections closed before they said anything: there are too many", limit=str(MOST_PENDING)
             )
             oldest.abort()

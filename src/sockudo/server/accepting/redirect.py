@@ -10,6 +10,7 @@ from typing import Final
 from sockudo.api.messages import Request, Response, error_response
 from sockudo.eventual import Eventual
 from sockudo.log import get_logger
+from sockudo.server.accepting.door import Door
 from sockudo.server.front import Front
 from sockudo.server.http.protocol import HttpProtocol
 from sockudo.server.http.service import Socket
@@ -37,6 +38,9 @@ class Redirect:
         self._port = port
         self._shares_port = shares_port
         self._tls_port = 0
+        self._listeners: list[asyncio.Server] = []
+        # What proxies that name their clients go through; None where there are none.
+        self.door: Door | None = None
         self.answers = front.answers
         self.timeouts = front.timeouts
         self.turn = front.turn
@@ -45,16 +49,28 @@ class Redirect:
         self.needs_peer = False
         self.after_bus: Callable[[Callable[[], None]], object] | None = None
 
-    async def listen(self, host: str, tls_port: int) -> list[asyncio.Server]:
-        """Begin to listen on an address and return what to close; without the port the server serves without it."""
+    async def listen(self, host: str, tls_port: int) -> None:
+        """Begin to listen on an address; a server that cannot have the port serves without it."""
         self._tls_port = tls_port
         loop = asyncio.get_running_loop()
         try:
             (opened,) = open_listeners(host, self._port, 1, balanced=False, shared=self._shares_port)
         except ListenError as error:
             _log.warning("HTTP redirect unavailable (ssl.redirect_http, ssl.http_port)", reason=str(error))
-            return []
-        return [await loop.create_server(lambda: HttpProtocol(self), sock=bound, backlog=BACKLOG) for bound in opened]
+            return
+        for bound in opened:
+            if self.door is not None:
+                self.door.open(bound)
+            else:
+                server = await loop.create_server(lambda: HttpProtocol(self), sock=bound, backlog=BACKLOG)
+                self._listeners.append(server)
+
+    def close(self) -> None:
+        """Accept nothing more."""
+        for listener in self._listeners:
+            listener.close()
+        if self.door is not None:
+            self.door.close()
 
     @property
     def is_draining(self) -> bool:
