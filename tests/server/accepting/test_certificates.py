@@ -89,4 +89,5 @@ def test_a_key_in_place_of_a_certificate_is_named(made: Certificate) -> None:
 def test_the_fingerprint_is_what_tools_show(made: Certificate) -> None:
     command = ["openssl", "x509", "-in", str(made.cert), "-noout", "-fingerprint", "-sha256"]
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert fingerprint(files(made, cert=str(made.key))) == fingerprint(files(made, cert="/missing.pem")) == ""
     assert fingerprint(files(made)) == shown.strip().partition("=")[2].replace(":", "").lower()

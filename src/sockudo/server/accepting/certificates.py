@@ -67,9 +67,12 @@ def load_context(files: TlsFiles) -> ssl.SSLContext:
 
 
 def fingerprint(files: TlsFiles) -> str:
-    """Return the SHA-256 of the server's own certificate, as tools show it."""
-    first, end, _ = Path(files.cert).read_text("ascii", "replace").partition("-----END CERTIFICATE-----")
-    der = ssl.PEM_cert_to_DER_cert(first[first.index("-----BEGIN CERTIFICATE-----") :] + end)
+    """Return the SHA-256 of the server's own certificate, as tools show it; nothing where it cannot be told."""
+    try:
+        first, end, _ = Path(files.cert).read_text("ascii", "replace").partition("-----END CERTIFICATE-----")
+        der = ssl.PEM_cert_to_DER_cert(first[first.index("-----BEGIN CERTIFICATE-----") :] + end)
+    except (OSError, ValueError):
+        return ""
     return sha256(der).hexdigest()
 
 

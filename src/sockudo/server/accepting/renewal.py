@@ -41,7 +41,7 @@ class Certificates:
         self._used = b""
         self._failed = b""
         self._told = b""
-        self._marks = _marks(files)
+        self._marks: tuple[object, ...] = ()
 
     def load(self) -> None:
         """Load the files for the first time.
