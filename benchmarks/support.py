@@ -7,6 +7,7 @@ import hmac
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -71,14 +72,16 @@ def sign(text: str) -> str:
 
 
 class Client:
-    """One WebSocket."""
+    """One WebSocket; over TLS with a `context`."""
 
-    def __init__(self, port: int, receive_buffer: int | None = None) -> None:
+    def __init__(self, port: int, receive_buffer: int | None = None, context: ssl.SSLContext | None = None) -> None:
         self.socket = socket.socket()
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(60)
         self.socket.connect(("127.0.0.1", port))
+        if context is not None:
+            self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
         self.socket.sendall(
             b"GET /app/%b HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" % KEY.encode()
@@ -106,10 +109,12 @@ class Client:
 
 
 class Publisher:
-    """One HTTP connection that publishes."""
+    """One HTTP connection that publishes; over TLS with a `context`."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, context: ssl.SSLContext | None = None) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), 60)
+        if context is not None:
+            self._socket = context.wrap_socket(self._socket, server_hostname="localhost")
 
     def publish(self, channels: list[str], data: str) -> None:
         """Publish one event and wait for the answer."""

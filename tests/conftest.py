@@ -39,8 +39,10 @@ _UVLOOP: Mapping[str, LoopFactory] = {"uvloop": uvloop.new_event_loop}
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory]:
-    """Run every adapter in both kinds of loop, because their transports differ, and its faults in the usual one."""
+    """Run adapters and TLS in both kinds of loop, because their transports differ; faults of Redis in the usual one."""
     if any(base.__name__ == "AdapterContract" for base in getattr(getattr(item, "cls", None), "__mro__", ())):
+        return {**_ASYNCIO, **_UVLOOP}
+    if item.path.parts[-3:-1] == ("server", "accepting"):
         return {**_ASYNCIO, **_UVLOOP}
     is_redis = item.path.name.startswith("test_redis") or item.path.parts[-3:-1] == ("bus", "redis")
     return _UVLOOP if is_redis else _ASYNCIO

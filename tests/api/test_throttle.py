@@ -9,6 +9,7 @@ from sockudo.ratelimit.area import AreaError
 from sockudo.ratelimit.base import Decision, Limit, RateLimiter
 from sockudo.ratelimit.counters import Checks
 from sockudo.ratelimit.memory import MemoryRateLimiter
+from sockudo.ratelimit.networks import Networks
 from tests.clients.api import error_of, header
 from tests.fakes.clock import FakeClock
 from tests.fakes.eventual import AskedLimiter, answer, now
@@ -24,11 +25,12 @@ def throttle(
     limiter: RateLimiter | None = None,
     name: str = "api",
     clock: FakeClock | None = None,
+    trusted: Networks | None = None,
     *,
     is_open: bool = False,
 ) -> Throttle:
     outage = Outage(clock or FakeClock(), is_open=is_open)
-    clients = ClientNames(trust_hops)
+    clients = ClientNames(trust_hops, trusted=trusted)
     return Throttle(limiter or MemoryRateLimiter(FakeClock()), Limit(2, 60), name=name, clients=clients, outage=outage)
 
 
@@ -52,6 +54,28 @@ def test_behind_a_trusted_proxy_its_clients_are_told_apart() -> None:
     limit = throttle(trust_hops=1)
     results = [is_admitted(limit, request(forwarded=f"198.51.100.{number}")) for number in range(3)]
     assert results == [True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("hops", "networks", "told_apart"),
+    [
+        (1, ["192.0.2.0/24"], True),
+        (1, ["192.0.2.2"], False),
+        (0, ["192.0.2.0/24"], False),
+        (1, ["unix"], False),
+    ],
+)
+def test_forwarded_headers_count_where_hops_and_networks_both_hold(
+    hops: int, networks: list[str], told_apart: bool
+) -> None:
+    limit = throttle(trust_hops=hops, trusted=Networks(networks))
+    results = [is_admitted(limit, request(forwarded=f"198.51.100.{number}")) for number in range(3)]
+    assert results == [True, True, told_apart]
+
+
+def test_a_trusted_unix_socket_names_its_clients() -> None:
+    limit = throttle(trust_hops=1, trusted=Networks(["unix"]))
+    assert all(is_admitted(limit, request(None, forwarded=f"198.51.100.{number}")) for number in range(3))
 
 
 def test_clients_without_an_address_share_a_limit() -> None:

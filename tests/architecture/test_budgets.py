@@ -34,7 +34,6 @@ OVER_BUDGET: Final[Mapping[str, Allowed]] = {
     "sockudo.config.sections": Allowed(24, "one file for each section of the settings"),
     "sockudo.node": Allowed(19, "one file for each use case"),
     "sockudo.api.routes.__init__": Allowed(13, _PARTS),
-    "sockudo.server.front.__init__": Allowed(11, _PARTS),
 }
 
 LEFT_OVER: Final = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")

@@ -82,7 +82,7 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "selectors": (),
     "socket": ("assembly", "bus", "cluster", "server", "supervisor", "webhooks"),
     "sqlalchemy": ("apps",),
-    "ssl": ("apps", "bus", "cluster", "redis_client", "webhooks"),
+    "ssl": ("apps", "bus", "cluster", "redis_client", "server", "webhooks"),
     # The supervisor, which has to stay small, imports `log` and does without it.
     "structlog": ("log_structlog",),
     # Names are looked up in threads that hold up neither each other nor the end of the process.
@@ -107,6 +107,10 @@ READS_FILES: Final = (
     "sockudo.bus.nats.options",
     # Which worker listens for scrapes is decided by a lock on a file.
     "sockudo.metrics.seat",
+    # So is a certificate, which is also looked at again while the server runs.
+    "sockudo.server.accepting.certificates",
+    # The folder of a unix socket is opened to lock it.
+    "sockudo.supervisor.socket_file",
     # A supervisor tells its workers what they are in their environment.
     "sockudo.supervisor.crew",
     "sockudo.supervisor.worker",

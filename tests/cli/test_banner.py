@@ -201,3 +201,22 @@ def test_it_says_that_apps_come_from_a_database() -> None:
     assert "  database        all apps in it (sqlite: sockudo apps list)\n  chat  " in text
     assert "DEMO" not in text_of({"app_manager": {"driver": "sqlite"}})
     assert "in it" not in text_of()
+
+
+def test_over_tls_every_address_and_example_says_so() -> None:
+    text = text_of(apps=[{**APP, "id": "17"}], listening=Listening("127.0.0.1", 6001, has_tls=True))
+
+    assert "wss://127.0.0.1:6001/app/{key}" in text
+    assert "https://127.0.0.1:6001/apps/{id}/events" in text
+    assert "curl https://127.0.0.1:6001/up" in text
+    assert "wssPort: 6001, forceTLS: true" in text
+    assert "port=6001, ssl=True" in text
+    assert 'port: "6001", useTLS: true' in text_of(listening=Listening("127.0.0.1", 6001, has_tls=True))
+
+
+def test_on_a_unix_socket_it_shows_the_path() -> None:
+    text = text_of(listening=Listening("/run/s.sock", 0))
+
+    assert "http+unix:///run/s.sock:/apps/{id}/events" in text
+    assert "curl --unix-socket /run/s.sock http://localhost/up" in text
+    assert "new Pusher" not in text

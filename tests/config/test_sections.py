@@ -194,3 +194,52 @@ def test_trusted_proxies_alone_are_no_limit(load_document: Load) -> None:
     apps = document_with("app_manager.array.apps", [{"id": "a", "key": "k", "secret": "s"}])
 
     assert load_document(apps, {"RATE_LIMITER_WS_TRUST_HOPS": "1", "RATE_LIMITER_DRIVER": "redis"}).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("network", "why"),
+    [
+        ("10.0.0.1/8", ": it has bits behind its prefix; write 10.0.0.0/8"),
+        ("10.0.0.0/33", ""),
+        ("proxy.example.com", ""),
+        ("", ""),
+        (10, ""),
+    ],
+)
+def test_what_is_no_network_is_a_problem(network: object, why: str, problems_of: Problems) -> None:
+    (problem,) = problems_of({"proxy_protocol": {"networks": [network]}})
+
+    assert problem.startswith('proxy_protocol.networks[0]: expected a network such as "10.0.0.0/8"')
+    assert problem.endswith(why)
+
+
+def test_a_misspelt_list_of_trusted_networks_is_a_problem(problems_of: Problems) -> None:
+    (problem,) = problems_of({"rate_limiter": {"trusted_network": ["10.0.0.0/8"]}})
+
+    assert "did you mean trusted_networks?" in problem
+
+
+@pytest.mark.parametrize("owner", ["", ":", "a:", "a b", "a:b:c", "-x", 5])
+def test_what_is_no_owner_is_a_problem(owner: object, problems_of: Problems) -> None:
+    (problem,) = problems_of({"unix_socket": {"owner": owner}})
+
+    assert problem.startswith('unix_socket.owner: expected "user", "user:group", ":group" or null')
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"ssl": {"enabled": False, "cert_path": "", "passphrase": None, "http_port": None}},
+        {"unix_socket": {"enabled": False, "path": "relative"}},
+        {"proxy_protocol": {"networks": []}},
+    ],
+)
+def test_what_is_only_described_is_no_problem(document: dict[str, Any], load_document: Load) -> None:
+    assert [warning for warning in load_document(document).warnings if "no app is" not in warning] == []
+
+
+@pytest.mark.parametrize("wrong", [1, "true", None, {}, []])
+def test_a_switch_of_another_kind_is_wrong(wrong: object, problems_of: Problems) -> None:
+    (problem,) = problems_of({"ssl": {"enabled": wrong}})
+
+    assert problem.startswith("ssl.enabled: expected true or false")

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from sockudo.assembly.server import assemble
-from sockudo.server.server import Server
+from sockudo.server.server import Listening, Server
 from sockudo.supervisor.listeners import ListenError
 from sockudo.timing.clock import LoopClock
 from tests.clients.attack import until
@@ -29,7 +29,7 @@ async def test_an_address_that_is_taken_is_an_error_at_start() -> None:
     async with running_server() as server:
         assembly = server.assembly
         with pytest.raises(ListenError, match="in use"):
-            await Server(assembly.front, assembly.node, "127.0.0.1", server.port).start()
+            await Server(assembly.front, assembly.node, Listening("127.0.0.1", server.port)).start()
 
 
 async def test_draining_sends_everybody_elsewhere_and_is_done_when_they_are_gone() -> None:

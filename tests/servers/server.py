@@ -121,7 +121,7 @@ def server_process(
 
 @contextlib.contextmanager
 def serving(folder: Path, arguments: Sequence[str], environ: Mapping[str, str]) -> Iterator[ServerProcess]:
-    """Run `sockudo serve` with these options and variables, on a port of 127.0.0.1; ready when this returns."""
+    """Run `sockudo serve` with options and variables, on a port of 127.0.0.1 or a unix socket; ready after that."""
     process = subprocess.Popen(
         [sys.executable, "-m", "sockudo", "serve", *arguments],
         stdout=subprocess.PIPE,
@@ -162,7 +162,7 @@ def _listening_port(process: subprocess.Popen[str], log: Path) -> int:
     seen: list[str] = []
     for line in process.stdout:
         seen.append(line)
-        if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+        if found := re.search(r"https?://127\.0\.0\.1:(\d+)|http\+unix:", line):
             log.write_text("".join(seen))
-            return int(found.group(1))
+            return int(found.group(1) or 0)
     raise AssertionError("the server did not start:\n" + "".join(seen))

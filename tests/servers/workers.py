@@ -35,7 +35,7 @@ class WorkersProcess:
     @property
     def port(self) -> int:
         """Where it listens."""
-        return int(self._in_banner(r"http://127\.0\.0\.1:(\d+)"))
+        return int(self._in_banner(r"https?://127\.0\.0\.1:(\d+)"))
 
     @property
     def pids(self) -> list[int]:

@@ -12,6 +12,7 @@ from sockudo.eventual import Eventual, Future, caught, later
 from sockudo.ratelimit.base import Decision, Limit, RateLimiter
 from sockudo.ratelimit.client_address import IPV6_PREFIX, client_ip
 from sockudo.ratelimit.counters import Checks
+from sockudo.ratelimit.networks import Networks
 
 
 class ClientNames(NamedTuple):
@@ -20,10 +21,12 @@ class ClientNames(NamedTuple):
     Attributes:
         trust_hops: how many proxies in front may be believed about the client's address.
         ipv6_prefix: bits of an IPv6 address that make a client.
+        trusted: the proxies that may name an address, as far as the hops go; None for any.
     """
 
     trust_hops: int = 0
     ipv6_prefix: int = IPV6_PREFIX
+    trusted: Networks | None = None
 
 
 class Throttle:
@@ -39,14 +42,14 @@ class Throttle:
         self._limit = limit
         self.name = name
         self._setting = f"rate_limiter.{name}_rate_limit"
-        self._trust_hops, self._ipv6_prefix = clients
+        self._trust_hops, self._ipv6_prefix, self._trusted = clients
         self._outage = outage
 
     def admit(self, request: Request, checks: Checks) -> Eventual[Decision | Response]:
         """Count one request of its client; return what was decided, or the answer that refuses the request."""
         checks.checks += 1
         peer, hops, prefix = request.peer, self._trust_hops, self._ipv6_prefix
-        if hops:
+        if hops and (self._trusted is None or self._trusted.holds(peer)):
             forwarded_for, real_ip = request.header_list(b"x-forwarded-for"), request.header(b"x-real-ip")
             address = client_ip(peer, forwarded_for, real_ip, hops, prefix)
         else:

@@ -17,6 +17,7 @@ from sockudo.api.outage import Outage
 from sockudo.api.routes import Routes
 from sockudo.api.throttle import ClientNames, Throttle
 from sockudo.api.users import UserHandlers
+from sockudo.assembly.listening import listening_from_settings
 from sockudo.assembly.makers import PLAIN, Makers
 from sockudo.assembly.metrics import metrics_from_settings
 from sockudo.assembly.stores import Stores, stores_from_settings
@@ -42,11 +43,13 @@ from sockudo.ratelimit.area import Area
 from sockudo.ratelimit.base import Limit, RateLimiter
 from sockudo.ratelimit.counters import RateLimitCounters
 from sockudo.ratelimit.memory import MemoryRateLimiter
+from sockudo.ratelimit.networks import Networks
 from sockudo.server.front import Front
 from sockudo.server.health import Health
 from sockudo.server.housekeeping import Housekeeping
 from sockudo.server.http.answers import Answers
 from sockudo.server.http.body_budget import BodyBudget
+from sockudo.server.http.service import HttpContext
 from sockudo.server.server import Server
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
@@ -85,6 +88,7 @@ class Assembly:
             ConfigError: an app of the settings cannot be put into the database.
             DriverError: a store or the bus cannot be used.
             ListenError: the address cannot be had.
+            TlsError: the files of TLS cannot be used.
         """
         changed = await self.stores.start()
         if self.webhooks is not None:
@@ -185,7 +189,7 @@ def assemble(
         checks["queue"] = webhooks.check
     health = Health(stores.apps, lambda: parts.node.is_ready, stores.checks, checks, parts.memory.problem)
     front = _front(settings, clock, parts, stores, health, _after_bus(adapter, clock))
-    server = Server(front, parts.node, settings.host, settings.port)
+    server = Server(front, parts.node, listening_from_settings(settings, front, clock))
     metrics = metrics_from_settings(
         settings, parts.node, parts.publisher, front, webhooks, None if shared is None else shared.place
     )
@@ -240,15 +244,17 @@ def _front(
         apps=stores.apps,
         routes=_routes(settings, parts, stores, health, cors, limited),
         websockets=_websockets(settings, parts, Timeouts(clock, housekeeping.tick)),
-        answers=answers,
+        http=HttpContext(
+            answers=answers,
+            max_body_bytes=http_api.request_limit_in_mb * _MEGABYTE,
+            # A single body of full size always fits.
+            bodies=BodyBudget(max(http_api.max_bodies_in_flight_mb, http_api.request_limit_in_mb) * _MEGABYTE),
+            needs_peer=stores.limiter is not None,
+            after_bus=after_bus,
+        ),
         throttle=_throttle(settings, clock, "websocket", stores.limiter),
         limited=limited,
         path_prefix=settings.path_prefix,
-        max_body_bytes=http_api.request_limit_in_mb * _MEGABYTE,
-        # A single body of full size always fits.
-        bodies=BodyBudget(max(http_api.max_bodies_in_flight_mb, http_api.request_limit_in_mb) * _MEGABYTE),
-        needs_peer=stores.limiter is not None,
-        after_bus=after_bus,
     )
     return front
 
@@ -312,6 +318,7 @@ def _throttle(
     rates = settings.rate_limiter
     limit = rates.api_rate_limit if name == "api" else rates.websocket_rate_limit
     requests = Limit(limit.max_requests, limit.window_seconds)
-    clients = ClientNames(limit.trust_hops, rates.ipv6_prefix)
+    trusted = Networks(rates.trusted_networks) if rates.trusted_networks else None
+    clients = ClientNames(limit.trust_hops, rates.ipv6_prefix, trusted)
     outage = Outage(clock, is_open=rates.on_store_error == "open")
     return Throttle(limiter, requests, name=name, clients=clients, outage=outage)

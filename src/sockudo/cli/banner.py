@@ -53,10 +53,20 @@ class OpenFiles:
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """The address the server really listens on."""
+    """The address the server really listens on; of a unix socket, `host` is the path.
+
+    Attributes:
+        has_tls: whether the port speaks TLS.
+    """
 
     host: str
     port: int
+    has_tls: bool = False
+
+    @property
+    def is_unix(self) -> bool:
+        """Whether it listens on a unix socket."""
+        return self.host.startswith("/")
 
     @property
     def is_everywhere(self) -> bool:
@@ -74,7 +84,10 @@ class Listening:
         return "localhost" if self.is_everywhere else self.host
 
     def url(self, scheme: str, path: str) -> str:
-        """The URL of a path on this server."""
+        """The URL of a path on this server; `scheme` is that without TLS."""
+        if self.is_unix:
+            return f"{scheme}+unix://{self.host}:{path}"
+        scheme = f"{scheme}s" if self.has_tls else scheme
         host = self.reachable_host
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}{path}"
 
@@ -184,14 +197,18 @@ def _connections(open_files: OpenFiles, a_worker: str) -> str:
 
 
 def _try_next(settings: Settings, listening: Listening) -> Iterator[str]:
+    if listening.is_unix:
+        yield f"curl --unix-socket {listening.host} http://localhost{settings.path_prefix}/up"
+        return
     yield f"curl {listening.url('http', settings.path_prefix + '/up')}"
     app = next((app for app in settings.apps if app.enabled), None)
     if app is None:
         return
     path = f", wsPath: {json.dumps(settings.path_prefix)}" if settings.path_prefix else ""
+    port, force = ("wssPort", "true") if listening.has_tls else ("wsPort", "false")
     yield (
-        f'new Pusher({json.dumps(app.key)}, {{wsHost: "{listening.reachable_host}", wsPort: {listening.port}{path}, '
-        'forceTLS: false, enabledTransports: ["ws"], cluster: ""})'
+        f'new Pusher({json.dumps(app.key)}, {{wsHost: "{listening.reachable_host}", {port}: {listening.port}{path}, '
+        f'forceTLS: {force}, enabledTransports: ["ws"], cluster: ""}})'
     )
     yield from _publish_line(settings, app, listening)
 
@@ -208,8 +225,11 @@ def _publish_line(settings: Settings, app: AppSettings, listening: Listening) ->
     event = '.trigger("my-channel", "my-event", {"hello": "world"})'
     # The Python library refuses an app id that is not a number.
     if app.id.isdecimal():
-        arguments = {"app_id": json.dumps(app.id)} | identity | {"port": str(listening.port), "ssl": "False"}
+        arguments = (
+            {"app_id": json.dumps(app.id)} | identity | {"port": str(listening.port), "ssl": str(listening.has_tls)}
+        )
         yield f"pusher.Pusher({', '.join(f'{name}={value}' for name, value in arguments.items())}){event}"
     else:
-        options = {"appId": json.dumps(app.id)} | identity | {"port": f'"{listening.port}"', "useTLS": "false"}
+        options = {"appId": json.dumps(app.id)} | identity | {"port": f'"{listening.port}"'}
+        options["useTLS"] = "true" if listening.has_tls else "false"
         yield f'new (require("pusher"))({{{", ".join(f"{name}: {value}" for name, value in options.items())}}}){event}'

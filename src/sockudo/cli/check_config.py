@@ -79,10 +79,16 @@ def summary(loaded: Loaded) -> list[str]:
     return [
         f"file         {loaded.config_file or 'none, only defaults and the environment'}",
         f"environment  {', '.join(sorted(variables)) or 'sets nothing'}",
-        f"listen       {settings.host}:{settings.port}{settings.path_prefix}",
+        f"listen       {_where(settings)}{settings.path_prefix}",
         f"apps         {', '.join(apps) or 'none'}",
         f"adapter      {settings.adapter.driver}",
         f"cache        {settings.cache.driver}",
         f"rate limits  {'on' if settings.rate_limiter.enabled else 'off'}",
         f"log level    {settings.log_level}",
     ]
+
+
+def _where(settings: Settings) -> str:
+    if settings.unix_socket.enabled:
+        return f"unix:{settings.unix_socket.path}:"
+    return f"{settings.host}:{settings.port}" + (" (TLS)" if settings.ssl.enabled else "")

@@ -71,9 +71,11 @@ def _run_alone(loaded: Loaded) -> int:
 def _run_workers(loaded: Loaded, count: int) -> int:
     from sockudo.supervisor.activation import take_activated_sockets
     from sockudo.supervisor.handover import Plan, hand_over
+    from sockudo.supervisor.socket_file import SocketFile
 
     settings = loaded.settings
     log.configure(**_logging(settings), plain=True)
+    path = settings.unix_socket
     plan = Plan(
         host=settings.host,
         port=settings.port,
@@ -85,6 +87,7 @@ def _run_workers(loaded: Loaded, count: int) -> int:
         environment=os.environ,
         logging=_logging(settings),
         sockets=take_activated_sockets(os.environ),
+        socket_file=SocketFile(path.path, path.mode, path.owner) if path.enabled else None,
     )
     return hand_over(plan, lambda addresses: _greeting(loaded, addresses, WORKERS_MARK))
 
@@ -116,7 +119,7 @@ class _Banner(io.StringIO):
 
 def _greeting(loaded: Loaded, addresses: _Addresses, workers: Sequence[int] | str = ()) -> str:
     """Return the banner. It is written as a line of the log: it holds nobody up where nobody reads it."""
-    listening = Listening(*addresses[0])
+    listening = Listening(*addresses[0], has_tls=loaded.settings.speaks_tls)
     text = banner(loaded.settings, listening, OpenFiles.current(), loaded.warnings, workers)
     stream = _Banner()
     print_banner(text, stream)

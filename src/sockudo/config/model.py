@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 from uuid import uuid4
 
-from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator
 
-from sockudo.config.checks.unsupported import unsupported
 from sockudo.config.kinds.hosts import HostName
-from sockudo.config.kinds.rules import check_with_rules
 from sockudo.config.kinds.section import Section, env
 from sockudo.config.kinds.values import Count, Flag, OneOf, Positive, Whole, Words, WorkerCount
 from sockudo.config.kinds.web_values import PathPrefix
@@ -29,6 +27,7 @@ from sockudo.config.sections.limits import (
 )
 from sockudo.config.sections.logs import Level, LoggingSettings
 from sockudo.config.sections.metrics import MetricsSettings
+from sockudo.config.sections.proxy_protocol import ProxyProtocolSettings
 from sockudo.config.sections.queue import QueueSettings
 from sockudo.config.sections.rate_limiter import RateLimiterSettings
 from sockudo.config.sections.sql_databases import PoolingSettings
@@ -113,16 +112,15 @@ class Settings(Section):
     unix_socket: UnixSocketSettings = Field(
         default_factory=UnixSocketSettings, description="A socket in the file system instead of a TCP port."
     )
+    proxy_protocol: ProxyProtocolSettings = Field(
+        default_factory=ProxyProtocolSettings,
+        description="Proxies that name the client in a PROXY protocol header, version 1 or 2.",
+    )
     cleanup: CleanupSettings = Field(default_factory=CleanupSettings, description="Accepted and without effect.")
     logging: LoggingSettings = Field(default_factory=LoggingSettings, description="What is logged, and how.")
     instance: InstanceSettings = Field(default_factory=InstanceSettings, description="This process among others.")
     # Only what loads settings knows whether anything was configured.
     _demo_app: bool = PrivateAttr(default=False)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _asks_for_what_there_is(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        return check_with_rules(cls.__name__, data, handler, list(unsupported(data)))
 
     @field_validator("logging", mode="before")
     @classmethod
@@ -150,6 +148,11 @@ class Settings(Section):
     def apps(self) -> tuple[AppSettings, ...]:
         """The apps to start with: the configured ones, or the demo app."""
         return (DEMO_APP,) if self._demo_app else self.configured_apps
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether clients speak TLS with the server; on a unix socket they need none."""
+        return self.ssl.enabled and not self.unix_socket.enabled
 
     @property
     def log_level(self) -> Level:

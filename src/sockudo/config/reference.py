@@ -15,7 +15,6 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from sockudo.config.checks.unknown import item_section_of
-from sockudo.config.checks.unsupported import UNSUPPORTED
 from sockudo.config.files import DEFAULT_FILES, LOCATION_VARIABLE
 from sockudo.config.kinds.section import Section, env_of, key_of, section_of
 from sockudo.config.kinds.values import Check
@@ -142,8 +141,6 @@ def reference() -> str:
     parts += [_table(WebhookLambda, "lambda", with_environment=False, heads=False)]
     limit = DefaultAppSettings.model_fields["max_connections"].default
     parts += [_DEFAULT_APP.format(limit=limit), _table(DefaultAppSettings, key_column=False)]
-    names = "".join(f"* `{one.name}`\n" for one in UNSUPPORTED)
-    parts.append(f"\n## Not supported yet\n\nThe server does not start with one of these:\n\n{names}")
     parts.append("\n## By example\n")
     parts.append(f"\n```json\n{json.dumps(_EXAMPLE, indent=2)}\n```\n")
     parts.append(f"\nThe same as TOML:\n\n```toml\n{_EXAMPLE_TOML}```\n")

@@ -23,10 +23,8 @@ from sockudo.pusher.query import parse_query
 from sockudo.ratelimit.base import Decision
 from sockudo.ratelimit.counters import RateLimitCounters
 from sockudo.server.http import refusals
-from sockudo.server.http.answers import Answers
-from sockudo.server.http.body_budget import BodyBudget
 from sockudo.server.http.protocol import HttpProtocol
-from sockudo.server.http.service import Socket
+from sockudo.server.http.service import HttpContext, Socket
 from sockudo.server.pending_upgrade import PendingUpgrade
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
@@ -48,14 +46,10 @@ class Front:
         apps: AppManager,
         routes: Routes,
         websockets: WebSocketContext,
-        answers: Answers,
+        http: HttpContext,
         throttle: Throttle | None,
         limited: RateLimitCounters,
         path_prefix: str,
-        max_body_bytes: int,
-        bodies: BodyBudget,
-        needs_peer: bool,
-        after_bus: Callable[[Callable[[], None]], object] | None,
     ) -> None:
         self._apps = apps
         self._routes = routes
@@ -63,15 +57,16 @@ class Front:
         self.limited = limited
         self._app_path = f"{path_prefix}/app/"
         self.websockets = websockets
-        self.answers = answers
+        # By themselves: sockets read them all the time.
+        self.answers = http.answers
         self.timeouts: Timeouts = websockets.timeouts
         self.turn: TurnBudget = websockets.turn
-        self.bodies = bodies
-        self.max_body_bytes = max_body_bytes
+        self.bodies = http.bodies
+        self.max_body_bytes = http.max_body_bytes
+        self.needs_peer = http.needs_peer
+        self.after_bus = http.after_bus
         self.is_draining = False
         self.room = SocketRoom()
-        self.needs_peer = needs_peer
-        self.after_bus = after_bus
         self.http_connections: set[Socket] = set()
         self._on_idle: Callable[[], None] | None = None
 
@@ -159,7 +154,7 @@ class Front:
             return response
         protocol = WebSocketProtocol(self.websockets, transport)
         version = parse_query(request.query).last.get("protocol") if request.query else None
-        protocol.open(handshake, Opening(app, version, request.header(b"origin"), request.path))
+        protocol.open(handshake, Opening(app, version, request.header(b"origin"), request.path), request.peer)
         return protocol
 
     @property

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil
 from socket import socket
-from typing import Final
+from typing import Any, Final
 
 from sockudo.log import get_logger
 from sockudo.node.node import Node, shutting_down
+from sockudo.server.accepting.door import Door
+from sockudo.server.accepting.redirect import Redirect
 from sockudo.server.front import Front
-from sockudo.supervisor.listeners import BACKLOG, ListenError, open_listeners
+from sockudo.supervisor.listeners import BACKLOG, ListenError, Sockets, open_listeners
+from sockudo.supervisor.socket_file import SocketFile, address_of, is_socket_file
 
 _log = get_logger("sockudo.server")
+
+# The file of a unix socket outlives the worker that listens on it; newer versions of Python would remove it.
+_KEEP_FILE: Final[Mapping[str, Any]] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
 
 # Connections are told to go in steps over this share of the grace period; the rest is for them to go.
 _SPREAD: Final = 0.7
@@ -24,14 +32,41 @@ _MIN_PER_STEP: Final = 50
 _ACCEPT_SECONDS: Final = 0.05
 
 
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a server listens, and how sockets come in.
+
+    Attributes:
+        socket_file: a unix socket in place of host and port.
+        door: what sockets go through before they speak HTTP; None where they speak it at once.
+        redirect: what sends clients of plain HTTP to TLS, on a port of its own.
+    """
+
+    host: str
+    port: int
+    socket_file: SocketFile | None = None
+    door: Door | None = None
+    redirect: Redirect | None = None
+
+    def open(self) -> Sockets:
+        """Listen.
+
+        Raises:
+            ListenError: the address cannot be had.
+            SocketFileError: the unix socket cannot be made.
+        """
+        if self.socket_file is not None:
+            return (self.socket_file.listen(),)
+        return open_listeners(self.host, self.port, 1, balanced=False)[0]
+
+
 class Server:
     """Listens on one address."""
 
-    def __init__(self, front: Front, node: Node, host: str, port: int) -> None:
+    def __init__(self, front: Front, node: Node, listening: Listening) -> None:
         self._front = front
         self._node = node
-        self._host = host
-        self._port = port
+        self._listening = listening
         self._listeners: list[asyncio.Server] = []
 
     async def start(self, sockets: Sequence[socket] = ()) -> list[tuple[str, int]]:
@@ -39,16 +74,33 @@ class Server:
 
         Raises:
             ListenError: the address cannot be had.
+            SocketFileError: the unix socket cannot be made.
+            TlsError: the files of TLS cannot be used.
         """
-        loop = asyncio.get_running_loop()
+        listening = self._listening
+        if listening.door is not None:
+            listening.door.load()
+        opened = sockets or listening.open()
+        addresses = [address_of(bound) for bound in opened]
         try:
-            for bound in sockets or open_listeners(self._host, self._port, 1, balanced=False)[0]:
-                self._listeners.append(await loop.create_server(self._front.protocol, sock=bound, backlog=BACKLOG))
+            for bound in opened:
+                await self._accept_from(bound)
         except OSError as error:
-            raise ListenError(self._host, self._port, error) from error
+            raise ListenError(listening.host, listening.port, error) from error
+        if listening.redirect is not None:
+            await listening.redirect.listen(listening.host, addresses[0][1])
         self._front.timeouts.start()
         self._node.keepalive.start()
-        return [bound.getsockname()[:2] for listener in self._listeners for bound in listener.sockets]
+        return addresses
+
+    async def _accept_from(self, bound: socket) -> None:
+        loop, protocol = asyncio.get_running_loop(), self._front.protocol
+        if self._listening.door is not None:
+            self._listening.door.open(bound)
+        elif is_socket_file(bound):
+            self._listeners.append(await loop.create_unix_server(protocol, sock=bound, backlog=BACKLOG, **_KEEP_FILE))
+        else:
+            self._listeners.append(await loop.create_server(protocol, sock=bound, backlog=BACKLOG))
 
     async def drain(self, grace: float, *, linger: float = 0.0) -> None:
         """Leave: accept nothing more, answer what is under way, send every client elsewhere, within `grace` seconds.
@@ -89,10 +141,18 @@ class Server:
         self._front.timeouts.stop()
         self._node.refusals.close()
         self._node.keepalive.stop()
+        if self._listening.door is not None:
+            self._listening.door.stop()
 
     def _close_listeners(self) -> None:
         for listener in self._listeners:
             listener.close()
+        if self._listening.door is not None:
+            self._listening.door.close()
+        if self._listening.redirect is not None:
+            self._listening.redirect.close()
+        if self._listening.socket_file is not None:
+            self._listening.socket_file.remove()
 
     async def _wind_down(self, seconds: float) -> None:
         """Wait until every HTTP socket has had its last answer, but no longer than that."""

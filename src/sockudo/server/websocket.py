@@ -92,8 +92,12 @@ class WebSocketProtocol(asyncio.Protocol):
         self.write: Callable[[bytes], None] = transport.write
         self.deadline = 0
 
-    def open(self, handshake: bytes, opening: Opening) -> None:
-        """Answer the upgrade, then accept the client or tell it why not."""
+    def open(self, handshake: bytes, opening: Opening, peer: str | None) -> None:
+        """Answer the upgrade, then accept the client or tell it why not.
+
+        Args:
+            peer: the client's address where it has been asked for; else the socket's own counts.
+        """
         context, transport = self._context, self._transport
         context.sockets.add(self)
         transport.set_write_buffer_limits(high=context.max_buffer_bytes)
@@ -103,16 +107,18 @@ class WebSocketProtocol(asyncio.Protocol):
         except CloseConnection as refused:
             self.write(handshake + text_frame(error(refused.message, refused.code)))
             self.close(refused.code, refused.message)
-            self._note(opening, refused)
+            self._note(opening, refused, peer)
         else:
             self._connection = connection
             # One write: the transport makes a system call of each.
             self.write(handshake + context.node.greeting(connection))
 
-    def _note(self, opening: Opening, refused: CloseConnection) -> None:
+    def _note(self, opening: Opening, refused: CloseConnection, peer: str | None) -> None:
         refusals = self._context.node.refusals
         if refusals.is_told(refused.code):
-            peer = self._transport.get_extra_info("peername")
+            if peer is None:
+                own = self._transport.get_extra_info("peername")
+                peer = own[0] if isinstance(own, tuple) else None
             refusals.note(
                 "connection refused",
                 refused.code,
@@ -121,7 +127,7 @@ class WebSocketProtocol(asyncio.Protocol):
                 path=opening.path,
                 protocol=opening.protocol,
                 origin=opening.origin,
-                peer=plain_address(peer[0]) if isinstance(peer, tuple) else None,
+                peer=None if peer is None else plain_address(peer),
             )
         else:
             refusals.count(refused.code)

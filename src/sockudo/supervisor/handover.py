@@ -21,6 +21,7 @@ from sockudo import log
 from sockudo.supervisor.kept_signals import keeping_signals
 from sockudo.supervisor.listeners import CAN_BALANCE, Sockets, close_listeners, open_listeners
 from sockudo.supervisor.orders import SUPERVISOR_VARIABLE
+from sockudo.supervisor.socket_file import SocketFile, address_of
 from sockudo.supervisor.task import Task, open_standard_streams
 
 Greeting: TypeAlias = Callable[[list[tuple[str, int]]], str]
@@ -37,6 +38,7 @@ class Plan:
         command: what starts the supervisor and each worker, with `environment` and one more variable.
         logging: the arguments of `log.configure`.
         sockets: what a service manager has opened: all workers share these, and no others are opened.
+        socket_file: a unix socket in place of host and port, which all workers share.
     """
 
     host: str
@@ -48,6 +50,7 @@ class Plan:
     environment: Mapping[str, str] = field(repr=False)
     logging: Mapping[str, Any]
     sockets: Sockets = ()
+    socket_file: SocketFile | None = None
 
 
 def hand_over(plan: Plan, greeting: Greeting) -> NoReturn:
@@ -58,10 +61,11 @@ def hand_over(plan: Plan, greeting: Greeting) -> NoReturn:
 
     Raises:
         ListenError: the address cannot be had.
+        SocketFileError: the unix socket cannot be made.
         OSError: the system cannot run the command again.
     """
     open_standard_streams()
-    balanced = plan.balanced and CAN_BALANCE and not plan.sockets
+    balanced = plan.balanced and CAN_BALANCE and not plan.sockets and plan.socket_file is None
     with keeping_signals(), log.held() as lines:
         listeners = _listeners(plan, balanced=balanced)
         directory = tempfile.mkdtemp(prefix="sockudo-")
@@ -73,19 +77,28 @@ def hand_over(plan: Plan, greeting: Greeting) -> NoReturn:
                 logging=dict(plan.logging),
                 directory=directory,
                 places=[[listening.fileno() for listening in place] for place in listeners],
-                greeting=greeting([listening.getsockname()[:2] for listening in listeners[0]]),
+                greeting=greeting([address_of(listening) for listening in listeners[0]]),
                 lines=lines.getvalue(),
+                unix_socket=_unix_socket(plan.socket_file),
             )
             _run_again(plan, task, listeners)
         finally:
             os.rmdir(directory)
             close_listeners(listeners)
+            if plan.socket_file is not None:
+                plan.socket_file.remove()
 
 
 def _listeners(plan: Plan, *, balanced: bool) -> list[Sockets]:
     if plan.sockets:
         return [plan.sockets] * plan.count
+    if plan.socket_file is not None:
+        return [(plan.socket_file.listen(),)] * plan.count
     return open_listeners(plan.host, plan.port, plan.count, balanced=balanced)
+
+
+def _unix_socket(file: SocketFile | None) -> tuple[str, tuple[int, int, int]] | None:
+    return None if file is None or file.made is None else (file.path, file.made)
 
 
 def _run_again(plan: Plan, task: Task, listeners: Sequence[Sockets]) -> NoReturn:

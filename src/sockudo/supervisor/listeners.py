@@ -46,25 +46,35 @@ class ListenError(SockudoError):
 
 
 class _Target(NamedTuple):
-    """An address to listen on; an IPv6 wildcard for both families also takes connections over IPv4."""
+    """An address to listen on.
+
+    Attributes:
+        both_families: whether this is an IPv6 wildcard that also takes connections over IPv4.
+        shared: whether other processes listen there too.
+    """
 
     family: int
     address: _Address
     both_families: bool = False
+    shared: bool = False
 
 
 _IPV4_WILDCARD: Final = "0.0.0.0"
 _IPV6_WILDCARD: Final = "::"
 
 
-def open_listeners(host: str, port: int, places: int, *, balanced: bool) -> list[Sockets]:
+def open_listeners(host: str, port: int, places: int, *, balanced: bool, shared: bool = False) -> list[Sockets]:
     """Listen; return the sockets for each place, one for each address that the host stands for.
+
+    Args:
+        shared: whether other processes of this server listen on the address too, with sockets that they open.
 
     Raises:
         ListenError: the address cannot be had.
     """
     try:
-        opened = _open_each(_targets(host, port), places if balanced else 1)
+        targets = [target._replace(shared=shared) for target in _targets(host, port)]
+        opened = _open_each(targets, places if balanced else 1)
     except OSError as error:
         raise ListenError(host, port, error) from error
     return [tuple(sockets[place if balanced else 0] for sockets in opened) for place in range(places)]
@@ -105,7 +115,8 @@ def _open_each(targets: Sequence[_Target], count: int) -> list[Sockets]:
         except OSError as error:
             is_last_hope = number == len(targets) and not opened
             if error.errno in _ABSENT and target.both_families:
-                opened.append(_open(_Target(socket.AF_INET, (_IPV4_WILDCARD, target.address[1])), count))
+                address = (_IPV4_WILDCARD, target.address[1])
+                opened.append(_open(_Target(socket.AF_INET, address, shared=target.shared), count))
                 _log.warning(
                     "IPv6 unavailable: the server listens on IPv4 only", host=_IPV6_WILDCARD, reason=str(error)
                 )
@@ -151,7 +162,7 @@ def _bind(target: _Target, *, reuse_port: bool = False) -> socket.socket:
         made.setblocking(False)
         if sys.platform != "win32":  # where the option lets others take the port away
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if reuse_port:
+        if reuse_port or (target.shared and hasattr(socket, "SO_REUSEPORT")):
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if target.family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not target.both_families))

@@ -51,6 +51,7 @@ def supervise(task: Task, on_start: OnStart) -> int:
         return asyncio.run(supervisor.run(on_start))
     finally:
         close_listeners(listeners)
+        task.remove_socket_file()
         os.close(counts)
         with contextlib.suppress(OSError):
             for path in directory.iterdir():

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sockudo.supervisor.listeners import Sockets
 from sockudo.supervisor.orders import SUPERVISOR_VARIABLE
+from sockudo.supervisor.socket_file import SocketFile
 
 # Stands in the greeting for the workers, which do not run yet. Nothing before it can have this character.
 WORKERS_MARK: Final = "\x1a"
@@ -31,6 +32,7 @@ class Task:
         places: the descriptors of the listening sockets of each place for a worker.
         greeting: the text for people when every worker serves, with `WORKERS_MARK` in it.
         lines: what the command has logged and not written.
+        unix_socket: the path of the unix socket, with what `SocketFile.made` says of it; None for an address.
     """
 
     balanced: bool
@@ -41,6 +43,13 @@ class Task:
     places: list[list[int]]
     greeting: str
     lines: str
+    unix_socket: tuple[str, tuple[int, int, int]] | None = None
+
+    def remove_socket_file(self) -> None:
+        """Remove the unix socket, unless another server has replaced it."""
+        if self.unix_socket is not None:
+            path, (device, number, changed) = self.unix_socket
+            SocketFile.that_was_made(path, (device, number, changed)).remove()
 
     def listeners(self) -> list[Sockets]:
         """Return the sockets of each place; processes that are started get only those that they are given."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from sockudo.config.kinds.addresses import OptionalRedisUrl
+from sockudo.config.kinds.networks import NetworkList
 from sockudo.config.kinds.section import Section, env
 from sockudo.config.kinds.values import Flag, OneOf, OptionalWords, Positive, Whole
 
@@ -90,6 +91,11 @@ class RateLimiterSettings(Section):
         default=64,
         description="Bits of an IPv6 address that identify a client; all addresses of such a network count together. "
         "Not a setting of the original.",
+    )
+    trusted_networks: Annotated[NetworkList, env("RATE_LIMITER_TRUSTED_NETWORKS")] = Field(
+        default=(),
+        description="Networks of the proxies whose X-Forwarded-For and X-Real-IP count, as far as trust_hops goes; "
+        "empty is any. `unix` is every peer of unix_socket. Not a setting of the original.",
     )
     api_rate_limit: ApiRateLimit = Field(
         default_factory=ApiRateLimit, description="HTTP requests of one client address."

@@ -1,14 +1,14 @@
-"""`ssl`: settings for TLS on the port of the server; this version does not support it."""
+"""`ssl`: settings for TLS on the port of the server."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, model_validator
 
 from sockudo.config.kinds.rules import check_with_rules, rule_broken
 from sockudo.config.kinds.section import Section, env
-from sockudo.config.kinds.values import AnyText, Flag, OptionalWords, Whole
+from sockudo.config.kinds.values import AnyText, Flag, OneOf, OptionalWords, Whole
 
 
 class SslSettings(Section):
@@ -24,6 +24,9 @@ class SslSettings(Section):
     )
     ca_path: Annotated[OptionalWords, env("SSL_CA_PATH")] = Field(
         default=None, description="File with authorities (PEM), one of which must have signed a client's certificate."
+    )
+    min_version: Annotated[Literal["1.2", "1.3"], OneOf(("1.2", "1.3")), env("SSL_MIN_VERSION")] = Field(
+        default="1.2", description="The oldest version of TLS that clients may speak. Not a setting of the original."
     )
     redirect_http: Annotated[Flag, env("SSL_REDIRECT_HTTP")] = Field(
         default=False, description="Whether plain HTTP on http_port is redirected."

@@ -1,4 +1,4 @@
-"""`unix_socket`: settings for a unix socket in place of a port; this version does not support it."""
+"""`unix_socket`: settings for a unix socket in place of a port."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sockudo.config.kinds.section import Section, env
 from sockudo.config.kinds.values import AnyText, Check, Flag
 
 _OCTAL: Final = re.compile(r"[0-7]{1,4}", re.ASCII)
+_OWNER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(:[A-Za-z0-9_][A-Za-z0-9._-]*)?|:[A-Za-z0-9_][A-Za-z0-9._-]*")
 _HIGHEST: Final = 0o777
 _WRITABLE_BY_ALL: Final = 0o002
 
@@ -37,6 +38,26 @@ class FileMode(Check):
         return value
 
 
+@dataclass(frozen=True, slots=True)
+class FileOwner(Check):
+    """A user, a group, or both, as `chown` takes them."""
+
+    @property
+    def expected(self) -> str:
+        return '"user", "user:group", ":group" or null'
+
+    @property
+    def type_name(self) -> str:
+        return "user:group, or null"
+
+    def check(self, value: Any) -> str | None:
+        if value is None:
+            return None
+        if not isinstance(value, str) or not _OWNER.fullmatch(value):
+            raise self.refuse()
+        return value
+
+
 class UnixSocketSettings(Section):
     """A socket in the file system instead of a TCP port."""
 
@@ -48,6 +69,11 @@ class UnixSocketSettings(Section):
     )
     permission_mode: Annotated[str, FileMode(), env("UNIX_SOCKET_PERMISSION_MODE")] = Field(
         default="660", description="Permissions of the socket."
+    )
+    owner: Annotated[str | None, FileOwner(), env("UNIX_SOCKET_OWNER")] = Field(
+        default=None,
+        description="Whose the socket is, as `user`, `user:group` or `:group`, by name or number; null leaves it to "
+        "whoever runs the server. Not a setting of the original.",
     )
 
     @property

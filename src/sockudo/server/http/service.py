@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from sockudo.api.messages import Request, Response
@@ -24,6 +25,24 @@ class Socket(Protocol):
         """Drop the socket at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class HttpContext:
+    """What every HTTP socket of a server shares.
+
+    Attributes:
+        bodies: the memory for bodies that are on their way.
+        max_body_bytes: of one request.
+        needs_peer: whether anybody asks for `Request.peer`, which costs a system call a socket.
+        after_bus: calls back when what was put on the bus in this tick has been sent; None where there is no bus.
+    """
+
+    answers: Answers
+    bodies: BodyBudget
+    max_body_bytes: int
+    needs_peer: bool
+    after_bus: Callable[[Callable[[], None]], object] | None
+
+
 class Service(Protocol):
     """What answers the requests of a socket."""
 
@@ -32,12 +51,16 @@ class Service(Protocol):
     turn: TurnBudget
     bodies: BodyBudget
     max_body_bytes: int
-    is_draining: bool
     # Whether anybody asks for `Request.peer`, which costs a system call a socket.
     needs_peer: bool
     # Calls back when what was put on the bus in this tick has been sent, or taken where a join on another node might
     # overtake it; None where there is no bus.
     after_bus: Callable[[Callable[[], None]], object] | None
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether every answer is the last of its socket."""
+        ...
 
     def handle(self, request: Request) -> Eventual[Response]:
         """Answer a request, or accept its head where the body is not there; a future never fails."""

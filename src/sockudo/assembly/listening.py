@@ -1,0 +1,43 @@
+"""Settings -> where a server listens, and how sockets come in."""
+
+from __future__ import annotations
+
+from sockudo.config.model import Settings
+from sockudo.ratelimit.networks import Networks
+from sockudo.server.accepting.certificates import TlsFiles
+from sockudo.server.accepting.door import Door
+from sockudo.server.accepting.redirect import Redirect
+from sockudo.server.accepting.renewal import Certificates
+from sockudo.server.front import Front
+from sockudo.server.server import Listening
+from sockudo.supervisor.socket_file import SocketFile
+from sockudo.timing.clock import Clock
+
+
+def listening_from_settings(settings: Settings, front: Front, clock: Clock) -> Listening:
+    """Return where to listen; nothing is opened, and no file is read."""
+    path, names = settings.unix_socket, settings.proxy_protocol.networks
+    certificates = Certificates(_tls_files(settings), clock) if settings.speaks_tls else None
+    proxies = Networks(names) if names else None
+    refusals = front.websockets.node.refusals
+    return Listening(
+        host=settings.host,
+        port=settings.port,
+        socket_file=SocketFile(path.path, path.mode, path.owner) if path.enabled else None,
+        door=Door(front, refusals, clock, certificates, proxies) if certificates or proxies else None,
+        redirect=_redirect(settings, front, clock, proxies),
+    )
+
+
+def _redirect(settings: Settings, front: Front, clock: Clock, proxies: Networks | None) -> Redirect | None:
+    if not (settings.speaks_tls and settings.ssl.redirect_http):
+        return None
+    redirect = Redirect(front, settings.ssl.http_port, shares_port=settings.workers != 1)
+    if proxies is not None:
+        redirect.door = Door(redirect, front.websockets.node.refusals, clock, None, proxies)
+    return redirect
+
+
+def _tls_files(settings: Settings) -> TlsFiles:
+    ssl = settings.ssl
+    return TlsFiles(ssl.cert_path, ssl.key_path, ssl.passphrase, ssl.ca_path, ssl.min_version)

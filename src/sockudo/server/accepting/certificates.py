@@ -1,0 +1,138 @@
+"""Makes what TLS handshakes need of files: a certificate, its key, and authorities for clients' certificates."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from sockudo.errors import SockudoError
+
+_VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+# The HTTP and WebSockets of this server are those of HTTP/1.1.
+_PROTOCOLS: Final = ["http/1.1"]
+_MISMATCHES: Final = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH")
+
+
+class TlsError(SockudoError):
+    """The files cannot be used. The message names the setting and the file, and never what is in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Where everything is.
+
+    Attributes:
+        cert: the certificate and its chain (PEM).
+        key: its key (PEM).
+        passphrase: what the key is encrypted with, or None.
+        ca: authorities of clients' certificates (PEM); None where clients need none.
+        min_version: the oldest version of TLS that is spoken.
+    """
+
+    cert: str
+    key: str
+    passphrase: str | None = field(default=None, repr=False)
+    ca: str | None = None
+    min_version: str = "1.2"
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every file."""
+        return (self.cert, self.key) if self.ca is None else (self.cert, self.key, self.ca)
+
+
+def load_context(files: TlsFiles) -> ssl.SSLContext:
+    """Return what handshakes need.
+
+    Raises:
+        TlsError: a file cannot be used, or they do not fit.
+    """
+    certificate = _text("ssl.cert_path", files.cert)
+    _text("ssl.key_path", files.key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = _VERSIONS[files.min_version]
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(_PROTOCOLS)
+    _check_certificates("ssl.cert_path", files.cert, certificate)
+    _load_key(context, files)
+    if files.ca is not None:
+        authorities = _text("ssl.ca_path", files.ca)
+        _check_certificates("ssl.ca_path", files.ca, authorities)
+        context.load_verify_locations(cadata=authorities)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def fingerprint(files: TlsFiles) -> str:
+    """Return the SHA-256 of the server's own certificate, as tools show it; nothing where it cannot be told."""
+    try:
+        first, end, _ = Path(files.cert).read_text("ascii", "replace").partition("-----END CERTIFICATE-----")
+        der = ssl.PEM_cert_to_DER_cert(first[first.index("-----BEGIN CERTIFICATE-----") :] + end)
+    except (OSError, ValueError):
+        return ""
+    return sha256(der).hexdigest()
+
+
+def contents(files: TlsFiles) -> bytes:
+    """Return a digest of what is in the files; one that cannot be read counts as empty."""
+    digest = sha256()
+    for path in files.paths:
+        try:
+            digest.update(sha256(Path(path).read_bytes()).digest())
+        except OSError:
+            digest.update(bytes(digest.digest_size))
+    return digest.digest()
+
+
+def _text(setting: str, path: str) -> str:
+    try:
+        return Path(path).read_text("ascii", "replace")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no path"
+        raise TlsError(f"{setting}: {path} cannot be read: {reason}") from None
+
+
+def _check_certificates(setting: str, path: str, text: str) -> None:
+    """Raise unless a text has certificates, all of which can be read."""
+    scratch = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        scratch.load_verify_locations(cadata=text)
+    except (ssl.SSLError, ValueError) as error:
+        raise TlsError(f"{setting}: {path} has no certificate that can be read (PEM): {_reason(error)}") from None
+
+
+def _load_key(context: ssl.SSLContext, files: TlsFiles) -> None:
+    asked = _Passphrase(files.passphrase)
+    try:
+        context.load_cert_chain(files.cert, files.key, asked)
+    except (ssl.SSLError, OSError, ValueError) as error:
+        raise TlsError(_key_problem(files, error, was_asked=asked.was_asked)) from None
+
+
+def _key_problem(files: TlsFiles, error: Exception, *, was_asked: bool) -> str:
+    if getattr(error, "reason", None) in _MISMATCHES:
+        return f"ssl.key_path: the key in {files.key} is not that of the certificate in {files.cert} (ssl.cert_path)"
+    if was_asked and files.passphrase is None:
+        return f"ssl.passphrase: the key in {files.key} (ssl.key_path) is encrypted: set its passphrase"
+    if was_asked:
+        return f"ssl.passphrase: the passphrase does not decrypt the key in {files.key} (ssl.key_path)"
+    return f"ssl.key_path: {files.key} has no key that can be used (PEM): {_reason(error)}"
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "reason", None) or "it is malformed").lower().replace("_", " ")
+
+
+class _Passphrase:
+    """What OpenSSL asks for a passphrase; without it, it would ask at the terminal."""
+
+    def __init__(self, passphrase: str | None) -> None:
+        self._passphrase = passphrase
+        self.was_asked = False
+
+    def __call__(self) -> str:
+        self.was_asked = True
+        return self._passphrase or ""
