@@ -11,6 +11,9 @@ import pytest
 from tests.faults.buses import BEHIND_A_PROXY, BUSES, Bus
 from tests.faults.fleet import LONGER_THAN_THE_TIMEOUT, Cluster
 
+# Nodes count as dead after 1.5 s of silence, and clients as slow: three of them and a broker need both cores.
+pytestmark = pytest.mark.alone
+
 on_every_bus = pytest.mark.parametrize("bus", BUSES, indirect=True)
 behind_a_proxy = pytest.mark.parametrize("bus", BEHIND_A_PROXY, indirect=True)
 

@@ -20,7 +20,8 @@ from tests.faults.fleet import LONGER_THAN_THE_TIMEOUT, Cluster
 from tests.faults.leaks import idle, memory, open_files, returned_to
 from tests.faults.workers import running_workers
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+# Nodes count as dead after some seconds of silence, and clients as slow: three of them need both cores.
+pytestmark = [pytest.mark.alone, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
 
 ROUNDS: Final = 5
 # A server grows by less than a tenth of that, because memory is given out in other places.

@@ -14,6 +14,9 @@ from tests.faults.load import APP_ID, CHANNELS
 from tests.servers.processes import wait_until
 from tests.servers.redis_cluster import ClusterNode, RedisClusterProcesses
 
+# Nodes count as dead after 1.5 s of silence, and clients as slow: three of them and a broker need both cores.
+pytestmark = pytest.mark.alone
+
 _PREFIX: Final = "sockudo_cluster:"
 _TOPICS: Final = {name: channel_topic(APP_ID, name) for name in CHANNELS}
 # All nodes hear each other's signs of life over the master of the first one.
