@@ -84,7 +84,10 @@ class Routes:
             "events": (_WRITE, events.raw_trigger),
             "stats": (_READ, channels.stats),
         }
-        self._terminate: tuple[tuple[str, ...], Handler] = (_WRITE, users.terminate_connections)
+        self._of_user: dict[str, tuple[tuple[str, ...], Handler]] = {
+            "terminate_connections": (_WRITE, users.terminate_connections),
+            "force_reconnect": (_WRITE, users.force_reconnect),
+        }
 
     def handle(self, request: Request) -> Eventual[Response]:
         """Answer a request; every refusal is a JSON body with its status, and nothing is raised, nor does a future
@@ -199,11 +202,11 @@ class Routes:
                 return self._call(self._channel, request, path, app_id, channel)
             case ["apps", app_id, "channels", channel, what] if what in self._of_channel:
                 return self._call(self._of_channel[what], request, path, app_id, channel)
-            case ["apps", app_id, "users", user_id, "terminate_connections"]:
-                return self._call(self._terminate, request, path, app_id, user_id)
+            case ["apps", app_id, "users", user_id, what] if what in self._of_user:
+                return self._call(self._of_user[what], request, path, app_id, user_id)
             case ["users", user_id, "terminate_connections"]:
                 # The official Python library leaves out /apps/ID here; the key tells the app.
-                return self._call(self._terminate, request, path, None, user_id)
+                return self._call(self._of_user["terminate_connections"], request, path, None, user_id)
             case ["app", _]:
                 return error_response(
                     400,

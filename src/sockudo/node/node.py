@@ -207,10 +207,20 @@ class Node:
 
     def terminate_here(self, app_id: str, user_id: str) -> None:
         """End the connections of a user that this node has, in slices where they or the channels are many."""
-        self.slices.in_order(self._terminate(app_id, user_id))
-
-    def _terminate(self, app_id: str, user_id: str) -> Iterator[None]:
         problem = CloseConnection(Code.UNAUTHORIZED, "User terminated by app.")
+        self.slices.in_order(self._end_user(app_id, user_id, problem))
+
+    def reconnect_user(self, app: App, user_id: str) -> None:
+        """End the same connections as `terminate_user`, on every node; their clients connect again at once."""
+        self.peers.force_reconnect(app.id, user_id)
+        self.reconnect_here(app.id, user_id)
+
+    def reconnect_here(self, app_id: str, user_id: str) -> None:
+        """End the connections of a user that this node has, so that the clients connect again."""
+        problem = CloseConnection(Code.RECONNECT, "Force reconnect requested by the app.")
+        self.slices.in_order(self._end_user(app_id, user_id, problem))
+
+    def _end_user(self, app_id: str, user_id: str, problem: CloseConnection) -> Iterator[None]:
         for connection in tuple(self.hub.user_connections(app_id, user_id)):
             self.fail(connection, problem)
             yield

@@ -22,6 +22,7 @@ from sockudo.cluster.messages.state import (
     Delta,
     Echo,
     Follow,
+    ForceReconnect,
     Goodbye,
     Heartbeat,
     Question,
@@ -50,6 +51,7 @@ QUESTION: Final = 14
 ECHO: Final = 15
 # The last event of its channel, which is in the cache that all nodes share; a client event is not.
 STORED_EVENT: Final = 16
+FORCE_RECONNECT: Final = 17
 
 EVENTS: Final = (EVENT, STORED_EVENT)
 
@@ -68,6 +70,7 @@ _BODIES: Final[Mapping[int, type[msgspec.Struct]]] = {
     DELIVERED: Delivered,
     QUESTION: Question,
     ECHO: Echo,
+    FORCE_RECONNECT: ForceReconnect,
 }
 
 ID_BYTES: Final = 8
