@@ -260,12 +260,12 @@ def test_a_restored_bus_is_caught_up_with_in_both_directions() -> None:
     group = Group(2)
     first, second = group.members
     first.adapter.cut()
-    assert not first.node.is_ready
+    assert not first.node.peers.is_healthy
     first.connect().subscribe("presence-x", "1")
     second.connect().subscribe("presence-y", "2")
     group.settle()
     first.adapter.mend()
-    assert first.node.is_ready
+    assert first.node.peers.is_healthy
     group.settle()
     group.wait(A_WHILE)
     assert_agreed(group)

@@ -77,6 +77,10 @@ async def _serve(
         worker.ready()
     await stopping.asked()
     _log.info("server shutting down", reason=stopping.reason, grace_period=settings.shutdown_grace_period)
+    # A worker that another one replaces need not be taken out: its port is served on.
+    announced = 0 if stopping.linger else settings.readiness_delay
+    if announced:
+        await _unless_hurried(assembly.server.announce(announced), stopping)
     deadline = clock.monotonic() + settings.shutdown_grace_period + stopping.linger
     await _unless_hurried(assembly.server.drain(settings.shutdown_grace_period, linger=stopping.linger), stopping)
     await _unless_hurried(assembly.stop(max(0.0, deadline - clock.monotonic())), stopping)

@@ -11,6 +11,7 @@ from sockudo.api.auth import Authenticator
 from sockudo.api.channel_answers import ChannelAnswers
 from sockudo.api.channels import ChannelHandlers
 from sockudo.api.cors import Cors
+from sockudo.api.event_routes import EventRoutes
 from sockudo.api.events import EventHandlers
 from sockudo.api.health import HealthHandlers
 from sockudo.api.routes import Routes
@@ -38,6 +39,7 @@ from sockudo.node.subscriptions import Subscriptions
 from sockudo.node.view import View
 from sockudo.ratelimit.base import Limit, RateLimiter
 from sockudo.server.front import Front
+from sockudo.server.gates import Gates
 from sockudo.server.health import Health
 from sockudo.server.housekeeping import Housekeeping
 from sockudo.server.http.answers import Answers
@@ -143,7 +145,8 @@ def assemble(
     checks = dict(stores.other_checks)
     if webhooks is not None:
         checks["queue"] = webhooks.check
-    health = Health(stores.apps, lambda: parts.node.is_ready, stores.checks, checks, parts.memory.problem)
+    patience = settings.health_check_timeout_ms / 1000
+    health = Health(stores.apps, Gates(parts.node, parts.memory), stores.checks, checks, patience)
     front = _front(settings, clock, parts, stores, health, _after_bus(adapter, clock))
     server = Server(front, parts.node, settings.host, settings.port)
     return Assembly(server, parts.node, front, parts.remote_events, stores, webhooks)
@@ -190,6 +193,7 @@ def _front(
         # The log says when the gate opens although nobody comes.
         parts.memory.is_over_threshold()
         front.room.look()
+        parts.node.capacity.look()
 
     housekeeping = Housekeeping(every_second, stores.sweep, sweep_every)
     front = Front(
@@ -198,7 +202,7 @@ def _front(
         websockets=_websockets(settings, parts, Timeouts(clock, housekeeping.tick)),
         answers=answers,
         throttle=_throttle(settings, "websocket", stores.limiter),
-        path_prefix=settings.path_prefix,
+        app_path=f"{settings.path_prefix}/app/" if settings.server_role == "default" else None,
         max_body_bytes=http_api.request_limit_in_mb * _MEGABYTE,
         # A single body of full size always fits.
         bodies=BodyBudget(max(http_api.max_bodies_in_flight_mb, http_api.request_limit_in_mb) * _MEGABYTE),
@@ -218,11 +222,16 @@ def _after_bus(adapter: Adapter | None, clock: Clock) -> Callable[[Callable[[], 
 def _routes(settings: Settings, clock: Clock, parts: _NodeParts, stores: Stores, health: Health, cors: Cors) -> Routes:
     node, queries, quotas = parts.node, parts.queries, parts.node.quotas
     channel_answers = ChannelAnswers(queries, node.slices, settings.http_api.response_limit_in_mb * _MEGABYTE)
-    return Routes(
+    has_clients = settings.server_role == "default"
+    events = EventHandlers(
+        parts.publisher, channel_answers, quotas, parts.memory, node.slices, answers_info=has_clients
+    )
+    routes = Routes if has_clients else EventRoutes
+    return routes(
         apps=stores.apps,
         authenticator=Authenticator(settings.path_prefix),
         clock=clock,
-        events=EventHandlers(parts.publisher, channel_answers, quotas, parts.memory, node.slices),
+        events=events,
         channels=ChannelHandlers(
             queries, quotas, channel_answers, unknown_channel_not_found=settings.http_api.unknown_channel_not_found
         ),
@@ -252,6 +261,7 @@ def _node_limits(settings: Settings) -> NodeLimits:
         user_authentication_timeout=settings.user_authentication_timeout,
         cache_ttl=settings.channel_limits.cache_ttl,
         max_channels_per_connection=settings.channel_limits.max_channels_per_connection,
+        max_connections=settings.max_connections,
     )
 
 

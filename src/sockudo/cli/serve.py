@@ -76,7 +76,7 @@ def _run_workers(loaded: Loaded, count: int) -> int:
         port=settings.port,
         count=count,
         balanced=settings.worker_sockets == "balanced",
-        grace=settings.shutdown_grace_period,
+        grace=settings.readiness_delay + settings.shutdown_grace_period,
         # The same command again, however it was started.
         command=[sys.executable, *sys.orig_argv[1:]],
         environment=os.environ,

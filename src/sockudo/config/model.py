@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
 
+from sockudo.config.checks.roles import lonely_roles
 from sockudo.config.checks.unsupported import unsupported
 from sockudo.config.kinds.hosts import HostName
 from sockudo.config.kinds.rules import check_with_rules
@@ -75,6 +76,22 @@ class Settings(Section):
     shutdown_grace_period: Annotated[Count, env("SHUTDOWN_GRACE_PERIOD")] = Field(
         default=10, description="How long a stopping server may take to say goodbye (seconds)."
     )
+    readiness_delay: Annotated[Count, env("READINESS_DELAY")] = Field(
+        default=0,
+        description="How long a stopping server goes on serving, with red probes, before it says goodbye (seconds). "
+        "Not a setting of the original.",
+    )
+    health_check_timeout_ms: Annotated[Positive, env("HEALTH_CHECK_TIMEOUT_MS")] = Field(
+        default=2000, description="How long a store may take to answer a health probe (ms)."
+    )
+    max_connections: Annotated[Count, env("SOCKUDO_MAX_CONNECTIONS")] = Field(
+        default=0,
+        description="WebSocket connections of one process, of each worker where there are several; 0 means no limit.",
+    )
+    server_role: Annotated[Literal["default", "api"], OneOf(("default", "api")), env("SOCKUDO_SERVER_ROLE")] = Field(
+        default="default",
+        description="What the server is for; api only takes events from back ends, for clients of other nodes.",
+    )
     user_authentication_timeout: Annotated[Positive, env("USER_AUTHENTICATION_TIMEOUT")] = Field(
         default=3600, description="How long a connection may take to sign in where an app demands it (seconds)."
     )
@@ -120,7 +137,7 @@ class Settings(Section):
     @model_validator(mode="wrap")
     @classmethod
     def _asks_for_what_there_is(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        return check_with_rules(cls.__name__, data, handler, list(unsupported(data)))
+        return check_with_rules(cls.__name__, data, handler, [*unsupported(data), *lonely_roles(data)])
 
     @field_validator("logging", mode="before")
     @classmethod

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
 from sockudo.cluster.peers import Peers
+from sockudo.hub.capacity import Capacity
 from sockudo.hub.changes import Left, Offline
 from sockudo.hub.connection import Connection, Wire
 from sockudo.hub.hub import Hub
@@ -60,7 +61,12 @@ class NodeCounters:
 
 
 class Node:
-    """Accepts, ends and forgets connections. Everything that happens to one goes through here."""
+    """Accepts, ends and forgets connections. Everything that happens to one goes through here.
+
+    Attributes:
+        is_leaving: whether the node is about to leave: probes say so, and everybody is still served.
+        is_draining: whether the node leaves and accepts nobody.
+    """
 
     def __init__(
         self,
@@ -79,7 +85,9 @@ class Node:
         self.limits = limits
         self.clock = clock
         self.counters = NodeCounters()
+        self.is_leaving = False
         self.is_draining = False
+        self.capacity = Capacity(limits.max_connections, self._open_count)
         self.watchlist = Watchlist(self.view, hub.flusher)
         counts = SubscriptionCounts(hub, self.view, clock)
         self.webhooks: WebhookEvents = webhooks or NoWebhooks()
@@ -89,11 +97,6 @@ class Node:
         self.quotas = AppQuotas(clock, peers.journal)
         self.refusals = RefusalLog(clock)
         self._memory = memory
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether this node should be sent clients: it is not leaving, and reaches the others."""
-        return not self.is_draining and self.peers.is_healthy
 
     def connect(self, opening: Opening, wire: Wire) -> Connection:
         """Accept a client. The first frame that it gets must be `greeting`, which its wire sends.
@@ -118,6 +121,9 @@ class Node:
             self.webhooks.connection_established(app, socket_id)
         return connection
 
+    def _open_count(self) -> int:
+        return self.counters.connections - self.counters.disconnections
+
     def greeting(self, connection: Connection) -> bytes:
         """Return the frame that tells a client its socket id."""
         return text_frame(connection_established(connection.socket_id, self.limits.activity_timeout))
@@ -136,6 +142,9 @@ class Node:
             raise shutting_down()
         if self._memory.is_over_threshold():
             raise CloseConnection(Code.OVER_CAPACITY, "Over capacity (http_api.accept_traffic.memory_threshold)")
+        full = self.capacity.problem()
+        if full:
+            raise CloseConnection(Code.OVER_CAPACITY, f"Over capacity: {full}")
         if app.max_connections and self.view.connection_count(app.id) >= app.max_connections:
             raise CloseConnection(
                 Code.OVER_QUOTA,

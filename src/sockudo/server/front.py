@@ -37,7 +37,11 @@ _NOT_FOUND_NOW: Final = "The app cannot be looked up now (app_manager)"
 
 
 class Front:
-    """Answers requests and upgrades of all sockets of one server."""
+    """Answers requests and upgrades of all sockets of one server.
+
+    Args:
+        app_path: below which clients connect; None where there are no clients.
+    """
 
     def __init__(
         self,
@@ -47,7 +51,7 @@ class Front:
         websockets: WebSocketContext,
         answers: Answers,
         throttle: Throttle | None,
-        path_prefix: str,
+        app_path: str | None,
         max_body_bytes: int,
         bodies: BodyBudget,
         needs_peer: bool,
@@ -56,7 +60,7 @@ class Front:
         self._apps = apps
         self._routes = routes
         self._throttle = throttle
-        self._app_path = f"{path_prefix}/app/"
+        self._app_path = app_path
         self.websockets = websockets
         self.answers = answers
         self.timeouts: Timeouts = websockets.timeouts
@@ -182,6 +186,8 @@ class Front:
             self._on_idle()
 
     def _app_key(self, path: str) -> str | None:
+        if self._app_path is None:
+            return None
         if path.startswith("//"):
             # pusher-js puts a slash after its `wsPath`, which may be "/".
             path = "/" + path.lstrip("/")

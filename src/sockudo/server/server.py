@@ -50,6 +50,14 @@ class Server:
         self._node.keepalive.start()
         return [bound.getsockname()[:2] for listener in self._listeners for bound in listener.sockets]
 
+    async def announce(self, seconds: float) -> None:
+        """Let probes say that the server leaves, and go on serving everybody for so many seconds.
+
+        Load balancers take the server out meanwhile, so that nobody is sent here who would be refused.
+        """
+        self._node.is_leaving = True
+        await asyncio.sleep(seconds)
+
     async def drain(self, grace: float, *, linger: float = 0.0) -> None:
         """Leave: accept nothing more, answer what is under way, send every client elsewhere, within `grace` seconds.
 
