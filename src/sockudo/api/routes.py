@@ -20,14 +20,11 @@ from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
 from sockudo.errors import DriverError
 from sockudo.eventual import Eventual, Future, caught, later, then
-from sockudo.log import get_logger
 from sockudo.node.refusal_log import RefusalLog
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.query import Query, parse_query
 from sockudo.ratelimit.base import Decision
 from sockudo.timing.clock import Clock
-
-_log = get_logger("sockudo.api")
 
 Handler: TypeAlias = Callable[[Call], Eventual[Response]]
 
@@ -143,12 +140,12 @@ class Routes:
             self._note(request, error.status, error.message, error.app_id, error.signed_text)
             return rejection_response(error)
         if isinstance(error, DriverError):
-            self._refusals.note_failed("request not answered", path=request.path, reason=str(error))
+            self._refusals.note_failed("request not answered", path=request.path, reason=str(error), **request.ids())
             return error_response(
                 503, "A store that this request needs does not answer; try again", ("Retry-After", "1")
             )
         # The client is told nothing; the log gets the cause, and this connection and all others go on.
-        _log.error("request failed", method=request.method, path=request.path[:200], exc_info=error)
+        self._refusals.note_fault("request failed", error, method=request.method, path=request.path, **request.ids())
         return error_response(500, "Internal server error")
 
     def _note(
@@ -163,6 +160,7 @@ class Routes:
             method=request.method,
             path=request.path,
             peer=request.peer,
+            **(request.ids() if self._refusals.is_told(status) else {}),
         )
 
     def _parts(self, path: str) -> list[str]:

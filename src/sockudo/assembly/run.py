@@ -10,9 +10,11 @@ from typing import Final
 
 from sockudo.assembly.cluster import Bus, bus_from_settings
 from sockudo.assembly.server import assemble
+from sockudo.assembly.signals import LogSignals
 from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
 from sockudo.log import get_logger
+from sockudo.server.diagnosis import Diagnosis
 from sockudo.supervisor.open_files import raise_limit
 from sockudo.supervisor.stopping import Stopping
 from sockudo.supervisor.worker import Worker
@@ -63,13 +65,17 @@ async def _serve(
     loop = asyncio.get_running_loop()
     stopping = Stopping()
     stopping.listen(loop)
+    log_signals = LogSignals()
     if worker is not None:
-        await worker.follow(stopping)
+        await worker.follow(stopping, log_signals.diagnose)
+    else:
+        log_signals.listen(loop)
     clock = make_clock(loop)
     adapter, times = bus or bus_from_settings(settings)
     if worker is not None and adapter is None:
         adapter, times = worker.adapter(), _WORKER_TIMES
     assembly = assemble(settings, clock, adapter, times)
+    log_signals.diagnosis = Diagnosis(assembly.front, assembly.node)
     addresses = await assembly.start(worker.sockets if worker is not None else ())
     _settle_memory()
     on_start(addresses)

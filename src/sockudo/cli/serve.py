@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,6 +61,9 @@ def _worker() -> Worker | None:
 
 def _run_alone(loaded: Loaded) -> int:
     log.configure(**_logging(loaded.settings))
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        # Until the server takes them; they would end the process.
+        signal.signal(number, signal.SIG_IGN)
     # Only this command needs the server, so only this command waits for it to be imported; a supervisor never does.
     from sockudo.assembly.run import run
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sockudo.apps.app import App
@@ -42,12 +42,14 @@ class Opening:
         protocol: the `protocol` parameter of the URL, or None.
         origin: the `Origin` header, or None.
         path: of the URL, for the log.
+        ids: returns the ids of the upgrade request, for the log.
     """
 
     app: App | CloseConnection | None
     protocol: str | None = None
     origin: str | None = None
     path: str | None = None
+    ids: Callable[[], Mapping[str, str]] = dict
 
 
 @dataclass(slots=True)

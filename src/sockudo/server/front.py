@@ -106,7 +106,16 @@ class Front:
             if request is None:
                 noted.note("request refused", response.status, reason)
             else:
-                noted.note("upgrade refused", response.status, reason, path=request.path, peer=request.peer)
+                noted.note(
+                    "upgrade refused",
+                    response.status,
+                    reason,
+                    app=None,
+                    signed_text=b"",
+                    path=request.path,
+                    peer=request.peer,
+                    **request.ids(),
+                )
 
     def upgrade(
         self, request: Request, http_version: str, transport: asyncio.Transport
@@ -153,7 +162,7 @@ class Front:
             return response
         protocol = WebSocketProtocol(self.websockets, transport)
         version = parse_query(request.query).last.get("protocol") if request.query else None
-        protocol.open(handshake, Opening(app, version, request.header(b"origin"), request.path))
+        protocol.open(handshake, Opening(app, version, request.header(b"origin"), request.path, request.ids))
         return protocol
 
     @property

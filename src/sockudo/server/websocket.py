@@ -91,6 +91,25 @@ class WebSocketProtocol(asyncio.Protocol):
         self.write: Callable[[bytes], None] = transport.write
         self.deadline = 0
 
+    @property
+    def connection(self) -> Connection | None:
+        """The connection that was accepted; None where it was refused, or is gone."""
+        return self._connection
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the peer has not taken yet."""
+        return self._transport.get_write_buffer_size()
+
+    @property
+    def state(self) -> str:
+        """What the socket does: `closing`, `open`, or it waits for its turn (`waiting`) or for an answer (`held`)."""
+        if self._connection is None or not self._connection.is_open:
+            return "closing"
+        if self._is_held:
+            return "held"
+        return "waiting" if self._is_waiting else "open"
+
     def open(self, handshake: bytes, opening: Opening) -> None:
         """Answer the upgrade, then accept the client or tell it why not."""
         context, transport = self._context, self._transport
@@ -121,6 +140,8 @@ class WebSocketProtocol(asyncio.Protocol):
                 protocol=opening.protocol,
                 origin=opening.origin,
                 peer=plain_address(peer[0]) if isinstance(peer, tuple) else None,
+                signed_text=b"",
+                **opening.ids(),
             )
 
     def data_received(self, data: bytes) -> None:
