@@ -20,6 +20,7 @@ def _restore() -> Iterator[None]:
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
     structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 def json_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -161,3 +162,30 @@ def test_libraries_that_tell_every_attempt_are_not_heard(capsys: pytest.CaptureF
     logging.getLogger("sqlalchemy.pool.impl.AsyncAdaptedQueuePool").error("Exception closing connection")
 
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_debug_lines_can_be_switched_on_and_off(capsys: pytest.CaptureFixture[str], plain: bool) -> None:
+    log.configure(output_format="json", level="warn", plain=plain)
+    log.label(worker=3)
+    logger = log.get_logger("hub")
+    for on in (None, None, False):
+        logger.debug("detail")
+        log.switch_debug(on=on)
+    log.flush()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["message"] for line in lines] == [
+        "debug lines switched on",
+        "detail",
+        "debug lines switched off",
+        "debug lines switched off",
+    ]
+    assert {line["worker"] for line in lines} == {3}
+
+
+def test_where_debugging_is_configured_the_switch_goes_to_info(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure(level="debug")
+    log.switch_debug()
+    assert (log.shows_debug(), log.shows_info()) == (False, True)
+    log.switch_debug()
+    assert log.shows_debug()

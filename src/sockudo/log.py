@@ -42,6 +42,10 @@ class _State:
     """What `configure` has set up for this process."""
 
     threshold: int = logging.INFO
+    # What `configure` was told, so that `switch_debug` can make the lines anew.
+    configured: int = logging.INFO
+    form: Form | None = None
+    plain: bool = False
     writer: LineWriter | StreamWriter = StreamWriter(None)
     lines: Lines | None = None
 
@@ -63,17 +67,44 @@ def configure(
     stdout: TextIO | None = sys.stdout  # None where the process was started with a closed one
     form = Form(output_format, colors and stdout is not None and stdout.isatty(), debug, include_target)
     reset()
-    lines = _State.lines = PlainLines(form, threshold, write, _lose) if plain else _with_structlog(form, threshold)
-    _State.threshold = threshold
+    _State.form, _State.plain, _State.configured = form, plain, threshold
+    lines = _make_lines(form, threshold)
     _State.writer = writer_for(stdout, lines.losses)
     _take_over_other_libraries(threshold)
+
+
+def switch_debug(*, on: bool | None = None) -> None:
+    """Show lines for debugging from now on, or the configured level again; without `on`, whichever it is not now.
+
+    Where debugging is what was configured, the other level is `info`.
+    """
+    if _State.form is None:
+        return
+    if on is None:
+        on = not shows_debug()
+    usual = logging.INFO if _State.configured <= logging.DEBUG else _State.configured
+    _make_lines(_State.form, logging.DEBUG if on else usual)
+    # A warning, so that it is seen whatever the level.
+    get_logger("sockudo.log").warning(f"debug lines switched {'on' if on else 'off'}")
+
+
+def _make_lines(form: Form, threshold: int) -> Lines:
+    if _State.plain:
+        before = _State.lines
+        lines: Lines = PlainLines(form, threshold, write, _lose)
+        if isinstance(before, PlainLines):
+            lines.label(before.labels)
+    else:
+        lines = _with_structlog(form, threshold)
+    _State.lines, _State.threshold = lines, threshold
+    return lines
 
 
 def reset() -> None:
     """Undo `configure`; lines that wait are written first, if that is possible soon."""
     if _State.lines is not None:
         _State.lines.close()
-    _State.lines = None
+    _State.lines = _State.form = None
     _State.threshold = logging.INFO
     _State.writer.close(_FLUSH_SECONDS)
     _State.writer = StreamWriter(None)

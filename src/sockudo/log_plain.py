@@ -50,6 +50,11 @@ class PlainLines:
         self._lose = lose
         self._labels: dict[str, str | int] = {}
 
+    @property
+    def labels(self) -> Mapping[str, str | int]:
+        """The fields that every line carries."""
+        return self._labels
+
     def logger(self, target: str) -> Logger:
         """Return the logger of one part."""
         return _PlainLogger(self, target)

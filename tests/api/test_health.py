@@ -10,6 +10,7 @@ from sockudo.node.memory import Memory
 from sockudo.server.health import Health
 from tests.clients.api import json_of
 from tests.fakes.eventual import now
+from tests.fakes.gates import FakeGates
 from tests.fakes.node import make_app
 
 NOTHING = Memory(0, 0)
@@ -18,13 +19,13 @@ NOTHING = Memory(0, 0)
 def handlers(*apps: bool, draining: bool = False, memory: Memory = NOTHING) -> HealthHandlers:
     """Return handlers of a node with apps that are enabled or not; their ids are "0", "1" ..."""
     made = [make_app(id=str(number), key=f"key-{number}", enabled=enabled) for number, enabled in enumerate(apps)]
-    return HealthHandlers(Health(MemoryAppManager(made), lambda: not draining), lambda: memory)
+    return HealthHandlers(Health(MemoryAppManager(made), FakeGates(draining)), lambda: memory)
 
 
 def told(answer: Eventual[Response]) -> tuple[int, str]:
     response = now(answer)
     word = response.body.decode()
-    assert dict(response.headers) == {"X-Health-Check": word}
+    assert dict(response.headers) == {"X-Health-Check": word.partition(":")[0]}
     assert response.content_type.startswith("text/plain")
     return response.status, word
 
@@ -39,8 +40,8 @@ def test_a_node_without_apps_is_not_up() -> None:
 
 def test_a_node_that_leaves_or_cannot_serve_is_not_ready() -> None:
     assert told(handlers(True).ready()) == (200, "OK")
-    assert told(handlers().ready()) == (503, "ERROR")
-    assert told(handlers(True, draining=True).ready()) == (503, "ERROR")
+    assert told(handlers().ready()) == (503, "ERROR: app manager unusable; the log says why")
+    assert told(handlers(True, draining=True).ready()) == (503, "DRAINING: the server shuts down")
 
 
 def test_a_node_that_leaves_is_alive() -> None:
@@ -49,8 +50,8 @@ def test_a_node_that_leaves_is_alive() -> None:
 
 
 def test_a_node_that_leaves_is_not_up() -> None:
-    assert told(handlers(True, draining=True).up()) == (503, "ERROR")
-    assert told(handlers(True, draining=True).up_app("0")) == (503, "ERROR")
+    assert told(handlers(True, draining=True).up()) == (503, "DRAINING")
+    assert told(handlers(True, draining=True).up_app("0")) == (503, "DRAINING")
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,6 @@ def test_usage_is_told_in_bytes_and_percent() -> None:
 
 
 def test_the_memory_of_the_machine_is_what_is_told_by_default() -> None:
-    memory = json_of(HealthHandlers(Health(MemoryAppManager([]), lambda: True)).usage())["memory"]
+    memory = json_of(HealthHandlers(Health(MemoryAppManager([]), FakeGates())).usage())["memory"]
     assert 0 <= memory["percent"] <= 100
     assert memory["free"] + memory["used"] == memory["total"]

@@ -22,6 +22,7 @@ SIGNED = [
     ("GET", "/apps/1/channels/news/stats"),
     ("POST", "/apps/1/channels/news/events"),
     ("POST", "/apps/1/users/7/terminate_connections"),
+    ("POST", "/apps/1/users/7/force_reconnect"),
 ]
 PROBES = ["/", "/up", "/up/1", "/usage", "/live", "/ready", "/accept-traffic"]
 

@@ -37,9 +37,23 @@ def test_a_user_that_nobody_knows_is_fine(api: Api) -> None:
     assert api.post("/users/nobody/terminate_connections") is EMPTY_OBJECT
 
 
+def test_every_connection_of_a_user_is_sent_to_reconnect(api: Api) -> None:
+    first, second, other = (api.world.connect() for _ in range(3))
+    first.sign_in("7")
+    second.subscribe("presence-x", "7")
+    other.sign_in("8")
+    assert api.post("/users/7/force_reconnect") is EMPTY_OBJECT
+    assert [client.wire.closed for client in (first, second, other)] == [
+        [(4200, "Force reconnect requested by the app.")],
+        [(4200, "Force reconnect requested by the app.")],
+        [],
+    ]
+
+
+@pytest.mark.parametrize("what", ["terminate_connections", "force_reconnect"])
 @pytest.mark.parametrize("user_id", ["", "%20"])
-def test_an_empty_user_id_is_refused(api: Api, user_id: str) -> None:
-    assert error_of(api.post(f"/users/{user_id}/terminate_connections")) == (
+def test_an_empty_user_id_is_refused(api: Api, user_id: str, what: str) -> None:
+    assert error_of(api.post(f"/users/{user_id}/{what}")) == (
         400,
         "Invalid request: 'user_id' cannot be empty.",
     )

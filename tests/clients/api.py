@@ -23,6 +23,7 @@ from sockudo.eventual import Eventual
 from sockudo.ratelimit.base import Limit
 from sockudo.ratelimit.counters import RateLimitCounters
 from sockudo.ratelimit.memory import MemoryRateLimiter
+from sockudo.server.gates import Gates
 from sockudo.server.health import Health
 from tests.clients.signing import query_string, signed_params
 from tests.fakes.eventual import now
@@ -68,9 +69,7 @@ class Api:
                 world.queries, self.quotas, answers, unknown_channel_not_found=unknown_channel_not_found
             ),
             users=UserHandlers(world.node),
-            health=HealthHandlers(
-                Health(world.apps, lambda: world.node.is_ready, overload=world.gauge.problem), lambda: world.memory
-            ),
+            health=HealthHandlers(Health(world.apps, Gates(world.node, world.gauge)), lambda: world.memory),
             cors=cors,
             throttle=throttle,
             limited=RateLimitCounters(),

@@ -260,12 +260,12 @@ def test_a_restored_bus_is_caught_up_with_in_both_directions() -> None:
     group = Group(2)
     first, second = group.members
     first.adapter.cut()
-    assert not first.node.is_ready
+    assert not first.node.peers.is_healthy
     first.connect().subscribe("presence-x", "1")
     second.connect().subscribe("presence-y", "2")
     group.settle()
     first.adapter.mend()
-    assert first.node.is_ready
+    assert first.node.peers.is_healthy
     group.settle()
     group.wait(A_WHILE)
     assert_agreed(group)
@@ -407,4 +407,29 @@ def test_a_user_is_terminated_on_every_node() -> None:
     group.settle()
     assert not client.connection.is_open
     assert isinstance(envelope.parse(first.adapter.said(envelope.TERMINATE)[0]), Terminate)
+
+
+def test_a_user_is_sent_to_reconnect_on_every_node() -> None:
+    group = Group(2)
+    first, second = group.members
+    client = second.connect()
+    client.subscribe("presence-x", "1")
+    first.node.reconnect_user(first.app, "1")
+    group.settle()
+    assert client.wire.closed == [(4200, "Force reconnect requested by the app.")]
+
+
+def test_an_old_node_ignores_a_forced_reconnect(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = Group(2)
+    first, second = group.members
+    client = second.connect()
+    client.subscribe("presence-x", "1")
+    known = {kind: body for kind, body in envelope._BODIES.items() if kind != envelope.FORCE_RECONNECT}
+    monkeypatch.setattr(envelope, "_BODIES", known)
+    first.node.reconnect_user(first.app, "1")
+    group.settle()
+    assert client.connection.is_open
+    first.node.terminate_user(first.app, "1")
+    group.settle()
+    assert not client.connection.is_open
     assert isinstance(envelope.parse(second.adapter.said(envelope.DELTA)[-1]), Delta)

@@ -13,6 +13,7 @@ from sockudo.cluster.messages.state import (
     AppState,
     ChannelState,
     Delta,
+    ForceReconnect,
     Report,
     Reports,
     SnapshotPart,
@@ -78,6 +79,9 @@ plausible = st.one_of(
         lambda one: (envelope.REPORTS, encode(one))
     ),
     st.builds(Terminate, st.just(APP_ID), st.text(max_size=3)).map(lambda one: (envelope.TERMINATE, encode(one))),
+    st.builds(ForceReconnect, st.just(APP_ID), st.text(max_size=3)).map(
+        lambda one: (envelope.FORCE_RECONNECT, encode(one))
+    ),
 )
 messages = st.one_of(
     st.binary(max_size=12),

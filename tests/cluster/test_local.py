@@ -30,6 +30,7 @@ def test_what_a_node_without_peers_is_told_leaves_no_trace() -> None:
     peers.publish("app", "news", b"frame", None)
     peers.publish_cached("app", "cache-x", b"frame", None)
     peers.terminate("app", "1")
+    peers.force_reconnect("app", "1")
     peers.app_changed("app")
     peers.release("app", "news")
     assert list(peers.replica.channels("app")) == []

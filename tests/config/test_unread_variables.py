@@ -16,6 +16,7 @@ WHOLE = {"SOCKUDO_DEFAULT_APP_ID": "d", "SOCKUDO_DEFAULT_APP_KEY": "k", "SOCKUDO
 @pytest.mark.parametrize(
     ("variable", "meant"),
     [
+        ("SOCKUDO_MAX_CONECTIONS", "SOCKUDO_MAX_CONNECTIONS"),
         ("SOCKUDO_DEFAULT_APP_MAX_CONECTIONS", "SOCKUDO_DEFAULT_APP_MAX_CONNECTIONS"),
         ("SOCKUDO_DEFAULT_APP_MAX_EVENTS_BATCH_SIZE", "SOCKUDO_DEFAULT_APP_MAX_EVENT_BATCH_SIZE"),
         ("SOCKUDO_DEFAULT_APP_ENABLE_CLIENT_MESSAGES", "SOCKUDO_ENABLE_CLIENT_MESSAGES"),
@@ -49,7 +50,7 @@ def test_a_variable_of_another_server_is_said_to_be_its(load_document: Load) -> 
     assert second.endswith("this server does not read those of soketi; see sockudo import-config soketi")
 
 
-@pytest.mark.parametrize("variable", ["SOCKUDO_SERVER_ROLE", "SOCKUDO_DEFAULT_APP_ANNOTATIONS_ENABLED"])
+@pytest.mark.parametrize("variable", ["SOCKUDO_DEFAULT_APP_ANNOTATIONS_ENABLED"])
 def test_a_setting_that_this_version_lacks_is_a_warning(variable: str, load_document: Load) -> None:
     (warning,) = load_document(environ={**WHOLE, variable: "true"}).warnings
 
@@ -105,7 +106,7 @@ def test_a_misspelt_restriction_in_variables_stops_the_start(
 def test_a_variable_that_something_reads_is_no_warning(load_document: Load) -> None:
     for variable in {*variables_of(Settings), *variables_of(DefaultAppSettings)}:
         if variable.startswith("SOCKUDO_"):
-            text = "info" if "LOG" in variable else "1"
+            text = {"SOCKUDO_SERVER_ROLE": "default"}.get(variable, "info" if "LOG" in variable else "1")
             assert load_document(environ={**WHOLE, variable: text}).warnings == []
 
 

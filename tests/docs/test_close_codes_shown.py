@@ -137,6 +137,14 @@ async def _shutdown(folder: Path) -> int:
             return (await client.expect_end())[0]
 
 
+@ends(4200, "the app forced the user to reconnect")
+async def _forced(_: Path) -> int:
+    async with running_server() as server, PusherClient(server.port) as client:
+        await client.subscribe("presence-room", {"user_id": "ann"})
+        await ApiClient(server.port).post("/users/ann/force_reconnect")
+        return (await client.expect_end())[0]
+
+
 @ends(4201, "no sign of life 30 s after a ping")
 async def _silent(_: Path) -> int:
     async with running_server(speed=20, activity_timeout=1) as server, RawWebSocket(server.port) as client:

@@ -55,7 +55,7 @@ def test_the_kinds_of_channels_shown_have_the_flags_shown() -> None:
 
 async def test_every_route_shown_exists() -> None:
     shown = re.findall(r"`(GET|POST) (/[\w/-]*)`", section(API, "## Routes").partition("\n### ")[0])
-    assert len(shown) == 17
+    assert len(shown) == 18
     names = {"ID": "1", "CHANNEL": "presence-room", "USER": "7"}
     async with running_server() as server:
         for method, path in shown:

@@ -137,3 +137,14 @@ def test_nothing_is_counted_where_nothing_is_told(refusals: RefusalLog, capsys: 
     refusals.note_dropped("slow consumer dropped", app="a", socket_id="1.1")
     assert lines(capsys) == []
     assert refusals._counts == {}
+
+
+def test_a_fault_that_comes_again_and_again_is_told_at_a_bounded_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = FakeClock()
+    refusals = RefusalLog(clock)
+    for number in range(20):
+        refusals.note_fault("request failed", ValueError(str(number)), path="/x")
+    clock.advance(WINDOW)
+    output = capsys.readouterr().out
+    assert output.count("ValueError: ") == MOST_LINES
+    assert "request failed: and 15 more in the last 10 s" in output

@@ -115,6 +115,16 @@ def test_a_user_is_terminated_here_whoever_asked(world: World, remote: RemoteEve
     assert (user.connection.is_open, other.connection.is_open) == (False, True)
 
 
+def test_a_user_is_sent_to_reconnect_here_whoever_asked(world: World, remote: RemoteEvents) -> None:
+    user, other = world.connect(), world.connect()
+    user.sign_in("1")
+    other.sign_in("2")
+    remote.force_reconnect(APP_ID, "1")
+    remote.force_reconnect("none", "2")
+    assert user.wire.closed == [(4200, "Force reconnect requested by the app.")]
+    assert other.connection.is_open
+
+
 def test_an_app_that_was_changed_is_forgotten() -> None:
     forgotten: list[str] = []
 

@@ -12,6 +12,7 @@ from tests.clients.attack import until
 from tests.clients.client import ApiClient, PusherClient, http
 from tests.servers.nodes import Serve
 from tests.servers.server import APP_ID, app, running_server
+from tests.support.waiting import eventually
 
 
 async def test_up_is_ok_while_there_are_apps(serve: Serve) -> None:
@@ -120,3 +121,24 @@ async def test_probes_answer_head_and_refuse_post(serve: Serve, path: str) -> No
         answer = await http(server.port, "HEAD", path)
         assert (answer.status, answer.body) == (200, b"")
         assert (await http(server.port, "POST", path)).error(405)
+
+
+async def test_a_full_process_is_not_ready_and_serves_on(serve_alone: Serve) -> None:
+    """One process counts for itself; nodes and workers would take the second client each."""
+    async with serve_alone(max_connections=1) as server:
+        async with PusherClient(server.port) as client:
+            code, text = await PusherClient(server.port).expect_refusal()
+            assert (code, "max_connections" in text) == (4100, True)
+            answer = await http(server.port, "GET", "/ready")
+            assert (answer.status, answer.headers["x-health-check"]) == (503, "ERROR")
+            assert b"the limit is 1 (max_connections)" in answer.body
+            assert (await http(server.port, "GET", "/up")).body == b"OK"
+            await client.subscribe("news")
+            await ApiClient(server.port).trigger("news", "data")
+            await client.expect("event")
+        await eventually(lambda: ready_status(server.port), 200)
+
+
+async def ready_status(port: int) -> int:
+    """Return the status of the probe."""
+    return (await http(port, "GET", "/ready")).status

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.client import ApiClient, PusherClient
+from tests.clients.client import ApiClient, PusherClient, http
 from tests.clients.raw import HttpConnection, RawWebSocket, request_bytes, upgrade_bytes
 from tests.servers.server import KEY, app, server_process
+from tests.support.waiting import eventually
 
 GOODBYE = (4200, "Server shutting down")
 EVENT = b'{"name":"e","channel":"news","data":"x"}'
@@ -127,7 +128,7 @@ async def test_up_is_503_while_clients_are_sent_away(tmp_path: Path) -> None:
             for connection in (probe, app_probe):
                 await connection.write(b"\r\n")
                 answer = await connection.answer()
-                assert (answer.status, answer.body) == (503, b"ERROR")
+                assert (answer.status, answer.body) == (503, b"DRAINING")
                 assert answer.headers["connection"] == "close"
                 await connection.expect_end()
 
@@ -170,3 +171,37 @@ async def test_many_clients_are_all_told(tmp_path: Path) -> None:
         assert await asyncio.gather(*(client.expect_end() for client in clients)) == [GOODBYE] * 200
         await asyncio.gather(*(client.close() for client in clients))
         assert await server.exit_status() == 0
+
+
+async def test_everything_is_served_while_probes_announce_the_end(tmp_path: Path) -> None:
+    with server_process(tmp_path, readiness_delay=60) as server:
+        async with PusherClient(server.port) as early:
+            await early.subscribe("news")
+            server.send_signal()
+            await eventually(lambda: ready_status(server.port), 503)
+            for path, body in (("/ready", b"DRAINING: the server shuts down"), ("/up", b"DRAINING"), ("/live", b"")):
+                answer = await http(server.port, "GET", path)
+                assert (answer.status, answer.body) == (200 if path == "/live" else 503, body)
+            async with PusherClient(server.port) as late:
+                await late.subscribe("news")
+                await ApiClient(server.port).trigger("news", "still here")
+                for client in (early, late):
+                    assert (await client.expect("event"))["data"] == "still here"
+            # The second signal ends the wait, too.
+            server.send_signal()
+            assert await server.exit_status() == 0
+
+
+async def test_clients_are_sent_away_after_the_readiness_delay(tmp_path: Path) -> None:
+    with server_process(tmp_path, readiness_delay=1) as server:
+        async with PusherClient(server.port) as client:
+            began = time.monotonic()
+            server.send_signal()
+            assert await client.expect_end() == GOODBYE
+            assert time.monotonic() - began >= 1
+            assert await server.exit_status() == 0
+
+
+async def ready_status(port: int) -> int:
+    """Return the status of the probe."""
+    return (await http(port, "GET", "/ready")).status

@@ -33,6 +33,25 @@ async def test_connections_signed_in_as_the_user_end_with_4009_and_no_others(ser
             await client.expect_nothing()
 
 
+async def test_every_connection_of_a_user_is_told_to_reconnect(serve: Serve) -> None:
+    async with (
+        serve(USERS) as server,
+        PusherClient(server.port) as signed_in,
+        PusherClient(server.port) as present,
+        PusherClient(server.port) as bob,
+    ):
+        await signed_in.sign_in("ann")
+        await signed_in.expect("pusher:signin_success")
+        await present.subscribe("presence-room", {"user_id": "ann"})
+        await bob.sign_in("bob")
+        await bob.expect("pusher:signin_success")
+        answer = await ApiClient(server.port).post("/users/ann/force_reconnect", {})
+        assert (answer.status, answer.json()) == (200, {})
+        for client in (signed_in, present):
+            assert await client.expect_end() == (4200, "Force reconnect requested by the app.")
+        await bob.expect_nothing()
+
+
 async def test_connections_that_are_the_user_on_a_presence_channel_end_too(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         await bob.subscribe("presence-room", {"user_id": "bob"})

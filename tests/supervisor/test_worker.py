@@ -70,7 +70,7 @@ def test_what_the_supervisor_gave_is_taken_once() -> None:
 async def test_it_does_what_the_supervisor_says(said: bytes | None, hurried: bool, linger: float, reason: str) -> None:
     worker, supervisor = pair()
     stopping = Stopping()
-    await worker.follow(stopping)
+    await worker.follow(stopping, lambda: None)
     if said is not None:
         for place in range(len(said)):
             supervisor.sendall(said[place : place + 1])

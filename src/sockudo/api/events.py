@@ -21,7 +21,11 @@ from sockudo.timing.slices import Slices
 
 
 class EventHandlers:
-    """`POST /events`, `POST /batch_events` and the deprecated `POST /channels/CHANNEL/events`."""
+    """`POST /events`, `POST /batch_events` and the deprecated `POST /channels/CHANNEL/events`.
+
+    Attributes:
+        answers_info: whether publishers may ask for counts (`info`).
+    """
 
     def __init__(
         self,
@@ -36,6 +40,7 @@ class EventHandlers:
         self._quotas = quotas
         self._memory = memory
         self._slices = slices
+        self.answers_info = True
 
     def trigger(self, call: Call) -> Eventual[Response]:
         """Publish one event to one or more channels."""
@@ -59,6 +64,7 @@ class EventHandlers:
         return then(self._publish(call, [trigger]), lambda _: Response(202))
 
     def _publish_one(self, call: Call, trigger: Trigger) -> Eventual[Response]:
+        self._check_info(trigger.info)
         published = self._publish(call, [trigger])
         if not trigger.info:
             return then(published, lambda _: EMPTY_OBJECT)
@@ -66,11 +72,21 @@ class EventHandlers:
         return then(published, lambda _: self._answers.named(call.app.id, questions, trigger.info))
 
     def _publish_batch(self, call: Call, triggers: list[Trigger]) -> Eventual[Response]:
+        asks = any(trigger.info for trigger in triggers)
+        self._check_info(asks)
         published = self._publish(call, triggers)
-        if not any(trigger.info for trigger in triggers):
+        if not asks:
             return then(published, lambda _: EMPTY_OBJECT)
         questions = [Question(*trigger.targets[0], trigger.info) for trigger in triggers]
         return then(published, lambda _: self._answers.listed(call.app.id, questions))
+
+    def _check_info(self, is_asked_for: object) -> None:
+        if is_asked_for and not self.answers_info:
+            raise RequestRejected(
+                400,
+                "Invalid request: this server has no channels to tell of, so 'info' cannot be "
+                "answered (server_role is api)",
+            )
 
     def _publish(self, call: Call, triggers: list[Trigger]) -> Eventual[None]:
         """Publish; a future is done when the answer may go out: who subscribes after it gets what is kept."""

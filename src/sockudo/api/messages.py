@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
+from sockudo.api.request_ids import request_ids
 from sockudo.eventual import Eventual, then
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.signatures import body_md5
@@ -28,7 +29,8 @@ class Request:
         peer: the address of the other end, or None where there is none (unix sockets).
     """
 
-    __slots__ = ("body", "headers", "method", "path", "peer", "query")
+    # `_ids` is set when a line of the log asks for it.
+    __slots__ = ("_ids", "body", "headers", "method", "path", "peer", "query")
 
     is_whole: ClassVar[bool] = True
 
@@ -47,6 +49,16 @@ class Request:
         self.headers = headers
         self.body = body
         self.peer = peer
+
+    _ids: dict[str, str]
+
+    def ids(self) -> dict[str, str]:
+        """Return the ids of this request for the log, the same for every line."""
+        try:
+            return self._ids
+        except AttributeError:
+            self._ids = request_ids(self.headers)
+            return self._ids
 
     def header(self, name: bytes) -> str | None:
         """Return the value of the first header with this (lower-case) name, or None."""

@@ -21,15 +21,12 @@ from sockudo.apps.base import AppManager
 from sockudo.errors import DriverError
 from sockudo.eventual import Eventual, Future, caught, later, then
 from sockudo.hub.totals import SYSTEM, Totals
-from sockudo.log import get_logger
 from sockudo.node.refusal_log import RefusalLog
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.query import Query, parse_query
 from sockudo.ratelimit.base import Decision
 from sockudo.ratelimit.counters import RateLimitCounters
 from sockudo.timing.clock import Clock
-
-_log = get_logger("sockudo.api")
 
 Handler: TypeAlias = Callable[[Call], Eventual[Response]]
 
@@ -90,7 +87,10 @@ class Routes:
             "events": (_WRITE, events.raw_trigger),
             "stats": (_READ, channels.stats),
         }
-        self._terminate: tuple[tuple[str, ...], Handler] = (_WRITE, users.terminate_connections)
+        self._of_user: dict[str, tuple[tuple[str, ...], Handler]] = {
+            "terminate_connections": (_WRITE, users.terminate_connections),
+            "force_reconnect": (_WRITE, users.force_reconnect),
+        }
 
     def handle(self, request: Request) -> Eventual[Response]:
         """Answer a request; every refusal is a JSON body with its status, and nothing is raised, nor does a future
@@ -149,12 +149,12 @@ class Routes:
             self._note(request, error.status, error.message, error.app_id, error.signed_text)
             return rejection_response(error)
         if isinstance(error, DriverError):
-            self._refusals.note_failed("request not answered", path=request.path, reason=str(error))
+            self._refusals.note_failed("request not answered", path=request.path, reason=str(error), **request.ids())
             return error_response(
                 503, "A store that this request needs does not answer; try again", ("Retry-After", "1")
             )
         # The client is told nothing; the log gets the cause, and this connection and all others go on.
-        _log.error("request failed", method=request.method, path=request.path[:200], exc_info=error)
+        self._refusals.note_fault("request failed", error, method=request.method, path=request.path, **request.ids())
         return error_response(500, "Internal server error")
 
     def _note(
@@ -169,6 +169,7 @@ class Routes:
             method=request.method,
             path=request.path,
             peer=request.peer,
+            **(request.ids() if self._refusals.is_told(status) else {}),
         )
 
     def _parts(self, path: str) -> list[str]:
@@ -210,11 +211,11 @@ class Routes:
                 return self._call(self._channel, request, path, app_id, channel)
             case ["apps", app_id, "channels", channel, what] if what in self._of_channel:
                 return self._call(self._of_channel[what], request, path, app_id, channel)
-            case ["apps", app_id, "users", user_id, "terminate_connections"]:
-                return self._call(self._terminate, request, path, app_id, user_id)
+            case ["apps", app_id, "users", user_id, what] if what in self._of_user:
+                return self._call(self._of_user[what], request, path, app_id, user_id)
             case ["users", user_id, "terminate_connections"]:
                 # The official Python library leaves out /apps/ID here; the key tells the app.
-                return self._call(self._terminate, request, path, None, user_id)
+                return self._call(self._of_user["terminate_connections"], request, path, None, user_id)
             case ["app", _]:
                 return error_response(
                     400,

@@ -11,12 +11,14 @@ from typing import Final
 
 from sockudo.assembly.cluster import Bus, bus_from_settings
 from sockudo.assembly.server import SharedByWorkers, assemble
+from sockudo.assembly.signals import LogSignals
 from sockudo.assembly.tracing import makers_from_settings
 from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
 from sockudo.log import get_logger
 from sockudo.ratelimit.area import SharedArea
 from sockudo.ratelimit.memory import SIZE
+from sockudo.server.diagnosis import Diagnosis
 from sockudo.supervisor.open_files import raise_limit
 from sockudo.supervisor.service_manager import ServiceManager
 from sockudo.supervisor.stopping import Stopping
@@ -73,8 +75,11 @@ async def _serve(
     stopping.listen(loop)
     if manager.is_there:
         loop.add_signal_handler(signal.SIGHUP, _refuse_reload, manager)
+    log_signals = LogSignals()
     if worker is not None:
-        await worker.follow(stopping)
+        await worker.follow(stopping, log_signals.diagnose)
+    else:
+        log_signals.listen(loop)
     clock = make_clock(loop)
     adapter, times = bus or bus_from_settings(settings)
     makers, shared = makers_from_settings(settings), None
@@ -83,6 +88,7 @@ async def _serve(
         if adapter is None:
             adapter, times = worker.adapter(), _WORKER_TIMES
     assembly = assemble(settings, clock, adapter, times, shared=shared, makers=makers)
+    log_signals.diagnosis = Diagnosis(assembly.front, assembly.node)
     addresses = await assembly.start(worker.sockets if worker is not None else manager.sockets)
     _settle_memory()
     on_start(addresses)
@@ -92,6 +98,10 @@ async def _serve(
     await stopping.asked()
     manager.stopping()
     _log.info("server shutting down", reason=stopping.reason, grace_period=settings.shutdown_grace_period)
+    # A worker that another one replaces need not be taken out: its port is served on.
+    announced = 0 if stopping.linger else settings.readiness_delay
+    if announced:
+        await _unless_hurried(assembly.server.announce(announced), stopping)
     deadline = clock.monotonic() + settings.shutdown_grace_period + stopping.linger
     await _unless_hurried(assembly.server.drain(settings.shutdown_grace_period, linger=stopping.linger), stopping)
     await _unless_hurried(assembly.stop(max(0.0, deadline - clock.monotonic())), stopping)

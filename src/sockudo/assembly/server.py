@@ -12,6 +12,7 @@ from sockudo.api.auth import Authenticator
 from sockudo.api.channel_answers import ChannelAnswers
 from sockudo.api.channels import ChannelHandlers
 from sockudo.api.cors import Cors
+from sockudo.api.event_routes import EventRoutes
 from sockudo.api.health import HealthHandlers
 from sockudo.api.outage import Outage
 from sockudo.api.routes import Routes
@@ -45,6 +46,7 @@ from sockudo.ratelimit.counters import RateLimitCounters
 from sockudo.ratelimit.memory import MemoryRateLimiter
 from sockudo.ratelimit.networks import Networks
 from sockudo.server.front import Front
+from sockudo.server.gates import Gates
 from sockudo.server.health import Health
 from sockudo.server.housekeeping import Housekeeping
 from sockudo.server.http.answers import Answers
@@ -187,7 +189,8 @@ def assemble(
     checks = dict(stores.other_checks)
     if webhooks is not None:
         checks["queue"] = webhooks.check
-    health = Health(stores.apps, lambda: parts.node.is_ready, stores.checks, checks, parts.memory.problem)
+    patience = settings.health_check_timeout_ms / 1000
+    health = Health(stores.apps, Gates(parts.node, parts.memory), stores.checks, checks, patience)
     front = _front(settings, clock, parts, stores, health, _after_bus(adapter, clock))
     server = Server(front, parts.node, listening_from_settings(settings, front, clock))
     metrics = metrics_from_settings(
@@ -238,6 +241,7 @@ def _front(
         # The log says when the gate opens although nobody comes.
         parts.memory.is_over_threshold()
         front.room.look()
+        parts.node.capacity.look()
 
     housekeeping = Housekeeping(every_second, stores.sweep, sweep_every)
     front = Front(
@@ -254,7 +258,7 @@ def _front(
         ),
         throttle=_throttle(settings, clock, "websocket", stores.limiter),
         limited=limited,
-        path_prefix=settings.path_prefix,
+        app_path=f"{settings.path_prefix}/app/" if settings.server_role == "default" else None,
     )
     return front
 
@@ -271,11 +275,15 @@ def _routes(
 ) -> Routes:
     node, queries, quotas, clock = parts.node, parts.queries, parts.node.quotas, parts.node.clock
     channel_answers = ChannelAnswers(queries, node.slices, settings.http_api.response_limit_in_mb * _MEGABYTE)
-    return Routes(
+    has_clients = settings.server_role == "default"
+    events = parts.makers.events(parts.publisher, channel_answers, quotas, parts.memory, node.slices)
+    events.answers_info = has_clients
+    routes = Routes if has_clients else EventRoutes
+    return routes(
         apps=stores.apps,
         authenticator=Authenticator(settings.path_prefix),
         clock=clock,
-        events=parts.makers.events(parts.publisher, channel_answers, quotas, parts.memory, node.slices),
+        events=events,
         channels=ChannelHandlers(
             queries, quotas, channel_answers, unknown_channel_not_found=settings.http_api.unknown_channel_not_found
         ),
@@ -307,6 +315,7 @@ def _node_limits(settings: Settings) -> NodeLimits:
         user_authentication_timeout=settings.user_authentication_timeout,
         cache_ttl=settings.channel_limits.cache_ttl,
         max_channels_per_connection=settings.channel_limits.max_channels_per_connection,
+        max_connections=settings.max_connections,
     )
 
 

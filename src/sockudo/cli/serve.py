@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,6 +61,9 @@ def _worker() -> Worker | None:
 
 def _run_alone(loaded: Loaded) -> int:
     log.configure(**_logging(loaded.settings))
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        # Until the server takes them; they would end the process.
+        signal.signal(number, signal.SIG_IGN)
     # Only this command needs the server, so only this command waits for it to be imported; a supervisor never does.
     from sockudo.assembly.run import run
     from sockudo.supervisor.service_manager import ServiceManager
@@ -81,7 +85,7 @@ def _run_workers(loaded: Loaded, count: int) -> int:
         port=settings.port,
         count=count,
         balanced=settings.worker_sockets == "balanced",
-        grace=settings.shutdown_grace_period,
+        grace=settings.readiness_delay + settings.shutdown_grace_period,
         # The same command again, however it was started.
         command=[sys.executable, *sys.orig_argv[1:]],
         environment=os.environ,

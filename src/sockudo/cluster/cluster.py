@@ -24,6 +24,7 @@ from sockudo.cluster.messages.state import (
     CachedEvent,
     Delivered,
     Delta,
+    ForceReconnect,
     Goodbye,
     Question,
     Report,
@@ -191,6 +192,10 @@ class Cluster(Peers):
     def terminate(self, app_id: str, user_id: str) -> None:
         """End the connections that a user has on other nodes."""
         self._voice.say(EVERYONE, envelope.TERMINATE, Terminate(app_id, user_id))
+
+    def force_reconnect(self, app_id: str, user_id: str) -> None:
+        """End the connections that a user has on other nodes, so that its clients connect again."""
+        self._voice.say(EVERYONE, envelope.FORCE_RECONNECT, ForceReconnect(app_id, user_id))
 
     def app_changed(self, app_id: str) -> None:
         """Tell the other nodes that an app has changed in the database."""

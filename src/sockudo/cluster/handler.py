@@ -27,6 +27,9 @@ class ClusterHandler(Protocol):
     def terminate(self, app_id: str, user_id: str) -> None:
         """End the connections that a user has here."""
 
+    def force_reconnect(self, app_id: str, user_id: str) -> None:
+        """End the connections that a user has here, so that its clients connect again."""
+
     def app_changed(self, app_id: str) -> None:
         """Note that an app has changed in the database."""
 

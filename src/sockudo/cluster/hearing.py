@@ -21,6 +21,7 @@ from sockudo.cluster.messages.state import (
     Delta,
     Echo,
     Follow,
+    ForceReconnect,
     Goodbye,
     Heartbeat,
     Question,
@@ -201,6 +202,8 @@ class Hearing:
                 handler.deliver(app_id, name, frame, except_id)
             case Terminate(app_id, user_id):
                 handler.terminate(app_id, user_id)
+            case ForceReconnect(app_id, user_id):
+                handler.force_reconnect(app_id, user_id)
             case Reports():
                 yield from _in_steps(message, lambda said: self.reports.reported(peer.node_id, said))
 

@@ -95,6 +95,9 @@ class Peers:
     def terminate(self, app_id: str, user_id: str) -> None:
         """End the connections that a user has on other nodes."""
 
+    def force_reconnect(self, app_id: str, user_id: str) -> None:
+        """End the connections that a user has on other nodes, so that its clients connect again."""
+
     def app_changed(self, app_id: str) -> None:
         """Tell the other nodes that an app has changed in the database."""
 

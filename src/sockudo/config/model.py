@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 from uuid import uuid4
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
 
+from sockudo.config.checks.roles import lonely_roles
 from sockudo.config.kinds.hosts import HostName
+from sockudo.config.kinds.rules import check_with_rules
 from sockudo.config.kinds.section import Section, env
 from sockudo.config.kinds.values import Count, Flag, OneOf, Positive, Whole, Words, WorkerCount
 from sockudo.config.kinds.web_values import PathPrefix
@@ -75,6 +77,22 @@ class Settings(Section):
     shutdown_grace_period: Annotated[Count, env("SHUTDOWN_GRACE_PERIOD")] = Field(
         default=10, description="How long a stopping server may take to say goodbye (seconds)."
     )
+    readiness_delay: Annotated[Count, env("READINESS_DELAY")] = Field(
+        default=0,
+        description="How long a stopping server goes on serving, with red probes, before it says goodbye (seconds). "
+        "Not a setting of the original.",
+    )
+    health_check_timeout_ms: Annotated[Positive, env("HEALTH_CHECK_TIMEOUT_MS")] = Field(
+        default=2000, description="How long a store may take to answer a health probe (ms)."
+    )
+    max_connections: Annotated[Count, env("SOCKUDO_MAX_CONNECTIONS")] = Field(
+        default=0,
+        description="WebSocket connections of one process, of each worker where there are several; 0 means no limit.",
+    )
+    server_role: Annotated[Literal["default", "api"], OneOf(("default", "api")), env("SOCKUDO_SERVER_ROLE")] = Field(
+        default="default",
+        description="What the server is for; api only takes events from back ends, for clients of other nodes.",
+    )
     user_authentication_timeout: Annotated[Positive, env("USER_AUTHENTICATION_TIMEOUT")] = Field(
         default=3600, description="How long a connection may take to sign in where an app demands it (seconds)."
     )
@@ -121,6 +139,11 @@ class Settings(Section):
     instance: InstanceSettings = Field(default_factory=InstanceSettings, description="This process among others.")
     # Only what loads settings knows whether anything was configured.
     _demo_app: bool = PrivateAttr(default=False)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _reaches_clients(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        return check_with_rules(cls.__name__, data, handler, list(lonely_roles(data)))
 
     @field_validator("logging", mode="before")
     @classmethod

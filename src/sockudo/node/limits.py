@@ -16,6 +16,7 @@ class NodeLimits:
             where its app has user authentication; 0 means no limit.
         cache_ttl: how long the last event of a cache channel is kept.
         max_channels_per_connection: how many channels a connection may be on at a time; 0 means no limit.
+        max_connections: how many connections this process may have; 0 means no limit.
     """
 
     activity_timeout: int = 120
@@ -23,3 +24,4 @@ class NodeLimits:
     user_authentication_timeout: int = 3600
     cache_ttl: int = 3600
     max_channels_per_connection: int = 1000
+    max_connections: int = 0

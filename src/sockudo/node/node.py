@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
 from sockudo.cluster.peers import Peers
+from sockudo.hub.capacity import Capacity
 from sockudo.hub.changes import Left, Offline
 from sockudo.hub.connection import Connection, Wire
 from sockudo.hub.hub import Hub
@@ -42,12 +43,14 @@ class Opening:
         protocol: the `protocol` parameter of the URL, or None.
         origin: the `Origin` header, or None.
         path: of the URL, for the log.
+        ids: returns the ids of the upgrade request, for the log.
     """
 
     app: App | CloseConnection | None
     protocol: str | None = None
     origin: str | None = None
     path: str | None = None
+    ids: Callable[[], Mapping[str, str]] = dict
 
 
 @dataclass(slots=True)
@@ -61,7 +64,12 @@ class NodeCounters:
 
 
 class Node:
-    """Accepts, ends and forgets connections. Everything that happens to one goes through here."""
+    """Accepts, ends and forgets connections. Everything that happens to one goes through here.
+
+    Attributes:
+        is_leaving: whether the node is about to leave: probes say so, and everybody is still served.
+        is_draining: whether the node leaves and accepts nobody.
+    """
 
     def __init__(
         self,
@@ -80,7 +88,9 @@ class Node:
         self.limits = limits
         self.clock = clock
         self.counters = NodeCounters()
+        self.is_leaving = False
         self.is_draining = False
+        self.capacity = Capacity(limits.max_connections, self._open_count)
         self.watchlist = Watchlist(self.view, hub.flusher)
         counts = SubscriptionCounts(hub, self.view, clock)
         self.webhooks: WebhookEvents = webhooks or NoWebhooks()
@@ -90,11 +100,6 @@ class Node:
         self.quotas = AppQuotas(clock, peers.journal)
         self.refusals = RefusalLog(clock)
         self._memory = memory
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether this node should be sent clients: it is not leaving, and reaches the others."""
-        return not self.is_draining and self.peers.is_healthy
 
     def connect(self, opening: Opening, wire: Wire) -> Connection:
         """Accept a client. The first frame that it gets must be `greeting`, which its wire sends.
@@ -120,6 +125,9 @@ class Node:
             self.webhooks.connection_established(app, socket_id)
         return connection
 
+    def _open_count(self) -> int:
+        return self.counters.connections - self.counters.disconnections
+
     def greeting(self, connection: Connection) -> bytes:
         """Return the frame that tells a client its socket id."""
         frame = text_frame(connection_established(connection.socket_id, self.limits.activity_timeout))
@@ -141,6 +149,9 @@ class Node:
             raise shutting_down()
         if self._memory.is_over_threshold():
             raise CloseConnection(Code.OVER_CAPACITY, "Over capacity (http_api.accept_traffic.memory_threshold)")
+        full = self.capacity.problem()
+        if full:
+            raise CloseConnection(Code.OVER_CAPACITY, f"Over capacity: {full}")
         if app.max_connections and self.view.connection_count(app.id) >= app.max_connections:
             raise CloseConnection(
                 Code.OVER_QUOTA,
@@ -212,10 +223,20 @@ class Node:
 
     def terminate_here(self, app_id: str, user_id: str) -> None:
         """End the connections of a user that this node has, in slices where they or the channels are many."""
-        self.slices.in_order(self._terminate(app_id, user_id))
-
-    def _terminate(self, app_id: str, user_id: str) -> Iterator[None]:
         problem = CloseConnection(Code.UNAUTHORIZED, "User terminated by app.")
+        self.slices.in_order(self._end_user(app_id, user_id, problem))
+
+    def reconnect_user(self, app: App, user_id: str) -> None:
+        """End the same connections as `terminate_user`, on every node; their clients connect again at once."""
+        self.peers.force_reconnect(app.id, user_id)
+        self.reconnect_here(app.id, user_id)
+
+    def reconnect_here(self, app_id: str, user_id: str) -> None:
+        """End the connections of a user that this node has, so that the clients connect again."""
+        problem = CloseConnection(Code.RECONNECT, "Force reconnect requested by the app.")
+        self.slices.in_order(self._end_user(app_id, user_id, problem))
+
+    def _end_user(self, app_id: str, user_id: str, problem: CloseConnection) -> Iterator[None]:
         for connection in tuple(self.hub.user_connections(app_id, user_id)):
             self.fail(connection, problem)
             yield

@@ -100,6 +100,11 @@ class RefusalLog:
         if self._has_room(_Key(event, None, None)):
             _log.warning(event, **_cut(details))
 
+    def note_fault(self, event: str, error: Exception, **details: str | None) -> None:
+        """Log a fault of the server with its traceback, or count it: a peer may cause the same one again and again."""
+        if self._has_room(_Key(event, None, None)):
+            _log.error(event, exc_info=error, **_cut(details))
+
     def close(self) -> None:
         """Tell what has been counted so far."""
         if self._timer is not None:

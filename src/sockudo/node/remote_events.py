@@ -44,6 +44,10 @@ class RemoteEvents:
         """End the connections that a user has here."""
         self._node.terminate_here(app_id, user_id)
 
+    def force_reconnect(self, app_id: str, user_id: str) -> None:
+        """End the connections that a user has here, so that its clients connect again."""
+        self._node.reconnect_here(app_id, user_id)
+
     def app_changed(self, app_id: str) -> None:
         """Let the app be looked up anew."""
         self._node.apps.forget(app_id)

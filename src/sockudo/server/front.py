@@ -38,7 +38,11 @@ _NOT_FOUND_NOW: Final = "The app cannot be looked up now (app_manager)"
 
 
 class Front:
-    """Answers requests and upgrades of all sockets of one server."""
+    """Answers requests and upgrades of all sockets of one server.
+
+    Args:
+        app_path: below which clients connect; None where there are no clients.
+    """
 
     def __init__(
         self,
@@ -49,13 +53,13 @@ class Front:
         http: HttpContext,
         throttle: Throttle | None,
         limited: RateLimitCounters,
-        path_prefix: str,
+        app_path: str | None,
     ) -> None:
         self._apps = apps
         self._routes = routes
         self._throttle = throttle
         self.limited = limited
-        self._app_path = f"{path_prefix}/app/"
+        self._app_path = app_path
         self.websockets = websockets
         # By themselves: sockets read them all the time.
         self.answers = http.answers
@@ -102,7 +106,9 @@ class Front:
             if request is None:
                 noted.note("request refused", response.status, reason)
             else:
-                noted.note("upgrade refused", response.status, reason, path=request.path, peer=request.peer)
+                noted.note(
+                    "upgrade refused", response.status, reason, path=request.path, peer=request.peer, **request.ids()
+                )
         else:
             noted.count(response.status)
 
@@ -154,7 +160,8 @@ class Front:
             return response
         protocol = WebSocketProtocol(self.websockets, transport)
         version = parse_query(request.query).last.get("protocol") if request.query else None
-        protocol.open(handshake, Opening(app, version, request.header(b"origin"), request.path), request.peer)
+        opening = Opening(app, version, request.header(b"origin"), request.path, request.ids)
+        protocol.open(handshake, opening, request.peer)
         return protocol
 
     @property
@@ -187,6 +194,8 @@ class Front:
             self._on_idle()
 
     def _app_key(self, path: str) -> str | None:
+        if self._app_path is None:
+            return None
         if path.startswith("//"):
             # pusher-js puts a slash after its `wsPath`, which may be "/".
             path = "/" + path.lstrip("/")

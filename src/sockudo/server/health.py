@@ -1,11 +1,12 @@
-"""Checks the parts of the server for `/up`, and logs when a part fails or works again."""
+"""Checks the parts of the server for its probes, and logs when a part fails or works again."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
+from sockudo.api.health import DEGRADED, DRAINING, ERROR, NOT_FOUND, OK, Verdict
 from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
 from sockudo.errors import DriverError
@@ -16,64 +17,102 @@ _T = TypeVar("_T")
 
 _log = get_logger("sockudo.health")
 
-# How long a store may take to answer; probes of load balancers give up soon.
-PATIENCE: Final = 0.4
-
-OK: Final = "OK"
-DEGRADED: Final = "DEGRADED"
-ERROR: Final = "ERROR"
-NOT_FOUND: Final = "NOT_FOUND"
+PATIENCE: Final = 2.0
+"""How long a store may take to answer unless the settings say otherwise (seconds)."""
 
 Check = Callable[[], Eventual[None]]
 
 
+class Gates(Protocol):
+    """Tells why the node should be sent no clients although its stores work."""
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the node leaves, or is about to."""
+        ...
+
+    def full(self) -> str:
+        """Return why there is no room for another connection, or nothing."""
+        ...
+
+    def overload(self) -> str:
+        """Return why clients and events are refused for want of memory, or nothing."""
+        ...
+
+    def isolation(self) -> str:
+        """Return why the other nodes cannot be reached, or nothing."""
+        ...
+
+
 class Health:
-    """Asks every part that can fail; each may take `PATIENCE` seconds.
+    """Asks every part that can fail; each may take `patience` seconds.
 
     Args:
-        is_ready: whether the node is to be sent clients at all.
+        gates: what the node says of itself.
         critical: by name, parts without which nothing works.
         others: by name, parts without which clients are still served.
-        overload: why new clients and events are refused for now, or nothing.
     """
 
     def __init__(
         self,
         apps: AppManager,
-        is_ready: Callable[[], bool],
+        gates: Gates,
         critical: Mapping[str, Check] | None = None,
         others: Mapping[str, Check] | None = None,
-        overload: Callable[[], str] = lambda: "",
+        patience: float = PATIENCE,
     ) -> None:
         self._apps = apps
-        self._is_ready = is_ready
+        self._gates = gates
         self._critical = {"app_manager": apps.check} | dict(critical or {})
         self._others = dict(others or {})
+        self._patience = patience
         self._problems: dict[str, str] = {}
-        self.overload = overload
 
-    def node(self) -> Eventual[str]:
-        """Return OK, DEGRADED or ERROR."""
-        if not self._is_ready() or self.overload():
-            return ERROR
-        critical = _all([self._ask(name, check) for name, check in self._critical.items()])
-        others = _all([self._ask(name, check) for name, check in self._others.items()])
-        return then(critical, lambda works: then(others, lambda rest: (OK if rest else DEGRADED) if works else ERROR))
+    def node(self) -> Eventual[Verdict]:
+        """Tell whether the server serves those it has."""
+        closed = self._closed()
+        if closed is not None:
+            return closed
+        critical = gathered([self._ask(name, check) for name, check in self._critical.items()])
+        others = gathered([self._ask(name, check) for name, check in self._others.items()])
+        return then(critical, lambda works: then(others, lambda rest: self._judge(works, rest)))
 
-    def app(self, app_id: str) -> Eventual[str]:
-        """Return OK or ERROR for one app, or NOT_FOUND."""
-        found = _bounded(self._apps.by_id(app_id))
+    def ready(self) -> Eventual[Verdict]:
+        """Tell whether new clients are welcome."""
+        full = "" if self._gates.is_draining else self._gates.full()
+        return Verdict(ERROR, full) if full else self.node()
+
+    def app(self, app_id: str) -> Eventual[Verdict]:
+        """Tell whether one app is served."""
+        found = self._bounded(self._apps.by_id(app_id))
         state = then(found, self._state_of)
-        return caught(state, lambda _: ERROR) if isinstance(state, Future) else state
+        return caught(state, lambda _: Verdict(ERROR)) if isinstance(state, Future) else state
 
-    def _state_of(self, app: App | None) -> str:
+    def _state_of(self, app: App | None) -> Verdict:
         if app is None:
-            return NOT_FOUND
-        return OK if app.enabled and self._is_ready() and not self.overload() else ERROR
+            return Verdict(NOT_FOUND)
+        return self._closed() or Verdict(OK if app.enabled else ERROR)
+
+    def _closed(self) -> Verdict | None:
+        """Return why the node should be sent nobody, whatever its stores do."""
+        gates = self._gates
+        if gates.is_draining:
+            return Verdict(DRAINING, "the server shuts down")
+        overload = gates.overload()
+        if overload:
+            return Verdict(ERROR, overload, is_overload=True)
+        isolation = gates.isolation()
+        return Verdict(ERROR, isolation) if isolation else None
+
+    def _judge(self, critical: list[bool], others: list[bool]) -> Verdict:
+        failed = [_words(name) for name, works in zip(self._critical, critical, strict=True) if not works]
+        if failed:
+            return Verdict(ERROR, f"{', '.join(failed)} unusable; the log says why")
+        return Verdict(OK if all(others) else DEGRADED)
 
     def _ask(self, name: str, check: Check) -> Eventual[bool]:
         try:
-            answer = _bounded(check())
+            answer = self._bounded(check())
         except DriverError as error:
             return self._failed(name, error)
         answered = then(answer, lambda _: self._works(name))
@@ -85,22 +124,17 @@ class Health:
         return True
 
     def _failed(self, name: str, error: Exception) -> bool:
-        reason = str(error) or f"no answer in {PATIENCE:g} s"
+        reason = str(error) or f"no answer in {self._patience:g} s (health_check_timeout_ms)"
         if self._problems.get(name) != reason:
             self._problems[name] = reason
             _log.warning(f"{_words(name)} unusable", part=name, reason=reason)
         return False
 
+    def _bounded(self, answer: Eventual[_T]) -> Eventual[_T]:
+        if not isinstance(answer, Future):
+            return answer
+        return asyncio.ensure_future(asyncio.wait_for(asyncio.shield(answer), self._patience))
+
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _bounded(answer: Eventual[_T]) -> Eventual[_T]:
-    if not isinstance(answer, Future):
-        return answer
-    return asyncio.ensure_future(asyncio.wait_for(asyncio.shield(answer), PATIENCE))
-
-
-def _all(answers: list[Eventual[bool]]) -> Eventual[bool]:
-    return then(gathered(answers), all)

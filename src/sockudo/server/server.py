@@ -102,6 +102,14 @@ class Server:
         else:
             self._listeners.append(await loop.create_server(protocol, sock=bound, backlog=BACKLOG))
 
+    async def announce(self, seconds: float) -> None:
+        """Let probes say that the server leaves, and go on serving everybody for so many seconds.
+
+        Load balancers take the server out meanwhile, so that nobody is sent here who would be refused.
+        """
+        self._node.is_leaving = True
+        await asyncio.sleep(seconds)
+
     async def drain(self, grace: float, *, linger: float = 0.0) -> None:
         """Leave: accept nothing more, answer what is under way, send every client elsewhere, within `grace` seconds.
 

@@ -92,6 +92,25 @@ class WebSocketProtocol(asyncio.Protocol):
         self.write: Callable[[bytes], None] = transport.write
         self.deadline = 0
 
+    @property
+    def connection(self) -> Connection | None:
+        """The connection that was accepted; None where it was refused, or is gone."""
+        return self._connection
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the peer has not taken yet."""
+        return self._transport.get_write_buffer_size()
+
+    @property
+    def state(self) -> str:
+        """What the socket does: `closing`, `open`, or it waits for its turn (`waiting`) or for an answer (`held`)."""
+        if self._connection is None or not self._connection.is_open:
+            return "closing"
+        if self._is_held:
+            return "held"
+        return "waiting" if self._is_waiting else "open"
+
     def open(self, handshake: bytes, opening: Opening, peer: str | None) -> None:
         """Answer the upgrade, then accept the client or tell it why not.
 
@@ -128,6 +147,8 @@ class WebSocketProtocol(asyncio.Protocol):
                 protocol=opening.protocol,
                 origin=opening.origin,
                 peer=None if peer is None else plain_address(peer),
+                signed_text=b"",
+                **opening.ids(),
             )
         else:
             refusals.count(refused.code)

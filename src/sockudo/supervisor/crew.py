@@ -7,13 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from sockudo import log
 from sockudo.bus.workers.socket_path import socket_path
-from sockudo.log import get_logger
 from sockudo.supervisor.listeners import Sockets
 from sockudo.supervisor.stopping import Stopping
 from sockudo.supervisor.worker_process import WorkerProcess
 
-_log = get_logger("sockudo.workers")
+_log = log.get_logger("sockudo.workers")
 
 _START_SECONDS: Final = 60.0
 # What a worker may take beyond its time before it is told to hurry, and then before it is killed.
@@ -34,6 +34,8 @@ class Crew:
         self._counts = counts
         self._serial = 0
         self._alive: set[WorkerProcess] = set()
+        # Whether workers show lines for debugging; None while nobody has switched.
+        self._debug: bool | None = None
 
     @property
     def ready_count(self) -> int:
@@ -50,7 +52,21 @@ class Crew:
         self._serial += 1
         worker.start(self._command, self._environment, self._directory, sockets, self._counts)
         self._alive.add(worker)
+        if self._debug is not None:
+            worker.switch_debug(on=self._debug)
         return worker
+
+    def switch_debug(self) -> None:
+        """Switch lines for debugging on or off, here and in every worker, those to come included."""
+        log.switch_debug()
+        self._debug = log.shows_debug()
+        for worker in self._alive:
+            worker.switch_debug(on=self._debug)
+
+    def diagnose(self) -> None:
+        """Let every worker write a diagnosis to the log."""
+        for worker in self._alive:
+            worker.diagnose()
 
     def reap(self) -> None:
         """Note which processes have ended; to be called when one may have."""

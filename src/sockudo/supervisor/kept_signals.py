@@ -23,5 +23,5 @@ def take_kept_signals() -> None:
 
 
 def _signals() -> tuple[signal.Signals, ...]:
-    # No constant: Windows, where nothing is supervised, has no hang-up.
-    return (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    # No constant: Windows, where nothing is supervised, has not all of them.
+    return (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)

@@ -83,6 +83,8 @@ class Supervisor:
         self.stopping.listen(loop)
         loop.add_signal_handler(signal.SIGCHLD, self._crew.reap)
         loop.add_signal_handler(signal.SIGHUP, self.roll)
+        loop.add_signal_handler(signal.SIGUSR1, self._crew.diagnose)
+        loop.add_signal_handler(signal.SIGUSR2, self._crew.switch_debug)
         take_kept_signals()
         parts = [loop.create_task(place.keep()) for place in self._places]
         parts.append(loop.create_task(self._serve(on_start)))

@@ -8,14 +8,26 @@ import json
 import os
 import signal
 import socket
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sockudo import log
 from sockudo.bus.base import Adapter
 from sockudo.bus.workers.adapter import IpcAdapter
 from sockudo.supervisor.listeners import Sockets
-from sockudo.supervisor.orders import DRAIN, FAILED, HURRY, LINGER, READY, RETIRE, WORKER_VARIABLE
+from sockudo.supervisor.orders import (
+    DEBUG_OFF,
+    DEBUG_ON,
+    DIAGNOSE,
+    DRAIN,
+    FAILED,
+    HURRY,
+    LINGER,
+    READY,
+    RETIRE,
+    WORKER_VARIABLE,
+)
 from sockudo.supervisor.stopping import Stopping
 
 
@@ -66,15 +78,19 @@ class Worker:
         return IpcAdapter(self.directory, self.serial)
 
     def take_name(self) -> None:
-        """Show which worker this is where processes are listed; and outlive a hang-up, which is for the supervisor."""
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        """Show which worker this is where processes are listed; and leave to the supervisor the signals for it."""
+        # A service manager sends them to every process: a worker that switched by itself would switch back.
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(number, signal.SIG_IGN)
         with contextlib.suppress(OSError):
             Path("/proc/self/comm").write_text(f"sockudo:{self.index}")
 
-    async def follow(self, stopping: Stopping) -> None:
-        """Do what the supervisor says, from now on."""
+    async def follow(self, stopping: Stopping, diagnose: Callable[[], None]) -> None:
+        """Do what the supervisor says, from now on; `diagnose` writes a diagnosis to the log."""
         # A copy, so that the loop may close it and `failed` can still be said.
-        await asyncio.get_running_loop().create_unix_connection(lambda: _Orders(stopping), sock=self.control.dup())
+        await asyncio.get_running_loop().create_unix_connection(
+            lambda: _Orders(stopping, diagnose), sock=self.control.dup()
+        )
 
     def ready(self) -> None:
         """Tell the supervisor that this worker serves."""
@@ -96,8 +112,9 @@ class Worker:
 
 
 class _Orders(asyncio.Protocol):
-    def __init__(self, stopping: Stopping) -> None:
+    def __init__(self, stopping: Stopping, diagnose: Callable[[], None]) -> None:
         self._stopping = stopping
+        self._diagnose = diagnose
         self._rest = b""
 
     def data_received(self, data: bytes) -> None:
@@ -109,6 +126,10 @@ class _Orders(asyncio.Protocol):
                 self._stopping.ask("stopped by the supervisor")
             elif line == HURRY:
                 self._stopping.hurry("stopped by the supervisor")
+            elif line in (DEBUG_ON, DEBUG_OFF):
+                log.switch_debug(on=line == DEBUG_ON)
+            elif line == DIAGNOSE:
+                self._diagnose()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stopping.ask("the supervisor is gone")

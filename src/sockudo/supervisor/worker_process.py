@@ -11,7 +11,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sockudo.supervisor.listeners import Sockets
-from sockudo.supervisor.orders import DRAIN, FAILED, HURRY, READY, RETIRE, WORKER_VARIABLE
+from sockudo.supervisor.orders import (
+    DEBUG_OFF,
+    DEBUG_ON,
+    DIAGNOSE,
+    DRAIN,
+    FAILED,
+    HURRY,
+    READY,
+    RETIRE,
+    WORKER_VARIABLE,
+)
 
 
 class WorkerProcess:
@@ -104,6 +114,14 @@ class WorkerProcess:
     def hurry(self) -> None:
         """Let it end at once."""
         self._say(HURRY)
+
+    def switch_debug(self, *, on: bool) -> None:
+        """Let it show lines for debugging, or not."""
+        self._say(DEBUG_ON if on else DEBUG_OFF)
+
+    def diagnose(self) -> None:
+        """Let it write a diagnosis to the log."""
+        self._say(DIAGNOSE)
 
     def kill(self) -> None:
         """End it, whatever it does."""

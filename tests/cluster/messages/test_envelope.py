@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sockudo.cluster.messages import envelope
-from sockudo.cluster.messages.state import AppChanged, CachedEvent, Delta, Goodbye, Sync, Terminate, encode
+from sockudo.cluster.messages.state import (
+    AppChanged,
+    CachedEvent,
+    Delta,
+    ForceReconnect,
+    Goodbye,
+    Sync,
+    Terminate,
+    encode,
+)
 from tests.support.properties import THOROUGH
 
 NODE = "0123456789abcdef"
@@ -46,6 +55,7 @@ def test_an_impossible_socket_id_excludes_nobody() -> None:
         (envelope.SYNC, Sync()),
         (envelope.GOODBYE, Goodbye()),
         (envelope.TERMINATE, Terminate("app", "user")),
+        (envelope.FORCE_RECONNECT, ForceReconnect("app", "user")),
         (envelope.APP_CHANGED, AppChanged("app")),
         (envelope.CACHED_EVENT, CachedEvent("app", "cache-x", None, b"\x81\x00")),
     ],

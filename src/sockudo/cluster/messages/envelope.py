@@ -23,6 +23,7 @@ from sockudo.cluster.messages.state import (
     Delta,
     Echo,
     Follow,
+    ForceReconnect,
     Goodbye,
     Heartbeat,
     Question,
@@ -51,6 +52,7 @@ QUESTION: Final = 14
 ECHO: Final = 15
 # An event that is the last one of its channel in the cache that all nodes share; a client event is not.
 STORED_EVENT: Final = 16
+FORCE_RECONNECT: Final = 17
 
 EVENTS: Final = (EVENT, STORED_EVENT)
 
@@ -69,6 +71,7 @@ _BODIES: Final[Mapping[int, type[msgspec.Struct]]] = {
     DELIVERED: Delivered,
     QUESTION: Question,
     ECHO: Echo,
+    FORCE_RECONNECT: ForceReconnect,
 }
 
 ID_BYTES: Final = 8

@@ -107,6 +107,13 @@ class Terminate(msgspec.Struct, array_like=True, gc=False):
     user_id: str
 
 
+class ForceReconnect(msgspec.Struct, array_like=True, gc=False):
+    """A user whose connections must end on every node, and whose clients are to come back at once."""
+
+    app_id: str
+    user_id: str
+
+
 class AppChanged(msgspec.Struct, array_like=True, gc=False):
     """An app that has changed in the database; the sender need not be a node."""
 

@@ -141,6 +141,10 @@ class Replica:
         app = self._apps.get(app_id)
         return None if app is None else app.channels.get(name)
 
+    def app_ids(self) -> list[str]:
+        """Return the ids of the apps that other nodes have something of."""
+        return list(self._apps)
+
     def channels(self, app_id: str) -> Collection[str]:
         """Return the names of the channels that other nodes have."""
         app = self._apps.get(app_id)

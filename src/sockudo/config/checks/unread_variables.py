@@ -12,7 +12,7 @@ OWN: Final = "SOCKUDO_"
 OWN_APP: Final = "SOCKUDO_DEFAULT_APP_"
 _OTHERS: Final = {"SOKETI_": "soketi", "REVERB_": "Laravel Reverb"}
 # Sockudo reads these; this version has not got what they set.
-_NOT_YET: Final = frozenset({"SOCKUDO_SERVER_ROLE", "SOCKUDO_MAX_CONNECTIONS", f"{OWN_APP}ANNOTATIONS_ENABLED"})
+_NOT_YET: Final = frozenset({f"{OWN_APP}ANNOTATIONS_ENABLED"})
 
 # Kubernetes and container links describe every service to its neighbours, here those called sockudo, soketi or reverb.
 _SERVICE: Final = re.compile(
@@ -116,9 +116,18 @@ def is_of_a_service(name: str, text: str) -> bool:
 def _nearest(name: str, read: Collection[str]) -> str | None:
     """Compare what the names set. A variable of the environment's app is compared with those of that app only."""
     is_own = name.upper().startswith(OWN_APP)
-    names = {_short(one): one for one in sorted(read) if one.startswith(OWN) or not is_own}
-    near = get_close_matches(_short(name), names, n=1, cutoff=_NEAR)
-    return names[near[0]] if near else None
+    is_of_app = "_APP_" in name.upper()
+    # A limit of an app and one of the process may have the same short name; the later one here wins.
+    ordered = sorted(read, key=lambda one: (("_APP_" in one) == is_of_app, one))
+    names = {_short(one): one for one in ordered if one.startswith(OWN) or not is_own}
+    short = _short(name)
+    near = get_close_matches(short, names, cutoff=_NEAR)
+    return next((names[one] for one in near if get_close_matches(_last(short), [_last(one)])), None)
+
+
+def _last(short: str) -> str:
+    """The last word, which says what kind of value it is: a port is never a misspelt role."""
+    return short.rpartition("_")[2]
 
 
 def _short(name: str) -> str:
