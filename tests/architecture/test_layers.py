@@ -110,7 +110,7 @@ READS_FILES: Final = (
     # So is a certificate, which is also looked at again while the server runs.
     "sockudo.server.accepting.certificates",
     # The folder of a unix socket is opened to lock it.
-    "sockudo.supervisor.socket_file",
+    "sockudo.supervisor.listening.socket_file",
     # A supervisor tells its workers what they are in their environment.
     "sockudo.supervisor.crew",
     "sockudo.supervisor.worker",

@@ -18,6 +18,7 @@ from sockudo.config.kinds.addresses import CqlNode, KafkaBroker, NatsServer, Red
 from sockudo.config.kinds.database_names import DatabaseName
 from sockudo.config.kinds.hosts import Host
 from sockudo.config.kinds.metrics_values import BearerToken, NamePrefix
+from sockudo.config.kinds.networks import Network
 from sockudo.config.kinds.rabbit_urls import RabbitUrl
 from sockudo.config.kinds.section import env_of
 from sockudo.config.kinds.values import Check, NotEmpty, NullAsEmpty, OneOf, Share, Text, Truth, Whole, WorkerCount
@@ -25,7 +26,7 @@ from sockudo.config.kinds.web_values import PathPrefix, Token, WebOrigin, WebUrl
 from sockudo.config.model import Settings
 from sockudo.config.sections.logs import LogFilter
 from sockudo.config.sections.queue import GroupPrefix
-from sockudo.config.sections.unix_socket import FileMode
+from sockudo.config.sections.unix_socket import FileMode, FileOwner
 
 from .conftest import Load, Problems, choosing, document_with
 
@@ -81,6 +82,8 @@ SAMPLES: Final[Mapping[type[Check], Callable[[Any, object], Sample]]] = {
     PathPrefix: _fixed("/ws", "a b"),
     DatabaseName: _fixed("xyz", "a;b"),
     FileMode: _fixed("600", "888"),
+    FileOwner: _fixed("www-data:1000", "a b"),
+    Network: _fixed("::1", "a b"),
     NamePrefix: _fixed("p_", "a-b"),
     BearerToken: _fixed("x", "a b"),
     LogFilter: _fixed("debug", "a b"),
@@ -97,8 +100,13 @@ SAMPLES: Final[Mapping[type[Check], Callable[[Any, object], Sample]]] = {
     CqlNode: _fixed("a:1", "a@b:1"),
 }
 
+_NETWORKS: Final = Sample("::1, 10.0.0.0/8", ("::1/128", "10.0.0.0/8"), (["a b"],))
+
 # Where another setting decides what this one may be.
 DEPENDENT: Final[Mapping[str, Sample]] = {
+    "proxy_protocol.networks": _NETWORKS,
+    "rate_limiter.trusted_networks": _NETWORKS,
+    "server_role": Sample("Default", "default", ("edge",)),
     "adapter.cluster_health.node_timeout_ms": Sample("40000", 40_000, (0,)),
     "cleanup.queue_buffer_size": Sample("90", 90, (0,)),
     "ssl.enabled": Sample("no", False, ("maybe",)),

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from sockudo.config.model import Settings
-from sockudo.supervisor.listeners import BACKLOG
+from sockudo.supervisor.listening.listeners import BACKLOG
 from tests.support.source import ROOT
 
 FOLDER: Final = ROOT / "ops" / "systemd"

@@ -9,7 +9,7 @@ import pytest
 
 from sockudo.assembly.server import assemble
 from sockudo.server.server import Listening, Server
-from sockudo.supervisor.listeners import ListenError
+from sockudo.supervisor.listening.listeners import ListenError
 from sockudo.timing.clock import LoopClock
 from tests.clients.attack import until
 from tests.clients.client import WAIT, PusherClient, http

@@ -24,7 +24,7 @@ import pytest
 
 from sockudo.ratelimit.area import new_area
 from sockudo.ratelimit.memory import SIZE
-from sockudo.supervisor.listeners import Sockets, close_listeners, open_listeners
+from sockudo.supervisor.listening.listeners import Sockets, close_listeners, open_listeners
 from sockudo.supervisor.orders import DRAIN, READY
 from tests.servers.nodes import Nodes, Serve, with_barrier
 from tests.servers.server import clean_environ, document

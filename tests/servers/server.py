@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import sockudo
-from sockudo.assembly.makers import PLAIN, Makers
+from sockudo.assembly.makers.plain import PLAIN, Makers
 from sockudo.assembly.server import Assembly, assemble
 from sockudo.bus.base import Adapter
 from sockudo.cluster.times import ClusterTimes

@@ -18,7 +18,7 @@ import pytest
 
 from sockudo import log
 from sockudo.supervisor.handover import Plan, hand_over
-from sockudo.supervisor.listeners import ListenError
+from sockudo.supervisor.listening.listeners import ListenError
 from tests.clients.client import http
 from tests.servers.ports import free_port
 from tests.servers.server import SECRET, document

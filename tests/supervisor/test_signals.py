@@ -15,7 +15,7 @@ import pytest
 from sockudo.ratelimit.area import new_area
 from sockudo.supervisor import crew, seats
 from sockudo.supervisor.crew import Crew
-from sockudo.supervisor.listeners import close_listeners, open_listeners
+from sockudo.supervisor.listening.listeners import close_listeners, open_listeners
 from sockudo.supervisor.seats import Place, WorkerError
 from sockudo.supervisor.supervisor import Supervisor
 from tests.servers.workers import is_alive

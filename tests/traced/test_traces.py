@@ -14,8 +14,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 
 from sockudo.assembly.cluster import bus_from_settings
-from sockudo.assembly.makers import PLAIN, Makers
-from sockudo.assembly.traced_makers import TracedMakers
+from sockudo.assembly.makers.plain import PLAIN, Makers
+from sockudo.assembly.makers.traced import TracedMakers
 from sockudo.tracing.tracing import Tracing
 from tests.clients.client import Answer, ApiClient, PusherClient, http
 from tests.servers.server import SECRET, RunningServer, app, running_server, settings

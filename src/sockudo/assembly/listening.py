@@ -10,7 +10,7 @@ from sockudo.server.accepting.redirect import Redirect
 from sockudo.server.accepting.renewal import Certificates
 from sockudo.server.front import Front
 from sockudo.server.server import Listening
-from sockudo.supervisor.socket_file import SocketFile
+from sockudo.supervisor.listening.socket_file import SocketFile
 from sockudo.timing.clock import Clock
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Coroutine
 from typing import Final
 
 from sockudo.assembly.cluster import Bus, bus_from_settings
-from sockudo.assembly.server import SharedByWorkers, assemble
+from sockudo.assembly.makers.tracing import makers_from_settings
+from sockudo.assembly.server import Assembly, SharedByWorkers, assemble
 from sockudo.assembly.signals import LogSignals
-from sockudo.assembly.tracing import makers_from_settings
 from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
 from sockudo.log import get_logger
@@ -97,6 +97,16 @@ async def _serve(
         worker.ready()
     await stopping.asked()
     manager.stopping()
+    await _leave(assembly, settings, stopping, clock)
+    if worker is not None:
+        worker.tidy()
+    manager.close()
+    _log.info("server stopped")
+    return 0
+
+
+async def _leave(assembly: Assembly, settings: Settings, stopping: Stopping, clock: Clock) -> None:
+    """Take leave in order: `/ready` red for a while, then clients sent elsewhere, then webhooks and the bus."""
     _log.info("server shutting down", reason=stopping.reason, grace_period=settings.shutdown_grace_period)
     # A worker that another one replaces need not be taken out: its port is served on.
     announced = 0 if stopping.linger else settings.readiness_delay
@@ -106,11 +116,6 @@ async def _serve(
     await _unless_hurried(assembly.server.drain(settings.shutdown_grace_period, linger=stopping.linger), stopping)
     await _unless_hurried(assembly.stop(max(0.0, deadline - clock.monotonic())), stopping)
     await assembly.stop()
-    if worker is not None:
-        worker.tidy()
-    manager.close()
-    _log.info("server stopped")
-    return 0
 
 
 def _refuse_reload(manager: ServiceManager) -> None:

@@ -19,7 +19,7 @@ from sockudo.api.routes import Routes
 from sockudo.api.throttle import ClientNames, Throttle
 from sockudo.api.users import UserHandlers
 from sockudo.assembly.listening import listening_from_settings
-from sockudo.assembly.makers import PLAIN, Makers
+from sockudo.assembly.makers.plain import PLAIN, Makers
 from sockudo.assembly.metrics import metrics_from_settings
 from sockudo.assembly.stores import Stores, stores_from_settings
 from sockudo.assembly.webhooks import needs_webhooks, service_from_settings

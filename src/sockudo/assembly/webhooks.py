@@ -8,7 +8,7 @@ from sockudo.apps.base import AppManager
 from sockudo.apps.patterns import Pattern
 from sockudo.apps.webhook import ChannelFilter, Function, Webhook
 from sockudo.assembly.drivers import lambda_class
-from sockudo.assembly.makers import Makers
+from sockudo.assembly.makers.plain import Makers
 from sockudo.assembly.queue import queue_from_settings
 from sockudo.cluster.peers import Peers
 from sockudo.cluster.times import ClusterTimes

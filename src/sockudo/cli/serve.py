@@ -73,9 +73,9 @@ def _run_alone(loaded: Loaded) -> int:
 
 
 def _run_workers(loaded: Loaded, count: int) -> int:
-    from sockudo.supervisor.activation import take_activated_sockets
     from sockudo.supervisor.handover import Plan, hand_over
-    from sockudo.supervisor.socket_file import SocketFile
+    from sockudo.supervisor.listening.activation import take_activated_sockets
+    from sockudo.supervisor.listening.socket_file import SocketFile
 
     settings = loaded.settings
     log.configure(**_logging(settings), plain=True)

@@ -18,7 +18,7 @@ from sockudo.server.http.protocol import HttpProtocol
 from sockudo.server.http.service import Socket
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
-from sockudo.supervisor.listeners import open_listeners
+from sockudo.supervisor.listening.listeners import open_listeners
 
 _log = get_logger("sockudo.metrics")
 

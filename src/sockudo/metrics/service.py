@@ -15,7 +15,7 @@ from sockudo.metrics.line import Line
 from sockudo.metrics.listener import MetricsListener
 from sockudo.metrics.scrapes import Scrapes
 from sockudo.metrics.seat import Seat
-from sockudo.supervisor.listeners import ListenError
+from sockudo.supervisor.listening.listeners import ListenError
 
 _log = get_logger("sockudo.metrics")
 

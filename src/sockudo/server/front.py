@@ -107,7 +107,13 @@ class Front:
                 noted.note("request refused", response.status, reason)
             else:
                 noted.note(
-                    "upgrade refused", response.status, reason, path=request.path, peer=request.peer, **request.ids()
+                    "upgrade refused",
+                    response.status,
+                    reason,
+                    signed_text=b"",
+                    path=request.path,
+                    peer=request.peer,
+                    **request.ids(),
                 )
         else:
             noted.count(response.status)

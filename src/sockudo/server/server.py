@@ -16,8 +16,8 @@ from sockudo.node.node import Node, shutting_down
 from sockudo.server.accepting.door import Door
 from sockudo.server.accepting.redirect import Redirect
 from sockudo.server.front import Front
-from sockudo.supervisor.listeners import BACKLOG, ListenError, Sockets, open_listeners
-from sockudo.supervisor.socket_file import SocketFile, address_of, is_socket_file
+from sockudo.supervisor.listening.listeners import BACKLOG, ListenError, Sockets, open_listeners
+from sockudo.supervisor.listening.socket_file import SocketFile, address_of, is_socket_file
 
 _log = get_logger("sockudo.server")
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from sockudo import log
 from sockudo.bus.workers.socket_path import socket_path
-from sockudo.supervisor.listeners import Sockets
+from sockudo.supervisor.listening.listeners import Sockets
 from sockudo.supervisor.stopping import Stopping
 from sockudo.supervisor.worker_process import WorkerProcess
 

@@ -19,9 +19,9 @@ from typing import IO, Any, NoReturn, TypeAlias
 
 from sockudo import log
 from sockudo.supervisor.kept_signals import keeping_signals
-from sockudo.supervisor.listeners import CAN_BALANCE, Sockets, close_listeners, open_listeners
+from sockudo.supervisor.listening.listeners import CAN_BALANCE, Sockets, close_listeners, open_listeners
+from sockudo.supervisor.listening.socket_file import SocketFile, address_of
 from sockudo.supervisor.orders import SUPERVISOR_VARIABLE
-from sockudo.supervisor.socket_file import SocketFile, address_of
 from sockudo.supervisor.task import Task, open_standard_streams
 
 Greeting: TypeAlias = Callable[[list[tuple[str, int]]], str]

@@ -8,7 +8,7 @@ from typing import Final
 from sockudo.errors import SockudoError
 from sockudo.log import get_logger
 from sockudo.supervisor.crew import Crew
-from sockudo.supervisor.listeners import Sockets, set_aside
+from sockudo.supervisor.listening.listeners import Sockets, set_aside
 from sockudo.supervisor.orders import LINGER
 from sockudo.supervisor.worker_process import WorkerProcess
 

@@ -15,8 +15,8 @@ from collections.abc import MutableMapping
 from typing import Final
 
 from sockudo.log import get_logger
-from sockudo.supervisor.activation import take_activated_sockets
-from sockudo.supervisor.listeners import Sockets
+from sockudo.supervisor.listening.activation import take_activated_sockets
+from sockudo.supervisor.listening.listeners import Sockets
 
 _log = get_logger("sockudo")
 

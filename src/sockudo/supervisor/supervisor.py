@@ -20,7 +20,7 @@ from sockudo.ratelimit.area import new_area
 from sockudo.ratelimit.memory import SIZE
 from sockudo.supervisor.crew import Crew
 from sockudo.supervisor.kept_signals import take_kept_signals
-from sockudo.supervisor.listeners import Sockets, close_listeners
+from sockudo.supervisor.listening.listeners import Sockets, close_listeners
 from sockudo.supervisor.seats import Place
 from sockudo.supervisor.service_manager import ServiceManager
 from sockudo.supervisor.stopping import Stopping

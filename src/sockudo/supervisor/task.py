@@ -9,9 +9,9 @@ from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sockudo.supervisor.listeners import Sockets
+from sockudo.supervisor.listening.listeners import Sockets
+from sockudo.supervisor.listening.socket_file import SocketFile
 from sockudo.supervisor.orders import SUPERVISOR_VARIABLE
-from sockudo.supervisor.socket_file import SocketFile
 
 # Stands in the greeting for the workers, which do not run yet. Nothing before it can have this character.
 WORKERS_MARK: Final = "\x1a"

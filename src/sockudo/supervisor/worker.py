@@ -15,7 +15,7 @@ from pathlib import Path
 from sockudo import log
 from sockudo.bus.base import Adapter
 from sockudo.bus.workers.adapter import IpcAdapter
-from sockudo.supervisor.listeners import Sockets
+from sockudo.supervisor.listening.listeners import Sockets
 from sockudo.supervisor.orders import (
     DEBUG_OFF,
     DEBUG_ON,

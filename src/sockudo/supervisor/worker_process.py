@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sockudo.supervisor.listeners import Sockets
+from sockudo.supervisor.listening.listeners import Sockets
 from sockudo.supervisor.orders import (
     DEBUG_OFF,
     DEBUG_ON,

@@ -14,7 +14,7 @@ from sockudo.server.accepting.door import Door
 from sockudo.server.front import Front
 from sockudo.server.http.protocol import HttpProtocol
 from sockudo.server.http.service import Socket
-from sockudo.supervisor.listeners import BACKLOG, ListenError, open_listeners
+from sockudo.supervisor.listening.listeners import BACKLOG, ListenError, open_listeners
 
 _log = get_logger("sockudo.server")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, TypeVar
 
-from sockudo.assembly.makers import Makers
+from sockudo.assembly.makers.plain import Makers
 from sockudo.traced.bus import TracedCluster, TracedRemoteEvents
 from sockudo.traced.hub import TracedHub
 from sockudo.traced.publishing import TracedEventHandlers, TracedPublisher

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from sockudo.errors import SockudoError
-from sockudo.supervisor.listeners import BACKLOG
+from sockudo.supervisor.listening.listeners import BACKLOG
 
 try:
     import fcntl

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from sockudo.supervisor.socket_file import SocketFile, SocketFileError
+from sockudo.supervisor.listening.socket_file import SocketFile, SocketFileError
 from tests.clients.doors import UnixClient, answer, get
 from tests.servers.server import server_process
 from tests.servers.workers import workers_process

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from sockudo.supervisor import listeners as module
-from sockudo.supervisor.listeners import (
+from sockudo.supervisor.listening import listeners as module
+from sockudo.supervisor.listening.listeners import (
     CAN_BALANCE,
     ListenError,
     Sockets,

@@ -12,7 +12,7 @@ from collections.abc import MutableMapping
 from typing import Final
 
 from sockudo.errors import SockudoError
-from sockudo.supervisor.listeners import Sockets
+from sockudo.supervisor.listening.listeners import Sockets
 
 _PROCESS: Final = "LISTEN_PID"
 _COUNT: Final = "LISTEN_FDS"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sockudo.supervisor.activation import ActivationError, take_activated_sockets
+from sockudo.supervisor.listening.activation import ActivationError, take_activated_sockets
 from tests.clients.client import ApiClient, PusherClient, http
 from tests.servers.ports import free_port
 from tests.servers.server import clean_environ, document

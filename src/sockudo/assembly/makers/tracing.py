@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from sockudo import __version__
-from sockudo.assembly.makers import PLAIN, Makers
+from sockudo.assembly.makers.plain import PLAIN, Makers
 from sockudo.config.model import Settings
 from sockudo.errors import MissingExtraError
 
@@ -25,5 +25,5 @@ def makers_from_settings(settings: Settings) -> Makers:
     except ModuleNotFoundError as missing:
         library = (missing.name or "").replace(".", "-")
         raise MissingExtraError(f"tracing.enabled needs {library}: pip install 'sockudo[otel]'") from missing
-    makers: Makers = import_module("sockudo.assembly.traced_makers").TracedMakers(exporting(__version__))
+    makers: Makers = import_module("sockudo.assembly.makers.traced").TracedMakers(exporting(__version__))
     return makers
