@@ -13,6 +13,7 @@ from sockudo import log
 # A module that others import comes before them, so that pytest can still rewrite its asserts.
 pytest_plugins = [
     "tests.support.alone",
+    "tests.support.logged_secrets",
     "tests.servers.processes",
     "tests.servers.bus_fixtures",
     "tests.servers.redis_server",

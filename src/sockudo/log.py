@@ -85,7 +85,7 @@ def switch_debug(*, on: bool | None = None) -> None:
     usual = logging.INFO if _State.configured <= logging.DEBUG else _State.configured
     _make_lines(_State.form, logging.DEBUG if on else usual)
     # A warning, so that it is seen whatever the level.
-    get_logger("sockudo.log").warning(f"debug lines switched {'on' if on else 'off'}")
+    get_logger("sockudo.log").warning("debug lines switched on" if on else "debug lines switched off")
 
 
 def _make_lines(form: Form, threshold: int) -> Lines:

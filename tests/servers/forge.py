@@ -28,6 +28,7 @@ from sockudo.supervisor.listening.listeners import Sockets, close_listeners, ope
 from sockudo.supervisor.orders import DRAIN, READY
 from tests.servers.nodes import Nodes, Serve, with_barrier
 from tests.servers.server import clean_environ, document
+from tests.support.logged_secrets import LOGGED
 
 COUNT: Final = 2
 WAIT: Final = 60.0
@@ -147,6 +148,7 @@ class ForgedWorker:
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(number, "rb"))
         try:
             async for line in reader:
+                LOGGED.wrote(line.decode("utf-8", "replace"))
                 is_event = line.startswith(b"{")
                 self.log.append(json.loads(line) if is_event else {"message": line.decode("utf-8", "replace")})
                 self._is_changed.set()

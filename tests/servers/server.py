@@ -24,6 +24,7 @@ from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
 from sockudo.timing.clock import LoopClock
 from tests.fakes.fast_clock import FastClock
+from tests.support.logged_secrets import LOGGED
 
 
 def quick_times(speed: float = 1) -> ClusterTimes:
@@ -46,7 +47,9 @@ def app(**changes: Any) -> dict[str, Any]:
 
 def document(*apps: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
     """Return a configuration for a loopback port of the system's choice."""
-    return {"host": "127.0.0.1", "port": 0, "app_manager": {"array": {"apps": list(apps) or [app()]}}} | changes
+    made = {"host": "127.0.0.1", "port": 0, "app_manager": {"array": {"apps": list(apps) or [app()]}}} | changes
+    LOGGED.use(made)
+    return made
 
 
 def settings(*apps: Mapping[str, Any], **changes: Any) -> Settings:
@@ -144,6 +147,7 @@ def serving(folder: Path, arguments: Sequence[str], environ: Mapping[str, str]) 
         process.wait()
         if copying is not None:
             copying.join()
+            LOGGED.wrote(log.read_text())
         assert process.stdout is not None
         process.stdout.close()
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import sockudo
 from tests.servers.server import document
+from tests.support.logged_secrets import LOGGED
 
 WAIT = 60.0
 _ESTABLISHED = "01"
@@ -79,6 +80,7 @@ class WorkersProcess:
         assert self.process.stdout is not None
         async for line in self.process.stdout:
             self.lines.append(line.decode())
+            LOGGED.wrote(self.lines[-1])
             self._printed.set()
         self._printed.set()
 
