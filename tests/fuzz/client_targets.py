@@ -92,8 +92,9 @@ def _outcome(call: Callable[[], Trigger | list[Trigger]]) -> Trigger | list[Trig
     try:
         return call()
     except RequestRejected as refused:
-        assert refused.status in (400, 403, 413), refused
-        return refused.status
+        status = refused.status
+    assert status in (400, 403, 413), status
+    return status
 
 
 def _agree(small: object, large: object) -> None:

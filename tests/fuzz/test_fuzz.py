@@ -13,7 +13,7 @@ import pytest
 from tests.fuzz.inputs import joined, pieces
 from tests.fuzz.targets import CORPUS, TARGETS, call, corpus
 
-_SECONDS: Final = 3
+_SECONDS: Final = 2
 
 
 @pytest.mark.parametrize("name", TARGETS)
