@@ -12,7 +12,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 # Where `make chart` gets Helm from, where there is none.
 HELM_VERSION ?= v3.18.4
 
-.PHONY: run test test-every-topology lint types format docs lock clean package pythons chart
+.PHONY: run test test-every-topology lint types format docs lock clean package pythons chart fuzz audit
 
 run: $(VENV)/.run
 	$(BIN)/sockudo serve --config config/config.json
@@ -57,10 +57,21 @@ chart: $(VENV)/.release
 	command -v helm || GOBIN=$(CURDIR)/.cache/bin go install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
 	PATH=$(CURDIR)/.cache/bin:$$PATH CHART=1 $(BIN)/python -m pytest tests/ops/test_chart.py
 
+# Fuzzing, guided by coverage; SECONDS in total, for TARGETS or all of tests/fuzz/targets.py.
+fuzz: SECONDS ?= 600
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
+
+# Known weaknesses of the tested versions. It fails where the database cannot be asked about one of them.
+audit:
+	$(PYTHON) -m venv .cache/audit
+	.cache/audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9'
+	.cache/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+
 # The newest versions become those that are tested.
 lock:
 	$(PYTHON) -m venv --clear .cache/lock
-	.cache/lock/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,release]'
+	.cache/lock/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,fuzz,release]'
 	( sed -n 1p constraints.txt; .cache/lock/bin/python -m pip freeze --exclude-editable ) > .cache/constraints.txt
 	mv .cache/constraints.txt constraints.txt
 
@@ -75,6 +86,7 @@ $(VENV)/.run: pyproject.toml $(CONSTRAINTS)
 $(VENV)/.dev: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) --editable '.[dev]'
+	$(PIP_INSTALL) --only-binary atheris --editable '.[fuzz]' || echo 'atheris has no wheel for this Python: tests replay the corpus only'
 	touch $@ $(VENV)/.run
 
 $(VENV)/.release: $(VENV)/.dev

@@ -110,7 +110,7 @@ class Fleet:
     async def check(self) -> None:
         """End the load; check the truth once more, and the whole history."""
         await self.published(50)
-        await self._stop_publishers()
+        await self.stop_publishers()
         await self.converged()
         problems = self.history.problems()
         # What was accepted last may still be on its way.
@@ -127,7 +127,7 @@ class Fleet:
 
     async def leave(self) -> None:
         """Let everybody leave; check that soon no process knows of any channel."""
-        await self._stop_publishers()
+        await self.stop_publishers()
         await self.all_joined()
         await asyncio.gather(*(client.leave() for client in self.clients))
         self.clients.clear()
@@ -135,10 +135,11 @@ class Fleet:
 
     async def aclose(self) -> None:
         """End clients and publishers."""
-        await self._stop_publishers()
+        await self.stop_publishers()
         await asyncio.gather(*(client.leave() for client in self.clients))
 
-    async def _stop_publishers(self) -> None:
+    async def stop_publishers(self) -> None:
+        """Let publishers finish what they are at, and hire no others."""
         await asyncio.gather(*(publisher.stop() for publisher in self._publishers))
         self._publishers.clear()
 

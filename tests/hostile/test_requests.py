@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import ssl
 
@@ -259,3 +260,13 @@ async def test_bodies_that_nobody_has_signed_take_no_memory(target: Target, witn
     finally:
         for attacker in attackers:
             attacker.reset()
+
+
+async def test_a_compressed_body_is_never_unpacked(target: Target, witness: Bystander) -> None:
+    bomb = gzip.compress(b'{"name":"e","channel":"news","data":"' + b"x" * 20_000_000 + b'"}')
+    rss = target.rss
+    for coding in ("gzip", "x-gzip", "deflate", "br"):
+        path = ApiClient(target.port).target("POST", "/events", bomb)
+        answer = await http(target.port, "POST", path, bomb, {"Content-Encoding": coding})
+        assert answer.status == 400, answer
+    assert target.rss - rss < 10_000_000

@@ -228,3 +228,12 @@ def test_a_batch_too_large_is_refused_before_its_end() -> None:
     assert refused.status == 400
     assert refused.message.startswith("Batch too large: more than 10 events exceed the limit of 10 (max_event_batch_")
     assert steps < 20
+
+
+@pytest.mark.parametrize("key", ["name", "data", "channel", "channels", "socket_id", "info"])
+def test_a_value_that_is_given_again_must_be_json_too(key: str) -> None:
+    event = {"name": "e", "channel": "a", "data": "2", key: ["a"] if key == "channels" else "3"}
+    for first, is_json in ((b"-", False), (b"nul", False), (b"null", True)):
+        body = b'{"%b":%b,' % (key.encode(), first) + json.dumps(event).encode()[1:]
+        assert isinstance(outcome(trigger_steps(body, DEFAULTS, NO_QUERY)), Trigger) is is_json
+        assert agree(outcome(trigger_steps(body, LIMITS, NO_QUERY)), expected(body, batch=False))

@@ -166,3 +166,19 @@ def test_changing_any_character_of_the_signature_makes_it_invalid(message: bytes
 def test_another_secret_makes_another_signature(secret: str, message: bytes) -> None:
     assume(secret.encode().ljust(64, b"\0") != b"secret".ljust(64, b"\0"))
     assert not Signer("secret").is_valid(message, Signer(secret).sign(message))
+
+
+def test_every_signature_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return one == other
+
+    monkeypatch.setattr("sockudo.pusher.signatures.compare_digest", compare)
+    true = SIGNER.sign(b"m")
+    for sent in (true, "", true[:-1], "\udc00"):
+        SIGNER.is_valid(b"m", sent)
+        is_authorised(SIGNER, "key", f"key:{sent}", b"m")
+    assert len(compared) == 8
+    assert {one for one, _ in compared} == {true.encode(), f"key:{true}".encode()}

@@ -28,6 +28,7 @@ NEEDS: Final[Sequence[Need]] = (
     apt.JAVA,
     apt.PROXIES,
     apt.PROMETHEUS,
+    apt.FAKETIME,
     maven.KAFKA,
     maven.CASSANDRA,
     maven.PUSHER_JAVA,

@@ -97,6 +97,7 @@ PROXIES: Final = Programs(
     ("nginx-light", "haproxy", "caddy", "curl", "openssl"),
     (("nginx",), ("haproxy",), ("caddy",), ("curl",), ("openssl",)),
 )
+FAKETIME: Final = Programs("faketime", "the tests of clocks that are set", ("faketime",), (("faketime",),))
 PROMETHEUS: Final = Programs("Prometheus", "the tests of metrics", ("prometheus",), (("prometheus",), ("promtool",)))
 
 

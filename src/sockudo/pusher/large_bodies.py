@@ -112,6 +112,9 @@ def _event(spans: JsonSpans, position: int, limits: TriggerLimits) -> Walk:
         elif key not in bounds:
             return (yield from _other(spans, position))
         position = yield from spans.value(position, bounds[key])
+        if key in parts:
+            # Of equal names the last counts, and the others have to be JSON too.
+            check_json(parts[key])
         parts[key] = spans.taken
         return position
 

@@ -29,3 +29,10 @@ def test_a_batch_that_cannot_be_read_is_passed_over(codec: int) -> None:
 def test_what_is_no_batch_is_an_error() -> None:
     with pytest.raises(BadBytesError):
         read_batches(b"\0" * 16 + b"\x63" + b"garbage" * 20, 0, lambda *_: None, lambda _: None)
+
+
+def test_bytes_that_break_the_library_are_no_batch() -> None:
+    # A record of an old version whose key has a length below zero: the library raises SystemError.
+    broken = bytes.fromhex("6c6c6c6c4a0100010000001c0037000100ffff") + bytes(16) + b"<\0NFO\xff\xff\xff\xff\xffx_"
+    with pytest.raises(BadBytesError):
+        read_batches(broken, 0, lambda *_: None, lambda _: None)

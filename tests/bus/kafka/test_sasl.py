@@ -27,7 +27,10 @@ def test_a_password_is_proved_as_the_rfc_shows(begun: Login) -> None:
         begun.send(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")
 
 
-@pytest.mark.parametrize("answer", [b"", b"v=", b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G5=", b"e=other-error"])
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"v=", b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G5=", b"e=other-error", "v=é".encode(), b"v=\xff"],
+)
 def test_a_broker_that_cannot_prove_that_it_knows_the_password_is_refused(begun: Login, answer: bytes) -> None:
     begun.send(SERVER_FIRST)
     with pytest.raises(BadLoginError, match="a broker that does not know the password"):
@@ -43,11 +46,18 @@ def test_a_broker_that_cannot_prove_that_it_knows_the_password_is_refused(begun:
         (SERVER_FIRST.replace(b"4096", b"0"), "not for this login"),
         (SERVER_FIRST.replace(b"4096", b"999999999"), "not for this login"),
         (SERVER_FIRST.replace(b"rOpr", b"else"), "not for this login"),
+        (b"\xff" + SERVER_FIRST, "not for this login"),
     ],
 )
 def test_a_challenge_that_is_none_is_refused(begun: Login, challenge: bytes, problem: str) -> None:
     with pytest.raises(BadLoginError, match=problem):
         begun.send(challenge)
+
+
+def test_a_challenge_that_is_no_text_is_signed_as_it_came(begun: Login) -> None:
+    assert begun.send(SERVER_FIRST + b",x=\xff").startswith(b"c=biws,r=rOprNGfw")
+    with pytest.raises(BadLoginError, match="a broker that does not know the password"):
+        begun.send(b"v=")
 
 
 def test_a_plain_login_says_it_all_at_once() -> None:

@@ -6,11 +6,9 @@ before it in one byte.
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-from aiokafka.errors import KafkaError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
@@ -58,19 +56,26 @@ def read_batches(data: bytes, position: int, heard: Heard, unreadable: Callable[
         BadBytesError: what came is no batch of records.
     """
     # hot path
+    for batch, is_control_batch, following in _batches(data):
+        # What begins or ends a transaction is no message.
+        if not is_control_batch:
+            for key, offset, value in _read(batch, position, unreadable):
+                heard(key, offset, value)
+        position = max(position, following)
+    return position
+
+
+def _batches(data: bytes) -> Iterator[tuple[Any, bool, int]]:
+    """Yield each batch, whether it is a control batch, and the offset after it."""
     try:
         records = MemoryRecords(data)
         while records.has_next():
             batch = records.next_batch()
             assert batch is not None, "there is a next one"
-            # What begins or ends a transaction is no message.
-            if not batch.is_control_batch:
-                for key, offset, value in _read(batch, position, unreadable):
-                    heard(key, offset, value)
-            position = max(position, batch.next_offset)
-    except (KafkaError, ValueError, IndexError, struct.error) as problem:
+            yield batch, batch.is_control_batch, batch.next_offset
+    # The library stumbles over bytes that no broker sends in many ways, SystemError among them.
+    except Exception as problem:
         raise BadBytesError(f"a batch of records that cannot be read: {problem}") from problem
-    return position
 
 
 def _read(batch: Any, position: int, unreadable: Callable[[str], None]) -> list[tuple[bytes, int, bytes]]:

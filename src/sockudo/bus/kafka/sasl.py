@@ -49,13 +49,13 @@ def _scram(digest: str, username: str, password: str) -> Login:
     salted = hashlib.pbkdf2_hmac(digest, password.encode(), salt, iterations)
     client_key = hmac.digest(salted, b"Client Key", digest)
     last = f"c=biws,r={fields['r']}"
-    said = f"{first},{challenge.decode()},{last}".encode()
+    said = b"%b,%b,%b" % (first.encode(), challenge, last.encode())
     signature = hmac.digest(hashlib.new(digest, client_key).digest(), said, digest)
     proof = bytes(a ^ b for a, b in zip(client_key, signature, strict=True))
     answer = yield f"{last},p={base64.b64encode(proof).decode()}".encode()
     expected = hmac.digest(hmac.digest(salted, b"Server Key", digest), said, digest)
     # A broker that does not know the password cannot say this.
-    if not hmac.compare_digest(_fields(answer).get("v", ""), base64.b64encode(expected).decode()):
+    if not hmac.compare_digest(_fields(answer).get("v", "").encode(), base64.b64encode(expected)):
         raise BadLoginError("a broker that does not know the password")
 
 

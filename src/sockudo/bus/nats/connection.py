@@ -150,7 +150,8 @@ class NatsConnection(BrokerConnection):
     def _take_info(self, argument: bytes) -> None:
         try:
             info = json.loads(argument)
-        except ValueError:
+        # RecursionError: nested too deeply.
+        except (ValueError, RecursionError):
             info = None
         if not isinstance(info, dict):
             raise BadBytesError("INFO without an object")

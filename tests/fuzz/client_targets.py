@@ -1,0 +1,102 @@
+"""What a fuzzer calls with the bytes of clients and back ends. What must never happen raises."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator
+from typing import TypeVar
+
+from sockudo.pusher.commands import ClientEvent, parse_command
+from sockudo.pusher.errors import CommandRejected, RequestRejected
+from sockudo.pusher.large_bodies import batch_steps, trigger_steps
+from sockudo.pusher.query import Query, parse_query
+from sockudo.pusher.triggers import (
+    Trigger,
+    TriggerLimits,
+    parse_batch,
+    parse_raw_trigger,
+    parse_trigger,
+)
+from sockudo.websocket.frames import FrameReader
+from tests.fakes.http_socket import HttpSocket
+from tests.fuzz.inputs import pieces
+
+_T = TypeVar("_T")
+
+_LONGEST_MESSAGE = 3000
+_LONGEST_BODY = 600
+_LIMITS = TriggerLimits(
+    max_channels=3, max_name_length=20, max_payload_bytes=200, max_batch_size=3, max_channel_name_length=30
+)
+
+
+def http(data: bytes) -> None:
+    """Feed a socket with requests in pieces: it answers or refuses, and cuts make no difference."""
+    parts = pieces(data)
+    whole, cut = HttpSocket(_LONGEST_BODY), HttpSocket(_LONGEST_BODY)
+    cut.feed(*(part for part in parts if part))
+    if joined := b"".join(parts):
+        whole.feed(joined)
+    answers = cut.transport.read()
+    assert answers.startswith(b"HTTP/1.1 ") or not answers
+    assert answers == whole.transport.read()
+    assert cut.asked == whole.asked
+    assert cut.is_finished == whole.is_finished
+
+
+def websocket(data: bytes) -> None:
+    """Feed a reader with frames in pieces: cuts make no difference, and no message is above the limit."""
+    parts = pieces(data)
+    whole, cut = FrameReader(_LONGEST_MESSAGE), FrameReader(_LONGEST_MESSAGE)
+    messages = [message for part in parts for message in cut.feed(part)]
+    assert messages == whole.feed(b"".join(parts))
+    assert _verdict(cut) == _verdict(whole)
+    assert all(len(payload) <= _LONGEST_MESSAGE for _, payload in messages)
+
+
+def _verdict(reader: FrameReader) -> tuple[int, str] | None:
+    return None if reader.error is None else (reader.error.close_code, reader.error.reason)
+
+
+def commands(data: bytes) -> None:
+    """Parse a message of a client: it is a command or refused, and what is relayed is JSON in UTF-8."""
+    try:
+        command = parse_command(data)
+    except CommandRejected:
+        return
+    if isinstance(command, ClientEvent) and command.data:
+        json.loads(command.data.decode())
+
+
+def triggers(data: bytes) -> None:
+    """Parse a body of a back end in every way: it is an event or refused, and small and large bodies agree."""
+    query, _, body = data.partition(b"\n")
+    text = query.decode("utf-8", "replace")
+    _outcome(lambda: parse_trigger(body, _LIMITS, parse_query(text)))
+    _outcome(lambda: parse_raw_trigger(body, "news", parse_query("name=n&" + text), _LIMITS))
+    none = Query({}, {})
+    _agree(_outcome(lambda: parse_trigger(body, _LIMITS)), _outcome(lambda: _done(trigger_steps(body, _LIMITS, none))))
+    _agree(_outcome(lambda: parse_batch(body, _LIMITS)), _outcome(lambda: _done(batch_steps(body, _LIMITS))))
+
+
+def _done(steps: Generator[None, None, _T]) -> _T:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stopped:
+            result: _T = stopped.value
+            return result
+
+
+def _outcome(call: Callable[[], Trigger | list[Trigger]]) -> Trigger | list[Trigger] | int:
+    try:
+        return call()
+    except RequestRejected as refused:
+        status = refused.status
+    assert status in (400, 403, 413), status
+    return status
+
+
+def _agree(small: object, large: object) -> None:
+    """Check that both took the same, or refused it: of several faults, each tells the one that it meets first."""
+    assert small == large or (isinstance(small, int) and isinstance(large, int)), (small, large)
