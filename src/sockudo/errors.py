@@ -4,8 +4,8 @@ SockudoError
 ├── ConfigError                a setting is wrong; carries every problem found
 ├── DriverError                a broker or a store cannot be used; drivers have kinds of their own
 ├── MissingExtraError          a driver needs an optional dependency that is not installed
-├── supervisor.listeners.ListenError   the address cannot be listened on
-├── supervisor.activation.ActivationError   a socket of a service manager cannot be used
+├── supervisor.listening.listeners.ListenError   the address cannot be listened on
+├── supervisor.listening.activation.ActivationError   a socket of a service manager cannot be used
 ├── supervisor.seats.WorkerError       workers cannot be started
 ├── apps.database.store.AppExistsError   an app has the id or the key already
 └── cli.app_database.AppUnknownError     no app has the id

@@ -59,7 +59,7 @@ class _Target(NamedTuple):
     shared: bool = False
 
 
-_IPV4_WILDCARD: Final = "0.0.0.0"
+_IPV4_WILDCARD: Final = "0.0.0.0"  # noqa: S104 - the address that a host name stood for
 _IPV6_WILDCARD: Final = "::"
 
 
