@@ -43,7 +43,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """Stand in for the server; collects what it was started with."""
     starts: list[Settings] = []
 
-    def start(settings: Settings, on_start: Callable[[list[tuple[str, int]]], None]) -> int:
+    def start(settings: Settings, on_start: Callable[[list[tuple[str, int]]], None], **_: object) -> int:
         starts.append(settings)
         on_start([(settings.host, settings.port)])
         return 7
@@ -178,7 +178,7 @@ def test_a_missing_file_is_one_problem(run: Callable[..., Result]) -> None:
 def test_a_server_that_cannot_start_says_why_and_exits_with_2(
     error: Exception, text: str, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_settings: Settings, _on_start: object) -> int:
+    def fail(_settings: Settings, _on_start: object, **_: object) -> int:
         raise error
 
     install(monkeypatch, fail)

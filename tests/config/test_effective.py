@@ -174,6 +174,8 @@ def document_of_secrets(secret: str) -> dict[str, Any]:
     function = {"function_name": "f", "endpoint_url": f"http://u:{quote(secret, safe='')}@h"}
     app["webhooks"].append({"lambda": function, "event_types": ["cache_miss"]})
     document["app_manager"] = {"array": {"apps": [app]}}
+    # A token of a header may have few characters only.
+    document["metrics"]["token"] = f"~{secret.encode().hex()}~"
     return document
 
 
@@ -195,6 +197,7 @@ def test_no_secret_is_ever_shown(secret: str) -> None:
     assert loaded.settings.apps[1].secret == secret
     for text in (as_table(loaded), as_json(loaded, loaded.warnings), repr(loaded)):
         assert secret not in text
+        assert secret.encode().hex() not in text
         assert json.dumps(secret)[1:-1] not in text
         assert quote(secret, safe="") not in text
 

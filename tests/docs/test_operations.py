@@ -202,7 +202,7 @@ def test_every_alert_has_a_section_that_says_what_to_do() -> None:
     assert len(alerts) == len(set(alerts)) > 10
     rules = [
         rule["alert"]
-        for file in sorted(RULES.glob("*.yml"))
+        for file in sorted(RULES.glob("*.rules.yml"))
         for group in yaml.safe_load(file.read_text())["groups"]
         for rule in group["rules"]
         if "alert" in rule

@@ -21,7 +21,19 @@ from tests.support.source import ROOT
 
 # What a server needs that has its apps in its configuration and is alone.
 SERVING: Final = frozenset(
-    {"aiohttp", "click", "google-re2", "httptools", "idna", "msgspec", "pydantic", "rich", "structlog", "uvloop"}
+    {
+        "aiohttp",
+        "click",
+        "google-re2",
+        "httptools",
+        "idna",
+        "msgspec",
+        "prometheus-client",
+        "pydantic",
+        "rich",
+        "structlog",
+        "uvloop",
+    }
 )
 
 
@@ -76,7 +88,7 @@ def test_the_wheel_has_the_command_and_the_licence(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         (entry,) = [name for name in names if name.endswith("entry_points.txt")]
-        assert "sockudo = sockudo.cli" in archive.read(entry).decode()
+        assert "sockudo = sockudo.__main__:main" in archive.read(entry).decode()
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
