@@ -12,7 +12,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 # Where `make chart` gets Helm from, where there is none.
 HELM_VERSION ?= v3.18.4
 
-.PHONY: run test test-every-topology lint types format docs lock clean package pythons chart fuzz audit
+.PHONY: run test test-every-topology lint types format docs lock clean package pythons chart fuzz audit soak
 
 run: $(VENV)/.run
 	$(BIN)/sockudo serve --config config/config.json
@@ -61,6 +61,12 @@ chart: $(VENV)/.release
 fuzz: SECONDS ?= 600
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(TARGETS)
+
+# Ten minutes of idle sockets, sessions and events on workers and Redis; SECONDS and IDLE for another length and number.
+soak: SECONDS ?= 600
+soak: IDLE ?= 9000
+soak: $(VENV)/.dev
+	$(BIN)/python benchmarks/soak.py --seconds $(SECONDS) --idle $(IDLE)
 
 # Known weaknesses of the tested versions. It fails where the database cannot be asked about one of them.
 audit:

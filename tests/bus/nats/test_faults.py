@@ -64,7 +64,9 @@ class TestFaults(BrokerFaultContract):
         assert isinstance(server, NatsServerProcess)
         return server.url
 
-    @pytest.fixture(params=[b"HTTP/1.1 400 Bad Request\r\n\r\n", b"INFO x\r\n", b"INFO []\r\n"])
+    @pytest.fixture(
+        params=[b"HTTP/1.1 400 Bad Request\r\n\r\n", b"INFO x\r\n", b"INFO []\r\n", b"INFO " + b"[" * 3_000 + b"\r\n"]
+    )
     def foreign(self, request: pytest.FixtureRequest) -> Foreign:
         return Foreign(request.param, "does not speak NATS")
 
