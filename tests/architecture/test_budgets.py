@@ -26,7 +26,6 @@ class Allowed(NamedTuple):
     reason: str
 
 
-_TO_SPLIT: Final = "grew before there was a limit; may shrink, and not grow"
 _PARTS: Final = "is given every part that it calls, once, where the server is put together"
 
 # By the name of a folder, a class or a function.

@@ -57,7 +57,6 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
         "ratelimit",
         "redis_client",
         "server",
-        "slices",
         "supervisor",
         "timing",
         "webhooks",

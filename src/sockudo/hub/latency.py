@@ -2,8 +2,8 @@
 
 Strategy: the events of one tick are counted by app, kind of channel and size of the audience, and the clock is read
 once. An event whose audience is like that of the one before costs an addition and a few comparisons. When the flusher
-has written everything of the tick, the time that has passed is that of all its events. Where that takes several turns,
-a mark goes behind what is queued.
+has written everything of the tick, the elapsed time counts for each of its events. If that takes several turns, a mark
+at the end of the queue shows when it is done.
 """
 
 from __future__ import annotations

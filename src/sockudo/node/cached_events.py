@@ -1,12 +1,12 @@
 """Stores and reads the last event of each cache channel.
 
-A cache that only this node has is read when a client subscribes. One that all nodes share has to be asked before: what
-it said is kept here for a second, so that many who come at once are answered by one question, and an event that
-arrives meanwhile takes the place of what was or will be said. So events must arrive from before the question until its
-answer is forgotten, whether anybody is on the channel or not.
+A cache that only this node has is read when a client subscribes. A cache that all nodes share is asked before. The node
+keeps its answer for a second, so one request serves all clients that subscribe together. A newer event replaces the
+answer. So events must arrive from before the question until the node forgets the answer, whether the channel has a
+subscriber or not.
 
-An event is in the cache before it is on the bus. What the cache says is used once all that the bus had then has
-arrived: else who subscribes would get an event from the cache, and again from the bus.
+An event is in the cache before it is on the bus. The node uses the cache's answer only after every message that the bus
+held at that time has arrived. Otherwise a subscriber could get an event twice: from the cache and from the bus.
 
 Source: Pusher docs, `using_channels/cache-channels`.
 """

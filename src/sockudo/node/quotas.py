@@ -1,9 +1,8 @@
 """Enforces the per-second limits of each app on the HTTP API.
 
-They are those of all nodes together. The workers of one machine, where they are all the nodes there are, count in one
-place, so the limits are exact (`share`). Else each node tells the others at the end of the tick what it has let
-through, and counts what they tell as if it had been asked here. What several of those let through in the same few
-milliseconds may be more.
+The limits hold for all nodes together. Workers of one machine without a broker count in one place, so the limits are
+exact (`share`). Otherwise each node tells the others at the end of the tick how much it has let through, and counts
+their messages like requests of its own. Within those few milliseconds, several nodes together may exceed a limit.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Logs refused clients and requests with the reason, at a bounded rate.
 
-With debugging every refusal is a line. Otherwise only those are told that a client never retries (40xx, and 401 and 403
-of the HTTP API), since users see nothing but a client that stays away: a few lines for each kind and app, then a count.
+With debugging every refusal is a line. Otherwise the node logs only refusals after which a client never retries (40xx,
+and 401 and 403 of the HTTP API), because users then see only that the client is missing: a few lines for each kind and
+app, then a count.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes the parts of a server that can be traced: plain here, with spans in `traced_makers`."""
+"""Makes the parts of a server that can be traced: plain here, with spans in `traced`."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ They are two because a broker answers one request of a connection after another,
   fails to come, or says that the broker leads no more, the link is given up, and the message with it.
 * A topic is joined by asking where its partition ends: what comes from there on is heard, and nothing from before.
   It is caught up with when everything up to there has been fetched.
-* What is asked while nothing else is going on is where the topic is, so that a change of its partitions is noticed.
+* While idle, the node asks for the topic's metadata, so it notices when partitions change.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reads the variables of Laravel's `config/reverb.php` into the configuration that it makes of them.
 
-The names and the defaults are those of the file that Laravel Reverb installs. Who has changed that file gives its
-result instead of the variables.
+The names and the defaults are those of the file that Laravel Reverb installs. If you have
+changed that file, import the configuration that it produces, not the variables.
 """
 
 from __future__ import annotations

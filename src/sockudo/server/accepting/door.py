@@ -1,8 +1,8 @@
 """Accepts sockets that are not for HTTP at once: where a proxy names the client, and where the port speaks TLS.
 
 A handshake costs about as much as a hundred deliveries, so a few begin in each turn of the loop, in the order in which
-clients asked for them; while many wait, no more are accepted, and the kernel keeps them. What has not asked for
-anything yet, or does not answer, is bounded too: the oldest gives way, so that silent sockets keep nobody out.
+clients asked for them; while many wait, no more are accepted, and the kernel keeps them. The number of silent sockets
+is bounded too: at the bound, the server closes the oldest.
 """
 
 from __future__ import annotations
