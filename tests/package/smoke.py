@@ -39,7 +39,7 @@ def check(python: Path, *, everything: bool = True) -> None:
     # From a folder where no checkout is found.
     with tempfile.TemporaryDirectory() as folder:
         if everything:
-            command = [python, "-W", "error::DeprecationWarning:sockudo", "-c", _IMPORT_ALL]
+            command = [str(python), "-W", "error::DeprecationWarning:sockudo", "-c", _IMPORT_ALL]
             place = subprocess.run(command, cwd=folder, env=environ, check=True, capture_output=True, text=True).stdout
             assert Path(place.strip()).is_relative_to(python.parents[1]), place
         for workers in (1, 2):
@@ -49,7 +49,7 @@ def check(python: Path, *, everything: bool = True) -> None:
 def _serve(python: Path, folder: Path, environ: dict[str, str], workers: int) -> None:
     port = free_port()
     (folder / "config.json").write_text(json.dumps(document(port=port, workers=workers)))
-    command = [python.with_name("sockudo"), "serve", "--config", "config.json"]
+    command = [str(python.with_name("sockudo")), "serve", "--config", "config.json"]
     with subprocess.Popen(command, cwd=folder, env=environ, stdout=subprocess.DEVNULL) as process:
         try:
             asyncio.run(_deliver(process, port))
