@@ -10,7 +10,7 @@ PROCESSES ?= $(shell [ "$$(getconf _NPROCESSORS_ONLN)" -ge 2 ] && echo 2 || echo
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
 # Where `make chart` gets Helm from, where there is none.
-HELM_VERSION ?= v3.18.4
+HELM_VERSION ?= v3.22.0
 
 .PHONY: run test test-every-topology lint types format docs lock clean package pythons chart fuzz audit soak
 

@@ -24,6 +24,7 @@ def test_an_outage_is_logged_at_once_each_minute_and_at_its_end(*, is_open: bool
         outage.admits(SETTING, "lost")
         clock.advance(1)
         outage.admits(SETTING, "lost")
+        clock.advance(5)
         for _ in range(2):
             outage.answered(SETTING)
     lost, told, back = logs
@@ -34,9 +35,20 @@ def test_an_outage_is_logged_at_once_each_minute_and_at_its_end(*, is_open: bool
 
 
 def test_the_next_outage_is_logged_anew() -> None:
-    outage = Outage(FakeClock(), is_open=False)
+    clock = FakeClock()
+    outage = Outage(clock, is_open=False)
     with structlog.testing.capture_logs() as logs:
         for _ in range(2):
             outage.admits(SETTING, "lost")
+            clock.advance(5)
             outage.answered(SETTING)
     assert len(logs) == 4
+
+
+def test_a_store_that_answers_now_and_then_is_one_outage() -> None:
+    outage = Outage(FakeClock(), is_open=False)
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(100):
+            outage.admits(SETTING, "lost")
+            outage.answered(SETTING)
+    assert len(logs) == 1

@@ -201,6 +201,7 @@ def test_trusted_proxies_alone_are_no_limit(load_document: Load) -> None:
     [
         ("10.0.0.1/8", ": it has bits behind its prefix; write 10.0.0.0/8"),
         ("10.0.0.0/33", ""),
+        ("::ffff:10.0.0.0/104", ": it maps IPv4 addresses; write them as IPv4"),
         ("proxy.example.com", ""),
         ("", ""),
         (10, ""),

@@ -103,17 +103,15 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     """The machine after the first steps."""
     root = tmp_path_factory.mktemp("machine")
     found = Machine(root, free_port(), build(root / "wheel", "wheel"))
-    (root / "etc").mkdir()
-    settings, *_ = code_blocks(PAGE, "toml")
-    (root / "etc" / "config.toml").write_text(settings.text)
     create, secret, *_ = blocks("## From an empty machine")
-    make, install = create.splitlines()
-    found.run(make)
+    *make, install = create.splitlines()
+    found.run("\n".join(make))
     # What the index has beside the package is installed here already.
     (site,) = (root / "opt" / "lib").glob("python*/site-packages")
     (site / "here.pth").write_text(sysconfig.get_path("purelib"))
-    # Of this checkout, which is installed here as well, nothing may be found.
     found.run(install)
+    settings, *_ = code_blocks(PAGE, "toml")
+    (root / "etc" / "config.toml").write_text(settings.text)
     found.run(secret)
     return found
 

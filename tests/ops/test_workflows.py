@@ -29,9 +29,9 @@ def steps(path: Path) -> list[dict[str, Any]]:
 
 
 def test_the_workflows_have_the_form_that_is_read() -> None:
-    check = Path(sys.executable).with_name("check-jsonschema")
-    command: list[str | Path] = [check, "--builtin-schema", "vendor.github-workflows"]
-    done = subprocess.run([*command, *WORKFLOWS], capture_output=True, text=True, timeout=60, check=False)
+    tool = str(Path(sys.executable).with_name("check-jsonschema"))
+    command = [tool, "--builtin-schema", "vendor.github-workflows", *map(str, WORKFLOWS)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout
 
 

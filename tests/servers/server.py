@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -71,13 +72,18 @@ async def running_server(
     speed: float = 1,
     adapter: Adapter | None = None,
     makers: Makers = PLAIN,
+    sockets: Sequence[socket.socket] = (),
     **changes: Any,
 ) -> AsyncIterator[RunningServer]:
-    """Run a server in this event loop, with a clock `speed` times as fast; other arguments as for `settings`."""
+    """Run a server in this event loop, with a clock `speed` times as fast; other arguments as for `settings`.
+
+    Args:
+        sockets: what it listens on, where it opens none itself.
+    """
     loop = asyncio.get_running_loop()
     clock = LoopClock(loop) if speed == 1 else FastClock(loop, speed)
     assembly = assemble(settings(*apps, **changes), clock, adapter, quick_times(speed), makers=makers)
-    ((_, port),) = await assembly.start()
+    ((_, port),) = await assembly.start(sockets)
     try:
         yield RunningServer(port, assembly)
     finally:

@@ -94,7 +94,7 @@ JAVA: Final = Programs(
 PROXIES: Final = Programs(
     "nginx, HAProxy, Caddy or curl",
     "the tests of the recipes for proxies",
-    ("nginx-light", "haproxy", "caddy", "curl", "openssl"),
+    ("nginx", "haproxy", "caddy", "curl", "openssl"),
     (("nginx",), ("haproxy",), ("caddy",), ("curl",), ("openssl",)),
 )
 FAKETIME: Final = Programs("faketime", "the tests of clocks that are set", ("faketime",), (("faketime",),))

@@ -21,18 +21,12 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="systemd runs on
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_the_manager_hears_of_the_start_once_clients_are_served(tmp_path: Path, workers: int) -> None:
+async def test_the_manager_hears_when_clients_are_served_and_no_longer(tmp_path: Path, workers: int) -> None:
     port = free_port()
     async with service(tmp_path, port=port, workers=workers) as running:
         await running.says("READY=1")
         assert (await http(port, "GET", "/up")).status == 200
         assert running.told == ["READY=1"]
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-async def test_the_manager_hears_of_the_end(tmp_path: Path, workers: int) -> None:
-    async with service(tmp_path, port=free_port(), workers=workers) as running:
-        await running.says("READY=1")
         running.send(signal.SIGTERM)
         await running.says("STOPPING=1")
         assert await running.ended() == 0

@@ -10,6 +10,8 @@ from sockudo.timing.clock import Clock
 _log = get_logger("sockudo.api.throttle")
 
 _SECONDS: Final = 60.0
+# A store that answers again and again in between, because a part of it is away, is told of as one outage.
+_QUIET: Final = 5.0
 
 
 class Outage:
@@ -24,7 +26,7 @@ class Outage:
         self._is_open = is_open
         # Requests since the store was lost, and since the log was told last.
         self._all = self._new = 0
-        self._told_at = 0.0
+        self._told_at = self._failed_at = 0.0
 
     def admits(self, setting: str, reason: str) -> bool:
         """Note a request that could not be counted; return whether it is admitted all the same."""
@@ -32,6 +34,7 @@ class Outage:
         is_first = not self._all
         self._all += 1
         self._new += 1
+        self._failed_at = now
         # Not for each of the thousands that may come.
         if is_first or now - self._told_at >= _SECONDS:
             does = "admits what it cannot count" if self._is_open else "refuses what it limits"
@@ -41,7 +44,7 @@ class Outage:
 
     def answered(self, setting: str) -> None:
         """Note that the store has counted a request."""
-        if self._all:
+        if self._all and self._clock.monotonic() - self._failed_at >= _QUIET:
             told = {"admitted" if self._is_open else "refused": self._all}
             _log.info("rate limiter usable again", limit=setting, **told)
             self._all = self._new = 0

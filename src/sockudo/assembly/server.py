@@ -327,7 +327,9 @@ def _throttle(
     rates = settings.rate_limiter
     limit = rates.api_rate_limit if name == "api" else rates.websocket_rate_limit
     requests = Limit(limit.max_requests, limit.window_seconds)
-    trusted = Networks(rates.trusted_networks) if rates.trusted_networks else None
+    # Behind a PROXY header that names the client, what the client itself writes counts only where that is wanted.
+    narrows = rates.trusted_networks or settings.proxy_protocol.networks
+    trusted = Networks(rates.trusted_networks) if narrows else None
     clients = ClientNames(limit.trust_hops, rates.ipv6_prefix, trusted)
     outage = Outage(clock, is_open=rates.on_store_error == "open")
     return Throttle(limiter, requests, name=name, clients=clients, outage=outage)

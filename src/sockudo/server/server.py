@@ -17,7 +17,7 @@ from sockudo.server.accepting.door import Door
 from sockudo.server.accepting.redirect import Redirect
 from sockudo.server.front import Front
 from sockudo.supervisor.listening.listeners import BACKLOG, ListenError, Sockets, open_listeners
-from sockudo.supervisor.listening.socket_file import SocketFile, address_of, is_socket_file
+from sockudo.supervisor.listening.socket_file import SocketFile, address_of, check_given, is_socket_file
 
 _log = get_logger("sockudo.server")
 
@@ -80,6 +80,8 @@ class Server:
         listening = self._listening
         if listening.door is not None:
             listening.door.load()
+        if sockets:
+            check_given(sockets, listening.socket_file)
         opened = sockets or listening.open()
         addresses = [address_of(bound) for bound in opened]
         try:

@@ -20,7 +20,7 @@ from typing import IO, Any, NoReturn, TypeAlias
 from sockudo import log
 from sockudo.supervisor.kept_signals import keeping_signals
 from sockudo.supervisor.listening.listeners import CAN_BALANCE, Sockets, close_listeners, open_listeners
-from sockudo.supervisor.listening.socket_file import SocketFile, address_of
+from sockudo.supervisor.listening.socket_file import SocketFile, address_of, check_given
 from sockudo.supervisor.orders import SUPERVISOR_VARIABLE
 from sockudo.supervisor.task import Task, open_standard_streams
 
@@ -91,6 +91,7 @@ def hand_over(plan: Plan, greeting: Greeting) -> NoReturn:
 
 def _listeners(plan: Plan, *, balanced: bool) -> list[Sockets]:
     if plan.sockets:
+        check_given(plan.sockets, plan.socket_file)
         return [plan.sockets] * plan.count
     if plan.socket_file is not None:
         return [(plan.socket_file.listen(),)] * plan.count

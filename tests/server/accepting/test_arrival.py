@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 import pytest
 
+from sockudo.server.accepting.arrival import Arrival
 from tests.clients.attack import until
 from tests.clients.client import WAIT
 from tests.clients.doors import (
@@ -219,11 +220,11 @@ async def test_a_header_without_a_client_keeps_the_peer_address(header: bytes) -
         assert await remaining(server.port, line("127.0.0.1")) == 7
 
 
-async def test_forwarded_headers_count_behind_the_address_of_the_header() -> None:
+async def test_forwarded_headers_of_clients_named_by_a_proxy_do_not_count() -> None:
     async with running_server(**LIMITED, **FROM_LOOPBACK) as server:
         assert await remaining(server.port, line("203.0.113.9"), X_Forwarded_For="198.51.100.1") == 8
-        assert await remaining(server.port, line("203.0.113.10"), X_Forwarded_For="198.51.100.1") == 7
-        assert await remaining(server.port, line("198.51.100.1")) == 6
+        assert await remaining(server.port, line("203.0.113.9"), X_Forwarded_For="198.51.100.2") == 7
+        assert await remaining(server.port, line("198.51.100.1")) == 8
 
 
 async def test_trusted_networks_are_those_of_the_address_in_the_header() -> None:
@@ -357,3 +358,45 @@ async def test_a_proxy_on_a_unix_socket_names_the_client(tmp_path: Path) -> None
         assert await ask_unix(b"") == "8"
         async with UnixClient(path) as client:
             await client.subscribe("news")
+
+
+@pytest.mark.parametrize("sent", [b"P", b"\r\n"])
+async def test_a_peer_that_ends_before_it_can_be_told_apart_is_dropped(sent: bytes) -> None:
+    async with running_server(**FROM_ELSEWHERE) as server, streams(server.port) as connection:
+        connection[1].write(sent)
+        connection[1].write_eof()
+        assert await is_dropped(connection)
+        assert server.assembly.front.open_count == 0
+
+
+@pytest.mark.parametrize("kept_back", [1, 100])
+async def test_a_handshake_begins_when_the_whole_hello_is_there(
+    made: Certificate, monkeypatch: pytest.MonkeyPatch, kept_back: int
+) -> None:
+    begun: list[Arrival] = []
+    connect = Arrival.connect
+
+    def counted(self: Arrival) -> bool:
+        begun.append(self)
+        return connect(self)
+
+    monkeypatch.setattr(Arrival, "connect", counted)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = trusting(made).wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    hello = outgoing.read()
+    async with running_server(ssl=tls_settings(made)) as server, streams(server.port) as connection:
+        connection[1].write(hello[:-kept_back])
+        assert (await ask(server.port, context=trusting(made))).status == 200
+        assert len(begun) == 1
+        connection[1].write(hello[-kept_back:])
+        assert (await asyncio.wait_for(connection[0].read(1), WAIT)) == b"\x16"
+        assert len(begun) == 2
+
+
+async def test_a_hello_that_ends_too_soon_is_dropped(made: Certificate) -> None:
+    async with running_server(ssl=tls_settings(made)) as server, streams(server.port) as connection:
+        connection[1].write(b"\x16\x03\x01\x02\x00\x01")
+        connection[1].write_eof()
+        assert await is_dropped(connection)

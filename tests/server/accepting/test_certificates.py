@@ -91,3 +91,9 @@ def test_the_fingerprint_is_what_tools_show(made: Certificate) -> None:
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert fingerprint(files(made, cert=str(made.key))) == fingerprint(files(made, cert="/missing.pem")) == ""
     assert fingerprint(files(made)) == shown.strip().partition("=")[2].replace(":", "").lower()
+
+
+def test_comments_in_any_language_are_passed_over(made: Certificate, tmp_path: Path) -> None:
+    path = tmp_path / "commented.pem"
+    path.write_bytes("# Zürich\n".encode() + made.cert.read_bytes())
+    load_context(files(made, cert=str(path), ca=str(path)))

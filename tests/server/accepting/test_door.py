@@ -8,10 +8,12 @@ import pytest
 
 from sockudo.server.accepting import door
 from sockudo.server.accepting.arrival import Arrival
+from sockudo.supervisor.listening.listeners import CAN_BALANCE, open_listeners, set_aside
 from tests.clients.attack import until
 from tests.clients.client import WAIT
 from tests.clients.doors import TlsClient, ask, get, is_dropped, line, streams, tls_settings, trusting
 from tests.servers.certificates import Certificate
+from tests.servers.ports import free_port
 from tests.servers.server import running_server
 
 
@@ -130,3 +132,11 @@ async def test_without_tls_and_proxies_sockets_speak_http_at_once() -> None:
         assert server.assembly.server._listening.door is None
         # Not even a header is looked for.
         assert (await ask(server.port, line("203.0.113.9") + get())).status == 400
+
+
+@pytest.mark.skipif(not CAN_BALANCE, reason="only there are sockets set aside")
+async def test_sockets_that_were_set_aside_accept_again(made: Certificate) -> None:
+    ((listening,),) = open_listeners("127.0.0.1", free_port(), 1, balanced=True)
+    set_aside((listening,))
+    async with running_server(sockets=[listening], ssl=tls_settings(made)) as server:
+        assert (await ask(server.port, context=trusting(made))).status == 200

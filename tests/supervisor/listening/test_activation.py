@@ -46,21 +46,13 @@ async def delivers(port: int) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_a_server_serves_on_the_socket_it_is_given(tmp_path: Path, workers: int) -> None:
-    with listening_socket() as given:
-        port = given.getsockname()[1]
+async def test_a_server_serves_on_every_socket_it_is_given(tmp_path: Path, workers: int) -> None:
+    with listening_socket() as one, listening_socket("127.0.0.2") as other:
+        port = one.getsockname()[1]
         # The port of the settings is taken: a server that opened it itself would fail.
-        async with service(tmp_path, [given], workers=workers, port=port) as running:
+        async with service(tmp_path, [one, other], workers=workers, port=port) as running:
             await running.says("READY=1")
             await delivers(port)
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-async def test_two_given_sockets_are_both_served(tmp_path: Path, workers: int) -> None:
-    with listening_socket() as one, listening_socket("127.0.0.2") as other:
-        async with service(tmp_path, [one, other], workers=workers) as running:
-            await running.says("READY=1")
-            await delivers(one.getsockname()[1])
             await answers(*other.getsockname())
 
 
@@ -115,15 +107,19 @@ def of_datagrams() -> socket.socket:
         (of_datagrams, "descriptor 3 of LISTEN_FDS is no TCP socket: set ListenStream to a port"),
     ],
 )
-@pytest.mark.parametrize("workers", [1, 2])
-async def test_a_descriptor_that_cannot_serve_ends_the_start(
-    tmp_path: Path, make: object, problem: str, workers: int
-) -> None:
+async def test_a_descriptor_that_cannot_serve_ends_the_start(tmp_path: Path, make: object, problem: str) -> None:
     assert callable(make)
     with closing(make()) as given:
-        async with service(tmp_path, [given], workers=workers) as running:
+        async with service(tmp_path, [given]) as running:
             assert await running.ended() == 2
             assert f"The server cannot start: {problem}" in running.log
+
+
+async def test_a_supervisor_takes_no_descriptor_that_cannot_serve(tmp_path: Path) -> None:
+    with closing(unbound()) as given:
+        async with service(tmp_path, [given], workers=2) as running:
+            assert await running.ended() == 2
+            assert "The server cannot start: descriptor 3 of LISTEN_FDS does not listen" in running.log
 
 
 async def test_a_descriptor_that_is_not_open_ends_the_start(tmp_path: Path) -> None:

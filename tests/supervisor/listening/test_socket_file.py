@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -15,9 +16,11 @@ from typing import Any
 
 import pytest
 
+from sockudo.supervisor.listening import socket_file
 from sockudo.supervisor.listening.socket_file import SocketFile, SocketFileError
 from tests.clients.doors import UnixClient, answer, get
 from tests.servers.server import server_process
+from tests.servers.service_manager import listening_socket, service
 from tests.servers.workers import workers_process
 from tests.support.log_lines import LogFile
 
@@ -226,3 +229,23 @@ async def test_workers_share_the_socket_while_they_are_replaced(tmp_path: Path, 
         server.send(signal.SIGTERM)
         assert await server.ended() == 0
     assert not exists(path)
+
+
+def test_a_folder_that_stays_locked_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket_file, "_LOCK_SECONDS", 0.1)
+    path.parent.mkdir(parents=True)
+    other = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert "another process holds a lock on this folder" in problem(path)
+    finally:
+        os.close(other)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_tcp_sockets_that_are_given_do_not_stand_for_it(tmp_path: Path, path: Path, workers: int) -> None:
+    unix = {"enabled": True, "path": str(path)}
+    with listening_socket() as given:
+        async with service(tmp_path, [given], workers=workers, unix_socket=unix) as running:
+            assert await running.ended() == 2
+            assert "unix_socket.enabled" in running.log

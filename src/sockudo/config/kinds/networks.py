@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import IPv6Network, ip_network
 from typing import Annotated, Any, Final
 
 from sockudo.config.kinds.values import Check
@@ -30,9 +30,13 @@ class Network(Check):
         if text.lower() == _UNIX:
             return _UNIX
         try:
-            return str(ip_network(text))
+            network = ip_network(text)
         except ValueError:
             raise self.refuse(_reason(text)) from None
+        if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None:
+            # Peers on a socket for both families count as IPv4.
+            raise self.refuse("maps IPv4 addresses; write them as IPv4")
+        return str(network)
 
 
 def _reason(text: str) -> str:

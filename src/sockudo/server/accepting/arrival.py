@@ -17,8 +17,11 @@ from sockudo.server.http.protocol import HttpProtocol
 from sockudo.server.http.service import Service
 from sockudo.server.timeouts import CLOSE_TIMEOUT, HEAD_TIMEOUT
 
-# The first byte of every TLS handshake.
+# The first byte of every TLS handshake, what says how long its first record is, and the longest that may be
+# (RFC 8446, section 5.1).
 _HANDSHAKE: Final = b"\x16"
+_RECORD_HEADER: Final = 5
+_LONGEST_RECORD: Final = 16 * 1024
 _LONGEST_REQUEST: Final = 16 * 1024
 _SPEAK_TLS: Final = b"The port speaks TLS: use https or wss\n"
 _PLAIN_ANSWER: Final = (
@@ -63,7 +66,7 @@ class Arrival:
         client: the address that a proxy gave; None where the peer's own counts.
     """
 
-    __slots__ = ("_header", "_host", "_look", "_peer", "_socket", "_task", "client", "deadline")
+    __slots__ = ("_header", "_host", "_look", "_peer", "_seen", "_socket", "_task", "client", "deadline")
 
     def __init__(self, host: Host, accepted: socket.socket, peer: str | None, *, checks_header: bool) -> None:
         self._host = host
@@ -74,6 +77,8 @@ class Arrival:
         self._look: Callable[[], bool] = self._after_header
         if checks_header:
             self._look = self._read_header if host.is_proxy(peer) else self._refuse_header
+        # Bytes that were there and did not suffice.
+        self._seen = 0
         self.client: str | None = None
         self.deadline = 0
 
@@ -146,12 +151,10 @@ class Arrival:
             return False
         begins = begins_header(data)
         if begins is None:
-            # Too few bytes to tell: to be called again when there are more, and not for those that are there.
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(data) + 1)
-            return False
+            return self._await_more(len(data), len(data) + 1)
         if begins:
             raise ProxyHeaderError("came from a peer that is not in proxy_protocol.networks")
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        self._await_any()
         return self._after_header()
 
     def _after_header(self) -> bool:
@@ -163,17 +166,47 @@ class Arrival:
         return False
 
     def _await_hello(self) -> bool:
-        first = self._peek(1)
+        head = self._peek(_RECORD_HEADER)
+        first = head[:1]
         if first == _HANDSHAKE:
-            self._stop_reading()
-            self._host.ready(self)
-            return False
+            return self._await_record(head)
         if first:
             self._host.failed("the client does not speak TLS", self.client or self._peer)
         if first.isalpha():
             self._answer_plainly()
         self.abort()
         return False
+
+    def _await_record(self, head: bytes) -> bool:
+        """Wait for the whole hello. A handshake costs most when it is there, so a client may not hold back its end."""
+        if len(head) < _RECORD_HEADER:
+            return self._await_more(len(head), _RECORD_HEADER)
+        wanted = _RECORD_HEADER + int.from_bytes(head[3:], "big")
+        if wanted > _RECORD_HEADER + _LONGEST_RECORD:
+            self._host.failed("the client does not speak TLS", self.client or self._peer)
+            self.abort()
+            return False
+        there = len(self._peek(wanted))
+        if there < wanted:
+            return self._await_more(there, wanted)
+        self._await_any()
+        self._stop_reading()
+        self._host.ready(self)
+        return False
+
+    def _await_more(self, there: int, wanted: int) -> bool:
+        """Be called again when so many bytes are there, and not for fewer."""
+        if there == self._seen:
+            # Called without another byte: the peer has ended its side.
+            self.abort()
+            return False
+        self._seen = there
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, wanted)
+        return False
+
+    def _await_any(self) -> None:
+        self._seen = 0
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
     def _answer_plainly(self) -> None:
         """Tell a client that speaks plain HTTP what is wrong."""

@@ -89,7 +89,8 @@ def contents(files: TlsFiles) -> bytes:
 
 def _text(setting: str, path: str) -> str:
     try:
-        return Path(path).read_text("ascii", "replace")
+        # Comments may be in any language; OpenSSL takes ASCII only.
+        return Path(path).read_text("ascii", "replace").replace("\ufffd", "?")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no path"
         raise TlsError(f"{setting}: {path} cannot be read: {reason}") from None

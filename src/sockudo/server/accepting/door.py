@@ -8,16 +8,19 @@ is bounded too: at the bound, the server closes the oldest.
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections import deque
 from typing import Final
 
+from sockudo.log import get_logger
 from sockudo.node.refusal_log import RefusalLog
 from sockudo.ratelimit.networks import Networks
 from sockudo.server.accepting.arrival import Arrival
 from sockudo.server.accepting.renewal import Certificates
 from sockudo.server.http.service import Service
+from sockudo.supervisor.listening.listeners import BACKLOG
 from sockudo.timing.clock import Clock
 
 MOST_PENDING: Final = 1000
@@ -33,6 +36,9 @@ _FEW_READY: Final = 128
 _ACCEPTED_A_TURN: Final = 64
 # Seconds before the door tries again where the system has no room.
 _PAUSE: Final = 1.0
+_NO_ROOM: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+_log = get_logger("sockudo.server")
 
 
 class Door:
@@ -82,6 +88,8 @@ class Door:
         if self._certificates is not None and not self._listening:
             self._certificates.start()
         listening.setblocking(False)
+        # A socket that was set aside for a worker that failed listens no more.
+        listening.listen(BACKLOG)
         self._listening.append(listening)
         self._watch(listening)
 
@@ -157,8 +165,10 @@ class Door:
                 accepted, address = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
-            except OSError:
-                # No room for another file: the log of the server's room tells.
+            except OSError as error:
+                # Where there is no room for another file, the log of the server's room tells.
+                if error.errno not in _NO_ROOM:
+                    _log.error("connections not accepted", reason=str(error))
                 self._pause()
                 asyncio.get_running_loop().call_later(_PAUSE, self._resume)
                 return

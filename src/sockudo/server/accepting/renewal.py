@@ -14,7 +14,7 @@ import ssl
 from typing import Final
 
 from sockudo.log import get_logger
-from sockudo.server.accepting.certificates import TlsError, TlsFiles, contents, fingerprint, load_context
+from sockudo.server.accepting.certificates import TlsFiles, contents, fingerprint, load_context
 from sockudo.timing.clock import Clock, Handle
 
 _log = get_logger("sockudo.tls")
@@ -92,7 +92,8 @@ class Certificates:
             return
         try:
             context = await loop.run_in_executor(None, load_context, files)
-        except TlsError as error:
+        except Exception as error:
+            # Whatever it is, the old certificate stays, and the files are looked at again.
             self._marks = marks
             self._refuse(found, str(error))
             return

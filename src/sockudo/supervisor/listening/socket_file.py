@@ -6,7 +6,7 @@ import os
 import socket
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -23,6 +23,9 @@ except ImportError:  # Windows has no such sockets
 _PARENT_MODE: Final = 0o755
 # How long a server that listens there may take to be noticed (seconds).
 _PATIENCE: Final = 1.0
+# How long other servers that start may take with the folder, and how often to look (seconds).
+_LOCK_SECONDS: Final = 5.0
+_LOCK_AGAIN: Final = 0.05
 
 
 class SocketFileError(SockudoError):
@@ -130,7 +133,7 @@ class SocketFile:
 
     def _give_to(self, owner: tuple[int, int]) -> None:
         try:
-            os.chown(self.path, *owner)
+            os.chown(self.path, *owner, follow_symlinks=False)
         except OSError as error:
             reason = f"it cannot be given to {self._owner}: {error}"
             raise SocketFileError(self.path, reason, "unix_socket.owner") from error
@@ -170,12 +173,25 @@ def _made_folder(path: str) -> str:
     return path
 
 
+def _lock(descriptor: int, folder: str) -> None:
+    """Lock a folder, which any local user may lock too: not for ever."""
+    end = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                raise SocketFileError(folder, "another process holds a lock on this folder") from None
+            time.sleep(_LOCK_AGAIN)
+
+
 @contextmanager
 def _alone_in(folder: str) -> Iterator[None]:
     """Keep other servers that start from taking the same path at the same time."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _lock(descriptor, folder)
         yield
     finally:
         os.close(descriptor)
@@ -184,6 +200,19 @@ def _alone_in(folder: str) -> Iterator[None]:
 def is_socket_file(listening: socket.socket) -> bool:
     """Tell whether a socket that listens is a unix socket."""
     return hasattr(socket, "AF_UNIX") and listening.family == socket.AF_UNIX
+
+
+def check_given(sockets: Sequence[socket.socket], file: SocketFile | None) -> None:
+    """Check that sockets which others opened are of the kind that the settings ask for, since TLS depends on that.
+
+    Raises:
+        SocketFileError: they are not.
+    """
+    if is_socket_file(sockets[0]) == (file is not None):
+        return
+    kind = "a unix socket" if file is None else "TCP"
+    given = f"the sockets of the service manager, or of this server's start, are {kind}; change one of both"
+    raise SocketFileError(address_of(sockets[0])[0] if file is None else file.path, given, "unix_socket.enabled")
 
 
 def address_of(listening: socket.socket) -> tuple[str, int]:
