@@ -1,4 +1,6 @@
-"""Asks the server in this container whether it is ready: exits with 0, or with 1 and the reason.
+"""Asks the server in this container whether it lives: exits with 0, or with 1 and the reason.
+
+A container that is not healthy is replaced by some orchestrators. So a server that is full or leaves stays healthy.
 
 SOCKUDO_HEALTH_URL is where to ask, where it is not plain HTTP on the port of the variable PORT.
 """
@@ -9,7 +11,7 @@ import sys
 import urllib.error
 import urllib.request
 
-_URL = os.environ.get("SOCKUDO_HEALTH_URL") or f"http://127.0.0.1:{os.environ.get('PORT') or 6001}/ready"
+_URL = os.environ.get("SOCKUDO_HEALTH_URL") or f"http://127.0.0.1:{os.environ.get('PORT') or 6001}/live"
 
 # The certificate is for the name that clients use, and not for this address.
 _CONTEXT = ssl.create_default_context()

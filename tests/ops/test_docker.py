@@ -87,7 +87,7 @@ def ask(**environ: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def test_the_health_check_passes_while_the_server_is_ready(tmp_path: Path) -> None:
+def test_the_health_check_passes_while_the_server_lives(tmp_path: Path) -> None:
     with server_process(tmp_path) as server:
         assert ask(PORT=str(server.port), http_proxy="http://127.0.0.1:9") == (0, "")
         status, said = ask(SOCKUDO_HEALTH_URL=f"http://127.0.0.1:{server.port}/up/nobody")

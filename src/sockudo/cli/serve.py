@@ -56,6 +56,8 @@ def _worker() -> Worker | None:
         return None
     from sockudo.supervisor.worker import Worker
 
+    # Before the settings are read, which takes a while.
+    Worker.leave_signals()
     return Worker.from_environment(os.environ)
 
 

@@ -91,6 +91,8 @@ class Collector:
         if webhooks is None:
             return
         process.read_deliveries(figures, webhooks.sender.counters)
+        # Known also when the store is away or closed: a counter must not go back.
+        figures.set("webhook_jobs_lost_total", webhooks.queue.lost)
         try:
             async with asyncio.timeout(_QUEUE_SECONDS):
                 counts = await webhooks.queue.counts()

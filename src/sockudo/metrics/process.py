@@ -62,7 +62,6 @@ def read_deliveries(figures: Figures, counters: DeliveryCounters) -> None:
 
 def read_queue(figures: Figures, counts: QueueCounts, *, is_told_by_another: bool) -> None:
     """Read the queue; where several processes share it, one of them tells what it holds."""
-    figures.set("webhook_jobs_lost_total", counts.lost)
     if not is_told_by_another:
         figures.set("webhook_queue_depth", counts.depth)
         figures.set("webhook_queue_oldest_seconds", counts.oldest)

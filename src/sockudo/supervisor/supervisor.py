@@ -42,21 +42,30 @@ def supervise(task: Task, on_start: OnStart) -> int:
     """
     listeners = task.listeners()
     directory = Path(task.directory)
-    # It outlives every worker, so that none begins to count afresh.
-    counts = new_area(SIZE)
+    try:
+        # It outlives every worker, so that none begins to count afresh.
+        counts = new_area(SIZE)
+    except OSError:
+        _tidy(task, listeners, directory)
+        raise
     crew = Crew(task.command, os.environ, directory, counts)
     try:
         supervisor = Supervisor(listeners, crew, grace=task.grace, balanced=task.balanced)
         supervisor.manager = ServiceManager.from_environment(os.environ)
         return asyncio.run(supervisor.run(on_start))
     finally:
-        close_listeners(listeners)
-        task.remove_socket_file()
         os.close(counts)
-        with contextlib.suppress(OSError):
-            for path in directory.iterdir():
-                path.unlink(missing_ok=True)
-            directory.rmdir()
+        _tidy(task, listeners, directory)
+
+
+def _tidy(task: Task, listeners: Sequence[Sockets], directory: Path) -> None:
+    """Close the sockets, and remove what other processes could find."""
+    close_listeners(listeners)
+    task.remove_socket_file()
+    with contextlib.suppress(OSError):
+        for path in directory.iterdir():
+            path.unlink(missing_ok=True)
+        directory.rmdir()
 
 
 class Supervisor:

@@ -77,11 +77,15 @@ class Worker:
         # By serial: while a worker is replaced, both are on the bus.
         return IpcAdapter(self.directory, self.serial)
 
-    def take_name(self) -> None:
-        """Show which worker this is where processes are listed; and leave to the supervisor the signals for it."""
+    @staticmethod
+    def leave_signals() -> None:
+        """Leave to the supervisor the signals for it; they would end this process."""
         # A service manager sends them to every process: a worker that switched by itself would switch back.
         for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(number, signal.SIG_IGN)
+
+    def take_name(self) -> None:
+        """Show which worker this is where processes are listed."""
         with contextlib.suppress(OSError):
             Path("/proc/self/comm").write_text(f"sockudo:{self.index}")
 
