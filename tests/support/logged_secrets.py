@@ -7,6 +7,7 @@ whole run, so a line that comes late is found out too. Each process of pytest-xd
 
 from __future__ import annotations
 
+import contextlib
 import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -70,7 +71,10 @@ def _watched(write: Callable[..., Any]) -> Callable[..., Any]:
     def watched(*arguments: Any, **fields: Any) -> Any:
         failure = fields.get("exc_info")
         shown = protect({name: value for name, value in fields.items() if name != "exc_info"})
-        LOGGED.wrote(repr((arguments, shown)))
+        for value in (*arguments, *shown.values()):
+            # The line of a value that cannot be shown is not written.
+            with contextlib.suppress(Exception):
+                LOGGED.wrote(repr(value))
         if isinstance(failure, BaseException):
             LOGGED.wrote("".join(traceback.format_exception(failure)))
         return write(*arguments, **fields)
