@@ -134,7 +134,7 @@ def test_a_second_node_is_found_with_the_settings_shown(machine: Machine, redis_
     with machine.serving(machine.port), machine.serving(free_port()):
         told = machine.run(blocks("## From an empty machine")[4])
         assert told.count(" ms") == 2, told
-        (watch,) = blocks("## What to watch")
+        (watch,) = blocks("## Figures to watch")
         assert machine.run(watch).startswith("OK")
 
 
@@ -175,7 +175,7 @@ def test_the_kernel_has_every_setting_of_the_file() -> None:
 
 
 def test_every_block_of_commands_is_run_or_the_page_says_why_not() -> None:
-    run = ["From an empty machine", "Upgrades", "Backups", "The kernel", "What to watch"]
+    run = ["From an empty machine", "Upgrades", "Backups", "The kernel", "Figures to watch"]
     for heading in _headings():
         for block in blocks(heading):
             if any(block.startswith(start) for start in LEFT_OUT):

@@ -64,24 +64,22 @@ class EventHandlers:
         return then(self._publish(call, [trigger]), lambda _: Response(202))
 
     def _publish_one(self, call: Call, trigger: Trigger) -> Eventual[Response]:
-        self._check_info(trigger.info)
-        published = self._publish(call, [trigger])
         if not trigger.info:
-            return then(published, lambda _: EMPTY_OBJECT)
+            return then(self._publish(call, [trigger]), lambda _: EMPTY_OBJECT)
+        self._check_info()
         questions = [Question(name, kind, trigger.info) for name, kind in trigger.targets]
-        return then(published, lambda _: self._answers.named(call.app.id, questions, trigger.info))
+        return then(self._publish(call, [trigger]), lambda _: self._answers.named(call.app.id, questions, trigger.info))
 
     def _publish_batch(self, call: Call, triggers: list[Trigger]) -> Eventual[Response]:
-        asks = any(trigger.info for trigger in triggers)
-        self._check_info(asks)
-        published = self._publish(call, triggers)
-        if not asks:
-            return then(published, lambda _: EMPTY_OBJECT)
+        if not any(trigger.info for trigger in triggers):
+            return then(self._publish(call, triggers), lambda _: EMPTY_OBJECT)
+        self._check_info()
         questions = [Question(*trigger.targets[0], trigger.info) for trigger in triggers]
-        return then(published, lambda _: self._answers.listed(call.app.id, questions))
+        return then(self._publish(call, triggers), lambda _: self._answers.listed(call.app.id, questions))
 
-    def _check_info(self, is_asked_for: object) -> None:
-        if is_asked_for and not self.answers_info:
+    def _check_info(self) -> None:
+        """Refuse a question about channels where this server has none."""
+        if not self.answers_info:
             raise RequestRejected(
                 400,
                 "Invalid request: this server has no channels to tell of, so 'info' cannot be "

@@ -1,4 +1,4 @@
-"""What happens while a limiter cannot be asked, and what the log says of it."""
+"""Refuses or admits requests while the store of rate limits is away (`rate_limiter.on_store_error`), and logs it."""
 
 from __future__ import annotations
 
