@@ -12,7 +12,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 # Where `make chart` gets Helm from, where there is none.
 HELM_VERSION ?= v3.22.0
 
-.PHONY: run test test-every-topology lint types format docs lock clean package pythons chart fuzz audit soak
+.PHONY: run test test-every-topology lint types format docs lock clean package pythons chart fuzz audit soak tools
 
 run: $(VENV)/.run
 	$(BIN)/sockudo serve --config config/config.json
@@ -67,6 +67,10 @@ soak: SECONDS ?= 600
 soak: IDLE ?= 9000
 soak: $(VENV)/.dev
 	$(BIN)/python benchmarks/soak.py --seconds $(SECONDS) --idle $(IDLE)
+
+# The load generator and the yardstick of benchmarks/, in .cache/tools; needs a C compiler and the headers of OpenSSL.
+tools:
+	$(PYTHON) benchmarks/load.py
 
 # Known weaknesses of the tested versions. It fails where the database cannot be asked about one of them.
 audit:

@@ -1,22 +1,19 @@
 """Measure three nodes on one bus beside one node alone.
 
-    python benchmarks/cluster.py --tools DIR [--buses redis,nats] [--rates 2000,3000,5000] [--rounds 3] [--seconds 5]
+    python benchmarks/cluster.py [--buses redis,nats] [--rates 2000,3000,5000] [--rounds 3] [--seconds 5]
 
-DIR holds `wsload.c`. 900 sockets are on 100 channels, spread over the nodes, so that an event is delivered nine times;
-8 keep-alive publishers post everything to the first node. Each round runs every bus and the lone node, one after the
-other, at each rate and as fast as it goes. Printed are the CPU of all servers (nodes and broker) for an event, the
-99th percentile of the time from post to delivery, and the share of deliveries that came; medians of the rounds.
+900 sockets are on 100 channels, spread over the nodes, so that an event is delivered nine times; 8 keep-alive
+publishers post everything to the first node. Each round runs every bus and the lone node, one after the other, at each
+rate and as fast as it goes. Printed are the CPU of all servers (nodes and broker) for an event, the 99th percentile of
+the time from post to delivery, and the share of deliveries that came; medians of the rounds.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
@@ -25,29 +22,17 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from table import CONFIG, free_port, running
+from load import run_load
+from servers import CONFIG, free_ports, running, sockudo_command
 
 NODES = 3
 SOCKETS = ("--conns", "900", "--channels", "100", "--publishers", "8")
-# One program drives sockets on all nodes: the n-th socket goes to the n-th port, round and round.
-_ONE_PORT = "htons(opt.port)"
-_MANY_PORTS = "htons(opt.port + (c->http ? 0 : c->index % SPREAD))"
-
-
-def compile_load(sources: Path, into: Path) -> None:
-    code = (sources / "wsload.c").read_text()
-    assert _ONE_PORT in code
-    spread = into / "wsload_spread.c"
-    spread.write_text(code.replace(_ONE_PORT, _MANY_PORTS))
-    for nodes in (1, NODES):
-        command = ["cc", "-O2", f"-DSPREAD={nodes}", "-o", into / f"wsload{nodes}", spread, "-lcrypto"]
-        subprocess.run(command, check=True)
 
 
 @contextmanager
 def broker(bus: str) -> Iterator[tuple[list[int], dict[str, Any]]]:
     """Run a broker; yield its process and the settings that lead to it."""
-    port = free_port()
+    port = free_ports(1)
     if bus == "alone":
         yield [], {"driver": "local"}
     elif bus == "redis":
@@ -62,48 +47,27 @@ def broker(bus: str) -> Iterator[tuple[list[int], dict[str, Any]]]:
             yield [pid], {"driver": "nats", "nats": {"servers": [f"nats://127.0.0.1:{port}"]}}
 
 
-def free_ports(count: int) -> int:
-    """Return the first of so many free ports in a row, below those that the system gives to clients."""
-    while True:
-        first = random.randrange(10_000, 30_000)
-        if all(_is_free(first + offset) for offset in range(count)):
-            return first
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
 @contextmanager
 def nodes(folder: Path, adapter: dict[str, Any], count: int) -> Iterator[tuple[int, list[int]]]:
     """Run nodes on ports in a row; yield the first port and the processes."""
     first = free_ports(count)
     config = folder / "node.json"
-    config.write_text(json.dumps(CONFIG | {"adapter": adapter, "host": "127.0.0.1"}))
+    config.write_text(json.dumps(CONFIG | {"adapter": adapter}))
     with ExitStack() as stack:
-        pids = []
-        for port in range(first, first + count):
-            command = [sys.executable, "-m", "sockudo", "serve", "--config", str(config), "--port", str(port)]
-            pids.append(stack.enter_context(running(command, port)))
+        pids = [
+            stack.enter_context(running(sockudo_command(config, port), port)) for port in range(first, first + count)
+        ]
         yield first, pids
 
 
-def load(folder: Path, count: int, port: int, pids: list[int], rate: int | None, seconds: float) -> dict[str, Any]:
-    mode = ["fanout", "--window", "32"] if rate is None else ["rate", "--rate", str(rate)]
-    command = [str(folder / f"wsload{count}"), *mode, *SOCKETS, "--port", str(port), "--seconds", str(seconds)]
-    for pid in pids:
-        command += ["--pid", str(pid)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 2):
-        raise SystemExit(f"{' '.join(command)}: {done.stdout}{done.stderr}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found | {"complete": done.returncode == 0}
+def load(count: int, port: int, pids: list[int], rate: int | None, seconds: float) -> dict[str, Any]:
+    """Run the load on nodes in a row; without a rate as fast as it goes."""
+    mode = ("fanout", "--window", "32") if rate is None else ("rate", "--rate", str(rate))
+    return run_load((*mode, *SOCKETS, "--ports", str(count)), port, pids, seconds, check=False)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tools", type=Path, required=True)
     parser.add_argument("--buses", default="alone,redis,nats")
     parser.add_argument("--rates", default="2000,3000,5000")
     parser.add_argument("--rounds", type=int, default=3)
@@ -113,13 +77,12 @@ def main() -> None:
     results: dict[tuple[str, int | None], list[dict[str, Any]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        compile_load(args.tools, folder)
         for number in range(args.rounds):
             for bus in args.buses.split(","):
                 count = 1 if bus == "alone" else NODES
                 with broker(bus) as (brokers, adapter), nodes(folder, adapter, count) as (port, pids):
                     for rate in rates:
-                        found = load(folder, count, port, brokers + pids, rate, args.seconds)
+                        found = load(count, port, brokers + pids, rate, args.seconds)
                         results[bus, rate].append(found)
                         print(f"round {number + 1} {bus} {rate}: {found}", file=sys.stderr)
     print("| bus | events a second | CPU an event | p99 | everything arrived |\n|---|---|---|---|---|")

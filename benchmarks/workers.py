@@ -1,8 +1,8 @@
 """Measure what a second worker is worth.
 
-    python benchmarks/workers.py --tools DIR [--share 0.4] [--rounds 3] [--seconds 5]
+    python benchmarks/workers.py [--share 0.4] [--rounds 3] [--seconds 5]
 
-DIR holds `wsload.c`. `sockudo serve --workers 1` and `--workers 2` get the same loads, one after the other in each
+`sockudo serve --workers 1` and `--workers 2` get the same loads, one after the other in each
 round: connecting; publishing where nobody is; and publishing on channels whose sockets are spread over the workers, 100
 channels of 10 and 10 channels of 100, so that every event crosses between them.
 
@@ -17,17 +17,16 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.request import urlopen
 
-from cluster import free_ports
-from table import CHURN, CONFIG, compile_tools, running
+from load import run_load
+from rows import CHURN
+from servers import CONFIG, free_ports, running, sockudo_command
 
 # So many that each worker has something to do at any time.
 PUBLISHERS = ("--publishers", "64", "--window", "256")
@@ -63,9 +62,8 @@ def share_of_a_core(pid: int, share: float) -> Iterator[None]:
 @contextmanager
 def workers(folder: Path, count: int, share: float) -> Iterator[int]:
     config, port = folder / "workers.json", free_ports(1)
-    config.write_text(json.dumps(CONFIG | {"host": "127.0.0.1", "port": port}))
-    command = [sys.executable, "-m", "sockudo", "serve", "--config", str(config), "--workers", str(count)]
-    with running(command, port) as pid, ExitStack() as shares:
+    config.write_text(json.dumps(CONFIG))
+    with running(sockudo_command(config, port, "--workers", str(count)), port) as pid, ExitStack() as shares:
         # Any of the workers may answer, so that all of them do is a matter of asking often enough.
         for _ in range(20 * count):
             urlopen(f"http://127.0.0.1:{port}/up").close()
@@ -79,18 +77,8 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def load(folder: Path, arguments: tuple[str, ...], port: int, seconds: float) -> dict[str, Any]:
-    command = [str(folder / "wsload"), *arguments, "--port", str(port), "--seconds", str(seconds)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)}: {done.stdout}{done.stderr}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tools", type=Path, required=True)
     parser.add_argument("--share", type=float, default=0.4)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5)
@@ -98,12 +86,11 @@ def main() -> None:
     rates: dict[tuple[str, int], list[float]] = {(name, count): [] for name in LOADS for count in (1, 2)}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        compile_tools(args.tools, folder)
         for number in range(args.rounds):
             for what, (arguments, unit) in LOADS.items():
                 for count in (1, 2):
                     with workers(folder, count, args.share) as port:
-                        found = load(folder, arguments, port, args.seconds)
+                        found = run_load(arguments, port, seconds=args.seconds)
                     rates[what, count].append(found[unit])
                     print(f"round {number + 1} {what} workers {count}: {found}", file=sys.stderr)
     print("| what, a second | one worker | two workers | |\n|---|---|---|---|")

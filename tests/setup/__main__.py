@@ -29,6 +29,7 @@ NEEDS: Final[Sequence[Need]] = (
     apt.PROXIES,
     apt.PROMETHEUS,
     apt.FAKETIME,
+    apt.C_COMPILER,
     maven.KAFKA,
     maven.CASSANDRA,
     maven.PUSHER_JAVA,

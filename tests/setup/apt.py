@@ -12,7 +12,9 @@ from tests.setup.commands import SetupError, run, say
 
 
 def find_command(name: str) -> str | None:
-    """Return the path of a program, or None; Debian has those of the PostgreSQL server beside the usual path."""
+    """Return the path of a program or a header, or None; Debian has PostgreSQL's server beside the usual path."""
+    if name.startswith("/"):
+        return name if Path(name).exists() else None
     beside = sorted(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}")), reverse=True)
     return shutil.which(name) or next(iter(beside), None)
 
@@ -25,7 +27,7 @@ class Programs:
         name: what people call them.
         needed_by: which tests.
         packages: of apt-get.
-        commands: of each of these, one of the alternatives must be there.
+        commands: of each of these, one of the alternatives must be there; a header has its whole path.
     """
 
     name: str
@@ -98,6 +100,12 @@ PROXIES: Final = Programs(
     (("nginx",), ("haproxy",), ("caddy",), ("curl",), ("openssl",)),
 )
 FAKETIME: Final = Programs("faketime", "the tests of clocks that are set", ("faketime",), (("faketime",),))
+C_COMPILER: Final = Programs(
+    "a C compiler or OpenSSL's headers",
+    "the benchmarks that the documentation names",
+    ("gcc", "libc6-dev", "libssl-dev"),
+    (("cc",), ("/usr/include/openssl/hmac.h",)),
+)
 PROMETHEUS: Final = Programs("Prometheus", "the tests of metrics", ("prometheus",), (("prometheus",), ("promtool",)))
 
 
