@@ -29,6 +29,8 @@ class Publish(NamedTuple):
     node: str
     sent_at: float
     accepted_at: float | None
+    # What was answered instead, or what befell the connection.
+    refusal: str = ""
 
 
 class Seen(NamedTuple):

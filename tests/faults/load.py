@@ -169,15 +169,21 @@ class Publisher:
         name = f"{self.name}@{node}"
         body = json.dumps({"name": "e", "channel": channel, "data": json.dumps([name, number])}).encode()
         target = ApiClient(self._door.port, APP_ID).target("POST", "/events", body)
-        sent_at, accepted_at = time.monotonic(), None
+        sent_at, accepted_at, refusal = time.monotonic(), None, ""
         try:
             answer = await _within(connection.request("POST", target, body))
             if answer.status == 200:
                 accepted_at = time.monotonic()
+            else:
+                refusal = repr(answer)
             if answer.headers.get("connection") == "close":
                 raise EOFError("the node is leaving")
+        except LOST as lost:
+            if accepted_at is None:
+                refusal = repr(lost)
+            raise
         finally:
-            self._history.publishes.append(Publish(name, channel, number, node, sent_at, accepted_at))
+            self._history.publishes.append(Publish(name, channel, number, node, sent_at, accepted_at, refusal))
             self._note()
 
 

@@ -25,13 +25,14 @@ _BANNER = re.compile(rb"http://127\.0\.0\.1:(\d+)")
 class Node:
     """A place in the cluster, which one process after the other takes, always at the same port."""
 
-    def __init__(self, name: str, folder: Path, bus: Bus) -> None:
+    def __init__(self, name: str, folder: Path, bus: Bus, **settings: object) -> None:
         self.name = name
         self.port = 0
         self.proxy = Proxy(bus.port)
         self.process: Process
         self._log: list[str] = []
         self._bus = bus
+        self._settings = settings
         self._config = folder / f"{name}.json"
         self._running: asyncio.subprocess.Process
         self._listening: asyncio.Future[int]
@@ -51,7 +52,7 @@ class Node:
             "port": self.port,
             "app_manager": {"array": {"apps": [app(id=APP_ID)]}},
             "adapter": self._bus.adapter(self.proxy.port),
-        }
+        } | self._settings
         self._config.write_text(json.dumps(document))
         self._running = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "sockudo", "serve", "--config", str(self._config)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import signal
 from collections import defaultdict
 from itertools import pairwise
@@ -18,6 +19,7 @@ from tests.faults.checker import History, Session
 from tests.faults.fleet import NODE_TIMEOUT, Fleet
 from tests.faults.haproxy import ProxyDoor
 from tests.faults.node import Node
+from tests.servers.proxies import OPS
 
 _BACK_WITHIN: Final = 10.0
 _PUBLISHERS: Final = 3
@@ -25,7 +27,7 @@ _PUBLISHERS: Final = 3
 
 @pytest.mark.parametrize("bus", ["redis"], indirect=True)
 async def test_a_rolling_deploy_behind_haproxy_loses_nothing(bus: Bus, tmp_path: Path) -> None:
-    nodes = [Node(name, tmp_path, bus) for name in "abc"]
+    nodes = [Node(name, tmp_path, bus, readiness_delay=recommended_delay()) for name in "abc"]
     async with contextlib.AsyncExitStack() as stack:
         for node in nodes:
             stack.push_async_callback(node.aclose)
@@ -44,6 +46,13 @@ async def test_a_rolling_deploy_behind_haproxy_loses_nothing(bus: Bus, tmp_path:
         await asyncio.sleep(1)
         check(fleet.history)
         await fleet.leave()
+
+
+def recommended_delay() -> int:
+    """Return the `readiness_delay` of the recipe whose HAProxy this is."""
+    found = re.search(r'READINESS_DELAY: "(\d+)"', (OPS / "compose" / "three-nodes.yaml").read_text())
+    assert found is not None
+    return int(found[1])
 
 
 async def replace(node: Node, door: ProxyDoor, fleet: Fleet) -> None:

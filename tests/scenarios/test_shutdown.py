@@ -133,7 +133,20 @@ async def test_up_is_503_while_clients_are_sent_away(tmp_path: Path) -> None:
                 await connection.expect_end()
 
 
-async def test_idle_http_connections_are_closed_at_once(tmp_path: Path) -> None:
+async def test_a_request_on_its_way_to_an_idle_connection_is_answered(tmp_path: Path) -> None:
+    with server_process(tmp_path, shutdown_grace_period=20) as server:
+        async with RawWebSocket(server.port) as client, HttpConnection(server.port) as idle:
+            assert (await idle.request("GET", "/up")).status == 200
+            await client.open()
+            server.send_signal()
+            assert (await client.event())["data"]["code"] == 4200
+            answer = await idle.request("POST", ApiClient(server.port).target("POST", "/events", EVENT), EVENT)
+            assert answer.status == 200
+            assert answer.headers["connection"] == "close"
+            await idle.expect_end()
+
+
+async def test_http_connections_that_stay_idle_are_closed(tmp_path: Path) -> None:
     with server_process(tmp_path) as server:
         async with (
             RawWebSocket(server.port) as client,

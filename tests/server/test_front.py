@@ -141,6 +141,8 @@ def test_draining_ends_idle_sockets_and_refuses_new_websockets() -> None:
     stack.node.is_draining = True
     told: list[str] = []
     stack.front.drain(lambda: told.append("idle"))
+    assert not idle.is_closing()
+    stack.front.close_idle()
     assert idle.is_closing()
     assert not asking.is_closing()
     asking.feed(b"Host: x\r\n\r\n")

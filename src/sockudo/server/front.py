@@ -185,13 +185,16 @@ class Front:
         self._on_idle = on_idle
 
     def drain(self, on_idle: Callable[[], None]) -> None:
-        """Answer what is under way, and nothing after that.
+        """Let every HTTP connection end with its next answer, and admit no client.
 
         Args:
             on_idle: called when the last HTTP connection is gone, and when the last WebSocket is.
         """
         self.is_draining = True
         self._on_idle = self.websockets.on_idle = on_idle
+
+    def close_idle(self) -> None:
+        """Close the HTTP connections on which no request is under way."""
         for connection in tuple(self.http_connections):
             connection.drain()
 

@@ -26,6 +26,10 @@ _KEEP_FILE: Final[Mapping[str, Any]] = {"cleanup_socket": False} if sys.version_
 
 # Connections are told to go in steps over this share of the grace period; the rest is for them to go.
 _SPREAD: Final = 0.7
+# How long an idle HTTP connection stays when the server leaves, and the largest part of the grace period that this may
+# take: a request may be on its way to it.
+_IDLE_SECONDS: Final = 1.0
+_IDLE_PART: Final = 0.25
 _STEP_SECONDS: Final = 0.05
 _MIN_PER_STEP: Final = 50
 # What the event loop accepts while its listener closes shows up a few ticks later.
@@ -124,6 +128,7 @@ class Server:
         self._node.is_draining = True
         idle = asyncio.Event()
         self._front.drain(idle.set)
+        closing = asyncio.get_running_loop().call_later(min(_IDLE_SECONDS, grace * _IDLE_PART), self._front.close_idle)
         try:
             async with asyncio.timeout(grace):
                 # What other nodes had taken before this one began to leave still reaches its clients.
@@ -136,6 +141,8 @@ class Server:
             _log.warning(
                 "shutdown: clients still connected at the end of the grace period", open=self._front.open_count
             )
+        finally:
+            closing.cancel()
 
     async def stop(self) -> None:
         """Drop what is left."""
