@@ -19,7 +19,7 @@ run: $(VENV)/.run
 
 test: $(VENV)/.dev
 	$(BIN)/python -m tests.setup
-	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist worksteal
+	$(BIN)/python -m tests.support.second_look --numprocesses $(PROCESSES) --dist worksteal
 
 # Every scenario on every topology; `test` runs those on every one that depend on what nodes tell each other.
 test-every-topology: $(VENV)/.dev
