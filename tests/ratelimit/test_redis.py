@@ -184,7 +184,7 @@ async def test_a_user_that_may_not_count_stops_the_start(redis_acl: RedisProcess
             pass
 
 
-async def test_a_redis_that_is_not_there_stops_the_start_and_names_the_setting() -> None:
+async def test_an_absent_redis_stops_the_start_and_names_the_setting() -> None:
     with pytest.raises(DriverError, match=SETTING) as caught:
         async with started(RedisTarget("redis://:s3cret@127.0.0.1:1", SETTING)):
             pass

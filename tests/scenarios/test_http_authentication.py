@@ -189,7 +189,7 @@ async def test_an_error_never_shows_the_expected_signature_or_the_secret(serve: 
         assert "app-secret" not in text
 
 
-async def test_an_unknown_app_is_404_before_the_signature_is_looked_at(serve: Serve) -> None:
+async def test_an_unknown_app_is_404_before_its_signature_is_checked(serve: Serve) -> None:
     async with serve() as server:
         for method, path, body in ROUTES:
             if method != "HEAD":

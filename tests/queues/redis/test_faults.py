@@ -290,7 +290,7 @@ async def test_nothing_is_left_in_redis_of_lanes_that_are_done(own_redis: RedisP
 # Starting
 
 
-async def test_a_redis_that_is_not_there_is_an_error_that_names_the_setting() -> None:
+async def test_an_absent_redis_is_an_error_that_names_the_setting() -> None:
     target = RedisTarget(f"redis://127.0.0.1:{free_port()}", setting="queue.redis.url_override")
     async with queue_with(RedisQueueOptions(RedisQueueSettings(), target)) as queue:
         for ask in (queue.start(RecordingHandler()), queue.check(), queue.counts(), queue.failed(1), queue.retry(None)):
