@@ -68,7 +68,7 @@ async def knows(some: Intruder, channels: int) -> None:
     await eventually(is_so, within=60)
 
 
-async def test_a_malformed_frame_reaches_no_client_but_the_next_event() -> None:
+async def test_malformed_frames_reach_no_client_and_the_next_event_does() -> None:
     async with intruder() as some, PusherClient(some.server.port) as client:
         await client.subscribe("news")
         await some.say(*NOT_EVENTS, topic=NEWS)
