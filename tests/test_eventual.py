@@ -50,7 +50,7 @@ async def test_a_step_may_have_to_wait_itself() -> None:
 
 
 @pytest.mark.parametrize("fails_first", [True, False])
-async def test_an_error_on_the_way_is_the_error_of_the_answer(fails_first: bool) -> None:
+async def test_an_error_on_the_way_is_the_answers_error(fails_first: bool) -> None:
     (asked, eventual), inner = ask(), future()
     answer: Eventual[int] = then(eventual, lambda _: inner)
     assert isinstance(answer, asyncio.Future)
@@ -63,7 +63,7 @@ async def test_an_error_on_the_way_is_the_error_of_the_answer(fails_first: bool)
         await answer
 
 
-async def test_an_error_of_the_step_is_the_error_of_the_answer() -> None:
+async def test_an_error_of_the_step_is_the_answers_error() -> None:
     asked = future()
     answer = later(asked, half)
     asked.set_result(7)
@@ -71,7 +71,7 @@ async def test_an_error_of_the_step_is_the_error_of_the_answer() -> None:
         await answer
 
 
-async def test_an_error_can_be_made_an_answer_and_an_answer_stays_one() -> None:
+async def test_an_error_can_become_an_answer_and_answers_stay() -> None:
     failing, working = future(), future()
     answers = [caught(asked, lambda error: len(str(error))) for asked in (failing, working)]
     failing.set_exception(ValueError("gone"))
@@ -79,7 +79,7 @@ async def test_an_error_can_be_made_an_answer_and_an_answer_stays_one() -> None:
     assert await asyncio.gather(*answers) == [4, 9]
 
 
-async def test_a_question_that_is_given_up_gives_up_what_follows_from_it() -> None:
+async def test_giving_up_a_question_gives_up_its_successors() -> None:
     for follow in (lambda asked: later(asked, half), lambda asked: caught(asked, lambda _: 0)):
         asked = future()
         answer = follow(asked)

@@ -28,7 +28,7 @@ def json_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return line
 
 
-def test_a_json_line_is_one_object_with_message_level_target_and_time(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_json_line_has_message_level_target_and_time(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure(output_format="json")
 
     log.get_logger("hub").info("subscribed", channel="a\nb")
@@ -38,7 +38,7 @@ def test_a_json_line_is_one_object_with_message_level_target_and_time(capsys: py
     assert line == {"message": "subscribed", "level": "info", "target": "hub", "channel": "a\nb"}
 
 
-def test_a_line_for_people_is_plain_where_stdout_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_for_people_is_plain_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure()
 
     log.get_logger("hub").info("subscribed", channel="a\nb\x1b[1m")
@@ -93,7 +93,7 @@ def test_only_lines_of_the_level_and_above_are_shown(
 @pytest.mark.parametrize(
     "key", ["secret", "auth", "password", "token", "signature", "authorization", "Authorization", "app_secret"]
 )
-def test_the_value_of_a_secret_key_is_masked_at_any_depth(key: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_secret_keys_value_is_masked_at_any_depth(key: str, capsys: pytest.CaptureFixture[str]) -> None:
     log.configure(output_format="json")
 
     log.get_logger("hub").info("seen", **{key: "hidden"}, deep={"list": [{key: "hidden"}]}, auth_key="shown")

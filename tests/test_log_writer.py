@@ -109,7 +109,7 @@ class FullDisk:
         return len(taken)
 
 
-def test_a_full_disk_is_told_of_when_there_is_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_logged_once_there_is_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
     disk = FullDisk(room=11)
     monkeypatch.setattr("os.write", disk.write)
     writer = LineWriter(disk.descriptor, told)

@@ -53,7 +53,7 @@ async def test_a_channel_that_is_left_meanwhile_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("count", [30, 1000])
-async def test_an_answer_above_the_limit_names_it_and_what_to_do(count: int) -> None:
+async def test_an_answer_above_the_limit_names_it_and_the_remedy(count: int) -> None:
     api = api_with(count, max_bytes=300)
     status, text = error_of(await got(api, "/channels"))
     assert status == 400
@@ -62,7 +62,7 @@ async def test_an_answer_above_the_limit_names_it_and_what_to_do(count: int) -> 
     assert json_of(await got(api, "/channels", filter_by_prefix="news-29")) is not None
 
 
-async def test_a_shared_cache_is_asked_for_a_few_channels_at_once() -> None:
+async def test_a_shared_cache_is_asked_for_few_channels_at_once() -> None:
     cache = AskedCache()
     api = api_with(0, cache=cache)
     client = api.world.connect()

@@ -117,7 +117,7 @@ def test_a_name_over_the_limit_is_refused(api: Api) -> None:
     assert error_of(api.get("/channels/" + "x" * 101))[0] == 400
 
 
-def test_the_users_of_a_presence_channel_are_listed_once_each_with_text_ids(api: Api) -> None:
+def test_presence_users_are_listed_once_each_with_text_ids(api: Api) -> None:
     api.world.connect().subscribe("presence-x", 10)
     assert json_of(api.get("/channels/presence-x/users")) == {"users": [{"id": "1"}, {"id": "2"}, {"id": "10"}]}
     assert json_of(api.get("/channels/presence-nobody/users")) == {"users": []}
@@ -136,7 +136,7 @@ def test_the_deprecated_stats_tell_every_count(api: Api) -> None:
     assert json_of(api.get("/channels/empty/stats")) == {"occupied": False, "subscription_count": 0}
 
 
-def test_a_channel_that_nobody_is_on_may_be_answered_with_404() -> None:
+def test_an_empty_channel_may_be_answered_with_404() -> None:
     api = occupied(Api(unknown_channel_not_found=True))
     for path in ("/channels/empty", "/channels/presence-nobody/users"):
         status, text = error_of(api.get(path))
@@ -146,7 +146,7 @@ def test_a_channel_that_nobody_is_on_may_be_answered_with_404() -> None:
 
 
 @pytest.mark.parametrize("path", ["/channels", "/channels/news", "/channels/presence-x/users", "/channels/news/stats"])
-def test_questions_over_the_quota_of_the_app_are_refused_with_429(path: str) -> None:
+def test_questions_over_the_quota_of_an_app_are_429(path: str) -> None:
     api = Api(make_app(max_read_requests_per_second=2))
     assert [api.get(path).status for _ in range(2)] == [200, 200]
     response = api.get(path)

@@ -43,7 +43,7 @@ def test_the_answer_does_not_wait_for_sockets(api: Api) -> None:
     assert client.wire.writes == []
 
 
-async def test_the_answer_waits_until_the_cache_that_nodes_share_has_the_events() -> None:
+async def test_the_answer_waits_until_the_shared_cache_has_the_events() -> None:
     cache = AskedCache()
     api = Api(cache=cache)
     client = subscriber(api, "private-a")
@@ -68,7 +68,7 @@ def test_the_content_type_does_not_matter(api: Api) -> None:
     assert api.post("/events", json.dumps(event()).encode()) is EMPTY_OBJECT
 
 
-def test_asked_for_attributes_come_for_each_channel_that_was_published_to(api: Api) -> None:
+def test_asked_for_attributes_come_for_each_channel_published_to(api: Api) -> None:
     subscriber(api, "presence-x", "news", user_id="1")
     subscriber(api, "presence-x", user_id="1")
     body = {"name": "e", "data": "d", "channels": ["presence-x", "news", "empty"]}
@@ -164,7 +164,7 @@ def test_the_deprecated_call_takes_its_body_as_data(api: Api) -> None:
     assert client.take() == []
 
 
-def test_the_deprecated_call_refuses_what_is_not_text_and_what_has_no_name(api: Api) -> None:
+def test_the_deprecated_call_refuses_binary_data_and_nameless_events(api: Api) -> None:
     assert error_of(api.post("/channels/news/events", b"\xff", name="e"))[0] == 400
     assert error_of(api.post("/channels/news/events", b"x"))[0] == 400
     assert error_of(api.post("/channels/ne%20ws/events", b"x", name="e"))[0] == 400
@@ -182,7 +182,7 @@ def test_a_node_short_of_memory_publishes_nothing(api: Api) -> None:
     assert api.get("/channels").status == 200
 
 
-def test_events_over_the_quota_of_the_app_are_refused_with_429() -> None:
+def test_events_over_the_quota_of_an_app_are_429() -> None:
     api = Api(make_app(max_backend_events_per_second=3))
     client = subscriber(api, "news")
     assert api.post("/batch_events", {"batch": [event()] * 2}).status == 200
@@ -197,7 +197,7 @@ def test_events_over_the_quota_of_the_app_are_refused_with_429() -> None:
     assert api.post("/events", event()).status == 200
 
 
-def test_what_is_refused_for_another_reason_takes_nothing_of_the_quota() -> None:
+def test_events_refused_for_another_reason_cost_no_quota() -> None:
     api = Api(make_app(max_backend_events_per_second=1))
     assert error_of(api.post("/events", event("a b")))[0] == 400
     assert api.post("/events", event()).status == 200

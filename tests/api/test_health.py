@@ -68,7 +68,7 @@ def test_usage_is_told_in_bytes_and_percent() -> None:
     assert json_of(handlers().usage()) == {"memory": {"free": 0, "used": 0, "total": 0, "percent": 0.0}}
 
 
-def test_the_memory_of_the_machine_is_what_is_told_by_default() -> None:
+def test_the_machines_memory_is_reported_by_default() -> None:
     memory = json_of(HealthHandlers(Health(MemoryAppManager([]), FakeGates())).usage())["memory"]
     assert 0 <= memory["percent"] <= 100
     assert memory["free"] + memory["used"] == memory["total"]

@@ -15,14 +15,14 @@ from sockudo.api.messages import (
 from sockudo.pusher.errors import RequestRejected
 
 
-def test_headers_of_a_request_are_found_by_their_lower_case_name() -> None:
+def test_request_headers_are_found_by_their_lower_case_name() -> None:
     request = Request("GET", "/", headers=[(b"Origin", b"https://a.io"), (b"X-Odd", b"\xe9")])
     assert request.header(b"origin") == "https://a.io"
     assert request.header(b"x-odd") == "é"
     assert request.header(b"host") is None
 
 
-def test_of_a_repeated_header_the_first_counts_and_all_can_be_had() -> None:
+def test_the_first_of_repeated_headers_counts_and_all_are_kept() -> None:
     request = Request("GET", "/", headers=[(b"X-Forwarded-For", b"1.1.1.1, 2.2.2.2"), (b"x-forwarded-for", b"3.3.3.3")])
     assert request.header(b"x-forwarded-for") == "1.1.1.1, 2.2.2.2"
     assert request.header_list(b"x-forwarded-for") == "1.1.1.1, 2.2.2.2,3.3.3.3"
@@ -54,7 +54,7 @@ def test_an_error_without_text_has_that_of_its_status() -> None:
 
 
 @pytest.mark.parametrize(("retry_after", "headers"), [(None, ()), (2, (("Retry-After", "2"),))])
-def test_a_refusal_is_an_error_and_may_say_when_to_come_back(
+def test_a_refusal_is_an_error_with_an_optional_retry_time(
     retry_after: int | None, headers: tuple[tuple[str, str], ...]
 ) -> None:
     response = rejection_response(RequestRejected(429, "text", retry_after))

@@ -13,7 +13,7 @@ SETTING = "rate_limiter.api_rate_limit"
     ("is_open", "does", "word"),
     [(False, "refuses what it limits", "refused"), (True, "admits what it cannot count", "admitted")],
 )
-def test_an_outage_is_logged_at_once_each_minute_and_at_its_end(*, is_open: bool, does: str, word: str) -> None:
+def test_an_outage_is_logged_at_once_each_minute_and_finally(*, is_open: bool, does: str, word: str) -> None:
     clock = FakeClock()
     outage = Outage(clock, is_open=is_open)
     with structlog.testing.capture_logs() as logs:

@@ -39,7 +39,7 @@ def test_every_route_of_an_app_is_signed(api: Api, method: str, path: str) -> No
 
 
 @pytest.mark.parametrize(("method", "path"), SIGNED)
-def test_an_unknown_app_is_404_before_the_signature_is_looked_at(api: Api, method: str, path: str) -> None:
+def test_an_unknown_app_is_404_before_its_signature_is_checked(api: Api, method: str, path: str) -> None:
     path = path.replace("1", "unknown")
     assert error_of(api.raw(method, path)) == (404, "Application not found.")
     assert error_of(api.signed(method, path)) == (404, "Application not found.")
@@ -89,7 +89,7 @@ def test_an_unknown_path_is_404_with_a_json_body(api: Api, path: str) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [*SIGNED, *(("GET", path) for path in PROBES)])
-def test_a_wrong_method_is_405_with_the_right_ones_in_allow(api: Api, method: str, path: str) -> None:
+def test_a_wrong_method_is_405_and_allow_names_the_others(api: Api, method: str, path: str) -> None:
     for wrong in ("PUT", "DELETE", "PATCH", "GET" if method == "POST" else "POST"):
         response = api.signed(wrong, path)
         assert error_of(response) == (405, "Method not allowed")
@@ -97,7 +97,7 @@ def test_a_wrong_method_is_405_with_the_right_ones_in_allow(api: Api, method: st
 
 
 @pytest.mark.parametrize(("method", "path"), [(method, path) for method, path in SIGNED if method == "GET"])
-def test_head_is_answered_like_get_with_a_signature_of_its_own(api: Api, method: str, path: str) -> None:
+def test_head_is_answered_like_get_with_its_own_signature(api: Api, method: str, path: str) -> None:
     head, get = api.signed("HEAD", path), api.signed(method, path)
     assert (head.status, head.body) == (get.status, get.body)
 
@@ -122,7 +122,7 @@ def test_the_path_of_the_websocket_says_what_it_is_for(api: Api) -> None:
     assert (status, "This path is a WebSocket" in text) == (400, True)
 
 
-def test_terminating_works_without_the_app_in_the_path_as_the_python_library_asks() -> None:
+def test_terminating_works_without_the_app_in_the_path() -> None:
     api = Api(make_app(enable_user_authentication=True))
     client = api.world.connect()
     client.sign_in("7")
@@ -177,7 +177,7 @@ def test_any_options_request_is_a_preflight(api: Api, path: str) -> None:
     assert header(response, "Access-Control-Allow-Headers") == "content-type"
 
 
-def test_every_answer_to_a_listed_origin_names_it_whatever_it_is() -> None:
+def test_every_answer_to_a_listed_origin_names_that_origin() -> None:
     cors = Cors(["https://a.io"], ["GET"], [], credentials=True)
     api = Api(cors=cors, requests_per_minute=1)
     origin = {"Origin": "https://a.io"}
@@ -214,7 +214,7 @@ def test_requests_over_the_limit_of_an_address_are_429() -> None:
     assert api.get("/channels").status == 200
 
 
-def test_refused_and_unknown_requests_are_counted_and_tell_what_is_left() -> None:
+def test_refused_and_unknown_requests_count_and_tell_the_remainder() -> None:
     api = Api(requests_per_minute=3)
     assert header(api.raw("GET", "/apps/1/channels"), "X-RateLimit-Remaining") == "2"
     assert header(api.raw("GET", "/unknown"), "X-RateLimit-Remaining") == "1"
@@ -261,7 +261,7 @@ def test_an_unexpected_failure_is_500_and_tells_nothing(capsys: pytest.CaptureFi
         assert api.get("/channels").status == 200
 
 
-def test_a_parameter_that_is_not_utf_8_is_400_and_not_500(api: Api) -> None:
+def test_a_parameter_that_is_not_utf8_is_400_not_500(api: Api) -> None:
     # A raw byte in the request line, as the server reads it.
     raw = {"name": "e", "data": b"\xff".decode("utf-8", "surrogateescape"), "channel": "news"}
     now = int(api.world.clock.now())

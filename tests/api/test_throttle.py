@@ -91,7 +91,7 @@ def test_limits_of_different_names_are_counted_apart() -> None:
 
 
 @pytest.mark.parametrize("name", ["api", "websocket"])
-def test_a_refusal_names_the_limit_and_the_setting_and_when_to_come_back(name: str) -> None:
+def test_a_refusal_names_limit_setting_and_time_to_retry(name: str) -> None:
     limit = throttle(name=name)
     responses = [now(limit.admit(request(), Checks())) for _ in range(3)]
     response = responses[2]

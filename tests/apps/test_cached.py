@@ -66,7 +66,7 @@ async def answer(asked: Eventual[App | None]) -> App | None:
     return await asked if isinstance(asked, Future) else asked
 
 
-async def test_an_app_is_asked_for_once_and_then_there_at_once(world: World) -> None:
+async def test_an_app_is_asked_for_once_and_then_kept(world: World) -> None:
     app = await answer(world.manager.by_id("app"))
     assert app is not None
     assert app.id == "app"
@@ -76,7 +76,7 @@ async def test_an_app_is_asked_for_once_and_then_there_at_once(world: World) -> 
     assert world.store.asked == ["id app"]
 
 
-async def test_an_app_that_is_found_by_its_key_is_known_by_its_id(world: World) -> None:
+async def test_an_app_found_by_its_key_is_known_by_id(world: World) -> None:
     app = await answer(world.manager.by_key("app-key"))
     assert app is not None
     assert world.manager.by_id("app") is app
@@ -118,7 +118,7 @@ async def test_an_unknown_key_is_asked_for_once_in_a_while(world: World) -> None
     assert world.store.asked == ["key nobody"] * 2
 
 
-async def test_a_name_that_no_app_can_have_is_never_asked_for(world: World) -> None:
+async def test_a_name_no_app_can_have_is_never_asked_for(world: World) -> None:
     for name in ("", "x" * 256, "a\0b", "\ud800"):
         assert world.manager.by_key(name) is None
         assert world.manager.by_id(name) is None
@@ -182,7 +182,7 @@ async def test_a_flood_of_unknown_keys_hides_no_expired_app(world: World, how: s
     assert world.manager.by_id("app") is found
 
 
-async def test_a_flood_of_unknown_keys_keeps_no_ids_from_being_looked_up(world: World) -> None:
+async def test_a_flood_of_unknown_keys_does_not_block_known_ids(world: World) -> None:
     world.store.is_slow = True
     guesses = [world.manager.by_key(f"key-{number}") for number in range(20_000)]
     asked = world.manager.by_id("app")
@@ -195,7 +195,7 @@ async def test_a_flood_of_unknown_keys_keeps_no_ids_from_being_looked_up(world: 
     await settle_all(guesses)
 
 
-async def test_changes_that_are_told_again_and_again_keep_few_questions_waiting(world: World) -> None:
+async def test_repeated_changes_keep_few_questions_waiting(world: World) -> None:
     await answer(world.manager.by_id("app"))
     world.store.is_slow = True
     for _ in range(1000):
@@ -255,7 +255,7 @@ async def test_what_is_known_is_renewed_for_those_who_never_wait(world: World) -
     assert world.store.asked == ["id app"] * 2
 
 
-async def test_a_deleted_app_is_gone_when_it_is_looked_up_again(world: World) -> None:
+async def test_a_deleted_app_is_gone_when_looked_up_again(world: World) -> None:
     await answer(world.manager.by_id("app"))
     del world.store.records["app"]
     world.clock.advance(TTL)
@@ -283,7 +283,7 @@ class TestForgetting:
         assert app is not None
         assert not app.enabled
 
-    async def test_a_key_that_was_rotated_is_gone_and_the_new_one_is_there(self, world: World) -> None:
+    async def test_a_rotated_key_is_gone_and_the_new_one_works(self, world: World) -> None:
         await answer(world.manager.by_key("app-key"))
         assert await answer(world.manager.by_key("new-key")) is None
         world.change(key="new-key")
@@ -348,7 +348,7 @@ class TestADatabaseThatGoesAway:
         world.store.is_gone = False
         assert await answer(world.manager.by_id("app")) is not None
 
-    async def test_an_app_in_use_works_for_its_time_to_live_from_then_on(self, world: World) -> None:
+    async def test_an_app_in_use_works_for_another_time_to_live(self, world: World) -> None:
         app = await answer(world.manager.by_id("app"))
         world.clock.advance(TTL * 0.8)
         world.store.is_gone = True
@@ -474,7 +474,7 @@ class TestTheState:
         assert world.store.asked == ["any"] * 2
 
 
-async def test_an_app_that_makes_no_sense_is_told_and_is_none(world: World) -> None:
+async def test_an_invalid_app_is_logged_and_counts_as_none(world: World) -> None:
     world.store.records["broken"] = record("broken", secret="hidden")
     with capture_logs() as lines:
         for _ in range(2):
@@ -492,7 +492,7 @@ async def test_the_start_prepares_the_database() -> None:
     assert store.is_closed
 
 
-async def test_closing_ends_what_is_being_asked_and_may_be_done_twice(world: World) -> None:
+async def test_closing_ends_pending_questions_and_may_be_repeated(world: World) -> None:
     world.store.is_slow = True
     asked, checked = world.manager.by_id("app"), world.manager.check()
     await world.settle()

@@ -12,7 +12,7 @@ def test_apps_are_found_by_id_and_by_key() -> None:
     assert (apps.by_id("2"), apps.by_key("k2")) == (SECOND, SECOND)
 
 
-def test_an_id_is_not_a_key_and_a_key_no_id() -> None:
+def test_an_id_is_not_a_key_nor_the_reverse() -> None:
     apps = MemoryAppManager([FIRST])
     assert (apps.by_id("k1"), apps.by_key("1"), apps.by_id(""), apps.by_key("")) == (None, None, None, None)
 
@@ -22,7 +22,7 @@ def test_all_apps_are_listed_in_order() -> None:
     assert not MemoryAppManager([]).all()
 
 
-def test_of_two_apps_with_one_id_the_last_counts_under_both_names() -> None:
+def test_of_apps_with_one_id_the_last_counts_everywhere() -> None:
     again = make_app(id="1", key="other")
     apps = MemoryAppManager([FIRST, again])
     assert (apps.by_id("1"), apps.by_key("other"), apps.by_key("k1")) == (again, again, None)

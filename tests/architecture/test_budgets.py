@@ -208,7 +208,7 @@ def made_up(folder: Path, text: str) -> dict[str, Module]:
     return read_modules(write_tree(folder, {"thing.py": text}))
 
 
-def test_a_file_and_a_function_that_are_too_long_are_found(tmp_path: Path) -> None:
+def test_files_and_functions_that_are_too_long_are_found(tmp_path: Path) -> None:
     body = "    x = 1\n" * (LONGEST_FUNCTION - 1)
     fits = f'def fits():\n    """Docstrings,\n\n    are not counted."""\n    # nor are comments\n\n{body}'
     assert list(over_budget(made_up(tmp_path / "short", fits), {})) == []
@@ -236,7 +236,7 @@ def test_too_many_parameters_methods_and_files_are_found(tmp_path: Path) -> None
     assert list(stale(parts(0), allowed)) == ["room is within its budget, or gone"]
 
 
-def test_what_is_put_off_is_found_in_comments_and_not_in_text(tmp_path: Path) -> None:
+def test_postponed_work_is_found_in_comments_but_not_in_text(tmp_path: Path) -> None:
     marks = ("TODO", "FIXME", "XXX", "HACK")
     text = "".join(f"x = 1  # {mark}: later\ny = '# {mark}'\n" for mark in marks)
     assert len(list(left_over(made_up(tmp_path, text)))) == len(marks)

@@ -23,7 +23,7 @@ def test_there_is_no_import_cycle() -> None:
     assert find_cycle(read_modules(SRC)) == []
 
 
-def test_a_cycle_is_found_even_when_it_is_for_types_only(tmp_path: Path) -> None:
+def test_a_cycle_is_found_even_for_types_only(tmp_path: Path) -> None:
     write_tree(
         tmp_path,
         {

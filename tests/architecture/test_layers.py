@@ -193,7 +193,7 @@ def full_packages(modules: Mapping[str, Module]) -> Iterator[str]:
             yield str(module.path)
 
 
-def test_imports_go_from_the_command_line_down_to_the_protocol_and_never_back() -> None:
+def test_imports_go_from_the_command_line_down_to_the_protocol() -> None:
     problems = list(forbidden_imports(read_modules(SRC)))
     assert not problems, report(problems)
 
@@ -213,7 +213,7 @@ def test_only_configuration_and_commands_read_files_the_environment_and_argument
     assert not problems, report(problems)
 
 
-def test_packages_are_empty_so_that_the_import_graph_is_the_list_of_files() -> None:
+def test_packages_are_empty_so_the_import_graph_lists_files() -> None:
     problems = list(full_packages(read_modules(SRC)))
     assert not problems, report(problems)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from tests.support.source import ROOT, read_modules, report, write_tree
+from tests.support.source import ROOT, Module, read_modules, report, write_tree
 
 VAGUE: Final = re.compile(r"_*(common|general|helpers?|lib|manager\d*|misc|others?|stuff|things?|tools?|utils?|\w+\d$)")
 # Digits that belong to a name.
 NUMBERED: Final = frozenset({"rfc6455"})
+# The longest claim that the name of a test may make, in words.
+MOST_WORDS: Final = 10
 
 NOT_OURS: Final = frozenset({".git", ".hypothesis", "build", "dist", "node_modules"})
 TEXT: Final = frozenset(
@@ -46,6 +49,24 @@ def vague_names(root: Path) -> Iterator[str]:
                 yield f"{folder}/{name}"
 
 
+def named_tests(module: Module) -> Iterator[tuple[str, int]]:
+    """Yield the name and the line of each test: of functions, methods, and state machines that are given a name."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            yield node.name, node.lineno
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id.startswith("test_"):
+            yield node.id, node.lineno
+
+
+def wordy_tests(root: Path) -> Iterator[str]:
+    """Yield tests whose names are longer claims than allowed."""
+    for name, module in read_modules(root / "tests").items():
+        for test, line in named_tests(module):
+            words = len(test.split("_")) - 1
+            if words > MOST_WORDS:
+                yield f"tests/{name}:{line} {test} has {words} words, more than {MOST_WORDS}"
+
+
 def texts(root: Path) -> Iterator[Path]:
     """Yield every text file of the project; what is downloaded or made by tools is not part of it."""
     for folder, folders, files in os.walk(root):
@@ -76,6 +97,11 @@ def test_text_refers_only_to_what_its_readers_have() -> None:
     assert not problems, report(problems)
 
 
+def test_every_test_is_named_in_ten_words_at_most() -> None:
+    problems = list(wordy_tests(ROOT))
+    assert not problems, report(problems)
+
+
 def test_a_vague_name_is_found(tmp_path: Path) -> None:
     write_tree(
         tmp_path,
@@ -93,6 +119,15 @@ def test_a_vague_name_is_found(tmp_path: Path) -> None:
         "src/sockudo.manager2",
         "src/sockudo.utils",
         "tests/test_helpers",
+    ]
+
+
+def test_a_test_named_in_eleven_words_is_found(tmp_path: Path) -> None:
+    ten, eleven = ("test_" + "_".join("abcdefghijk"[:count]) for count in (10, 11))
+    text = f"def {ten}(): ...\nclass TestIt:\n    async def {eleven}(self): ...\n{eleven} = TestIt\n{ten} = {eleven}\n"
+    write_tree(tmp_path, {"tests/contracts/queue.py": text})
+    assert sorted(wordy_tests(tmp_path)) == [
+        f"tests/contracts.queue:{line} {eleven} has 11 words, more than 10" for line in (3, 4)
     ]
 
 

@@ -95,7 +95,7 @@ def test_memory_has_no_database() -> None:
 
 
 @pytest.mark.parametrize("driver", sorted(APP_STORES))
-def test_every_driver_that_can_be_chosen_has_a_store_and_is_cached(driver: str) -> None:
+def test_every_driver_on_offer_has_a_cached_store(driver: str) -> None:
     assert isinstance(app_manager_from_settings(settings(driver), FakeClock()), CachedAppManager)
 
 

@@ -79,7 +79,7 @@ def test_replacing_an_entry_of_a_full_cache_evicts_nothing(cache: MemoryCache) -
     assert [cache.get(key) is not None for key in ("a", "b", "c")] == [True, True, True]
 
 
-def test_a_full_cache_drops_what_has_expired_before_what_is_alive(cache: MemoryCache, clock: FakeClock) -> None:
+def test_a_full_cache_drops_expired_entries_before_live_ones(cache: MemoryCache, clock: FakeClock) -> None:
     cache.set("old but alive", b"", 30)
     cache.set("expired", b"", 1)
     cache.set("alive", b"", 0)

@@ -103,7 +103,7 @@ async def test_what_one_node_keeps_the_others_find(redis_server: RedisProcess, u
         assert await other.get("key") == Cached(b"value", 60)
 
 
-async def test_a_redis_that_is_not_there_stops_the_start_and_names_the_setting() -> None:
+async def test_an_absent_redis_stops_the_start_and_names_the_setting() -> None:
     cache = make(RedisTarget("redis://:s3cret@127.0.0.1:1", SETTING))
     with pytest.raises(DriverError, match=SETTING) as caught:
         await cache.start()
@@ -169,7 +169,7 @@ async def test_what_another_node_wrote_meanwhile_is_newer(own_redis: RedisProces
             assert (await found(cache, "key")).value == b"newer"
 
 
-async def test_a_write_from_before_takes_the_place_of_an_older_one(own_redis: RedisProcess) -> None:
+async def test_a_write_queued_in_an_outage_replaces_the_older_one(own_redis: RedisProcess) -> None:
     async with started(RedisTarget(own_redis.url, SETTING), "p") as cache:
         cache.set("key", b"older", 60)
         await cache.check()
@@ -190,7 +190,7 @@ async def found(cache: RedisCache, key: str) -> Cached:
     return value
 
 
-async def test_what_waits_for_redis_is_bounded_and_what_is_dropped_is_said_once(own_redis: RedisProcess) -> None:
+async def test_waiting_writes_are_bounded_and_dropped_ones_logged_once(own_redis: RedisProcess) -> None:
     async with started(RedisTarget(own_redis.url, SETTING)) as cache:
         own_redis.kill()
         await until(lambda: fails(cache))
@@ -220,7 +220,7 @@ async def test_large_values_that_wait_are_bounded_by_their_bytes(own_redis: Redi
         assert 20 < cache.dropped < 40
 
 
-async def test_a_redis_that_is_full_is_said_and_counted_and_fails_the_check(own_redis: RedisProcess) -> None:
+async def test_a_full_redis_is_logged_and_counted_and_fails_checks(own_redis: RedisProcess) -> None:
     async with started(RedisTarget(own_redis.url, SETTING)) as cache:
         await asyncio.to_thread(own_redis.cli, "CONFIG", "SET", "maxmemory", "1")
         with structlog.testing.capture_logs() as logs:
@@ -254,7 +254,7 @@ async def test_writes_just_before_the_end_are_made(redis_server: RedisProcess, u
     assert redis_server.cli("GET", f"{unique}:last") == "word"
 
 
-async def test_a_key_that_holds_something_else_is_a_miss_until_it_is_set(own_redis: RedisProcess) -> None:
+async def test_a_key_of_another_type_misses_until_it_is_set(own_redis: RedisProcess) -> None:
     place = RedisTarget(own_redis.url)
     async with started(place) as cache:
         await asyncio.to_thread(own_redis.cli, "RPUSH", f"sockudo_cache::{CHANNEL}", "a list")

@@ -14,14 +14,14 @@ def write(value: bytes | None = b"v", *, failed: bool = False) -> Write:
     return made
 
 
-def test_the_newest_write_of_a_key_takes_the_place_of_the_one_before() -> None:
+def test_the_newest_write_of_a_key_replaces_the_one_before() -> None:
     unconfirmed, older, newer = Unconfirmed(9, 99), write(failed=True), write(failed=True)
     assert [unconfirmed.put(b"k", older), unconfirmed.put(b"k", newer)] == [0, 0]
     assert list(unconfirmed.failed()) == [(b"k", newer)]
     assert (older.is_kept, older.made_room) == (False, False)
 
 
-def test_a_late_confirmation_of_an_older_write_leaves_the_newer_one() -> None:
+def test_a_late_confirmation_of_an_older_write_keeps_the_newer() -> None:
     unconfirmed, older, newer = Unconfirmed(9, 99), write(), write(failed=True)
     unconfirmed.put(b"k", older)
     unconfirmed.put(b"k", newer)
@@ -38,7 +38,7 @@ def test_only_what_failed_waits() -> None:
     assert list(unconfirmed.failed()) == [(b"failed", failed)]
 
 
-def test_the_oldest_makes_room_and_is_given_up_if_it_had_failed() -> None:
+def test_the_oldest_makes_room_and_is_dropped_if_it_failed() -> None:
     unconfirmed, failed, running = Unconfirmed(2, 99), write(failed=True), write()
     assert [unconfirmed.put(name, one) for name, one in ((b"1", failed), (b"2", running), (b"3", write()))] == [0, 0, 1]
     assert failed.made_room

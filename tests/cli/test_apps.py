@@ -67,7 +67,7 @@ def test_migrating_adds_what_a_table_lacks(run: Run) -> None:
     assert "max_connections" not in result.output
 
 
-def test_an_app_is_made_up_and_its_credentials_are_shown_once(run: Run) -> None:
+def test_an_app_is_generated_and_its_credentials_shown_once(run: Run) -> None:
     result = run("create")
     assert result.exit_code == 0
     shown = dict(line.split() for line in result.stdout.splitlines())
@@ -110,7 +110,7 @@ def test_an_identity_may_be_set_as_every_other_property(run: Run) -> None:
     assert len(rows()) == 1
 
 
-def test_servers_without_a_bus_notice_a_change_later_and_the_command_says_when(run: Run) -> None:
+def test_without_a_bus_servers_notice_a_change_later(run: Run) -> None:
     # That there is no such app is kept for a moment only.
     assert run("create", "--id", "1").stderr == "Servers that are running notice it within 5 s.\n"
     noticed = "Servers that are running notice it within 300 s (app_manager.cache.ttl).\n"
@@ -121,7 +121,7 @@ def test_servers_without_a_bus_notice_a_change_later_and_the_command_says_when(r
     assert run("create").stderr == "Servers that are running notice it at once.\n"
 
 
-def test_a_bus_that_cannot_be_reached_is_told_and_the_change_stays(run: Run) -> None:
+def test_an_unreachable_bus_is_told_and_the_change_stays(run: Run) -> None:
     document = json.loads(Path("config/config.json").read_text())
     url = {"redis_pub_options": {"url": "redis://127.0.0.1:1"}, "requests_timeout": 500}
     configure(document | {"adapter": {"driver": "redis", "redis": url}})
@@ -180,7 +180,7 @@ def test_properties_are_changed_and_all_others_stay(run: Run) -> None:
         ("secret= ", None),
     ],
 )
-def test_a_value_that_is_wrong_is_a_problem_with_its_name(run: Run, change: str, problem: str | None) -> None:
+def test_a_wrong_value_is_a_problem_with_its_name(run: Run, change: str, problem: str | None) -> None:
     created(run, "--id", "chat", "--secret", "HIDDEN")
     before = rows()
     result = run("update", "chat", "--set", change)
@@ -242,7 +242,7 @@ def test_an_app_that_is_not_there_is_status_1(run: Run, command: tuple[str, ...]
     assert (result.exit_code, result.stderr) == (1, "There is no app with the id chat.\n")
 
 
-def test_a_list_shows_what_matters_and_nothing_that_may_be_secret(run: Run) -> None:
+def test_a_list_shows_essentials_and_no_secrets(run: Run) -> None:
     created(run, "--id", "chat", "--key", "chat-key", "--set", f"webhooks={json.dumps([WEBHOOK])}")
     created(
         run, "--id", "off", "--set", "enabled=no", "--set", "max_connections=5", "--set", "allowed_origins=a.example"

@@ -57,7 +57,7 @@ def test_it_says_where_the_server_listens() -> None:
     assert "http://10.0.0.1:7001/live/apps/{id}/events" in text
 
 
-def test_it_says_how_many_workers_there_are_and_that_each_has_the_limit() -> None:
+def test_it_says_how_many_workers_each_have_the_limit() -> None:
     assert "workers" not in text_of()
 
     text = text_of(processes=(12, 13))
@@ -100,7 +100,7 @@ def test_many_apps_are_cut_short() -> None:
     assert "and 3 more" in text
 
 
-def test_the_demo_app_is_marked_and_its_secret_may_be_shown() -> None:
+def test_the_demo_app_is_marked_and_shows_its_secret() -> None:
     text = text_for(Settings().with_demo_app())
 
     assert "1               key app-key, client events, DEMO" in text
@@ -163,7 +163,7 @@ def test_it_says_what_to_try_next() -> None:
     )
 
 
-def test_it_publishes_in_python_where_the_library_takes_the_app_id() -> None:
+def test_it_publishes_in_python_where_the_library_allows_the_id() -> None:
     text = text_of(apps=[{**APP, "id": "17"}])
 
     assert 'pusher.Pusher(app_id="17", key="chat-key", secret="...", host="127.0.0.1", port=6001, ssl=False)' in text
@@ -177,7 +177,7 @@ def test_what_to_try_next_knows_the_path_prefix() -> None:
     assert ".trigger(" not in text
 
 
-def test_without_an_enabled_app_there_is_only_the_health_check_to_try() -> None:
+def test_without_an_enabled_app_only_the_health_check_is_offered() -> None:
     assert "new Pusher" not in text_of(apps=[{**APP, "enabled": False}])
 
 
@@ -186,7 +186,7 @@ def test_warnings_are_shown() -> None:
     assert "Warnings" not in text_of()
 
 
-def test_it_is_plain_and_not_wrapped_where_there_is_no_terminal() -> None:
+def test_it_is_plain_and_unwrapped_without_a_terminal() -> None:
     stream = io.StringIO()
     text = banner(Settings(), Listening("0.0.0.0", 6001), OpenFiles(1024, 4096), ["x" * 300 + " [red]"])
 

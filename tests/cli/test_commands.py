@@ -175,7 +175,7 @@ def test_a_missing_file_is_one_problem(run: Callable[..., Result]) -> None:
         (MissingExtraError("install sockudo[redis]"), "The server cannot start: install sockudo[redis]\n"),
     ],
 )
-def test_a_server_that_cannot_start_says_why_and_exits_with_2(
+def test_a_server_that_cannot_start_says_why_and_exits_2(
     error: Exception, text: str, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_settings: Settings, _on_start: object, **_: object) -> int:
@@ -223,7 +223,7 @@ def test_check_config_exits_with_2_on_problems(run: Callable[..., Result]) -> No
         ({"driver": "nats", "nats": {"servers": ["http://h"]}}, "adapter.nats.servers[0]: expected the address"),
     ],
 )
-def test_check_config_finds_what_the_adapter_would_refuse_at_the_start(
+def test_check_config_finds_problems_the_adapter_would_refuse(
     adapter: dict[str, object], problem: str, run: Callable[..., Result]
 ) -> None:
     result = run("check-config", write("a.json", {**APPS, "adapter": adapter}))
@@ -244,7 +244,7 @@ def test_check_config_finds_what_the_adapter_would_refuse_at_the_start(
         ({"queue": {"driver": "redis-cluster"}}, "database.redis.cluster_nodes: queue.driver redis-cluster needs"),
     ],
 )
-def test_check_config_finds_what_a_store_would_refuse_at_the_start(
+def test_check_config_finds_problems_a_store_would_refuse(
     section: dict[str, object], problem: str, run: Callable[..., Result]
 ) -> None:
     result = run("check-config", write("a.json", {**APPS, **section, "adapter": {"driver": "redis-cluster"}}))
@@ -271,7 +271,7 @@ def test_check_config_says_which_extra_a_store_misses(
     assert "driver redis needs absent_library: pip install 'sockudo[redis]'" in result.stderr
 
 
-def test_check_config_says_which_extra_the_functions_of_an_app_miss(
+def test_check_config_names_the_extra_that_an_apps_functions_need(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sockudo.assembly.drivers.LAMBDA", "absent_library.driver:Functions")
@@ -306,7 +306,7 @@ def test_check_config_says_which_extra_the_database_of_apps_misses(
     assert "app_manager.driver mysql needs absent_library: pip install 'sockudo[mysql]'" in result.stderr
 
 
-def test_check_config_says_where_apps_are_and_what_their_database_lacks(run: Callable[..., Result]) -> None:
+def test_check_config_says_where_apps_are_and_their_database_lacks(run: Callable[..., Result]) -> None:
     result = run("check-config", write("a.json", {"app_manager": {"driver": "sqlite"}}))
     assert "  apps         those in sqlite file sockudo.db\n" in result.stdout
 

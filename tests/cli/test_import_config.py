@@ -55,7 +55,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
     return invoke
 
 
-def test_a_file_of_soketi_is_printed_as_ours_with_what_has_no_equal(run: Callable[..., Result]) -> None:
+def test_a_soketi_file_is_printed_as_ours_with_its_leftovers(run: Callable[..., Result]) -> None:
     result = run("import-config", "soketi", "soketi.json")
 
     document = json.loads(result.stdout)
@@ -189,7 +189,7 @@ def test_without_an_app_the_status_is_1(server: str, document: object, run: Call
         ({"max_connections": "many"}, {"enabled": False}, "max_connections"),
     ],
 )
-def test_what_cannot_be_read_of_an_app_of_reverb_opens_nothing(
+def test_an_unreadable_value_of_a_reverb_app_opens_nothing(
     app: dict[str, object], ours: dict[str, object], key: str, run: Callable[..., Result]
 ) -> None:
     apps = [{"app_id": "1", "key": "k", "secret": "s"} | app, {"app_id": "2", "key": "l", "secret": "s"}]

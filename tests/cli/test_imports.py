@@ -79,7 +79,7 @@ def test_a_supervisor_imports_nothing_of_the_server(tmp_path: Path) -> None:
     assert not {"sockudo.hub.hub", "sockudo.node.node", "sockudo.server.server"} & modules
 
 
-def test_what_is_listed_without_an_import_is_what_the_modules_say() -> None:
+def test_the_listed_texts_are_those_of_the_modules() -> None:
     listed = main.main.commands
     assert listed["apps"].help == apps.help
     assert isinstance(listed["apps"], click.Group)

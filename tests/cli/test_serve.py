@@ -93,7 +93,7 @@ def unread() -> Iterator[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-async def test_refusals_keep_their_frames_when_the_reader_of_the_log_goes(
+async def test_refusals_keep_their_frames_when_the_log_reader_goes(
     tmp_path: Path, unread: tuple[int, int], workers: str
 ) -> None:
     port = free_port()
@@ -135,7 +135,7 @@ async def test_a_log_that_nobody_reads_stops_nothing(tmp_path: Path, unread: tup
         transport.close()
 
 
-async def test_a_slow_consumer_ends_only_itself_when_the_log_cannot_be_written(tmp_path: Path, full_disk: int) -> None:
+async def test_a_slow_consumer_ends_alone_when_no_log_is_writable(tmp_path: Path, full_disk: int) -> None:
     port = free_port()
     process = start(tmp_path, full_disk, port=port, websocket={"max_buffer_kb": 1})
     async with served(process, port), PusherClient(port, origin="https://a.example.com") as reader:
@@ -158,7 +158,7 @@ def _flood(slow: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), BrokenPipeError(32, "Broken pipe")])
-def test_an_error_of_the_system_is_told_for_what_it_is(error: OSError, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_system_error_is_reported_as_itself(error: OSError, capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> int:
         raise error
 
@@ -168,7 +168,7 @@ def test_an_error_of_the_system_is_told_for_what_it_is(error: OSError, capsys: p
     assert "listen" not in told
 
 
-async def test_a_port_that_is_taken_is_told_and_ends_with_2(tmp_path: Path) -> None:
+async def test_a_taken_port_is_told_and_ends_with_2(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = start(tmp_path, subprocess.DEVNULL, port=port)

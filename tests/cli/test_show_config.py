@@ -38,7 +38,7 @@ def columns(output: str, setting: str) -> list[str]:
     return line.split(maxsplit=2)
 
 
-def test_the_table_has_each_setting_with_its_value_and_where_it_came_from(run: Callable[..., Result]) -> None:
+def test_the_table_has_each_setting_with_value_and_source(run: Callable[..., Result]) -> None:
     result = run("check-config", "--show", "--workers", "2", "a.json")
 
     assert result.exit_code == 0

@@ -137,7 +137,7 @@ async def test_deliveries_are_followed_live(
 
 
 @pytest.mark.parametrize("words", [["failed"], ["status"], ["retry", "--all"]])
-def test_a_queue_in_memory_cannot_be_reached_and_that_is_said(tmp_path: Path, words: list[str]) -> None:
+def test_a_queue_in_memory_says_that_it_is_unreachable(tmp_path: Path, words: list[str]) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"queue": {"driver": "memory"}}))
     status, output = command(tmp_path, *words)
     assert status == 2
@@ -145,7 +145,7 @@ def test_a_queue_in_memory_cannot_be_reached_and_that_is_said(tmp_path: Path, wo
     assert "memory of each server" in output
 
 
-def test_without_a_bus_nothing_can_be_followed_and_that_is_said(tmp_path: Path) -> None:
+def test_without_a_bus_following_is_refused_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     status, output = command(tmp_path, "tail")
     assert status == 2

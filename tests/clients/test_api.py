@@ -6,7 +6,7 @@ from sockudo.api.messages import Response, error_response
 from tests.clients.api import Api, error_of, header, json_of
 
 
-def test_a_signed_request_is_taken_and_one_that_is_not_is_refused() -> None:
+def test_a_signed_request_is_taken_and_an_unsigned_one_refused() -> None:
     api = Api()
     assert json_of(api.get("/channels")) == {"channels": {}}
     assert error_of(api.raw("GET", "/apps/1/channels"))[0] == 401

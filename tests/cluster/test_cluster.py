@@ -73,7 +73,7 @@ def test_a_new_node_learns_what_was_there_before() -> None:
     assert channel.members["1"][group.members[0].node_id] == b'{"name": "A"}'
 
 
-def test_a_lost_delta_is_noticed_by_the_next_and_a_snapshot_is_fetched() -> None:
+def test_a_lost_delta_is_noticed_and_a_snapshot_is_fetched() -> None:
     group = Group(2)
     first, second = group.members
     first.connect().subscribe("news")
@@ -97,7 +97,7 @@ def test_a_lost_last_delta_is_noticed_by_the_heartbeat() -> None:
     assert second.node.view.is_occupied(APP_ID, "news")
 
 
-def test_a_snapshot_of_which_anything_is_lost_is_asked_for_again() -> None:
+def test_a_snapshot_with_a_lost_part_is_requested_again() -> None:
     group = Group(1)
     for number in range(3000):
         group.members[0].connect().ask_for(f"{number:04}" + "x" * 80)
@@ -170,7 +170,7 @@ def test_own_messages_that_come_back_are_dropped() -> None:
 
 @THOROUGH
 @given(st.lists(st.tuples(st.integers(0, 20) | st.integers(0, 255), st.binary(max_size=40)), max_size=10))
-def test_no_bytes_on_any_topic_raise_or_pass_for_a_node(messages: list[tuple[int, bytes]]) -> None:
+def test_no_bytes_on_any_topic_raise_or_create_a_node(messages: list[tuple[int, bytes]]) -> None:
     member = Member(Bus(), clock=FakeClock())
     member.start()
     client = member.connect()
@@ -187,7 +187,7 @@ def test_no_bytes_on_any_topic_raise_or_pass_for_a_node(messages: list[tuple[int
 
 
 @pytest.mark.parametrize("kind", range(12))
-def test_a_message_that_is_only_a_header_or_less_is_dropped(kind: int) -> None:
+def test_a_message_of_a_header_or_less_is_dropped(kind: int) -> None:
     member = Member(Bus())
     member.start()
     member.connect().subscribe("news")
@@ -197,7 +197,7 @@ def test_a_message_that_is_only_a_header_or_less_is_dropped(kind: int) -> None:
     assert member.cluster.is_alone
 
 
-def test_a_silent_node_is_purged_and_each_effect_is_told_once() -> None:
+def test_a_silent_node_is_purged_and_each_effect_told_once() -> None:
     group = Group(3)
     first, second, third = group.members
     watching = [first.connect(), second.connect()]
@@ -221,7 +221,7 @@ def test_a_silent_node_is_purged_and_each_effect_is_told_once() -> None:
     assert [member.cluster.counters.nodes_purged for member in group.members] == [1, 1]
 
 
-def test_a_node_that_says_goodbye_is_gone_at_once_and_for_good() -> None:
+def test_a_node_that_says_goodbye_is_gone_for_good() -> None:
     group = Group(2)
     first, second = group.members
     second.connect().subscribe("news")
@@ -272,7 +272,7 @@ def test_a_restored_bus_is_caught_up_with_in_both_directions() -> None:
     assert first.node.view.connection_count(APP_ID) == 2
 
 
-def test_a_node_that_was_taken_for_dead_and_returns_has_all_it_had() -> None:
+def test_a_node_wrongly_taken_for_dead_returns_with_everything() -> None:
     group = Group(2)
     first, second = group.members
     first.connect().subscribe("presence-x", "1")
@@ -286,7 +286,7 @@ def test_a_node_that_was_taken_for_dead_and_returns_has_all_it_had() -> None:
     assert second.node.view.has_member(APP_ID, "presence-x", "1")
 
 
-def test_an_event_reaches_subscribers_of_other_nodes_but_the_excluded_one() -> None:
+def test_an_event_reaches_other_nodes_but_not_the_excluded_subscriber() -> None:
     group = Group(2)
     first, second = group.members
     one, two = second.connect(), second.connect()
@@ -306,7 +306,7 @@ def test_a_node_that_is_alone_publishes_no_events() -> None:
     assert member.adapter.said(envelope.CACHED_EVENT) == []
 
 
-def test_a_node_that_hears_nobody_publishes_until_the_others_are_surely_gone() -> None:
+def test_a_node_that_hears_nobody_publishes_until_others_are_gone() -> None:
     group = Group(2)
     first, second = group.members
     second.die()
@@ -320,7 +320,7 @@ def test_a_node_that_hears_nobody_publishes_until_the_others_are_surely_gone() -
     assert len(first.adapter.said(envelope.EVENT)) == 1
 
 
-def test_a_node_on_a_broken_bus_publishes_for_nodes_that_it_does_not_know() -> None:
+def test_a_node_on_a_broken_bus_publishes_for_unknown_nodes() -> None:
     group = Group(2)
     first, second = group.members
     client = second.connect()
@@ -360,7 +360,7 @@ async def test_starting_waits_for_what_the_others_have() -> None:
     assert late.node.view.is_occupied(APP_ID, "news")
 
 
-async def test_what_others_have_published_has_arrived_when_they_have_answered_and_not_before() -> None:
+async def test_events_have_arrived_when_their_nodes_answered_and_not_before() -> None:
     group = Group(3)
     first, second, third = group.members
     client = first.connect()

@@ -33,7 +33,7 @@ async def test_a_node_that_is_gone_is_not_waited_for() -> None:
     await asyncio.wait_for(waiting, 20)
 
 
-async def test_what_takes_another_way_is_given_as_long_as_the_answers_took() -> None:
+async def test_messages_on_another_way_get_the_time_the_answers_took() -> None:
     loop = asyncio.get_running_loop()
     echoes, asked_at = Echoes(LoopClock(loop)), loop.time()
     waiting = asyncio.create_task(echoes.all_heard(["a"], lambda question: None))

@@ -113,7 +113,7 @@ def test_no_bytes_from_the_bus_raise_or_stop_a_node(said: list[bytes]) -> None:
     assert first.cluster.is_healthy
 
 
-def test_signs_of_life_are_given_once_for_all_who_ask_in_a_moment() -> None:
+def test_few_signs_of_life_answer_many_askers_at_once() -> None:
     group = Group(1)
     member = group.members[0]
     before = len(member.adapter.said(envelope.HEARTBEAT))
@@ -124,7 +124,7 @@ def test_signs_of_life_are_given_once_for_all_who_ask_in_a_moment() -> None:
     assert 1 <= answers <= 5
 
 
-def test_what_a_node_says_is_done_in_its_order_however_much_it_is() -> None:
+def test_a_nodes_messages_are_handled_in_order_whatever_their_size() -> None:
     group = Group(1)
     member = group.members[0]
     member.hear(EVERYONE, heartbeat(NODE))

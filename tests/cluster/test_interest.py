@@ -133,7 +133,7 @@ async def test_who_comes_later_catches_up() -> None:
     assert topics.adapter.log == [f"+{NEWS}", f"?{NEWS}"]
 
 
-async def test_who_comes_while_a_topic_is_joined_catches_up_after_that() -> None:
+async def test_a_newcomer_during_a_join_catches_up_after_it() -> None:
     topics = Topics()
     topics.adapter.is_slow = True
     first, second = topics.interest.join("app", "news"), topics.interest.join("app", "news")
@@ -149,7 +149,7 @@ async def test_who_comes_while_a_topic_is_joined_catches_up_after_that() -> None
     assert topics.adapter.log == [f"+{NEWS}", f"?{NEWS}"]
 
 
-async def test_who_has_caught_up_still_waits_for_a_topic_that_is_joined_anew() -> None:
+async def test_a_subscriber_that_caught_up_still_awaits_a_new_join() -> None:
     topics = Topics()
     topics.adapter.is_slow = True
     joining = topics.interest.join("app", "news", has_caught_up=True)
@@ -157,7 +157,7 @@ async def test_who_has_caught_up_still_waits_for_a_topic_that_is_joined_anew() -
     assert topics.interest.join("app", "news", has_caught_up=True) is joining
 
 
-async def test_who_joins_a_channel_whose_events_everyone_keeps_catches_up_with_everyone_too() -> None:
+async def test_joining_a_kept_channel_also_catches_up_with_everyone() -> None:
     topics = Topics()
     topics.adapter.topics.add(EVERYONE)
     topics.adapter.is_slow = True

@@ -361,4 +361,4 @@ class ClusterMachine(RuleBasedStateMachine):
 
 
 ClusterMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None, derandomize=True)
-test_all_nodes_agree_with_the_truth_and_tell_each_change_once = ClusterMachine.TestCase
+test_all_nodes_agree_with_the_truth_and_tell_changes_once = ClusterMachine.TestCase

@@ -32,7 +32,7 @@ def test_deltas_are_taken_one_after_the_other_and_each_once() -> None:
     assert (peer.number, peer.is_synced) == (7, True)
 
 
-def test_a_missing_delta_makes_a_peer_unsynced_and_the_later_ones_are_kept() -> None:
+def test_a_missing_delta_unsyncs_a_peer_and_keeps_later_ones() -> None:
     peer = synced(5)
     assert not peer.take_delta(Delta(7, {}))
     assert not peer.is_synced
@@ -112,7 +112,7 @@ def test_no_more_than_so_many_nodes_are_known_at_once() -> None:
     assert nodes.heard("one too many", 1.0) is not None
 
 
-def test_excused_silence_is_taken_back_and_none_is_granted_in_advance() -> None:
+def test_excused_silence_is_taken_back_and_never_granted_ahead() -> None:
     nodes = Nodes("own", 30.0)
     nodes.heard("a", 0.0)
     nodes.heard("b", 100.0)
@@ -122,7 +122,7 @@ def test_excused_silence_is_taken_back_and_none_is_granted_in_advance() -> None:
     assert nodes.silent(130.1) == ["a", "b"]
 
 
-def test_only_a_node_that_said_goodbye_is_remembered_and_not_for_ever() -> None:
+def test_only_nodes_that_said_goodbye_are_remembered_for_a_while() -> None:
     nodes = Nodes("own", 30.0)
     nodes.heard("a", 0.0)
     nodes.heard("b", 0.0)
@@ -151,7 +151,7 @@ def cluster_of(*ids: str) -> list[Nodes]:
 CHANNELS = [f"channel-{number}" for number in range(3000)]
 
 
-def test_all_nodes_name_the_same_owner_and_the_channels_are_spread_evenly() -> None:
+def test_all_nodes_name_the_same_owner_and_spread_channels_evenly() -> None:
     first, *others = cluster_of("a", "b", "c")
     owners = [first.owner("app", name) for name in CHANNELS]
     for nodes in others:
@@ -160,7 +160,7 @@ def test_all_nodes_name_the_same_owner_and_the_channels_are_spread_evenly() -> N
     assert [first.owner("other", name) for name in CHANNELS] != owners
 
 
-def test_only_the_channels_of_a_node_that_comes_or_goes_move() -> None:
+def test_only_channels_of_a_node_that_comes_or_goes_move() -> None:
     nodes = cluster_of("a", "b", "c")[0]
     before = {name: nodes.owner("app", name) for name in CHANNELS}
     nodes.forget("c")

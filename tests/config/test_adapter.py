@@ -38,7 +38,7 @@ def test_every_driver_that_can_be_chosen_has_a_class(driver: str) -> None:
     assert callable(adapter_class(driver))
 
 
-def test_the_redis_of_the_database_section_is_used_where_the_adapter_names_none() -> None:
+def test_an_adapter_without_a_redis_uses_that_of_the_database() -> None:
     options = redis_options(settings({}, host="r", port=1, db=2, username="u", password="p"))
     target = options.target
     assert (target.url, target.db, target.username, target.password) == ("redis://r:1", 2, "u", "p")
@@ -61,7 +61,7 @@ def test_sentinels_are_taken_from_either_place() -> None:
     assert outside.target.sentinels == Sentinels((("a", 1), ("localhost", 26379)), "m", password="p")
 
 
-def test_the_nodes_of_a_redis_cluster_are_taken_from_either_place() -> None:
+def test_redis_cluster_nodes_are_taken_from_either_place() -> None:
     assert redis_cluster_options(settings({"cluster": {"nodes": ["a:1", "rediss://b:2"]}})).nodes == (
         "redis://a:1",
         "rediss://b:2",

@@ -77,7 +77,7 @@ def test_a_redis_url_is_read(path: str, url: str, load_document: Load) -> None:
     ],
 )
 @pytest.mark.parametrize("path", REDIS_URLS)
-def test_a_malformed_redis_url_is_a_problem_that_does_not_quote_it(path: str, url: Any, problems_of: Problems) -> None:
+def test_a_malformed_redis_url_is_a_problem_without_the_url(path: str, url: Any, problems_of: Problems) -> None:
     (problem,) = problems_of(document_with(path, url))
 
     assert problem.startswith(f"{path}: expected a URL such as redis://user:password@host:6379/0 or null, got a")
@@ -92,7 +92,7 @@ def test_a_malformed_redis_url_is_a_problem_everywhere(problems_of: Problems) ->
 
 @pytest.mark.parametrize("node", ["h:1", "h", "10.0.0.1:6379", "[::1]:1", "redis://h:1", "rediss://u:p@h"])
 @pytest.mark.parametrize("path", REDIS_NODES)
-def test_a_node_of_a_redis_cluster_may_do_without_a_scheme(path: str, node: str, load_document: Load) -> None:
+def test_a_redis_cluster_node_needs_no_scheme(path: str, node: str, load_document: Load) -> None:
     load_document(document_with(path, [node]))
 
 
@@ -141,7 +141,7 @@ def test_the_logins_of_all_rabbitmq_urls_are_hidden() -> None:
 
 
 @pytest.mark.parametrize("broker", ["h", "h:9092", "10.0.0.1:1", "[::1]:9092"])
-def test_a_broker_of_kafka_is_a_host_with_or_without_a_port(broker: str, load_document: Load) -> None:
+def test_a_kafka_broker_is_a_host_with_an_optional_port(broker: str, load_document: Load) -> None:
     load_document(document_with("adapter.kafka.brokers", [broker]))
     assert parse_brokers(KafkaAdapterSettings(brokers=(broker,)))  # the driver takes it too
 
@@ -155,13 +155,13 @@ def test_a_malformed_broker_of_kafka_is_a_problem(broker: Any, problems_of: Prob
 
 
 @pytest.mark.parametrize("node", ["h", "h:9042", "10.0.0.1:1", "::1", "[::1]", "[::1]:9042"])
-def test_a_node_of_scylladb_is_a_host_with_or_without_a_port(node: str, load_document: Load) -> None:
+def test_a_scylladb_node_is_a_host_with_an_optional_port(node: str, load_document: Load) -> None:
     loaded = load_document({"database": {"scylladb": {"nodes": [node]}}, "app_manager": {"driver": "scylladb"}})
     assert store_options(loaded.settings)  # the driver takes it too
 
 
 @pytest.mark.parametrize("node", ["", "cql://h", "h:x", "h/x", "u:SECRET@h:1", "h:0", "h:65536", "h ", 5])
-def test_a_malformed_node_of_scylladb_is_a_problem_that_does_not_quote_it(node: Any, problems_of: Problems) -> None:
+def test_a_malformed_scylladb_node_is_a_problem_without_its_text(node: Any, problems_of: Problems) -> None:
     (problem,) = problems_of(document_with("database.scylladb.nodes", [node]))
 
     assert problem.startswith("database.scylladb.nodes[0]: expected the address of a node such as host:9042")
@@ -169,7 +169,7 @@ def test_a_malformed_node_of_scylladb_is_a_problem_that_does_not_quote_it(node: 
 
 
 @pytest.mark.parametrize("path", ["database.redis.sentinels", "adapter.redis.redis_pub_options.sentinel.hosts"])
-def test_a_sentinel_with_a_login_is_a_problem_that_does_not_quote_it(path: str, problems_of: Problems) -> None:
+def test_a_sentinel_with_a_login_is_a_problem_without_it(path: str, problems_of: Problems) -> None:
     host = "u:SECRET@h:1"
     (problem,) = problems_of(document_with(path, [host if path.endswith("hosts") else {"host": host}]))
 
@@ -189,7 +189,7 @@ def test_a_host_is_a_name_or_an_address(path: str, host: str, load_document: Loa
 
 @pytest.mark.parametrize("host", ["", " ", "mysql://u:SECRET@h", "u:SECRET@h", "http://h", 5])
 @pytest.mark.parametrize("path", HOSTS)
-def test_a_host_with_a_login_is_a_problem_that_does_not_quote_it(path: str, host: Any, problems_of: Problems) -> None:
+def test_a_host_with_a_login_is_a_problem_without_it(path: str, host: Any, problems_of: Problems) -> None:
     (problem,) = problems_of(document_with(path, host))
 
     assert problem.startswith(f"{path}: expected the name or address of a host, without a scheme or a login, got a")

@@ -65,7 +65,7 @@ def test_any_json_loads_or_is_a_configuration_error(document: Any) -> None:
 
 @given(shaped(Settings))
 @settings(deadline=None, max_examples=200)
-def test_any_values_of_known_keys_load_or_are_a_configuration_error(document: Any) -> None:
+def test_any_values_of_known_keys_load_or_are_configuration_errors(document: Any) -> None:
     assert_usable(problems_of(json.dumps(document).encode()))
 
 

@@ -23,7 +23,7 @@ def with_policy(policy: Any, **more: Any) -> dict[str, Any]:
     return {"app_manager": {"array": {"apps": [APP | more | {"policy": policy}]}}}
 
 
-def test_every_property_but_the_identity_has_a_place_in_a_policy() -> None:
+def test_every_property_but_the_identity_belongs_in_a_policy() -> None:
     grouped = {name for names in GROUPS.values() for name in names} | {"webhooks"}
 
     assert grouped == set(AppSettings.model_fields) - {"id", "key", "secret", "enabled"}
@@ -72,9 +72,7 @@ def test_a_row_may_have_a_policy() -> None:
         ({"channel": {"allowed_origins": ["https://a.io"]}}, "channel", "did you mean channels?"),
     ],
 )
-def test_a_policy_that_is_not_understood_is_refused_with_its_path(
-    policy: Any, place: str, sentence: str, problems_of: Problems
-) -> None:
+def test_a_wrong_policy_is_refused_with_its_path(policy: Any, place: str, sentence: str, problems_of: Problems) -> None:
     problems = problems_of(with_policy(policy))
 
     where = f"{HERE}.policy.{place}" if place else f"{HERE}.policy"

@@ -35,7 +35,7 @@ def test_numbers_may_be_text() -> None:
     assert app_from_record(IDENTITY | {"max_connections": "7"}).max_connections == 7
 
 
-def test_an_app_becomes_a_record_with_every_property_and_comes_back() -> None:
+def test_an_app_becomes_a_record_and_comes_back_complete() -> None:
     app = AppSettings.model_validate(FULL)
     record = record_from_app(app)
     assert set(record) == {one.name for one in PROPERTIES}
@@ -108,5 +108,5 @@ def test_a_row_that_restricts_in_vain_makes_no_app(properties: dict[str, Any], p
     assert "HIDDEN" not in str(error.value)
 
 
-def test_the_origins_of_a_row_are_kept_as_browsers_write_them() -> None:
+def test_origins_of_a_row_are_kept_in_the_browsers_form() -> None:
     assert app_from_record(IDENTITY | {"allowed_origins": ["HTTPS://A.io:443/"]}).allowed_origins == ("https://a.io",)

@@ -50,7 +50,7 @@ def test_an_app_needs_only_its_id_key_and_secret(load_document: Load) -> None:
 
 @pytest.mark.parametrize("name", [*PLAIN_LIMITS, *INHERITED_LIMITS])
 @pytest.mark.parametrize("value", [7, "7"])
-def test_a_limit_of_an_app_may_be_a_number_or_a_string(name: str, value: object, load_document: Load) -> None:
+def test_an_apps_limit_may_be_a_number_or_a_string(name: str, value: object, load_document: Load) -> None:
     (app,) = load_document(with_apps({**APP, name: value})).settings.apps
 
     assert getattr(app, name) == 7
@@ -261,7 +261,7 @@ def test_a_webhook_without_events_is_a_problem(problems_of: Problems) -> None:
     assert problem == 'app_manager.array.apps[0].webhooks[0].event_types (app "a"): is required'
 
 
-def test_problems_of_a_webhook_and_between_its_fields_are_reported_at_once(problems_of: Problems) -> None:
+def test_problems_of_a_webhook_and_its_fields_are_reported_together(problems_of: Problems) -> None:
     assert len(problems_of(with_apps({**APP, "webhooks": [{"event_types": ["x", "y"]}]}))) == 3
 
 

@@ -50,7 +50,7 @@ def test_a_value_comes_from_the_last_that_set_it(load_document: Load) -> None:
     assert of(loaded, "debug") == Effective("debug", False, "default")
 
 
-def test_a_value_of_the_file_that_equals_the_default_comes_from_the_file(load_document: Load) -> None:
+def test_a_default_value_in_the_file_comes_from_the_file(load_document: Load) -> None:
     assert of(load_document({"ssl": {"passphrase": None}}), "ssl.passphrase").source == "file"
 
 
@@ -120,7 +120,7 @@ def test_addresses_are_shown_without_their_logins(load_document: Load) -> None:
     assert of(loaded, "app_manager.apps[0].webhooks[0].headers").value == {"X-Key": "***"}
 
 
-def test_a_login_in_a_setting_that_is_no_address_is_hidden_too() -> None:
+def test_a_login_in_any_other_setting_is_hidden_too() -> None:
     assert shown("amqp://ann:secret@h", FieldInfo(annotation=str)) == "amqp://ann:***@h"
 
 
@@ -202,7 +202,7 @@ def test_no_secret_is_ever_shown(secret: str) -> None:
         assert quote(secret, safe="") not in text
 
 
-def test_the_search_for_secrets_reaches_every_field_that_may_have_one() -> None:
+def test_the_search_for_secrets_reaches_every_field_with_one() -> None:
     document = json.dumps(filled(Settings, "~here~"))
 
     assert document.count("~here~") > 20

@@ -61,7 +61,7 @@ def test_an_incomplete_app_in_variables_stops_the_start(
 
 @pytest.mark.parametrize("environ", INCOMPLETE, ids=lambda environ: "+".join(environ))
 @pytest.mark.parametrize("driver", ["memory", "sqlite"])
-def test_an_incomplete_app_beside_those_of_a_file_stops_the_start(
+def test_an_incomplete_app_beside_a_file_stops_the_start(
     environ: dict[str, str], driver: str, problems_of: Problems
 ) -> None:
     document = {"app_manager": {"driver": driver, "apps": [APP]}}
@@ -120,7 +120,7 @@ def test_a_configuration_without_an_app_serves_none(
     assert "hush" not in " ".join(loaded.warnings)
 
 
-def test_variables_of_a_publisher_are_named_where_there_is_no_app(load_document: Load) -> None:
+def test_a_publishers_variables_are_named_where_no_app_exists(load_document: Load) -> None:
     warnings = load_document(environ={"PUSHER_APP_KEY": "x", "PUSHER_APP_ID": "1"}).warnings
 
     assert warnings[0].startswith("PUSHER_APP_ID, PUSHER_APP_KEY: this server does not read an app from these")
@@ -133,7 +133,7 @@ def test_other_settings_are_no_configuration_of_an_app(load_document: Load) -> N
     assert load_document(environ=environ, flags={"host": "127.0.0.1", "workers": "2"}).settings.uses_demo_app
 
 
-def test_a_database_of_apps_has_no_demo_app_and_no_warning(load_document: Load) -> None:
+def test_an_app_database_means_no_demo_app_and_no_warning(load_document: Load) -> None:
     documents: tuple[Any, ...] = (None, {})
     for document in documents:
         loaded = load_document(document, {"APP_MANAGER_DRIVER": "sqlite"})
@@ -170,7 +170,7 @@ def test_variables_override_the_app_of_the_file_with_that_id(place: str, load_do
         ("SOCKUDO_DEFAULT_APP_ENABLE_USER_AUTHENTICATION", "on", "enable_user_authentication", True),
     ],
 )
-def test_a_variable_overrides_its_property_of_the_app_in_the_file(
+def test_a_variable_overrides_its_property_of_the_files_app(
     variable: str, text: str, name: str, value: object, load_document: Load
 ) -> None:
     (app,) = load_document(FILE, {**WHOLE, ID: "a", variable: text}).settings.apps
@@ -178,7 +178,7 @@ def test_a_variable_overrides_its_property_of_the_app_in_the_file(
     assert getattr(app, name) == value
 
 
-def test_a_key_from_a_variable_may_not_be_that_of_another_app(problems_of: Problems) -> None:
+def test_a_variables_key_may_not_be_that_of_another_app(problems_of: Problems) -> None:
     document = document_with("app_manager.array.apps", [APP, {"id": "b", "key": "kb", "secret": "s"}])
 
     assert problems_of(document, {ID: "a", KEY: "kb", SECRET: "s"}) == [
@@ -186,7 +186,7 @@ def test_a_key_from_a_variable_may_not_be_that_of_another_app(problems_of: Probl
     ]
 
 
-def test_a_variable_that_a_file_names_is_no_attempt_at_an_app(load_document: Load) -> None:
+def test_a_variable_used_by_a_file_makes_no_app(load_document: Load) -> None:
     document = document_with("app_manager.array.apps", [{**APP, "secret": "${SOCKUDO_DEFAULT_APP_SECRET}"}])
 
     loaded = load_document(document, {SECRET: "hush", "SOCKUDO_APP_ID": "hush"})
@@ -207,7 +207,7 @@ def test_commas_alone_are_no_list_that_allows_everything(text: str, problems_of:
     assert problem.startswith("CORS_ORIGINS")
 
 
-def test_an_empty_variable_of_origins_is_a_warning_where_all_may_connect(load_document: Load) -> None:
+def test_an_empty_origins_variable_warns_where_all_may_connect(load_document: Load) -> None:
     environ = {**WHOLE, "SOCKUDO_DEFAULT_APP_ALLOWED_ORIGINS": " "}
     restricted = document_with("app_manager.array.apps", [APP | {"id": "d", "allowed_origins": ["a.io"]}])
 

@@ -210,7 +210,7 @@ def test_an_empty_variable_counts_as_unset(row: Row, variable: str, load_documen
 
 
 @pytest.mark.parametrize("row", IN_FILES, ids=lambda row: row.path)
-def test_a_wrong_value_in_a_file_is_a_problem_with_its_path(row: Row, problems_of: Problems) -> None:
+def test_a_wrong_value_in_a_file_names_its_path(row: Row, problems_of: Problems) -> None:
     for wrong in row.sample.wrong:
         problems = problems_of(document_with(row.path, wrong))
 
@@ -228,7 +228,7 @@ def takes_any_text(row: Row) -> bool:
     [(row, variable) for row, variable in BY_VARIABLE if not takes_any_text(row)],
     ids=lambda part: part if isinstance(part, str) else "",
 )
-def test_a_wrong_value_in_a_variable_is_a_problem_with_its_name(row: Row, variable: str, problems_of: Problems) -> None:
+def test_a_wrong_value_in_a_variable_names_the_variable(row: Row, variable: str, problems_of: Problems) -> None:
     for wrong in row.sample.wrong:
         text = ",".join(wrong) if isinstance(wrong, list) else str(wrong)
         problems = problems_of(choosing(row.path), {variable: text})
@@ -248,9 +248,7 @@ def test_the_process_id_is_random_unless_it_is_set(load_document: Load) -> None:
 @pytest.mark.parametrize(
     ("written", "kept"), [("/", ""), ("", ""), ("ws", "/ws"), ("/ws/", "/ws"), ("/a/b", "/a/b"), ("//", "")]
 )
-def test_a_path_prefix_is_kept_with_a_leading_slash_and_no_trailing_one(
-    written: str, kept: str, load_document: Load
-) -> None:
+def test_a_path_prefix_gains_a_leading_slash_and_no_trailing(written: str, kept: str, load_document: Load) -> None:
     assert load_document({"path_prefix": written}).settings.path_prefix == kept
 
 

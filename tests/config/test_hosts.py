@@ -61,9 +61,7 @@ def test_a_host_is_kept_without_blanks_and_brackets(path: str, written: str, kep
     ],
 )
 @pytest.mark.parametrize("path", LISTENING + DATABASES)
-def test_a_host_that_cannot_be_used_is_refused_with_its_reason(
-    path: str, host: str, why: str, problems_of: Problems
-) -> None:
+def test_an_unusable_host_is_refused_with_its_reason(path: str, host: str, why: str, problems_of: Problems) -> None:
     (problem,) = problems_of(document_with(path, host))
 
     shown = host.replace("$$", "$")

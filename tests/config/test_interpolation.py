@@ -195,7 +195,7 @@ def test_a_setting_says_which_variable_it_has_from_the_file(load_document: Load)
     assert SECRET not in json.dumps([one.value for one in found.values()])
 
 
-def test_no_output_of_check_config_has_the_value_of_a_secret(tmp_path: Path) -> None:
+def test_check_config_never_prints_the_value_of_a_secret(tmp_path: Path) -> None:
     file = tmp_path / "c.json"
     file.write_text(json.dumps(with_app(secret="${S}") | document_with("database.redis.password", "${S}")))
     environ = clean_environ() | {"S": SECRET}

@@ -125,11 +125,11 @@ def test_toml_and_json_of_the_same_settings_are_the_same(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("text", ['{"port": 9}', "port = 9"])
-def test_a_file_with_another_suffix_is_tried_as_json_and_as_toml(text: str, tmp_path: Path) -> None:
+def test_other_suffixes_are_tried_as_json_and_as_toml(text: str, tmp_path: Path) -> None:
     assert load(write(tmp_path / "sockudo.conf", text), {}, {}, tmp_path).settings.port == 9
 
 
-def test_a_file_with_another_suffix_that_is_neither_has_both_problems(tmp_path: Path) -> None:
+def test_another_suffix_that_is_neither_format_has_both_problems(tmp_path: Path) -> None:
     json_problem, toml_problem = problems_of_file(write(tmp_path / "sockudo.conf", "port: 9"))
 
     assert "is not valid JSON" in json_problem
@@ -159,9 +159,7 @@ def test_a_missing_file_is_a_problem(tmp_path: Path) -> None:
         ("a.toml", "a = " + "[" * 100_000, "is nested too deeply"),
     ],
 )
-def test_a_file_that_cannot_be_parsed_is_a_problem_with_its_place(
-    name: str, text: str, problem: str, tmp_path: Path
-) -> None:
+def test_a_file_that_cannot_be_parsed_names_the_place(name: str, text: str, problem: str, tmp_path: Path) -> None:
     path = write(tmp_path / name, text)
 
     with pytest.raises(ConfigError, match=problem) as caught:
@@ -177,7 +175,7 @@ def test_a_file_that_is_not_utf8_is_a_problem(tmp_path: Path) -> None:
     assert problems_of_file(path) == [f"{path}: is not UTF-8 text"]
 
 
-def test_a_key_that_is_given_twice_is_a_problem_with_its_place(tmp_path: Path) -> None:
+def test_a_key_that_is_given_twice_names_the_place(tmp_path: Path) -> None:
     path = write(tmp_path / "a.json", '{"cors": {"origin": [], "origin": ["*"]}, "port": 1, "port": 2}')
 
     assert problems_of_file(path) == [f"{path}: cors.origin is given twice", f"{path}: port is given twice"]
@@ -226,14 +224,14 @@ def test_a_long_or_unprintable_value_is_quoted_briefly_and_safely(problems_of: P
     assert len(problem) < 200
 
 
-def test_a_section_of_the_wrong_kind_does_not_hide_variables_elsewhere(problems_of: Problems) -> None:
+def test_a_section_of_the_wrong_kind_hides_no_other_variables(problems_of: Problems) -> None:
     assert problems_of({"cache": 5}, {"CACHE_TTL_SECONDS": "1", "PORT": "x"}) == [
         'PORT (port): expected an integer between 0 and 65535, got "x"',
         "cache: expected an object, got a number",
     ]
 
 
-def test_the_shipped_file_is_warned_about_for_its_public_secret_alone() -> None:
+def test_the_shipped_file_only_warns_about_its_public_secret() -> None:
     loaded = load(Path("config/config.json"), {}, {}, Path(__file__).parents[2])
 
     assert loaded.warnings == [

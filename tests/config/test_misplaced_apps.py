@@ -70,7 +70,7 @@ def test_a_file_of_another_server_is_sent_to_import_config(
     assert f"`sockudo import-config {server} FILE`" in problem
 
 
-def test_apps_at_the_top_of_a_toml_file_stop_the_start(tmp_path: Path) -> None:
+def test_apps_on_the_top_level_of_toml_stop_the_start(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
     path.write_text('[[apps]]\nid = "a"\nkey = "k"\nsecret = "s"\n')
 

@@ -59,7 +59,7 @@ def unknown(warnings: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("path", KEYS)
-def test_a_key_of_the_original_is_known_and_takes_its_default(path: str, load_document: Load) -> None:
+def test_an_original_key_is_known_and_takes_its_default(path: str, load_document: Load) -> None:
     loaded = load_document(document_with(path, default_at(path)))
 
     assert unknown(loaded.warnings) == []

@@ -46,7 +46,7 @@ def test_every_queue_that_can_be_chosen_has_a_class() -> None:
     }
 
 
-def test_the_redis_of_the_database_section_is_used_where_the_queue_names_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_without_a_redis_uses_that_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
     sentinels = [{"host": "s", "port": 1}]
     driver, options = options_of(
         monkeypatch, {"driver": "redis"}, host="r", port=1, db=2, username="u", password="p", sentinels=sentinels
@@ -60,7 +60,7 @@ def test_the_redis_of_the_database_section_is_used_where_the_queue_names_none(mo
     assert (options.prefix, options.section.concurrency) == ("sockudo_queue:", 5)
 
 
-def test_a_queue_may_have_a_redis_and_a_prefix_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_may_have_its_own_redis_and_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
     own = {"url_override": "rediss://q:2", "prefix": "mine:", "concurrency": 9}
     _, options = options_of(monkeypatch, {"driver": "redis", "redis": own}, sentinels=[{"host": "s"}])
     assert isinstance(options.place, RedisTarget)
@@ -118,7 +118,7 @@ def test_a_queue_in_sqs_is_told_what_its_section_says(monkeypatch: pytest.Monkey
     assert "secret" not in repr(options)
 
 
-def test_what_a_queue_in_sqs_is_not_told_is_as_in_the_original(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_sqs_queue_has_the_originals_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     _, options = options_of(monkeypatch, {"driver": "sqs", "sqs": {"message_group_id": None}})
     told = options.section
     assert (told.visibility_timeout, told.max_messages, told.wait_time_seconds, told.concurrency) == (30, 10, 5, 5)

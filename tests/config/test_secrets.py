@@ -54,7 +54,7 @@ def test_representations_do_not_show_secrets(load_document: Load) -> None:
     assert SECRET not in "\n".join(loaded.warnings)
 
 
-def test_the_error_of_an_app_made_by_code_does_not_show_its_secret() -> None:
+def test_an_error_of_an_app_from_code_hides_its_secret() -> None:
     with pytest.raises(ValidationError) as caught:
         AppSettings.model_validate({"id": "a", "secret": SECRET})
 

@@ -75,7 +75,7 @@ def test_one_variable_sets_the_nodes_of_every_redis_cluster(load_document: Load)
     assert settings.adapter.cluster.nodes == settings.queue.redis_cluster.nodes == ("a:1", "b:2")
 
 
-def test_the_region_of_aws_is_for_what_has_no_region_of_its_own(load_document: Load) -> None:
+def test_the_aws_region_applies_where_no_own_region_is_set(load_document: Load) -> None:
     settings = load_document(environ={"AWS_REGION": "a", "QUEUE_SQS_REGION": "b"}).settings
 
     assert (settings.database.dynamodb.region, settings.queue.sqs.region) == ("a", "b")
@@ -138,7 +138,7 @@ def test_another_mode_of_a_socket_is_a_problem(mode: object, problems_of: Proble
         ("/run/..\\s.sock", "must not lead upwards with .."),
     ],
 )
-def test_a_socket_that_is_used_needs_a_path_that_is_plain(path: str, sentence: str) -> None:
+def test_an_enabled_socket_needs_a_plain_path(path: str, sentence: str) -> None:
     with pytest.raises(ValidationError) as caught:
         UnixSocketSettings.model_validate({"enabled": True, "path": path})
 

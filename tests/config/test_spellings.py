@@ -60,7 +60,7 @@ def test_all_variables_of_a_group_have_both_spellings(spelling: Spelling) -> Non
     assert found >= 6
 
 
-def test_every_part_with_a_redis_has_a_variable_for_its_address() -> None:
+def test_every_part_with_redis_has_a_variable_for_its_address() -> None:
     for part in PARTS:
         assert any({"REDIS_URL", f"{part}_REDIS_URL"} <= set(names) for names in marks(Settings))
 
@@ -105,13 +105,13 @@ def test_sentinels_are_read_from_a_variable(load_document: Load) -> None:
 
 
 @pytest.mark.parametrize("text", ["a:x", "a:0", "a:70000", "redis://a:1", "u:p@a:1"])
-def test_a_sentinel_that_is_no_address_is_a_problem_with_the_variable(text: str, problems_of: Problems) -> None:
+def test_a_sentinel_that_is_no_address_names_its_variable(text: str, problems_of: Problems) -> None:
     (problem,) = problems_of(environ={"ADAPTER_DRIVER": "redis", "DATABASE_REDIS_SENTINELS": f"a:1,{text}"})
 
     assert problem.startswith("DATABASE_REDIS_SENTINELS (database.redis.sentinels[1].")
 
 
-def test_the_nodes_of_a_redis_cluster_are_read_from_a_variable(load_document: Load) -> None:
+def test_redis_cluster_nodes_are_read_from_a_variable(load_document: Load) -> None:
     environ = {"DATABASE_REDIS_CLUSTER_NODES": "a,b:1,rediss://u:p@c:2,[::1]:3"}
 
     redis = load_document(environ=environ).settings.database.redis
@@ -119,7 +119,7 @@ def test_the_nodes_of_a_redis_cluster_are_read_from_a_variable(load_document: Lo
     assert cluster_login(redis) == (None, None)
 
 
-def test_a_redis_cluster_has_a_login_and_tls_of_its_own(load_document: Load) -> None:
+def test_a_redis_cluster_has_its_own_login_and_tls(load_document: Load) -> None:
     environ = {"DATABASE_REDIS_CLUSTER_NODES": "a:1,redis://b:2,rediss://c:3", "DATABASE_REDIS_CLUSTER_USE_TLS": "true"}
     environ |= {"DATABASE_REDIS_CLUSTER_USER": "cu", "DATABASE_REDIS_CLUSTER_PASSWORD": "cp"}
     environ |= {"DATABASE_REDIS_USERNAME": "u", "DATABASE_REDIS_PASSWORD": "p"}
@@ -130,7 +130,7 @@ def test_a_redis_cluster_has_a_login_and_tls_of_its_own(load_document: Load) -> 
     assert cluster_login(redis) == ("cu", "cp")
 
 
-def test_the_login_of_database_redis_is_that_of_a_cluster_too(load_document: Load) -> None:
+def test_the_login_of_database_redis_serves_a_cluster_too(load_document: Load) -> None:
     redis = load_document({"database": {"redis": {"username": "u", "password": "p"}}}).settings.database.redis
 
     assert cluster_login(redis) == ("u", "p")

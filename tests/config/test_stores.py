@@ -46,7 +46,7 @@ def test_every_rate_limiter_that_can_be_chosen_has_a_class(driver: str) -> None:
 
 
 @PARTS
-def test_the_redis_of_the_database_section_is_used_where_the_part_names_none(
+def test_a_part_without_a_redis_uses_that_of_the_database(
     section: str, options: Options, prefix: str, null_prefix: str
 ) -> None:
     sentinels = [{"host": "s", "port": 1}]
@@ -59,7 +59,7 @@ def test_the_redis_of_the_database_section_is_used_where_the_part_names_none(
 
 
 @PARTS
-def test_an_address_of_its_own_comes_first_and_is_no_sentinel(
+def test_an_own_address_comes_first_and_is_no_sentinel(
     section: str, options: Options, prefix: str, null_prefix: str
 ) -> None:
     own = {"url_override": "rediss://u:p@own:7/3"}
@@ -69,9 +69,7 @@ def test_an_address_of_its_own_comes_first_and_is_no_sentinel(
 
 
 @PARTS
-def test_a_prefix_that_is_null_is_made_of_the_common_one(
-    section: str, options: Options, prefix: str, null_prefix: str
-) -> None:
+def test_a_null_prefix_is_made_of_the_common_one(section: str, options: Options, prefix: str, null_prefix: str) -> None:
     made = options(settings(section, redis={"prefix": None}, key_prefix="p:"))
     assert made.prefix == null_prefix
     assert options(settings(section, redis={"prefix": "own"}, key_prefix="p:")).prefix == "own"
@@ -104,7 +102,7 @@ def test_a_cluster_is_that_of_the_database_section(
         ("rediss://u:x@[::1]:2", "rediss://u:x@[::1]:2"),
     ],
 )
-def test_a_host_may_have_a_scheme_a_login_and_a_port(host: str, url: str, load_document: Load) -> None:
+def test_a_host_may_have_a_scheme_login_and_port(host: str, url: str, load_document: Load) -> None:
     redis = {"host": host, "port": 1, "cluster_nodes": [{"host": host, "port": 1}]}
     loaded = load_document({"database": {"redis": redis}, "cache": {"redis": {"cluster_mode": False}}}).settings
     assert target_of(cache_options(loaded)).url == url
@@ -112,7 +110,7 @@ def test_a_host_may_have_a_scheme_a_login_and_a_port(host: str, url: str, load_d
 
 
 @pytest.mark.parametrize("host", ["", "http://a", "a/1", "redis://a/1", "a?db=1", "a:SECRET:", "a b", 5])
-def test_a_host_that_is_none_is_a_problem_that_does_not_quote_it(host: Any, problems_of: Problems) -> None:
+def test_an_invalid_host_is_a_problem_without_its_text(host: Any, problems_of: Problems) -> None:
     problems = problems_of(document_with("database.redis", {"host": host, "cluster_nodes": [{"host": host}]}))
     places = [problem.partition(": expected a host, perhaps with redis:// or rediss://")[0] for problem in problems]
     assert places == ["database.redis.host", "database.redis.cluster_nodes[0].host"]

@@ -172,7 +172,7 @@ def test_the_own_name_of_a_key_wins_over_the_other(load_document: Load) -> None:
     ]
 
 
-def test_a_setting_of_the_environment_is_ignored_in_a_file_with_a_warning(load_document: Load) -> None:
+def test_a_setting_of_the_environment_in_a_file_warns_only(load_document: Load) -> None:
     loaded = load_document({"logging": {"output_format": 5}, **with_app()})
 
     assert loaded.settings.logging.output_format == "human"

@@ -27,7 +27,7 @@ def test_an_unused_variable_that_is_wrong_is_one_warning(load_document: Load) ->
 
 
 @pytest.mark.parametrize("driver", ["adapter", "cache", "queue", "rate_limiter"])
-def test_a_variable_that_one_part_uses_is_a_problem_of_that_part(driver: str, problems_of: Problems) -> None:
+def test_a_problem_of_a_variable_names_the_part_using_it(driver: str, problems_of: Problems) -> None:
     document = APPS | {
         driver: {"driver": "redis", "enabled": True} if driver == "rate_limiter" else {"driver": "redis"}
     }

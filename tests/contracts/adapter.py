@@ -141,9 +141,7 @@ class AdapterContract:
         first.publish("t", b"1")
         assert await heard.wait_for_messages(1) == [("t", b"1")]
 
-    async def test_any_name_of_an_app_and_a_channel_can_be_a_topic(
-        self, nodes: list[tuple[Adapter, RecordingInbox]]
-    ) -> None:
+    async def test_any_app_and_channel_name_can_be_a_topic(self, nodes: list[tuple[Adapter, RecordingInbox]]) -> None:
         (first, _), (second, heard), _ = nodes
         await joined(second, ODD_TOPIC)
         first.publish(ODD_TOPIC, b"1")

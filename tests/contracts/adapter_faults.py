@@ -66,9 +66,7 @@ class AdapterFaultContract:
         for adapter, _ in nodes:
             await adapter.aclose()
 
-    async def test_a_bus_that_died_is_told_once_and_its_topics_are_joined_again(
-        self, server: BrokerProcess, nodes: Nodes
-    ) -> None:
+    async def test_a_bus_that_died_is_told_once_and_topics_rejoined(self, server: BrokerProcess, nodes: Nodes) -> None:
         (first, _), (second, heard) = nodes
         await joined(second, "u")
         await lose(server.kill, nodes)
@@ -83,18 +81,14 @@ class AdapterFaultContract:
         assert [(len(inbox.losses), inbox.restorations) for _, inbox in nodes] == [(1, 1), (1, 1)]
         assert all(heard.losses)
 
-    async def test_a_bus_that_froze_is_lost_and_used_again_when_it_goes_on(
-        self, server: BrokerProcess, nodes: Nodes
-    ) -> None:
+    async def test_a_frozen_bus_is_lost_and_used_again_later(self, server: BrokerProcess, nodes: Nodes) -> None:
         (first, _), (_, heard) = nodes
         await lose(server.freeze, nodes)
         await restore(server.thaw, nodes)
         first.publish("t", b"1")
         assert (await heard.wait_for_messages(1))[-1] == ("t", b"1")
 
-    async def test_topics_may_be_joined_and_left_while_the_bus_is_lost(
-        self, server: BrokerProcess, nodes: Nodes
-    ) -> None:
+    async def test_topics_may_be_joined_and_left_during_an_outage(self, server: BrokerProcess, nodes: Nodes) -> None:
         (first, _), (second, heard) = nodes
         await lose(server.kill, nodes)
         for topic in ("new", "new", "t"):
@@ -216,7 +210,7 @@ class BrokerFaultContract(AdapterFaultContract):
         """Look for a broker that is restarting more often than a node does."""
         monkeypatch.setattr("sockudo.timing.backoff.LONGEST_DELAY", 0.2)
 
-    async def test_a_broker_that_cannot_be_reached_at_start_is_an_error(self) -> None:
+    async def test_an_unreachable_broker_at_the_start_is_an_error(self) -> None:
         address = f"{self.scheme}127.0.0.1:{free_port()}"
         assert f"{self.setting}: {address}: " in await start_fails(self.with_secret(address))
 
@@ -280,7 +274,7 @@ class BrokerFaultContract(AdapterFaultContract):
         await inbox.wait_for_loss()
         await asyncio.wait_for(adapter.aclose(), 4)
 
-    async def test_all_of_many_topics_are_joined_before_the_bus_is_back(self, server: BrokerProcess) -> None:
+    async def test_all_topics_are_joined_before_the_bus_is_back(self, server: BrokerProcess) -> None:
         prefix = uuid.uuid4().hex
         adapter, heard = self.an_adapter(self.address(server), prefix=prefix), RecordingInbox()
         await adapter.start(heard)

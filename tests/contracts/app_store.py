@@ -58,7 +58,7 @@ class AppStoreContract:
         assert await store.find_by_id("app") is None
         assert await store.find_by_key("app-key") is None
 
-    async def test_an_app_is_found_by_id_and_key_as_it_was_stored(self, store: AppStore) -> None:
+    async def test_an_app_is_found_by_id_and_key_as_stored(self, store: AppStore) -> None:
         for stored in (record(), full_record()):
             await store.create(stored)
             assert await store.find_by_id(stored["id"]) == stored
@@ -121,7 +121,7 @@ class AppStoreContract:
             with pytest.raises(ConfigError, match=problem):
                 await changes.replace(store, record(max_event_batch_size=largest + 1))
 
-    async def test_a_name_that_could_not_be_found_again_is_a_problem(self, store: AppStore) -> None:
+    async def test_a_name_that_could_not_be_found_is_a_problem(self, store: AppStore) -> None:
         for name in ("id", "key"):
             for wrong in ("n" * 256, "a\0"):
                 with pytest.raises(ConfigError, match=f"{name}: expected 1 to 255 characters"):
@@ -152,7 +152,7 @@ class AppStoreContract:
         assert await store.all() == [record("other")]
         assert not await store.delete("app")
 
-    async def test_putting_an_app_makes_it_once_and_changes_it_when_it_differs(self, store: AppStore) -> None:
+    async def test_putting_an_app_creates_it_once_and_updates_differences(self, store: AppStore) -> None:
         assert await changes.put(store, full_record())
         assert not await changes.put(store, full_record())
         assert await changes.put(store, full_record() | {"enabled": False})

@@ -18,7 +18,7 @@ class CacheContract:
         """Let `seconds` pass for the driver."""
         raise NotImplementedError
 
-    async def test_what_was_set_is_found_with_the_seconds_it_has_left(self, cache: Cache) -> None:
+    async def test_a_value_is_found_with_the_seconds_it_has_left(self, cache: Cache) -> None:
         cache.set("key", b"value", 30)
         assert await answer(cache.get("key")) == Cached(b"value", 30)
 
@@ -54,7 +54,7 @@ class CacheContract:
         await self.elapse(1.1)
         assert await answer(cache.get("key")) is None
 
-    async def test_the_time_to_live_runs_down_and_reading_does_not_renew_it(self, cache: Cache) -> None:
+    async def test_the_time_to_live_runs_down_despite_reads(self, cache: Cache) -> None:
         began = time.monotonic()
         cache.set("key", b"value", 30)
         cache.get("key")

@@ -43,7 +43,7 @@ def hang_on(*lanes: str) -> Callable[[Delivery], Outcome | Awaitable[Outcome]]:
 class QueueContract:
     keeps_order_of_a_lane = True
 
-    async def test_a_job_reaches_the_handler_with_what_is_known_of_it(self, queue: Queue) -> None:
+    async def test_a_job_reaches_the_handler_with_its_details(self, queue: Queue) -> None:
         handler = RecordingHandler()
         await queue.start(handler)
         before = time.time()
@@ -95,7 +95,7 @@ class QueueContract:
         # A handler is counted before its job is gone.
         await counts_become(queue, lambda counts: (counts.delivered, counts.depth) == (10, 2 * len(hanging)))
 
-    async def test_a_retry_keeps_the_job_first_in_its_lane_and_delays_no_other(self, queue: Queue) -> None:
+    async def test_a_retried_job_stays_first_in_its_lane_only(self, queue: Queue) -> None:
         again = iter([Retry(0.3), Retry(0)])
 
         def answer(delivery: Delivery) -> Outcome:
@@ -128,7 +128,7 @@ class QueueContract:
         await handler.wait_for(2)
         assert times[1] - times[0] >= 0.29
 
-    async def test_a_failed_job_is_kept_with_its_reason_and_its_lane_goes_on(self, queue: Queue) -> None:
+    async def test_a_failed_job_keeps_its_reason_and_its_lane_continues(self, queue: Queue) -> None:
         def answer(delivery: Delivery) -> Outcome:
             if delivery.job == b"bad":
                 return Retry(0) if delivery.attempt == 1 else Failed("HTTP 500")
@@ -255,7 +255,7 @@ class QueueContract:
         assert [delivery.lane for delivery in handler.cancelled] == ["dead"]
         assert not handler.running["dead"]
 
-    async def test_a_queue_that_works_passes_its_check_and_can_be_closed_twice(self, queue: Queue) -> None:
+    async def test_a_working_queue_passes_its_check_and_closes_twice(self, queue: Queue) -> None:
         await queue.check()
         await queue.start(RecordingHandler())
         await queue.check()
@@ -280,7 +280,7 @@ class SharedQueueContract(QueueContract):
         assert (jobs if self.keeps_order_of_a_lane else sorted(jobs)) == JOBS[:5]
         assert (await settled(second)).lost == 0
 
-    async def test_what_could_not_be_finished_is_handled_by_another_at_once(self, make_queue: MakeQueue) -> None:
+    async def test_another_consumer_handles_unfinished_jobs_at_once(self, make_queue: MakeQueue) -> None:
         first, second = make_queue(), make_queue()
         stuck, handler = RecordingHandler(hang), RecordingHandler()
         await first.start(stuck)

@@ -97,7 +97,7 @@ class RateLimiterContract:
         decisions = await asyncio.gather(*(consume() for _ in range(50)))
         assert sum(decision.allowed for decision in decisions) == 10
 
-    async def test_several_units_at_the_same_time_do_not_exceed_the_limit(self, limiter: RateLimiter) -> None:
+    async def test_several_units_at_one_moment_do_not_exceed_the_limit(self, limiter: RateLimiter) -> None:
         limit = Limit(10, 60)
 
         async def consume() -> Decision:

@@ -64,7 +64,7 @@ def test_every_variable_of_reverb_is_on_the_page() -> None:
 
 
 @pytest.mark.parametrize(("driver", "having"), [("mysql", "CHANGE"), ("pgsql", "RENAME COLUMN")])
-def test_the_statements_for_a_table_of_soketi_are_those_that_the_server_names(driver: str, having: str) -> None:
+def test_the_statements_for_a_soketi_table_are_the_servers(driver: str, having: str) -> None:
     columns = dict.fromkeys(("max_connections", *COLUMNS), Integer())
     flags = dict.fromkeys(("enable_client_messages", "enabled"), SmallInteger())
 

@@ -103,7 +103,7 @@ def test_a_setting_of_soketi_is_the_one_shown(key: str, variable: str, here: str
 
 
 @pytest.mark.parametrize(("key", "variable", "here"), rows("### Apps"), ids=lambda one: one.strip("`"))
-def test_a_setting_of_an_app_of_soketi_is_the_one_shown(key: str, variable: str, here: str, run: Run) -> None:
+def test_a_setting_of_a_soketi_app_is_the_one_shown(key: str, variable: str, here: str, run: Run) -> None:
     value = value_of(key)
     found = [run("soketi", {"appManager.array.apps": [APP | {key: value}]})]
     if variable:

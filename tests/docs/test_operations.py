@@ -116,7 +116,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     return found
 
 
-def test_the_steps_install_a_server_with_a_secret_of_its_own(machine: Machine) -> None:
+def test_the_steps_install_a_server_with_its_own_secret(machine: Machine) -> None:
     file = machine.root / "etc" / "environment"
     assert file.stat().st_mode & 0o077 == 0
     assert re.fullmatch(r"CHAT_SECRET=[0-9a-f]{64}\n", file.read_text())
@@ -174,7 +174,7 @@ def test_the_kernel_has_every_setting_of_the_file() -> None:
             assert (Path("/proc/sys") / name.replace(".", "/")).exists(), name
 
 
-def test_every_block_of_commands_is_run_or_the_page_says_why_not() -> None:
+def test_every_command_block_is_run_or_has_a_reason() -> None:
     run = ["From an empty machine", "Upgrades", "Backups", "The kernel", "Figures to watch"]
     for heading in _headings():
         for block in blocks(heading):

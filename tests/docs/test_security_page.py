@@ -49,7 +49,7 @@ def problems(text: str) -> Iterator[str]:
                 yield f"{row[0]}: there is no {name}::{test}"
 
 
-def test_every_line_of_the_threat_model_names_a_test_that_exists() -> None:
+def test_every_line_of_the_threat_model_names_a_real_test() -> None:
     found = list(problems(PAGE.read_text()))
     assert not found, report(found)
 

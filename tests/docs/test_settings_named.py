@@ -65,7 +65,7 @@ def test_the_table_of_limits_shows_the_defaults() -> None:
     assert rows >= 10
 
 
-def test_settings_of_an_app_in_the_table_have_no_limit_by_default() -> None:
+def test_app_settings_in_the_table_have_no_default_limit() -> None:
     for name in ("max_client_events_per_second", "max_connections"):
         assert f"`{name}` of the app" in section(README, "## Limits and defaults")
         assert AppSettings.model_fields[name].default == 0

@@ -30,7 +30,7 @@ def test_callbacks_run_in_order_at_their_moment() -> None:
     assert clock.now() == START + 3
 
 
-def test_a_callback_that_schedules_itself_again_runs_as_often_as_time_allows() -> None:
+def test_a_callback_that_reschedules_itself_runs_as_time_allows() -> None:
     clock = FakeClock()
     ran: list[float] = []
 

@@ -17,7 +17,7 @@ class TestMemoryAdapter(AdapterContract):
         return [bus.adapter() for _ in range(3)]
 
 
-async def test_a_node_that_is_cut_off_hears_nothing_until_it_is_mended() -> None:
+async def test_a_node_that_is_cut_off_hears_nothing_until_mended() -> None:
     bus = MemoryBus()
     first, second = MemoryAdapter(bus), MemoryAdapter(bus)
     heard = RecordingInbox()

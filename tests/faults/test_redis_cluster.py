@@ -46,7 +46,7 @@ def prepare(bus: Bus, full_coverage: str, of: str) -> tuple[RedisClusterProcesse
 
 @pytest.mark.parametrize("bus", ["redis-cluster"], indirect=True)
 @pytest.mark.parametrize(("channel", "full_coverage"), [(_STATE, "no"), (_STATE, "yes"), (_EVENTS, "no")])
-async def test_a_master_that_fails_over_takes_only_its_own_events_along(
+async def test_a_failover_of_a_master_loses_only_its_own_events(
     cluster: Cluster, bus: Bus, channel: str, full_coverage: str
 ) -> None:
     brokers, master, lossy = await asyncio.to_thread(prepare, bus, full_coverage, channel)
@@ -65,7 +65,7 @@ async def test_a_master_that_fails_over_takes_only_its_own_events_along(
 
 @pytest.mark.parametrize("bus", ["redis-cluster"], indirect=True)
 @pytest.mark.parametrize("full_coverage", ["no", "yes"])
-async def test_nodes_that_cannot_hear_each_other_still_deliver_over_the_living_masters(
+async def test_nodes_that_cannot_hear_each_other_deliver_over_living_masters(
     cluster: Cluster, bus: Bus, full_coverage: str
 ) -> None:
     brokers, master, lossy = await asyncio.to_thread(prepare, bus, full_coverage, _STATE)

@@ -120,7 +120,7 @@ def told(receiver: WebhookReceiver) -> dict[tuple[str, str | None], list[bool]]:
 
 # Eight users, three servers and two receivers: a server without a core counts as dead.
 @pytest.mark.alone
-async def test_every_event_arrives_in_order_while_an_endpoint_fails_and_nodes_are_killed(
+async def test_every_event_arrives_in_order_despite_failures_and_killed_nodes(
     own_redis: RedisProcess, tmp_path: Path
 ) -> None:
     async with webhook_receiver() as good, webhook_receiver() as bad:
@@ -207,9 +207,7 @@ def _late(receiver: WebhookReceiver) -> list[Received]:
     return [one for one in receiver.requests if one.at + offset - json.loads(one.body)["time_ms"] / 1000 > 300]
 
 
-async def test_while_the_queue_is_away_clients_are_served_and_events_wait(
-    own_redis: RedisProcess, tmp_path: Path
-) -> None:
+async def test_clients_are_served_and_events_wait_without_the_queue(own_redis: RedisProcess, tmp_path: Path) -> None:
     async with webhook_receiver() as receiver:
         hook = {"url": receiver.url, "event_types": ["client_event"]}
         settings = document(own_redis, hook) | {"adapter": {"driver": "local"}}

@@ -50,7 +50,7 @@ def test_a_target_that_fails_is_noticed(tmp_path: Path) -> None:
     assert list(tmp_path.glob("http-failed-*"))
 
 
-def test_the_corpus_has_a_folder_for_each_target_and_no_other() -> None:
+def test_the_corpus_has_one_folder_for_each_target() -> None:
     assert {path.name for path in CORPUS.iterdir()} == set(TARGETS)
 
 

@@ -68,7 +68,7 @@ async def knows(some: Intruder, channels: int) -> None:
     await eventually(is_so, within=60)
 
 
-async def test_what_is_no_frame_reaches_no_client_and_the_next_event_does() -> None:
+async def test_malformed_frames_reach_no_client_and_the_next_event_does() -> None:
     async with intruder() as some, PusherClient(some.server.port) as client:
         await client.subscribe("news")
         await some.say(*NOT_EVENTS, topic=NEWS)
@@ -98,7 +98,7 @@ async def test_members_that_no_client_could_read_are_not_told() -> None:
 
 
 @pytest.mark.parametrize(("webhooks", "count"), [([], CHANNELS), (WEBHOOKS, 40_000)], ids=["no webhooks", "webhooks"])
-async def test_a_snapshot_of_many_channels_holds_the_loop_for_no_long_turn(webhooks: object, count: int) -> None:
+async def test_a_snapshot_of_many_channels_is_handled_in_short_turns(webhooks: object, count: int) -> None:
     async with intruder(app_with(webhooks)) as some, PusherClient(some.server.port):
         await some.say(heartbeat())
         some.server.meter.take()
@@ -132,7 +132,7 @@ async def test_leaving_many_channels_at_once_makes_no_long_turn(how: str, webhoo
         assert some.server.meter.take() < TOLERATED_TURN
 
 
-async def test_a_delta_with_many_members_holds_the_loop_for_no_long_turn() -> None:
+async def test_a_delta_with_many_members_is_handled_in_short_turns() -> None:
     async with intruder(app_with([])) as some, PusherClient(some.server.port) as client:
         await client.subscribe("presence-x", {"user_id": "me"})
         await some.say(heartbeat())
@@ -147,7 +147,7 @@ async def test_a_delta_with_many_members_holds_the_loop_for_no_long_turn() -> No
         assert some.server.meter.take() < TOLERATED_TURN
 
 
-async def test_more_nodes_than_can_be_are_ignored_and_the_log_names_the_limit(
+async def test_nodes_over_the_limit_are_ignored_and_logged_with_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     async with intruder() as some, PusherClient(some.server.port) as client:
@@ -167,7 +167,7 @@ async def test_more_nodes_than_can_be_are_ignored_and_the_log_names_the_limit(
     assert f"limit={MOST_NODES}" in capsys.readouterr().out
 
 
-async def test_many_small_messages_at_once_hold_the_loop_for_no_long_turn() -> None:
+async def test_many_small_messages_at_once_are_handled_in_short_turns() -> None:
     async with intruder(app_with(WEBHOOKS)) as some:
         await some.say(heartbeat())
         await some.say_snapshot([{}])
@@ -202,7 +202,7 @@ async def test_a_cached_event_that_is_no_frame_is_not_kept() -> None:
         assert (await client.receive())["event"] == "pusher:cache_miss"
 
 
-async def test_a_node_with_many_channels_sends_what_it_has_in_short_turns() -> None:
+async def test_a_node_with_many_channels_sends_them_in_short_turns() -> None:
     async with intruder() as some, PusherClient(some.server.port):
         await some.say(heartbeat())
         hub: Hub = some.server.running.assembly.node.hub
@@ -227,7 +227,7 @@ async def test_a_node_with_many_channels_sends_what_it_has_in_short_turns() -> N
         assert some.server.meter.take() < TOLERATED_TURN
 
 
-async def test_a_sign_of_life_is_given_to_all_who_ask_in_a_moment() -> None:
+async def test_few_signs_of_life_answer_a_flood_of_askers() -> None:
     async with intruder() as some:
         heard: list[bytes] = []
         adapter = some._adapter

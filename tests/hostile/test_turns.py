@@ -51,7 +51,7 @@ async def test_pipelined_requests_are_answered_in_short_turns(name: str) -> None
         assert server.meter.take() < TOLERATED_TURN
 
 
-async def test_a_body_of_one_byte_chunks_is_read_in_short_turns() -> None:
+async def test_a_body_of_one_byte_chunks_takes_short_turns() -> None:
     async with watched_server() as server:
         body = b"x" * 250_000
         target = ApiClient(server.port).target("POST", "/events", body).encode()
@@ -62,7 +62,7 @@ async def test_a_body_of_one_byte_chunks_is_read_in_short_turns() -> None:
 
 
 @pytest.mark.parametrize("end", [b"0\r\nA: ", b"0\r\n", b"1;", b"0", b"1\r\nx\r\n0;"])
-async def test_a_line_without_end_behind_a_body_is_431_in_short_turns(end: bytes) -> None:
+async def test_an_endless_line_after_bodies_is_431_in_short_turns(end: bytes) -> None:
     async with watched_server() as server:
         attacker = Attacker(server.port)
         filler = (b"0" if end == b"0" else b"a") * 20_000_000
@@ -103,7 +103,7 @@ FLOODS = {
 
 
 @pytest.mark.parametrize("name", FLOODS)
-async def test_floods_of_frames_from_50_sockets_are_carried_out_in_short_turns(name: str) -> None:
+async def test_frame_floods_from_50_sockets_are_handled_in_short_turns(name: str) -> None:
     async with watched_server() as server:
         attackers = [Attacker(server.port) for _ in range(50)]
         for attacker in attackers:
@@ -121,7 +121,7 @@ async def test_floods_of_frames_from_50_sockets_are_carried_out_in_short_turns(n
         assert server.meter.take() < TOLERATED_TURN
 
 
-async def test_what_has_waited_behind_a_subscription_is_carried_out_in_short_turns() -> None:
+async def test_frames_that_waited_for_a_subscription_take_short_turns() -> None:
     # On a bus every subscriber of a new channel waits for the same answer, with what it has sent meanwhile.
     async with watched_server(adapter=MemoryBus().adapter()) as server:
         attackers: list[Attacker] = []
@@ -169,7 +169,7 @@ async def open_many(server: WatchedServer, attackers: list[Attacker], count: int
 @pytest.mark.parametrize(
     "first", [b"GET /up HTTP/1.1\r\n", b"", UPGRADE], ids=["half a head", "nothing", "a silent client"]
 )
-async def test_sockets_that_expire_in_the_same_second_end_in_short_turns(first: bytes) -> None:
+async def test_sockets_that_expire_together_end_in_short_turns(first: bytes) -> None:
     attackers: list[Attacker] = []
     async with watched_server() as server:
         front, keepalive = server.running.assembly.front, server.running.assembly.node.keepalive

@@ -14,7 +14,7 @@ def test_without_a_limit_nothing_is_full() -> None:
     assert Capacity(0, lambda: 1_000_000).problem() == ""
 
 
-def test_the_log_says_when_the_process_is_full_and_when_not(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_log_says_when_the_process_becomes_full_or_free(capsys: pytest.CaptureFixture[str]) -> None:
     count = [0]
     capacity = Capacity(2, lambda: count[0])
     for count[0] in (1, 2, 2, 1, 1):

@@ -37,7 +37,7 @@ def test_a_broadcast_reaches_every_subscriber_but_the_one_left_out() -> None:
     assert [len(wire.frames) for wire in wires] == [2, 1, 2]
 
 
-def test_leaving_out_a_connection_that_is_not_on_the_channel_leaves_out_nobody() -> None:
+def test_excluding_a_connection_outside_the_channel_excludes_nobody() -> None:
     clock = FakeClock()
     flusher, channel, wire = Flusher(clock.call_soon), Channel("news", kind_of("news")), RecordingWire()
     subscriber, stranger = (Connection(i, APP, wire, flusher, now=0, version=7) for i in ("1.1", "1.2"))

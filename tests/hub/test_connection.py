@@ -25,7 +25,7 @@ def test_a_new_connection_has_joined_nothing_and_is_nobody() -> None:
     assert wire.log == []
 
 
-def test_a_frame_that_was_sent_leaves_at_the_end_of_the_tick() -> None:
+def test_a_sent_frame_leaves_at_the_end_of_the_tick() -> None:
     clock = FakeClock()
     connection, wire = connect(clock)
     connection.send(A)
@@ -34,7 +34,7 @@ def test_a_frame_that_was_sent_leaves_at_the_end_of_the_tick() -> None:
     assert wire.writes == [A]
 
 
-def test_the_frames_of_a_tick_leave_in_order_with_one_write() -> None:
+def test_a_ticks_frames_leave_in_order_with_one_write() -> None:
     clock = FakeClock()
     connection, wire = connect(clock)
     connection.queue(A)
@@ -67,7 +67,7 @@ def test_flushing_writes_at_once_and_only_once() -> None:
     assert wire.writes == [A]
 
 
-def test_a_connection_that_has_ended_drops_what_is_queued_and_what_comes_later() -> None:
+def test_a_connection_that_has_ended_drops_queued_and_later_frames() -> None:
     clock = FakeClock()
     connection, wire = connect(clock)
     connection.send(A)

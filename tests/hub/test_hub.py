@@ -75,7 +75,7 @@ def test_connections_are_counted_for_each_app(setting: Setting) -> None:
     assert setting.hub.connection_count("1") == 0
 
 
-def test_the_first_and_the_last_subscriber_are_told_apart_from_the_others(setting: Setting) -> None:
+def test_first_and_last_subscribers_are_told_apart_from_the_others(setting: Setting) -> None:
     first, second = setting.connect("1.1"), setting.connect("1.2")
     assert setting.join(first, "news") == (True, None)
     assert setting.join(second, "news") == (False, None)
@@ -102,7 +102,7 @@ def test_leaving_a_channel_that_was_not_joined_changes_nothing(setting: Setting)
     assert setting.hub.channel("1", "news") is not None
 
 
-def test_channels_of_one_name_in_two_apps_know_nothing_of_each_other(setting: Setting) -> None:
+def test_channels_with_one_name_in_two_apps_are_separate(setting: Setting) -> None:
     mine, theirs = setting.connect("1.1"), setting.connect("1.2", OTHER_APP)
     assert setting.join(mine, "news") == (True, None)
     assert setting.join(theirs, "news") == (True, None)
@@ -143,7 +143,7 @@ def test_removing_a_connection_leaves_every_channel_once(setting: Setting) -> No
     assert list(setting.hub.remove(connection)) == []
 
 
-def test_a_user_who_comes_back_while_an_old_connection_leaves_was_never_gone(setting: Setting) -> None:
+def test_a_user_who_returns_during_a_departure_never_left(setting: Setting) -> None:
     old, new = setting.connect("1.1"), setting.connect("1.2")
     for name in ("presence-x", "presence-y"):
         setting.join(old, name, "7")
@@ -159,7 +159,7 @@ def test_a_user_who_comes_back_while_an_old_connection_leaves_was_never_gone(set
     assert [one.channel.name for one in setting.left(new)] == ["presence-x", "presence-y"]
 
 
-def test_a_connection_that_comes_while_the_last_one_leaves_is_kept(setting: Setting) -> None:
+def test_a_connection_that_comes_during_the_last_departure_is_kept(setting: Setting) -> None:
     first, second = setting.connect("1.1"), setting.connect("1.2")
     setting.join(first, "news")
     leaving, nothing = setting.hub.remove(first), setting.hub.remove(second)
@@ -198,7 +198,7 @@ def test_users_of_one_name_in_two_apps_are_two(setting: Setting) -> None:
     assert setting.received(mine, theirs) == [1, 0]
 
 
-def test_a_frame_for_a_user_reaches_every_connection_but_the_one_left_out(setting: Setting) -> None:
+def test_a_users_frame_reaches_every_connection_but_the_excluded(setting: Setting) -> None:
     first, second, other = (setting.connect(socket_id) for socket_id in ("1.1", "1.2", "1.3"))
     for connection, user_id in ((first, "7"), (second, "7"), (other, "8")):
         setting.hub.sign_in(connection, Identity(user_id))

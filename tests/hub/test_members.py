@@ -17,7 +17,7 @@ def presence(members: Members) -> Any:
     return json.loads(json.loads(presence_succeeded("presence-x", members.roster()))["data"])["presence"]
 
 
-def test_a_user_is_new_on_the_first_connection_and_gone_with_the_last() -> None:
+def test_a_user_comes_and_goes_with_first_and_last_connection() -> None:
     members = Members()
     assert members.join(Identity("1"))
     assert not members.join(Identity("1"))
@@ -37,7 +37,7 @@ def test_a_newcomer_is_told_each_user_once_in_order() -> None:
     assert presence(members) == {"count": 2, "ids": ["b", "a"], "hash": {"b": {"name": "b"}, "a": {"name": "a"}}}
 
 
-def test_what_is_told_of_a_user_is_what_the_first_connection_brought() -> None:
+def test_a_users_info_is_that_of_the_first_connection() -> None:
     members = Members()
     members.join(Identity("1", b'{"from":"first"}'))
     members.join(Identity("1", b'{"from":"second"}'))
@@ -55,7 +55,7 @@ def test_a_user_who_comes_back_is_told_of_anew() -> None:
     assert presence(members) == {"count": 1, "ids": ["1"], "hash": {"1": 2}}
 
 
-def test_the_roster_is_made_once_for_all_who_come_between_two_changes() -> None:
+def test_the_roster_is_made_once_between_two_changes() -> None:
     members = Members()
     members.join(Identity("1"))
     first = members.roster()

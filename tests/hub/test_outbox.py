@@ -70,7 +70,7 @@ def test_many_wakes_in_a_tick_are_one() -> None:
     assert len(scheduled) == 1
 
 
-def test_a_slice_is_flushed_in_a_tick_and_the_rest_in_the_next() -> None:
+def test_one_slice_is_flushed_a_tick_until_all_are_done() -> None:
     clock = FakeClock()
     flusher, boxes = Flusher(clock.call_soon), [Box() for _ in range(2 * SLICE + 1)]
     for box in boxes:
@@ -101,7 +101,7 @@ def test_the_order_of_marking_is_the_order_of_flushing() -> None:
     assert order == list(range(SLICE + 5))
 
 
-def test_what_is_marked_while_flushing_is_flushed_in_the_next_tick() -> None:
+def test_connections_marked_during_a_flush_wait_for_the_next_tick() -> None:
     clock = FakeClock()
     flusher, late = Flusher(clock.call_soon), Box()
 
@@ -119,7 +119,7 @@ def test_what_is_marked_while_flushing_is_flushed_in_the_next_tick() -> None:
 
 
 @pytest.mark.parametrize("others", [0, 1, SLICE])
-def test_a_connection_that_cannot_be_written_does_not_stop_the_others(others: int) -> None:
+def test_a_connection_that_cannot_be_written_stops_no_other(others: int) -> None:
     clock = FakeClock()
     flusher, boxes = Flusher(clock.call_soon), [Box() for _ in range(others)]
     flusher.mark(BrokenBox())
@@ -155,7 +155,7 @@ steps = st.one_of(
 
 @THOROUGH
 @given(st.lists(steps, max_size=60))
-def test_each_connection_gets_exactly_its_frames_in_order_with_one_write_a_tick(
+def test_connections_get_their_frames_in_order_one_write_a_tick(
     script: list[tuple[str, int, int]],
 ) -> None:
     clock = FakeClock()

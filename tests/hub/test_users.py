@@ -11,7 +11,7 @@ FLUSHER = Flusher(FakeClock().call_soon)
 FIRST, SECOND = (Connection(i, make_app(), RecordingWire(), FLUSHER, now=0, version=7) for i in ("1.1", "1.2"))
 
 
-def test_a_user_is_online_from_the_first_connection_to_the_last() -> None:
+def test_a_user_is_online_from_first_connection_to_last() -> None:
     users = Users()
     assert users.add("1", FIRST)
     assert not users.add("1", SECOND)

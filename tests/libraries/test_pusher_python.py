@@ -137,7 +137,7 @@ async def test_authenticate_lets_clients_into_private_and_presence_channels(serv
         await receive(client, "event")
 
 
-async def test_authenticate_user_signs_in_and_send_to_user_reaches_the_user(server: ServerProcess, api: Any) -> None:
+async def test_authenticate_user_signs_in_and_send_to_user_arrives(server: ServerProcess, api: Any) -> None:
     async with PusherClient(server.port) as client:
         auth = api.authenticate_user(client.socket_id, {"id": "python-user", "name": "Ann"})
         await client.send({"event": "pusher:signin", "data": auth})
@@ -147,7 +147,7 @@ async def test_authenticate_user_signs_in_and_send_to_user_reaches_the_user(serv
         assert (await receive(client, "note"))["channel"] == "#server-to-user-python-user"
 
 
-async def test_an_encrypted_event_can_be_read_with_the_shared_secret_only(server: ServerProcess, api: Any) -> None:
+async def test_an_encrypted_event_is_readable_with_the_shared_secret_only(server: ServerProcess, api: Any) -> None:
     async with PusherClient(server.port) as client:
         auth = await join(api, client, "private-encrypted-python")
         await asyncio.to_thread(api.trigger, "private-encrypted-python", "event", {"word": "swordfish"})
@@ -178,7 +178,7 @@ def test_an_unknown_app_is_not_found(server: ServerProcess) -> None:
         library(server, app_id="999").trigger("python", "event", {})
 
 
-def test_a_question_that_does_not_fit_the_channel_is_a_bad_request(api: Any) -> None:
+def test_a_question_unfit_for_the_channel_is_a_bad_request(api: Any) -> None:
     with pytest.raises(PusherBadRequest, match="presence"):
         api.users_info("python-public")
     with pytest.raises(PusherBadRequest, match="user_count"):

@@ -46,7 +46,7 @@ def program(folder: Path, name: str, lines: str) -> None:
     path.chmod(0o755)
 
 
-def test_programs_that_are_there_are_left_alone_and_others_come_with_apt(
+def test_installed_programs_are_left_alone_and_apt_brings_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")

@@ -30,7 +30,7 @@ def test_workers_that_answer_are_added() -> None:
     assert (shown(whole), whole.samples("connected")) == (12, [(("1",), 2.0)])
 
 
-def test_a_worker_that_was_killed_keeps_what_was_shown_of_it() -> None:
+def test_a_killed_worker_keeps_the_counts_that_were_shown() -> None:
     books = Books()
     books.settle({0: figures(5), 1: figures(7)}, [])
     whole = books.settle({0: figures(6)}, [])
@@ -38,7 +38,7 @@ def test_a_worker_that_was_killed_keeps_what_was_shown_of_it() -> None:
     assert shown(books.settle({0: figures(6), 2: figures(1)}, [])) == 14
 
 
-def test_a_worker_that_leaves_in_order_keeps_all_of_its_counts() -> None:
+def test_a_worker_that_leaves_in_order_keeps_its_counts() -> None:
     books = Books()
     books.settle({0: figures(5), 1: figures(7)}, [])
     leaving = Books()
@@ -57,7 +57,7 @@ def test_a_worker_that_leaves_and_still_answers_is_counted_once() -> None:
     assert shown(books.settle({0: figures(5)}, [])) == 14
 
 
-def test_a_worker_that_does_not_answer_in_time_is_shown_as_before() -> None:
+def test_a_worker_that_answers_late_is_shown_as_before() -> None:
     books = Books()
     books.settle({0: figures(5), 1: figures(7)}, [])
     assert shown(books.settle({0: figures(5)}, [1])) == 12

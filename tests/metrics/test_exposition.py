@@ -46,7 +46,7 @@ def test_the_families_of_sockudo_have_its_names_and_types() -> None:
     assert all(len(family.labels) and family.labels[0] == "app_id" for family in ORIGINAL)
 
 
-def test_every_sample_has_exactly_the_labels_of_its_family_and_the_port() -> None:
+def test_every_sample_has_exactly_its_familys_labels_and_the_port() -> None:
     scrape = parsed(exposition(everything(), "p_", 6001).decode())
     for name, labels in scrape.samples:
         family = max(

@@ -88,7 +88,7 @@ async def test_what_ended_is_counted_and_gauges_return_to_zero() -> None:
         await eventually(left, [0, 1, 0, 1])
 
 
-async def test_refusals_are_counted_by_kind_and_never_by_what_a_peer_sends() -> None:
+async def test_refusals_are_counted_by_kind_never_by_peers_input() -> None:
     apps = (app(), app(id="2", key="off", enabled=False), app(id="3", key="far", allowed_origins=["https://a.io"]))
     async with serving(*apps) as server:
         for key, origin in (("made-up", None), ("off", None), ("far", "https://b.io")):
@@ -136,7 +136,7 @@ async def test_limits_by_address_are_counted_by_what_they_are_for() -> None:
     assert one.value("sockudo_http_calls_received_total", app_id="system") == 1
 
 
-async def test_sockets_are_shown_by_state_and_the_loop_by_its_lag() -> None:
+async def test_sockets_are_shown_by_state_and_the_loops_lag() -> None:
     async with serving() as server, PusherClient(server.port):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
 

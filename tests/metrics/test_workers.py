@@ -48,7 +48,7 @@ async def crowd(port: int) -> AsyncIterator[list[PusherClient]]:
         yield clients
 
 
-async def test_one_scrape_sums_all_workers_and_counts_a_shared_channel_once(tmp_path: Path) -> None:
+async def test_one_scrape_sums_workers_and_counts_shared_channels_once(tmp_path: Path) -> None:
     async with workers(tmp_path) as (server, port), crowd(server.port) as clients:
         assert (await ApiClient(server.port).trigger("news", "x")).status == 200
         for client in clients:

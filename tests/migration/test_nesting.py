@@ -49,5 +49,5 @@ def test_what_does_not_count_is_no_list(value: object) -> None:
     assert as_list(value) is value
 
 
-def test_what_counts_is_a_list_in_the_order_of_its_numbers() -> None:
+def test_numbered_keys_form_a_list_in_their_order() -> None:
     assert as_list({"10": "c", "2": "b", "0": "a"}) == ["a", "b", "c"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from tests.fakes.node import World, data_of, make_app
 
 
-def test_the_others_hear_of_a_new_member_and_the_newcomer_does_not() -> None:
+def test_a_new_member_is_told_to_others_not_to_itself() -> None:
     world = World()
     first, second = world.connect(), world.connect()
     first.subscribe("presence-x", "1")
@@ -14,7 +14,7 @@ def test_the_others_hear_of_a_new_member_and_the_newcomer_does_not() -> None:
     assert data_of(added) == {"user_id": "2", "user_info": {"name": "B"}}
 
 
-def test_a_member_is_announced_on_the_first_connection_and_on_the_last() -> None:
+def test_a_member_is_announced_on_first_and_last_connection() -> None:
     world = World()
     observer, first, second = (world.connect() for _ in range(3))
     observer.subscribe("presence-x", "observer")
@@ -29,7 +29,7 @@ def test_a_member_is_announced_on_the_first_connection_and_on_the_last() -> None
     assert (removed["event"], data_of(removed)) == ("pusher_internal:member_removed", {"user_id": "1"})
 
 
-def test_another_connection_of_the_same_user_hears_nothing_of_itself_as_new() -> None:
+def test_a_users_further_connection_hears_nothing_of_itself() -> None:
     world = World()
     first, second = world.connect(), world.connect()
     first.subscribe("presence-x", "1")
@@ -49,7 +49,7 @@ def test_a_channel_that_nobody_is_left_on_hears_nothing() -> None:
     assert client.take() == []
 
 
-def test_a_departure_is_told_on_every_channel_and_to_the_watchers() -> None:
+def test_every_channel_and_all_watchers_hear_of_a_departure() -> None:
     world = World(
         make_app(enable_subscription_count=True, enable_user_authentication=True, enable_watchlist_events=True)
     )

@@ -78,7 +78,7 @@ def shared() -> tuple[AskedCache, FakeClock, CachedEvents]:
     return cache, clock, CachedEvents(cache, ttl=60, clock=clock)
 
 
-async def test_a_shared_cache_is_asked_once_for_all_who_come_at_once() -> None:
+async def test_a_shared_cache_is_asked_once_for_all_newcomers() -> None:
     cache, clock, kept = shared()
     first, second = kept.prepare("1", "cache-x"), kept.prepare("1", "cache-x")
     assert first is not None
@@ -95,7 +95,7 @@ async def test_a_shared_cache_is_asked_once_for_all_who_come_at_once() -> None:
 
 @pytest.mark.parametrize("is_own", [True, False])
 @pytest.mark.parametrize("is_answered", [True, False])
-async def test_an_event_that_comes_meanwhile_takes_the_place_of_the_answer(is_own: bool, is_answered: bool) -> None:
+async def test_an_event_that_comes_meanwhile_replaces_the_answer(is_own: bool, is_answered: bool) -> None:
     cache, _, kept = shared()
     kept.prepare("1", "cache-x")
     if is_answered:
@@ -128,7 +128,7 @@ async def test_a_back_end_is_told_what_the_shared_cache_has() -> None:
     assert (event.data, event.ttl) == ('{"a":1}', 5)
 
 
-async def test_a_subscriber_waits_for_the_shared_cache_and_gets_success_first() -> None:
+async def test_a_waiting_subscriber_gets_success_before_the_cached_event() -> None:
     cache = AskedCache()
     world = World(cache=cache)
     client = world.connect()
@@ -171,7 +171,7 @@ class Pair:
         await asyncio.sleep(0)
 
 
-async def test_a_client_event_of_another_node_is_not_taken_for_the_last_event() -> None:
+async def test_a_client_event_elsewhere_is_not_the_last_event() -> None:
     pair = Pair()
     client = pair.here.connect()
     client.ask_for("private-cache-x")
@@ -185,7 +185,7 @@ async def test_a_client_event_of_another_node_is_not_taken_for_the_last_event() 
     assert [frame["event"] for frame in pair.here.connect().subscribe("private-cache-x")][1:] == ["e"]
 
 
-async def test_an_event_that_is_in_the_cache_before_it_arrives_comes_once() -> None:
+async def test_an_event_cached_before_it_arrives_comes_once() -> None:
     pair = Pair()
     pair.here.adapter.is_slow = True
     client = pair.here.connect()
@@ -230,7 +230,7 @@ async def test_who_does_not_wait_for_the_cache_leaves_nothing_behind() -> None:
 @pytest.mark.parametrize(
     "value", [b"", b"\xff", b"nonsense", b"[]", b'{"event":"e"}', b'{"data":"\xff"}', b'{"data":1}']
 )
-def test_what_another_program_has_written_into_the_cache_is_no_event(value: bytes) -> None:
+def test_foreign_values_in_the_cache_are_no_events(value: bytes) -> None:
     clock = FakeClock()
     cache = MemoryCache(10, clock)
     kept = CachedEvents(cache, ttl=60, clock=clock)

@@ -43,7 +43,7 @@ def test_a_connection_that_leaves_in_slices_gets_nothing_any_more() -> None:
     assert list(world.queries.channel_names(world.app.id)) == []
 
 
-def test_a_user_who_reconnects_while_leaving_is_neither_removed_nor_added() -> None:
+def test_a_user_who_reconnects_while_leaving_causes_no_news() -> None:
     world = busy_world()
     names = [f"presence-{number}" for number in range(40)]
     old, new, witness = (world.connect() for _ in range(3))
@@ -166,7 +166,7 @@ async def test_a_crowd_that_ends_at_once_holds_no_turn(end: str) -> None:
 
 
 @pytest.mark.usefixtures("resting_collector")
-async def test_asking_a_crowd_for_a_sign_of_life_holds_no_turn() -> None:
+async def test_pinging_a_crowd_holds_no_turn() -> None:
     async with watched_server(activity_timeout=1) as server, contextlib.AsyncExitStack() as stack:
         await crowd_of(2000, server.port, stack)
         connections = list(server.running.assembly.node.hub.connections())

@@ -24,7 +24,7 @@ def test_an_app_in_memory_is_not_waited_for() -> None:
     assert [frame["event"] for frame in world.connect().subscribe("news")] == ["pusher_internal:subscription_succeeded"]
 
 
-async def test_a_subscription_waits_for_the_app_and_goes_by_what_it_is_then() -> None:
+async def test_a_subscription_waits_for_the_app_and_its_newest_state() -> None:
     _, manager, client = world_with_store(max_presence_members=0)
     client.ask_for("presence-x", "ann")
     assert client.take() == []
@@ -47,7 +47,7 @@ async def test_what_comes_behind_waits_its_turn() -> None:
     assert client.events() == ["pusher_internal:subscription_succeeded"]
 
 
-async def test_while_the_store_is_gone_the_app_that_is_known_has_to_do() -> None:
+async def test_the_known_app_serves_while_the_store_is_gone() -> None:
     _, manager, client = world_with_store()
     client.ask_for("news")
     await manager.questions.fail()
@@ -61,7 +61,7 @@ async def test_while_the_store_is_gone_the_app_that_is_known_has_to_do() -> None
         pytest.param([], "Application does not exist any more", 4001, id="deleted"),
     ],
 )
-async def test_an_app_that_is_gone_lets_nobody_subscribe_or_sign_in(newer: list[Any], text: str, status: int) -> None:
+async def test_an_app_that_is_gone_refuses_subscriptions_and_sign_ins(newer: list[Any], text: str, status: int) -> None:
     _, manager, client = world_with_store()
     manager.learn(*newer)
     client.ask_for("news")

@@ -63,7 +63,7 @@ def test_an_answer_in_the_second_of_the_ping_counts() -> None:
     assert (client.wire.pings, client.wire.closed) == (1, [])
 
 
-def test_activity_in_the_last_second_of_the_wait_is_in_time() -> None:
+def test_activity_in_the_last_second_of_waiting_is_in_time() -> None:
     world = World()
     client = world.connect()
     world.clock.advance(149)
@@ -213,7 +213,7 @@ class FullWire(RecordingWire):
         self.world.node.drop_slow(self.client.connection)
 
 
-def test_a_connection_that_ends_with_its_ping_is_ended_once_and_not_kept() -> None:
+def test_a_connection_that_its_ping_ends_is_ended_once() -> None:
     world = World()
     wire = FullWire(world)
     client = wire.client = world.connect(wire)
@@ -222,7 +222,7 @@ def test_a_connection_that_ends_with_its_ping_is_ended_once_and_not_kept() -> No
     assert _held(client.connection) == ["Client"]
 
 
-def test_a_connection_that_is_gone_is_neither_pinged_nor_closed_nor_kept() -> None:
+def test_a_connection_that_is_gone_is_left_alone_and_forgotten() -> None:
     world = World(USERS)
     client = world.connect()
     client.sign_in("1", watchlist=["1", "2"])
@@ -245,7 +245,7 @@ def _is_client(one: object) -> bool:
 
 @QUICK
 @given(st.lists(st.tuples(st.integers(1, 200), st.booleans()), max_size=12))
-def test_a_client_is_closed_exactly_when_silence_and_wait_are_over(steps: list[tuple[int, bool]]) -> None:
+def test_a_client_is_closed_exactly_when_its_time_is_over(steps: list[tuple[int, bool]]) -> None:
     world = World()
     client = world.connect()
     silent_since = now = 0

@@ -146,14 +146,14 @@ def test_only_more_than_the_threshold_is_over_it() -> None:
 
 
 @pytest.mark.parametrize("threshold", [1, 1.0, 2.0])
-def test_a_threshold_of_one_is_never_reached_and_never_looked_for(threshold: float) -> None:
+def test_a_threshold_of_one_is_never_reached_or_checked(threshold: float) -> None:
     def read() -> Memory:
         raise AssertionError("nobody needs to know")
 
     assert not MemoryGauge(threshold, FakeClock(), read).is_over_threshold()
 
 
-def test_memory_is_looked_at_once_a_second_however_often_it_is_asked_for() -> None:
+def test_the_gauge_reads_memory_once_a_second_at_most() -> None:
     clock = FakeClock()
     readings = [Memory(100, 95), Memory(100, 10)]
     gauge = MemoryGauge(0.9, clock, lambda: readings.pop(0))
@@ -165,7 +165,7 @@ def test_memory_is_looked_at_once_a_second_however_often_it_is_asked_for() -> No
     assert readings == []
 
 
-def test_recent_memory_is_read_once_a_second_however_often_it_is_asked_for() -> None:
+def test_recent_memory_is_read_once_a_second_at_most() -> None:
     clock = FakeClock()
     readings = [Memory(100, 95), Memory(100, 10)]
     recent = RecentMemory(clock, lambda: readings.pop(0))

@@ -30,7 +30,7 @@ def refusal(world: World, **opening: str | None) -> CloseConnection:
     return refused.value
 
 
-def test_the_greeting_is_the_established_connection_and_is_the_wires_to_send() -> None:
+def test_the_greeting_is_connection_established_for_the_wire_to_send() -> None:
     world = World()
     wire = RecordingWire()
     connection = world.node.connect(world.opening(protocol="7"), wire)
@@ -43,7 +43,7 @@ def test_the_greeting_is_the_established_connection_and_is_the_wires_to_send() -
     assert data_of(frame) == {"socket_id": connection.socket_id, "activity_timeout": 120}
 
 
-def test_socket_ids_have_the_shape_that_libraries_check_and_never_repeat() -> None:
+def test_socket_ids_have_the_libraries_shape_and_never_repeat() -> None:
     world = World()
     socket_ids = {world.connect().socket_id for _ in range(500)}
     assert len(socket_ids) == 500
@@ -167,7 +167,7 @@ def lose_patience(world: World, client: Client) -> None:
 
 @pytest.mark.parametrize("end", [disconnect, fail, drop_slow, terminate, lose_patience])
 @pytest.mark.parametrize("again", [disconnect, fail, drop_slow, terminate])
-def test_every_end_of_a_connection_has_the_same_effects_exactly_once(end: Ending, again: Ending) -> None:
+def test_every_end_of_a_connection_takes_effect_exactly_once(end: Ending, again: Ending) -> None:
     world = World(
         make_app(enable_user_authentication=True, enable_watchlist_events=True, enable_subscription_count=True)
     )
@@ -196,7 +196,7 @@ def test_every_end_of_a_connection_has_the_same_effects_exactly_once(end: Ending
     assert not world.hub.is_online(world.app.id, "2")
 
 
-def test_unsubscribing_from_everything_has_the_effects_of_a_disconnect_on_the_channels() -> None:
+def test_unsubscribing_from_everything_affects_channels_like_a_disconnect() -> None:
     world = World(make_app(enable_subscription_count=True))
     stays, goes = world.connect(), world.connect()
     for client, user_id in ((stays, "1"), (goes, "2")):
@@ -212,7 +212,7 @@ def test_unsubscribing_from_everything_has_the_effects_of_a_disconnect_on_the_ch
     assert sorted(stays.events()) == ["pusher_internal:member_removed", "pusher_internal:subscription_count"]
 
 
-def test_a_failure_is_told_after_what_was_queued_and_before_the_close() -> None:
+def test_a_failure_is_told_after_queued_frames_before_the_close() -> None:
     world = World()
     client = world.connect()
     client.subscribe("news")
@@ -270,7 +270,7 @@ class FullWire(RecordingWire):
             self.node.drop_slow(client.connection)
 
 
-def test_a_buffer_that_overflows_with_the_error_frame_is_closed_once() -> None:
+def test_an_error_frame_that_overflows_the_buffer_closes_once() -> None:
     world = World()
     wire = FullWire(world.node)
     client = world.connect(wire)
@@ -281,7 +281,7 @@ def test_a_buffer_that_overflows_with_the_error_frame_is_closed_once() -> None:
     assert world.node.counters.disconnections == 1
 
 
-def test_a_buffer_that_overflows_while_frames_are_flushed_ends_that_connection_only() -> None:
+def test_a_buffer_overflow_during_a_flush_ends_only_that_connection() -> None:
     world = World()
     wire = FullWire(world.node)
     slow, other = world.connect(wire), world.connect()
@@ -294,7 +294,7 @@ def test_a_buffer_that_overflows_while_frames_are_flushed_ends_that_connection_o
     assert wire.log[-1] == ("close", 4100)
 
 
-def test_terminating_ends_signed_in_and_presence_connections_of_the_user_with_4009() -> None:
+def test_terminating_ends_signed_in_and_presence_connections_with_4009() -> None:
     world = World(make_app(enable_user_authentication=True))
     signed_in, member, both, other, nobody = (world.connect() for _ in range(5))
     signed_in.sign_in("7")
@@ -326,7 +326,7 @@ def test_terminating_reaches_no_other_app_and_may_find_nobody() -> None:
     assert client.wire.closed == []
 
 
-def test_only_the_channel_of_its_own_user_is_a_connections_own() -> None:
+def test_a_connections_own_channel_is_only_that_of_its_user() -> None:
     world = World(make_app(enable_user_authentication=True))
     client = world.connect()
     assert not world.node.is_user_channel_of(client.connection, "#server-to-user-7")

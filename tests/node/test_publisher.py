@@ -40,7 +40,7 @@ def refused(sender: Client, other: Client, frames: list[Frame]) -> dict[str, Any
     return frame
 
 
-def test_an_event_reaches_every_subscriber_of_its_channel_and_nobody_else(world: World) -> None:
+def test_an_event_reaches_all_subscribers_of_its_channel_only(world: World) -> None:
     first, second, stranger = (world.connect() for _ in range(3))
     first.subscribe("news")
     second.subscribe("news")
@@ -95,7 +95,7 @@ def test_other_channels_keep_nothing(world: World) -> None:
     assert world.cache.size == 0
 
 
-def test_an_event_for_a_user_reaches_all_connections_signed_in_as_that_user() -> None:
+def test_a_users_event_reaches_all_connections_signed_in_as_them() -> None:
     world = World(make_app(enable_user_authentication=True))
     first, second, other = (world.connect() for _ in range(3))
     first.sign_in("7")
@@ -118,14 +118,14 @@ def test_a_client_event_reaches_the_others_on_a_private_channel(world: World, ch
 
 
 @pytest.mark.parametrize("channel", ["presence-x", "presence-cache-x"])
-def test_a_client_event_on_a_presence_channel_carries_the_user_id(world: World, channel: str) -> None:
+def test_a_presence_channels_client_event_carries_the_user_id(world: World, channel: str) -> None:
     sender, other = pair(world, channel)
     assert sender.send("client-x", "text", channel) == []
     (frame,) = [frame for frame in other.take() if frame["event"] == "client-x"]
     assert frame == {"event": "client-x", "channel": channel, "data": "text", "user_id": "sender"}
 
 
-def test_the_user_id_is_the_one_of_the_channel_it_is_sent_on(world: World) -> None:
+def test_the_user_id_is_that_of_the_events_channel(world: World) -> None:
     sender, other = pair(world, "presence-x")
     sender.subscribe("presence-y", "somebody-else")
     sender.send("client-x", "text", "presence-x")
@@ -157,7 +157,7 @@ def test_a_client_event_without_data_arrives_as_it_came(world: World, channel: s
     assert other.wire.payloads == [f'{{"event":"client-x","channel":"{channel}"{member}{user}}}']
 
 
-def test_half_a_character_in_a_client_event_is_relayed_as_it_came(world: World) -> None:
+def test_half_a_character_in_a_client_event_is_relayed_unchanged(world: World) -> None:
     sender, other = pair(world)
     other.take()
     text = r'{"event":"client-x","channel":"private-x","data":{"a":"\ud83d","\ude00":["\ud83d\ude00"]}}'
@@ -166,7 +166,7 @@ def test_half_a_character_in_a_client_event_is_relayed_as_it_came(world: World) 
     assert other.wire.payloads == [text]
 
 
-def test_apps_that_have_not_switched_them_on_take_no_client_events() -> None:
+def test_apps_take_client_events_only_when_switched_on() -> None:
     world = World(make_app(enable_client_messages=False))
     sender, other = pair(world)
     other.take()
@@ -204,7 +204,7 @@ def test_a_client_event_needs_a_channel(world: World) -> None:
 
 
 @pytest.mark.parametrize("channel", ["news", "cache-x", "private-encrypted-x", "private-encrypted-cache-x"])
-def test_a_client_event_needs_a_private_or_presence_channel_that_is_not_encrypted(world: World, channel: str) -> None:
+def test_a_client_event_needs_an_unencrypted_private_or_presence_channel(world: World, channel: str) -> None:
     sender, other = pair(world, channel)
     other.take()
     frame = refused(sender, other, sender.send("client-x", 1, channel))
@@ -229,7 +229,7 @@ def test_a_sender_that_has_left_is_refused(world: World) -> None:
     refused(sender, other, sender.send("client-x", 1, "private-x"))
 
 
-def test_the_name_of_a_client_event_may_be_as_long_as_the_limit(world: World) -> None:
+def test_a_client_events_name_may_reach_the_limit(world: World) -> None:
     sender, other = pair(world)
     longest = "client-" + "é" * (PUBLISHING.max_name_length - 7)
     assert sender.send(longest, 1, "private-x") == []
@@ -275,7 +275,7 @@ def test_the_rate_is_counted_for_each_connection() -> None:
     assert first.events() == ["client-x"]
 
 
-def test_a_channel_name_of_any_length_is_not_sent_back_whole(world: World) -> None:
+def test_a_long_channel_name_is_sent_back_shortened(world: World) -> None:
     (frame,) = world.connect().send("client-x", 1, "private-" + "x" * 1000)
     assert len(frame["channel"]) == 200
 
@@ -297,7 +297,7 @@ def event_on(*names: str, data: bytes = b'"x"') -> Trigger:
     return Trigger(b'"e"', data, tuple(Target(name, kind_of(name)) for name in names), None, frozenset())
 
 
-def test_a_long_publish_gives_way_after_each_channel_and_keeps_its_order() -> None:
+def test_a_long_publish_yields_after_each_channel_in_order() -> None:
     world = World()
     client = world.connect()
     for name in ("a", "private-b", "cache-c"):
@@ -310,7 +310,7 @@ def test_a_long_publish_gives_way_after_each_channel_and_keeps_its_order() -> No
         next(steps)
 
 
-async def test_a_long_publish_ends_when_the_shared_cache_has_its_events() -> None:
+async def test_a_long_publish_ends_when_the_shared_cache_has_it() -> None:
     cache = AskedCache()
     world = World(cache=cache)
     steps = world.publisher.publish_steps(world.app, [event_on("cache-a", "cache-b")])

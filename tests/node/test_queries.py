@@ -13,7 +13,7 @@ def attributes(world: World, name: str, *info: str) -> dict[str, object]:
     return now(world.queries.attributes(world.app.id, name, kind_of(name), frozenset(info) or EVERYTHING))
 
 
-def test_a_channel_that_nobody_is_on_is_not_occupied_and_counts_zero() -> None:
+def test_an_empty_channel_is_not_occupied_and_counts_zero() -> None:
     world = World()
     assert attributes(world, "news") == {"occupied": False, "subscription_count": 0}
     assert attributes(world, "presence-x") == {"occupied": False, "subscription_count": 0, "user_count": 0}

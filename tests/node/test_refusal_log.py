@@ -139,7 +139,7 @@ def test_nothing_is_counted_where_nothing_is_told(refusals: RefusalLog, capsys: 
     assert refusals._counts == {}
 
 
-def test_a_fault_that_comes_again_and_again_is_told_at_a_bounded_rate(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_repeated_fault_is_logged_at_a_bounded_rate(capsys: pytest.CaptureFixture[str]) -> None:
     clock = FakeClock()
     refusals = RefusalLog(clock)
     for number in range(20):

@@ -23,7 +23,7 @@ def remote(world: World) -> RemoteEvents:
     return RemoteEvents(world.node, world.cached_events)
 
 
-def test_an_event_is_delivered_as_it_came_but_not_to_the_excluded_socket(world: World, remote: RemoteEvents) -> None:
+def test_an_event_arrives_unchanged_but_not_at_the_excluded_socket(world: World, remote: RemoteEvents) -> None:
     first, second = world.connect(), world.connect()
     for client in (first, second):
         client.subscribe("presence-x", "1")
@@ -32,7 +32,7 @@ def test_an_event_is_delivered_as_it_came_but_not_to_the_excluded_socket(world: 
     assert second.take() == [{"event": "e", "channel": "presence-x", "data": "d"}]
 
 
-def test_an_event_to_a_user_reaches_the_connections_that_are_signed_in(world: World, remote: RemoteEvents) -> None:
+def test_a_users_event_reaches_the_connections_that_are_signed_in(world: World, remote: RemoteEvents) -> None:
     signed_in, other = world.connect(), world.connect()
     signed_in.sign_in("1")
     remote.deliver(APP_ID, "#server-to-user-1", text_frame(EVENT % b"#server-to-user-1"), None)
@@ -46,7 +46,7 @@ def test_an_event_that_nobody_here_wants_is_dropped(remote: RemoteEvents) -> Non
 
 
 @pytest.mark.parametrize("size", [0, 200, 70_000])
-def test_an_event_of_a_cache_channel_is_kept_for_those_who_come(world: World, remote: RemoteEvents, size: int) -> None:
+def test_a_cache_channels_event_is_kept_for_newcomers(world: World, remote: RemoteEvents, size: int) -> None:
     payload = b'{"event":"e","channel":"cache-x","data":"%b"}' % (b"d" * size)
     remote.keep(APP_ID, "cache-x", text_frame(payload))
     success, cached = world.connect().subscribe("cache-x")[:2]
@@ -54,7 +54,7 @@ def test_an_event_of_a_cache_channel_is_kept_for_those_who_come(world: World, re
     assert cached == {"event": "e", "channel": "cache-x", "data": "d" * size}
 
 
-def test_a_member_elsewhere_is_news_here_unless_it_is_here_too(world: World, remote: RemoteEvents) -> None:
+def test_a_member_elsewhere_is_news_unless_also_here(world: World, remote: RemoteEvents) -> None:
     client = world.connect()
     client.subscribe("presence-x", "here")
     for user_id in ("here", "there"):
@@ -68,7 +68,7 @@ def test_a_member_elsewhere_is_news_here_unless_it_is_here_too(world: World, rem
     assert (removed["event"], data_of(removed)) == ("pusher_internal:member_removed", {"user_id": "there"})
 
 
-def test_members_of_a_channel_that_nobody_here_is_on_are_nobodys_news(world: World, remote: RemoteEvents) -> None:
+def test_members_of_a_channel_without_local_subscribers_are_no_news(world: World, remote: RemoteEvents) -> None:
     client = world.connect()
     client.subscribe("presence-y", "1")
     remote.changed([Change(Kind.MEMBER_ADDED, APP_ID, "presence-x", "2"), Change(Kind.COUNT, APP_ID, "presence-x")])

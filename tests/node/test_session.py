@@ -68,7 +68,7 @@ def test_fewer_unreadable_messages_and_other_refusals_end_nothing() -> None:
     assert (slow.wire.closed, refused.wire.closed) == ([], [])
 
 
-def test_a_frame_that_cannot_be_parsed_is_answered_with_an_error_without_code() -> None:
+def test_an_unparsable_frame_is_answered_with_an_error_without_code() -> None:
     client = World().connect()
     client.send_bytes(b"{")
     (frame,) = client.take()
@@ -91,7 +91,7 @@ def test_a_failed_subscription_is_told_twice_and_keeps_the_connection() -> None:
     assert client.subscribe("news")[0]["event"] == "pusher_internal:subscription_succeeded"
 
 
-def test_a_failed_sign_in_ends_the_connection_with_error_and_close() -> None:
+def test_a_failed_sign_in_ends_in_error_and_close() -> None:
     client = World(make_app(enable_user_authentication=True)).connect()
     (frame,) = client.send("pusher:signin", {"auth": "app-key:wrong", "user_data": '{"id":"1"}'})
     assert (frame["event"], frame["data"]["code"]) == ("pusher:error", 4009)
@@ -110,7 +110,7 @@ def test_a_refusal_is_told_to_its_sender_only() -> None:
     assert other.take() == []
 
 
-def test_the_answers_of_one_tick_come_in_the_order_of_the_questions() -> None:
+def test_answers_of_one_tick_come_in_the_questions_order() -> None:
     client = World().connect()
     for payload in (
         b'{"event":"pusher:subscribe","data":{"channel":"news"}}',
@@ -167,7 +167,7 @@ class Waiting:
         return self.client.events()
 
 
-async def test_success_is_told_only_when_events_of_the_channel_arrive_here() -> None:
+async def test_success_is_told_only_when_the_channels_events_arrive() -> None:
     waiting = Waiting()
     assert waiting.client.subscribe("news") == []
     assert not waiting.client.connection.subscriptions
@@ -176,7 +176,7 @@ async def test_success_is_told_only_when_events_of_the_channel_arrive_here() -> 
     assert waiting.client.connection.backlog is None
 
 
-async def test_a_second_subscriber_of_a_channel_that_is_joined_does_not_wait() -> None:
+async def test_a_second_subscriber_of_a_joined_channel_does_not_wait() -> None:
     waiting = Waiting()
     waiting.client.subscribe("news")
     await waiting.confirm("news")
@@ -220,7 +220,7 @@ async def test_several_waits_in_a_row_keep_the_order() -> None:
     assert client.connection.backlog is None
 
 
-async def test_reading_is_paused_above_a_hundred_and_resumed_when_they_are_carried_out() -> None:
+async def test_reading_pauses_above_a_hundred_and_resumes_when_they_finish() -> None:
     waiting = Waiting()
     client, wire = waiting.client, waiting.wire
     client.say("pusher:subscribe", {"channel": "news"})
@@ -256,7 +256,7 @@ async def test_reading_stays_paused_until_fewer_than_a_hundred_wait() -> None:
     assert not wire.is_paused
 
 
-async def test_nothing_is_carried_out_for_a_connection_that_ended_while_it_waited() -> None:
+async def test_nothing_is_done_for_a_connection_ended_while_waiting() -> None:
     waiting = Waiting()
     client = waiting.client
     client.ask_for("presence-x", "1")
@@ -282,7 +282,7 @@ async def test_what_ends_the_connection_ends_what_waits_behind_it() -> None:
     assert channel_topic(APP_ID, "other") not in waiting.member.adapter.topics
 
 
-async def test_what_is_not_allowed_any_more_when_the_wait_is_over_is_refused() -> None:
+async def test_a_subscription_not_allowed_after_the_wait_is_refused() -> None:
     member = Member(Bus(), make_app(max_presence_members=1))
     member.start()
     member.adapter.is_slow = True

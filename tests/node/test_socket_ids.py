@@ -5,7 +5,7 @@ import re
 from sockudo.node.socket_ids import new_socket_id
 
 
-def test_socket_ids_have_two_numbers_of_up_to_eleven_digits_and_differ() -> None:
+def test_socket_ids_are_two_short_numbers_and_differ() -> None:
     found = [new_socket_id() for _ in range(5000)]
     assert len(set(found)) == len(found)
     assert all(re.fullmatch(r"\d{1,11}\.\d{1,11}", socket_id) for socket_id in found)

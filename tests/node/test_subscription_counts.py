@@ -52,7 +52,7 @@ def test_every_subscriber_is_told_when_one_comes_or_goes() -> None:
     assert counts(first) == [2, 1]
 
 
-def test_a_crowd_is_told_once_a_second_and_the_last_value_always() -> None:
+def test_a_crowds_count_is_told_each_second_and_at_last() -> None:
     world = World(COUNTING)
     first = join(world)
     for _ in range(50):
@@ -128,7 +128,7 @@ def test_a_second_subscription_of_one_connection_changes_no_count() -> None:
     assert counts(client) == []
 
 
-def test_any_number_of_channels_shares_one_timer_which_ends_with_the_changes() -> None:
+def test_all_channels_share_one_timer_that_ends_with_the_changes() -> None:
     world = World(COUNTING)
     world.node.keepalive.stop()
     for number in range(20):

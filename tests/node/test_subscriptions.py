@@ -175,7 +175,7 @@ def test_a_presence_channel_tells_its_members(world: World, client: Client) -> N
 
 
 @pytest.mark.parametrize(("user_id", "text"), [(10, "10"), (-1, "-1"), (10.0, "10"), (2**53 + 1, "9007199254740993")])
-def test_a_numeric_user_id_is_a_member_by_its_decimal_text(client: Client, user_id: object, text: str) -> None:
+def test_a_numeric_user_id_becomes_its_decimal_text(client: Client, user_id: object, text: str) -> None:
     assert presence(client.subscribe("presence-x", user_id))["ids"] == [text]
 
 
@@ -206,7 +206,7 @@ def test_a_watchlist_may_name_users_by_number() -> None:
     assert data_of(watcher.take()[0]) == {"events": [{"name": "online", "user_ids": ["7"]}]}
 
 
-def test_half_a_character_in_user_info_reaches_the_members_as_it_came(world: World, client: Client) -> None:
+def test_half_a_character_in_user_info_reaches_members_unchanged(world: World, client: Client) -> None:
     other = world.connect()
     other.subscribe("presence-x", "1")
     data = r'{"user_id":"\ud83d","user_info":{"name":"\ude00"}}'
@@ -254,7 +254,7 @@ def test_who_is_signed_in_still_needs_a_signature(client: Client) -> None:
     assert rejected(client, client.subscribe("presence-x", auth=f"{KEY}:wrong"))["type"] == "AuthError"
 
 
-def test_user_info_may_be_as_large_as_the_limit_in_bytes() -> None:
+def test_user_info_may_reach_the_limit_in_bytes() -> None:
     client = World(make_app(max_presence_member_bytes=100)).connect()
     # Two quotes, and two bytes for each character.
     text = json.dumps("é" * 49, ensure_ascii=False)
@@ -374,7 +374,7 @@ def test_leaving_what_was_not_joined_does_nothing_to_anybody(world: World, clien
     assert world.queries.users(world.app.id, "presence-x") == ["1"]
 
 
-def test_a_sign_in_is_answered_with_its_own_data_in_an_object(world: World, client: Client) -> None:
+def test_a_sign_in_answers_with_its_data_in_an_object(world: World, client: Client) -> None:
     (frame,) = client.sign_in("7", user_info={"name": "A"})
     user_data = '{"id": "7", "user_info": {"name": "A"}}'
     assert frame == {"event": "pusher:signin_success", "data": {"user_data": user_data}}
@@ -413,7 +413,7 @@ def test_a_sign_in_with_a_wrong_signature_ends_the_connection(world: World) -> N
     assert not world.hub.is_online(world.app.id, "7")
 
 
-def test_a_bare_signature_and_one_with_user_in_it_are_not_an_auth(world: World) -> None:
+def test_signatures_without_key_or_with_user_are_no_auth(world: World) -> None:
     for form in ("{signature}", "{key}::user::{signature}"):
         client = world.connect()
         signature = sign(client.socket_id + '::user::{"id":"7"}', SECRET)
@@ -442,7 +442,7 @@ def test_signing_in_again_replaces_whom_the_user_watches() -> None:
     assert client.events() == ["pusher_internal:watchlist_events"]
 
 
-def test_signing_in_as_somebody_else_is_refused_and_the_first_user_stays(world: World, client: Client) -> None:
+def test_signing_in_as_another_is_refused_and_keeps_the_first(world: World, client: Client) -> None:
     client.sign_in("7")
     (frame,) = client.sign_in("8")
     assert frame["data"] == {"code": 4009, "message": "Connection is already signed in as another user"}
@@ -460,7 +460,7 @@ def test_only_the_user_may_subscribe_to_the_users_own_channel(world: World, clie
     assert rejected(client, client.subscribe("#server-to-user-8"))["type"] == "AuthError"
 
 
-def test_the_channel_of_a_user_is_listed_nowhere_and_delivers_once(world: World, client: Client) -> None:
+def test_a_users_channel_is_listed_nowhere_and_delivers_once(world: World, client: Client) -> None:
     client.sign_in("7")
     client.subscribe("#server-to-user-7")
     assert list(world.queries.channel_names(world.app.id)) == []

@@ -55,7 +55,7 @@ def test_a_newcomer_is_given_the_roster_of_all_nodes(group: Group) -> None:
         assert presence["hash"] == {user_id: {"name": user_id} for user_id in "123"}
 
 
-def test_who_is_on_two_nodes_is_there_until_the_last_is_left(group: Group) -> None:
+def test_a_member_on_two_nodes_stays_until_both_are_left(group: Group) -> None:
     first, second = group.members
     for connection in list(first.hub.user_connections(APP_ID, "1")):
         first.node.disconnect(connection)

@@ -39,7 +39,7 @@ def watcher(world: World, *user_ids: str) -> Client:
     return client
 
 
-def test_a_sign_in_is_answered_with_the_states_of_all_who_are_watched(world: World) -> None:
+def test_a_sign_in_is_answered_with_all_watched_users_states(world: World) -> None:
     world.connect().sign_in("2")
     states, success = world.connect().sign_in("1", watchlist=["2", "3", "2"])
     assert states["event"] == "pusher_internal:watchlist_events"
@@ -47,7 +47,7 @@ def test_a_sign_in_is_answered_with_the_states_of_all_who_are_watched(world: Wor
     assert success["event"] == "pusher:signin_success"
 
 
-def test_watchers_are_told_when_a_user_comes_online_and_goes_offline(world: World) -> None:
+def test_watchers_are_told_when_a_user_comes_and_goes(world: World) -> None:
     client = watcher(world, "2", "3")
     friend = world.connect()
     assert changes(client) == []
@@ -57,7 +57,7 @@ def test_watchers_are_told_when_a_user_comes_online_and_goes_offline(world: Worl
     assert changes(client) == [offline("2")]
 
 
-def test_only_the_first_and_the_last_connection_of_a_user_are_told(world: World) -> None:
+def test_only_a_users_first_and_last_connection_are_told(world: World) -> None:
     client = watcher(world, "2")
     first, second = world.connect(), world.connect()
     first.sign_in("2")
@@ -107,7 +107,7 @@ def test_signing_in_again_does_not_tell_the_watchers_again(world: World) -> None
     assert changes(client) == [online("2")]
 
 
-def test_the_first_hundred_are_watched_and_the_rest_is_told_with_4302(world: World) -> None:
+def test_the_first_hundred_are_watched_and_the_rest_is_4302(world: World) -> None:
     client = world.connect()
     error, states, success = client.sign_in("1", watchlist=[str(number) for number in range(1000, 1101)])
     assert error["data"] == {

@@ -146,7 +146,7 @@ def test_kubernetes_accepts_every_object(helm: str, tmp_path: Path, way: str, ve
             validate.validate(found, version, strict=True)
 
 
-def test_a_node_is_given_the_time_that_it_takes_to_leave(helm: str, tmp_path: Path) -> None:
+def test_a_node_gets_the_time_that_leaving_takes(helm: str, tmp_path: Path) -> None:
     way = {"config": {"readiness_delay": 7, "shutdown_grace_period": 30}}
     pod = the("Deployment", render(helm, tmp_path, way))["spec"]["template"]["spec"]
     assert pod["terminationGracePeriodSeconds"] > 37

@@ -98,7 +98,7 @@ async def established(socket: ClientConnection) -> None:
     assert (await receive(socket))["event"] == "pusher:connection_established"
 
 
-async def test_an_event_goes_through_the_proxy_over_tls_and_http_2(kind: str, tmp_path: Path) -> None:
+async def test_an_event_passes_the_proxy_over_tls_and_http_2(kind: str, tmp_path: Path) -> None:
     async with site(kind, tmp_path) as behind, behind.websocket() as client:
         await established(client)
         await client.send(json.dumps({"event": "pusher:subscribe", "data": {"channel": "room"}}))
@@ -146,14 +146,14 @@ async def test_plain_http_is_sent_to_tls(kind: str, tmp_path: Path) -> None:
         writer.close()
 
 
-def test_nginx_lets_an_idle_socket_live_until_the_server_ends_it() -> None:
+def test_nginx_keeps_idle_sockets_until_the_server_ends_them() -> None:
     text = (OPS / "nginx" / "nginx.conf").read_text()
     for name in ("proxy_read_timeout", "proxy_send_timeout"):
         (seconds,) = re.findall(rf"{name} (\d+)s;", text)
         assert int(seconds) > ACTIVITY_TIMEOUT + PONG_WAIT
 
 
-def test_haproxy_lets_an_idle_socket_live_until_the_server_ends_it() -> None:
+def test_haproxy_keeps_idle_sockets_until_the_server_ends_them() -> None:
     (hours,) = re.findall(r"timeout tunnel (\d+)h", (OPS / "haproxy" / "haproxy.cfg").read_text())
     assert int(hours) * 3600 > ACTIVITY_TIMEOUT + PONG_WAIT
 

@@ -114,7 +114,7 @@ def test_the_index_shows_the_readme_and_the_licence(wheel: Path) -> None:
     assert told["Requires-Python"] == ">=3.11"
 
 
-def test_the_chart_and_the_changelog_have_the_version_of_the_source() -> None:
+def test_chart_and_changelog_have_the_version_of_the_source() -> None:
     chart: dict[str, Any] = yaml.safe_load((ROOT / "ops" / "helm" / "sockudo" / "Chart.yaml").read_text())
     assert chart["version"] == chart["appVersion"] == __version__
     text = (ROOT / "CHANGELOG.md").read_text()

@@ -56,14 +56,14 @@ def test_the_prefix_tells_the_kind(name: str, kind: ChannelKind) -> None:
     "name",
     ["my-cache-1", "News-private-x", "Private-x", "PRIVATE-x", "presence", "private", "cache", "xcache-", "#private-x"],
 )
-def test_a_prefix_anywhere_else_or_in_other_letters_makes_a_public_channel(name: str) -> None:
+def test_a_misplaced_or_misspelt_prefix_makes_a_public_channel(name: str) -> None:
     assert parse_channel(name) is PUBLIC
 
 
 @pytest.mark.parametrize(
     "name", ["private-my-cache-1", "private-xcache-", "presence-my-cache-1", "private-encrypted-a-cache-b"]
 )
-def test_a_name_that_merely_contains_cache_needs_its_signature_and_keeps_nothing(name: str) -> None:
+def test_cache_inside_a_name_needs_its_signature_and_keeps_nothing(name: str) -> None:
     kind = parse_channel(name)
     assert kind.private
     assert not kind.cache
@@ -107,7 +107,7 @@ def test_an_empty_name_is_refused() -> None:
         parse_channel("")
 
 
-def test_a_name_may_be_as_long_as_the_limit_and_no_longer() -> None:
+def test_a_name_may_reach_but_not_exceed_the_limit() -> None:
     assert parse_channel("x" * 200) is PUBLIC
     assert parse_channel("x" * 5, 5) is PUBLIC
     with pytest.raises(InvalidChannelName, match=r"201 characters, the limit is 200 \(max_channel_name_length"):

@@ -66,12 +66,12 @@ def test_ping_and_pong_need_no_data_and_take_any(rest: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", ['{"a": 1}', '"text"', '"{\\"a\\":1}"', "1.50", "null", "[ ]", '"\\u00e9"'])
-def test_the_data_of_a_client_event_is_kept_as_it_came(data: str) -> None:
+def test_the_data_of_a_client_event_is_kept_unchanged(data: str) -> None:
     payload = f'{{"event":"client-x","channel":"private-a","data":{data}}}'.encode()
     assert parse_command(payload) == ClientEvent("client-x", "private-a", data.encode())
 
 
-def test_a_client_event_need_not_have_data_or_a_channel_to_be_understood() -> None:
+def test_a_client_event_is_understood_without_data_or_channel() -> None:
     assert parse({"event": "client-x"}) == ClientEvent("client-x", None, b"")
 
 
@@ -111,7 +111,7 @@ def test_a_reserved_name_that_is_no_command_is_refused(event: str) -> None:
 
 
 @pytest.mark.parametrize("data", [r'"\ud83d"', r'"\ude00 \ud83d\ude00"', r'{"a":["\ud83d"],"\ud83d":1.50}'])
-def test_half_a_character_in_a_client_event_is_kept_as_it_came(data: str) -> None:
+def test_half_a_character_in_a_client_event_is_kept_unchanged(data: str) -> None:
     payload = f'{{"event":"client-x","data":0,"channel":"private-a","data":{data}}}'.encode()
     assert parse_command(payload) == ClientEvent("client-x", "private-a", data.encode())
 
@@ -203,7 +203,7 @@ def test_nesting_has_a_bottom(payload: bytes) -> None:
         b'{"event":"pusher:signin","data":{"auth":"\xff","user_data":""}}',
     ],
 )
-def test_a_binary_message_that_is_not_utf_8_is_refused_and_never_relayed(payload: bytes) -> None:
+def test_a_binary_message_that_is_not_utf8_is_never_relayed(payload: bytes) -> None:
     assert refusal(payload).message.startswith("Invalid message format: ")
 
 
@@ -235,7 +235,7 @@ def test_a_refusal_does_not_repeat_the_input(frame: dict[str, Any]) -> None:
         st.binary(max_size=60) | st.binary(max_size=60).map(lambda inner: b'"' + inner + b'"'),
     )
 )
-def test_no_bytes_raise_anything_but_a_refusal_and_what_is_relayed_is_json(payload: bytes) -> None:
+def test_any_bytes_are_refused_or_relayed_as_json(payload: bytes) -> None:
     try:
         command = parse_command(payload)
     except CommandRejected:

@@ -43,13 +43,13 @@ def test_a_value_ends_where_a_decoder_ends_it(value: object, layout: dict[str, A
 
 @THOROUGH
 @given(json_values, st.sampled_from(LAYOUTS))
-def test_the_size_is_never_more_than_that_of_the_compact_text(value: object, layout: dict[str, Any]) -> None:
+def test_the_size_never_exceeds_that_of_the_compact_text(value: object, layout: dict[str, Any]) -> None:
     compact = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
     text = json.dumps(value, **layout).encode()
     walked(JsonSpans(text).value(0, bound(len(compact))))
 
 
-def test_a_value_that_is_too_large_is_refused_where_that_is_certain() -> None:
+def test_an_oversized_value_is_refused_once_that_is_certain() -> None:
     for text in (b'"%b"' % (b"x" * 10_000_000), b"[%b1]" % (b"1," * 5_000_000), b"[%b" % (b"[1]," * 2_500_000)):
         walk = JsonSpans(text).value(0, bound(100))
         with pytest.raises(RequestRejected) as refused:

@@ -105,7 +105,7 @@ layouts = st.sampled_from(
 
 @THOROUGH
 @given(events, layouts, st.sampled_from([4, 7, 64 * 1024]))
-def test_an_event_is_taken_or_refused_as_a_small_body_is(event: Any, layout: Any, window: int) -> None:
+def test_a_large_event_is_judged_like_a_small_one(event: Any, layout: Any, window: int) -> None:
     body = json.dumps(event, **layout).encode()
     with mock.patch.object(json_spans, "WINDOW", window):
         assert agree(outcome(trigger_steps(body, LIMITS, NO_QUERY)), expected(body, batch=False))
@@ -113,7 +113,7 @@ def test_an_event_is_taken_or_refused_as_a_small_body_is(event: Any, layout: Any
 
 @THOROUGH
 @given(st.lists(events, max_size=4), layouts, st.sampled_from([4, 7, 64 * 1024]))
-def test_a_batch_is_taken_or_refused_as_a_small_body_is(batch: Any, layout: Any, window: int) -> None:
+def test_a_large_batch_is_judged_like_a_small_one(batch: Any, layout: Any, window: int) -> None:
     body = json.dumps({"x": [1], "batch": batch}, **layout).encode()
     with mock.patch.object(json_spans, "WINDOW", window):
         assert agree(outcome(batch_steps(body, LIMITS)), expected(body, batch=True))
@@ -216,7 +216,7 @@ def test_fields_that_nobody_knows_may_have_any_size() -> None:
         (b'{"info":"%b"}' % (b"," * 10 * MEGABYTE), 400, "'info'"),
     ],
 )
-def test_what_is_too_large_is_refused_before_it_is_read_to_its_end(body: bytes, status: int, text: str) -> None:
+def test_oversized_parts_are_refused_before_they_are_read_whole(body: bytes, status: int, text: str) -> None:
     refused, steps = refusal(trigger_steps(body, DEFAULTS, NO_QUERY))
     assert (refused.status, text in refused.message) == (status, True), refused.message
     assert steps < 20

@@ -17,7 +17,7 @@ from sockudo.pusher.members import (
 from tests.support.properties import QUICK, THOROUGH, json_values, texts
 
 
-def test_a_member_has_an_id_and_what_is_told_of_it() -> None:
+def test_a_member_has_an_id_and_info() -> None:
     assert parse_channel_data('{"user_id":"7","user_info":{"name": "A"}}') == Identity("7", b'{"name": "A"}')
 
 
@@ -74,7 +74,7 @@ def test_an_object_is_told_from_other_text(text: str) -> None:
 
 @QUICK
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e15, max_value=1e15))
-def test_the_text_of_a_number_is_that_number_without_an_exponent(number: float) -> None:
+def test_the_text_of_a_number_is_written_without_an_exponent(number: float) -> None:
     text = parse_channel_data(json.dumps({"user_id": number})).user_id if abs(number) > 1e-100 else "0"
     assert "e" not in text
     assert float(text) == (number if abs(number) > 1e-100 else 0)
@@ -102,7 +102,7 @@ def test_channel_data_that_identifies_nobody_is_refused(text: str, message: str)
         parse_channel_data(text)
 
 
-def test_a_user_has_an_id_and_may_have_info_and_a_watchlist() -> None:
+def test_a_user_has_an_id_and_optional_info_and_watchlist() -> None:
     user = parse_user_data('{"id":"7","user_info":{"name":"A"},"watchlist":["8","9"]}')
     assert user == Identity("7", b'{"name":"A"}', ("8", "9"))
     assert parse_user_data('{"id":"7"}') == Identity("7", b"{}", ())

@@ -37,7 +37,7 @@ def test_a_semicolon_separates_nothing() -> None:
     assert parse_query("a=b;c=d").last == {"a": "b;c=d"}
 
 
-def test_of_a_repeated_name_the_last_value_counts_and_all_are_kept() -> None:
+def test_the_last_of_repeated_names_counts_and_all_are_kept() -> None:
     query = parse_query("a=1&b=2&A=3&a=4")
     assert query.last == {"a": "4", "b": "2"}
     assert query.repeated == {"a": ["1", "3", "4"]}

@@ -83,12 +83,12 @@ def test_a_request_without_parameters_signs_an_empty_line() -> None:
     assert request_string("GET", "/", signed_query({})) == b"GET\n/\n"
 
 
-def test_channel_data_is_part_of_what_is_signed_even_where_it_is_empty() -> None:
+def test_channel_data_is_signed_even_where_it_is_empty() -> None:
     assert channel_string("1.2", "private-x", None) == b"1.2:private-x"
     assert channel_string("1.2", "private-x", "") == b"1.2:private-x:"
 
 
-def test_an_auth_is_the_key_of_the_app_and_the_signature() -> None:
+def test_an_auth_is_the_apps_key_and_the_signature() -> None:
     signature = SIGNER.sign(b"message")
     assert is_authorised(SIGNER, KEY, f"{KEY}:{signature}", b"message")
     for auth in (
@@ -124,7 +124,7 @@ def test_signatures_are_hmac_sha256_for_any_secret_and_message(secret: str, mess
 
 
 @pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 128, 1000])
-def test_secrets_around_the_block_size_of_the_hash_are_no_exception(length: int) -> None:
+def test_secrets_around_the_hashs_block_size_are_no_exception(length: int) -> None:
     secret = "k" * length
     assert Signer(secret).sign(b"m") == hmac.new(secret.encode(), b"m", hashlib.sha256).hexdigest()
 

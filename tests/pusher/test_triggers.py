@@ -53,7 +53,7 @@ def test_an_event_for_one_channel() -> None:
     )
 
 
-def test_an_event_for_several_channels_keeps_their_order_and_drops_repetitions() -> None:
+def test_an_events_channels_keep_their_order_and_drop_repetitions() -> None:
     targets = trigger(channels=["b", "presence-a", "b"], channel=...).targets
     assert targets == (Target("b", kind_of("b")), Target("presence-a", kind_of("presence-a")))
 
@@ -107,7 +107,7 @@ def test_a_name_over_the_limit_is_refused() -> None:
         (None, "null"),
     ],
 )
-def test_a_string_goes_out_as_it_is_and_anything_else_as_its_json(data: object, sent: str) -> None:
+def test_a_string_goes_out_unchanged_and_other_data_as_json(data: object, sent: str) -> None:
     assert json.loads(trigger(data=data).data) == sent
 
 
@@ -130,7 +130,7 @@ def test_half_a_character_becomes_the_replacement_character(data: str, sent: str
 
 @pytest.mark.parametrize("character", ["x", "é", "€", "😀", '"', "\\", "\n", "\x01"])
 @pytest.mark.parametrize("escaped", [True, False])
-def test_the_size_of_text_is_counted_in_the_bytes_that_subscribers_get(character: str, escaped: bool) -> None:
+def test_the_size_of_text_counts_the_bytes_subscribers_get(character: str, escaped: bool) -> None:
     size = len(character.encode())
     fits = "x" * (100 % size) + character * (100 // size)
     assert len(fits.encode()) == 100
@@ -148,7 +148,7 @@ def test_the_size_of_text_is_counted_in_the_bytes_that_subscribers_get(character
     )
 
 
-def test_the_size_of_other_data_is_that_of_its_compact_json() -> None:
+def test_other_data_has_the_size_of_its_compact_json() -> None:
     value = {"a": "é" * 46}
     assert len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()) == 100
     body = '{"name":"e","channel":"c","data":{  "a" :  "%s" }}'
@@ -248,7 +248,7 @@ def test_a_batch_keeps_its_order() -> None:
     assert (second.name, second.data, [target.name for target in second.targets]) == (b'"b"', b'"2"', ["y", "z"])
 
 
-def test_a_batch_may_be_empty_and_as_long_as_the_limit() -> None:
+def test_a_batch_may_be_empty_or_reach_the_limit() -> None:
     event = {"name": "a", "channel": "x", "data": "1"}
     assert parse_batch(b'{"batch":[]}', LIMITS) == []
     assert len(parse_batch(json.dumps({"batch": [event] * 4}).encode(), LIMITS)) == 4

@@ -30,6 +30,6 @@ def test_what_is_not_a_number_is_refused_with_4006(text: str) -> None:
 
 @QUICK
 @given(st.text(max_size=12) | st.integers().map(str))
-def test_any_text_is_a_version_or_one_of_the_two_refusals(text: str) -> None:
+def test_any_text_is_a_version_or_one_of_two_refusals(text: str) -> None:
     refused = refusal_by(CloseConnection, lambda: parse_version(text))
     assert refused.code in (4006, 4007) if refused else 4 <= parse_version(text) <= 7

@@ -28,7 +28,7 @@ class TestMemoryQueue(QueueContract):
         await queue.aclose()
 
 
-async def test_a_queue_that_is_full_refuses_and_keeps_what_it_accepted() -> None:
+async def test_a_full_queue_refuses_and_keeps_its_accepted_jobs() -> None:
     handler = RecordingHandler()
     queue = MemoryQueue(FakeClock(), MemoryQueueOptions(max_jobs=2, max_bytes=10))
     await queue.push("a", b"1")
@@ -67,7 +67,7 @@ async def test_lanes_that_nobody_empties_leave_room_to_the_others(size: int) -> 
     await queue.aclose()
 
 
-async def test_the_list_of_failed_jobs_is_bounded_and_what_leaves_it_is_counted() -> None:
+async def test_failed_jobs_are_bounded_and_evicted_ones_counted() -> None:
     queue = MemoryQueue(FakeClock(), MemoryQueueOptions(max_failed=2, max_bytes=100))
     await queue.start(RecordingHandler(lambda _: Failed("no")))
     for job in (b"1", b"2", b"3"):
@@ -92,7 +92,7 @@ async def test_what_is_left_at_the_end_is_lost_and_counted() -> None:
     assert (counts.depth, counts.lost) == (0, 3)
 
 
-async def test_what_waits_for_a_retry_is_tried_once_more_at_the_end() -> None:
+async def test_jobs_that_wait_for_a_retry_get_a_last_attempt() -> None:
     outcomes = iter([Retry(64), Retry(64)])
     queue, handler = (
         MemoryQueue(LoopClock(asyncio.get_running_loop())),

@@ -61,7 +61,7 @@ def test_the_lock_of_a_process_that_dies_is_free(number: signal.Signals) -> None
     os.close(descriptor)
 
 
-def test_a_table_of_a_hanging_process_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hung_process_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(area, "_STUCK_SECONDS", 600.0)
     descriptor, naps = new_area(4096), 0
     shared = SharedArea(descriptor, 4096)

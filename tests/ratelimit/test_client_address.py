@@ -36,7 +36,7 @@ def test_trusted_hops_are_counted_from_the_end(trust_hops: int, expected: str) -
     assert client_ip(PEER, "203.0.113.1, 203.0.113.2,203.0.113.3", None, trust_hops) == expected
 
 
-def test_what_a_client_puts_before_the_entries_of_the_proxies_changes_nothing() -> None:
+def test_entries_a_client_puts_before_the_proxies_change_nothing() -> None:
     assert client_ip(PEER, "10.0.0.1, whatever, 203.0.113.7", None, 1) == "203.0.113.7"
 
 
@@ -101,7 +101,7 @@ def test_x_forwarded_for_comes_before_x_real_ip() -> None:
 
 
 @pytest.mark.parametrize("real_ip", ["", "203.0.113.8, 203.0.113.9", *GARBAGE])
-def test_an_x_real_ip_that_is_not_an_address_is_passed_over(real_ip: str) -> None:
+def test_an_x_real_ip_that_is_no_address_is_ignored(real_ip: str) -> None:
     assert client_ip(PEER, None, real_ip, 1) == PEER
 
 
@@ -116,7 +116,7 @@ def test_an_address_has_one_spelling() -> None:
     assert client_ip("2001:0db8::1", None, None, 0) == "2001:db8::/64"
 
 
-def test_a_peer_on_a_link_keeps_the_name_of_the_link() -> None:
+def test_a_link_local_peer_keeps_the_name_of_its_link() -> None:
     assert client_ip("fe80::1%eth0", None, None, 0) == "fe80::/64%eth0"
 
 
@@ -126,12 +126,12 @@ def test_a_peer_without_an_address_is_unknown(peer: str | None) -> None:
     assert client_ip(peer, "nonsense", "nonsense", 1) == "unknown_ip"
 
 
-def test_a_proxy_on_a_unix_socket_can_say_who_the_client_is() -> None:
+def test_a_proxy_on_a_unix_socket_can_name_the_client() -> None:
     assert client_ip(None, "203.0.113.9", None, 1) == "203.0.113.9"
 
 
 @given(st.text() | st.none(), st.text() | st.none(), st.text() | st.none(), st.integers())
-def test_whatever_is_sent_there_is_an_answer_that_is_not_long(
+def test_any_header_gives_a_short_answer(
     peer: str | None, forwarded_for: str | None, real_ip: str | None, trust_hops: int
 ) -> None:
     assert 0 < len(client_ip(peer, forwarded_for, real_ip, trust_hops)) <= 64

@@ -40,7 +40,7 @@ class TestMemoryRateLimiter(RateLimiterContract):
         self.clock.advance(seconds)
 
 
-def test_a_unit_leaves_the_window_when_it_is_exactly_a_window_old(limiter: MemoryRateLimiter, clock: FakeClock) -> None:
+def test_a_unit_leaves_when_it_is_exactly_a_window_old(limiter: MemoryRateLimiter, clock: FakeClock) -> None:
     limit = Limit(1, 60)
     assert limiter.consume("key", limit).allowed
     clock.advance(59.75)
@@ -58,7 +58,7 @@ def test_reset_is_when_the_oldest_unit_leaves(limiter: MemoryRateLimiter, clock:
     assert limiter.consume("key", limit) == Decision(True, 3, 1, 20)
 
 
-def test_reset_is_never_longer_than_the_window_however_its_moments_are_rounded() -> None:
+def test_reset_is_never_longer_than_the_window_despite_rounding() -> None:
     for tenths in range(2000):
         clock = FakeClock(monotonic=tenths / 10)
         assert MemoryRateLimiter(clock).consume("key", Limit(1, 60)).reset_after == 60

@@ -51,9 +51,7 @@ class TestRedisRateLimiter(RateLimiterContract):
         await asyncio.sleep(seconds)
 
 
-async def test_the_key_is_that_of_the_original_and_goes_with_its_window(
-    redis_server: RedisProcess, unique: str
-) -> None:
+async def test_the_key_is_the_originals_and_expires_with_its_window(redis_server: RedisProcess, unique: str) -> None:
     async with started(RedisTarget(redis_server.url), unique) as limiter:
         await limiter.consume("api::192.0.2.1", Limit(5, 30), 3)
         key = f"{unique}:rl:api::192.0.2.1"
@@ -76,7 +74,7 @@ async def test_decisions_are_in_the_order_of_their_questions(redis_server: Redis
     assert [decision.remaining for decision in decisions] == [*range(49, -1, -1), *[0] * 10]
 
 
-async def test_one_dead_master_of_a_cluster_leaves_the_limits_of_others_in_force(
+async def test_a_dead_cluster_master_leaves_the_limits_of_others_alone(
     own_redis_cluster: RedisClusterProcesses, unique: str
 ) -> None:
     cluster = own_redis_cluster
@@ -184,7 +182,7 @@ async def test_a_user_that_may_not_count_stops_the_start(redis_acl: RedisProcess
             pass
 
 
-async def test_a_redis_that_is_not_there_stops_the_start_and_names_the_setting() -> None:
+async def test_an_absent_redis_stops_the_start_and_names_the_setting() -> None:
     with pytest.raises(DriverError, match=SETTING) as caught:
         async with started(RedisTarget("redis://:s3cret@127.0.0.1:1", SETTING)):
             pass
@@ -280,9 +278,7 @@ async def test_units_of_the_same_moment_are_all_counted(redis_server: RedisProce
     assert allowed == [True, True, True, False, False]
 
 
-async def test_a_clock_that_was_set_back_neither_opens_nor_shuts_the_window(
-    redis_server: RedisProcess, unique: str
-) -> None:
+async def test_a_clock_set_back_neither_opens_nor_shuts_the_window(redis_server: RedisProcess, unique: str) -> None:
     async with client_of(RedisTarget(redis_server.url), RedisTiming()) as client:
         window = Window(client, unique, Limit(2, 10))
         for _ in range(2):
@@ -293,7 +289,7 @@ async def test_a_clock_that_was_set_back_neither_opens_nor_shuts_the_window(
         assert (await window.consume(1_410_000)).allowed
 
 
-async def test_what_another_program_has_put_in_the_place_of_a_window_is_dropped(own_redis: RedisProcess) -> None:
+async def test_foreign_values_in_place_of_a_window_are_dropped(own_redis: RedisProcess) -> None:
     place = RedisTarget(own_redis.url)
     await asyncio.to_thread(own_redis.cli, "SET", "sockudo_rl::rl:key", "7")
     await asyncio.to_thread(own_redis.cli, "ZADD", "sockudo_rl::rl:far", "inf", "garbage")

@@ -62,7 +62,7 @@ def test_a_key_that_was_only_refused_takes_no_room() -> None:
     assert (made.size, made.entries) == (0, 0)
 
 
-def test_when_the_table_is_full_new_keys_share_and_none_gets_more() -> None:
+def test_new_keys_share_a_full_table_and_none_gets_more() -> None:
     made, limit = table(), Limit(3, 60)
     for name in range(4):
         made.take(name, limit, 1, 0.0)
@@ -73,7 +73,7 @@ def test_when_the_table_is_full_new_keys_share_and_none_gets_more() -> None:
     assert made.size == 4
 
 
-def test_a_key_that_shares_a_window_has_no_other_beside_it() -> None:
+def test_a_key_that_shares_a_window_has_no_second_one() -> None:
     made, limit = table(), Limit(3, 60)
     for name in range(4):
         made.take(name, limit, 1, 0.0)
@@ -84,7 +84,7 @@ def test_a_key_that_shares_a_window_has_no_other_beside_it() -> None:
     assert made.size == 1
 
 
-def test_when_many_units_are_remembered_they_stay_at_most_an_eighth_longer() -> None:
+def test_many_units_stay_an_eighth_longer_at_most() -> None:
     made, limit = table(), Limit(1000, 80)
     # 12 are remembered one by one; of the others, those of ten seconds each leave together.
     for now in range(40):

@@ -40,7 +40,7 @@ class TestEveryPlace:
             await client.run_for(lambda reply: reply["no list"], ADD, [b"store:n"], [b"41"])
         await client.check()
 
-    async def test_a_script_is_carried_out_by_servers_that_know_it_and_others(self, client: RedisClient) -> None:
+    async def test_a_script_runs_on_servers_whether_known_there_or_not(self, client: RedisClient) -> None:
         keys = [b"store:script:%d" % number for number in range(20)]
         for start in (1, 10):
             results = [client.run(ADD, [key], [b"%d" % start]) for key in keys]
@@ -61,7 +61,7 @@ class TestEveryPlace:
     async def test_a_client_that_works_passes_its_check(self, client: RedisClient) -> None:
         await client.check()
 
-    async def test_closing_waits_for_what_was_sent_and_may_be_done_twice(
+    async def test_closing_waits_for_sent_commands_and_may_be_repeated(
         self, client: RedisClient, place: RedisPlace
     ) -> None:
         sent = client.call(b"SET", b"store:last", b"word")

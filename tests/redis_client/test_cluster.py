@@ -34,7 +34,7 @@ async def test_commands_follow_a_slot_that_moves_in_their_order(own_redis_cluste
         assert await client.call(b"GET", key) == b"99"
 
 
-async def test_a_slot_on_its_way_is_asked_for_where_the_key_is(own_redis_cluster: RedisClusterProcesses) -> None:
+async def test_a_migrating_slot_is_asked_where_the_key_is(own_redis_cluster: RedisClusterProcesses) -> None:
     cluster = own_redis_cluster
     async with started(RedisNodes(cluster.urls, SETTING), RedisTiming()) as client:
         key = KEY.encode()
@@ -112,7 +112,7 @@ async def test_a_map_needs_no_answer_of_a_server_that_hangs(redis_cluster: Redis
     assert len(found.masters) == 3
 
 
-async def test_a_cluster_that_refuses_all_keys_counts_as_lost_and_is_tried_again(
+async def test_a_cluster_that_refuses_all_keys_is_lost_and_retried(
     own_redis_cluster: RedisClusterProcesses,
 ) -> None:
     cluster = own_redis_cluster
@@ -152,7 +152,7 @@ async def other_key(cluster: RedisClusterProcesses, master: RedisProcess) -> byt
     raise AssertionError("one master serves everything")
 
 
-async def test_a_cluster_that_is_not_there_is_named_by_its_setting(redis_server: RedisProcess) -> None:
+async def test_an_absent_cluster_is_named_by_its_setting(redis_server: RedisProcess) -> None:
     for url in (f"redis://127.0.0.1:{free_port()}", redis_server.url):
         client = redis_client(RedisNodes((url,), SETTING), IMPATIENT)
         with pytest.raises(DriverError, match=SETTING):

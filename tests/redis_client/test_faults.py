@@ -43,7 +43,7 @@ async def test_a_start_that_fails_names_the_setting_and_no_secret(
     assert "wr0ng" not in str(caught.value)
 
 
-async def test_a_redis_that_died_fails_commands_at_once_and_is_found_again(own_redis: RedisProcess) -> None:
+async def test_a_redis_that_died_fails_commands_until_found_again(own_redis: RedisProcess) -> None:
     async with started(RedisTarget(own_redis.url, SETTING)) as client:
         restored = asyncio.Event()
         client.on_restored = restored.set
@@ -60,7 +60,7 @@ async def test_a_redis_that_died_fails_commands_at_once_and_is_found_again(own_r
         assert await client.call(b"GET", b"k") is None
 
 
-async def test_what_was_on_its_way_to_a_redis_that_died_fails(own_redis: RedisProcess) -> None:
+async def test_commands_on_their_way_to_a_redis_that_died_fail(own_redis: RedisProcess) -> None:
     async with started(RedisTarget(own_redis.url, SETTING), RedisTiming()) as client:
         blocked = client.call(b"BLPOP", b"k", b"0", patience=60)
         behind = client.call(b"GET", b"k")
@@ -71,7 +71,7 @@ async def test_what_was_on_its_way_to_a_redis_that_died_fails(own_redis: RedisPr
                 await future
 
 
-async def test_a_redis_that_hangs_fails_what_waits_in_time_and_is_found_again(own_redis: RedisProcess) -> None:
+async def test_a_hanging_redis_fails_waiting_commands_and_is_found_again(own_redis: RedisProcess) -> None:
     async with started(RedisTarget(own_redis.url, SETTING)) as client:
         own_redis.pause()
         async with asyncio.timeout(20):
@@ -96,7 +96,7 @@ async def test_a_redis_that_hangs_while_nobody_asks_is_noticed(own_redis: RedisP
         await asyncio.wait_for(changed.wait(), 10)
 
 
-async def test_an_event_loop_that_was_held_up_does_not_take_itself_for_silence(own_redis: RedisProcess) -> None:
+async def test_a_delayed_event_loop_does_not_pass_for_silence(own_redis: RedisProcess) -> None:
     async with started(RedisTarget(own_redis.url, SETTING)) as client:
         answer = client.call(b"GET", b"k")
         await asyncio.sleep(0)

@@ -55,7 +55,7 @@ async def cluster(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cluster]:
     await cluster.keeper.aclose()
 
 
-async def test_a_cluster_that_is_not_whole_is_an_error_of_the_start(cluster: Cluster) -> None:
+async def test_an_incomplete_cluster_is_an_error_at_the_start(cluster: Cluster) -> None:
     cluster.answer = PARTIAL
     with pytest.raises(DriverError, match=r"\(nodes\): .* nobody serves 16284 slots"):
         await cluster.keeper.fetch_first()
@@ -75,7 +75,7 @@ async def test_doubt_asks_masters_and_seeds_at_once(cluster: Cluster) -> None:
     assert cluster.used == [(MOVED, True), (MOVED, False)]
 
 
-async def test_a_map_that_cannot_be_had_is_told_and_the_old_one_stays(cluster: Cluster) -> None:
+async def test_the_old_map_stays_where_none_can_be_had(cluster: Cluster) -> None:
     await cluster.keeper.fetch_first()
     cluster.keeper.start()
     cluster.answer = DriverError("no route")

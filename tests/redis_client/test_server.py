@@ -83,6 +83,6 @@ async def test_a_server_that_knows_no_login_is_quoted_without_it(tmp_path: Path,
 
 
 @pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example"])
-async def test_a_host_that_can_be_none_is_an_error_that_names_the_setting(host: str) -> None:
+async def test_an_impossible_host_is_an_error_that_names_the_setting(host: str) -> None:
     with pytest.raises(DriverError, match=rf"Redis at {host}:6379 cannot be used \(the setting\): its host .* no name"):
         await connect(server_of(RedisTarget(f"redis://{host}", "the setting")), RedisTiming())

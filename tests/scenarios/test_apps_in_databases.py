@@ -74,7 +74,7 @@ async def test_apps_of_the_settings_and_of_the_database_are_served(app_database:
         assert (found["key"], found["enable_client_messages"]) == (KEY, True)
 
 
-async def test_apps_of_the_settings_replace_those_of_the_database_at_the_start(sqlite_database: AppDatabase) -> None:
+async def test_apps_in_the_settings_replace_the_databases_at_the_start(sqlite_database: AppDatabase) -> None:
     async with opened(sqlite_database) as store:
         await store.create(record(APP_ID, key="old-key"))
         async with running_server(**sqlite_database.settings(app())) as server:
@@ -83,14 +83,14 @@ async def test_apps_of_the_settings_replace_those_of_the_database_at_the_start(s
                 pass
 
 
-async def test_without_an_app_in_the_database_the_server_is_not_ready(sqlite_database: AppDatabase) -> None:
+async def test_a_server_without_an_app_in_its_database_is_unready(sqlite_database: AppDatabase) -> None:
     async with opened(sqlite_database) as store, running_server(**sqlite_database.settings()) as server:
         assert await up(server) == 503
         await store.create(record())
         assert await up(server) == 200
 
 
-async def test_a_row_that_makes_no_sense_is_an_app_that_is_not_there(sqlite_database: AppDatabase) -> None:
+async def test_an_invalid_row_counts_as_no_app(sqlite_database: AppDatabase) -> None:
     async with opened(sqlite_database) as store, running_server(**sqlite_database.settings()) as server:
         await store.create(record("bad", webhooks="nonsense"))
         await store.create(record("good"))
@@ -148,7 +148,7 @@ class TestNodesThatShareADatabaseAndABus:
         ):
             yield Cluster(store, bus, first, second)
 
-    async def test_a_disabled_app_lets_nobody_subscribe_and_keeps_who_is_there(self, cluster: Cluster) -> None:
+    async def test_a_disabled_app_refuses_subscriptions_and_keeps_its_clients(self, cluster: Cluster) -> None:
         async with PusherClient(cluster.first.port) as one, PusherClient(cluster.second.port) as other:
             for client in (one, other):
                 await client.subscribe("private-a")
@@ -189,7 +189,7 @@ class TestNodesThatShareADatabaseAndABus:
             found.append((await client.receive())["event"])
         return found
 
-    async def test_a_rotated_key_is_refused_and_the_new_one_accepted_on_every_node(self, cluster: Cluster) -> None:
+    async def test_a_rotated_key_is_replaced_on_every_node(self, cluster: Cluster) -> None:
         async with PusherClient(cluster.first.port) as one, PusherClient(cluster.second.port) as other:
             assert (await PusherClient(cluster.second.port, "new-key").expect_refusal())[0] == 4001
             await cluster.change(key="new-key", secret="new-secret")
@@ -212,7 +212,7 @@ class TestNodesThatShareADatabaseAndABus:
             await client.expect_rejection("a", "AppError", 4001)
             assert (await PusherClient(cluster.first.port).expect_refusal())[0] == 4001
 
-    async def test_a_new_app_is_there_although_it_was_asked_for_before(self, cluster: Cluster) -> None:
+    async def test_a_new_app_works_although_requested_before(self, cluster: Cluster) -> None:
         for server in (cluster.first, cluster.second):
             assert (await PusherClient(server.port, "app-2-key").expect_refusal())[0] == 4001
         await cluster.store.create(record("app-2"))
@@ -221,7 +221,7 @@ class TestNodesThatShareADatabaseAndABus:
             async with PusherClient(server.port, "app-2-key"):
                 pass
 
-    async def test_a_node_that_starts_with_other_settings_tells_those_that_run(
+    async def test_a_start_with_other_settings_is_told_to_running_nodes(
         self, cluster: Cluster, sqlite_database: AppDatabase
     ) -> None:
         async with PusherClient(cluster.first.port) as client:
@@ -315,7 +315,7 @@ def test_an_unusable_database_at_the_start_ends_with_status_2(tmp_path: Path) ->
     assert "Traceback" not in done.stderr
 
 
-async def test_a_node_tells_webhooks_of_an_app_that_only_others_have_clients_of(sqlite_database: AppDatabase) -> None:
+async def test_a_node_reports_an_apps_clients_on_other_nodes(sqlite_database: AppDatabase) -> None:
     types = ["channel_occupied", "channel_vacated", "subscription_count"]
     async with webhook_receiver() as receiver:
         settings = sqlite_database.settings(app(webhooks=[{"url": receiver.url, "event_types": types}]))
@@ -332,7 +332,7 @@ async def test_a_node_tells_webhooks_of_an_app_that_only_others_have_clients_of(
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-async def test_a_flood_of_unknown_keys_keeps_no_known_app_from_being_served(
+async def test_a_flood_of_unknown_keys_leaves_known_apps_served(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     database = make_database(kind, request, tmp_path)

@@ -71,7 +71,7 @@ async def test_any_other_channel_keeps_nothing_and_says_nothing_of_it(serve: Ser
         await client.expect_nothing()
 
 
-async def test_the_order_on_subscribe_is_success_then_cached_event_then_count(serve: Serve) -> None:
+async def test_a_subscriber_gets_success_then_cached_event_then_count(serve: Serve) -> None:
     async with serve(app(enable_subscription_count=True)) as server, PusherClient(server.port) as client:
         await ApiClient(server.port).trigger("cache-a", "x")
         await server.settled()
@@ -175,9 +175,7 @@ async def test_newcomers_in_a_burst_get_the_last_and_later_events(serve: Serve, 
         assert kept in ((numbers[0] - 1, numbers[0] - 2) if is_shared else (numbers[0] - 1,))
 
 
-async def test_an_event_that_was_answered_is_found_on_every_other_node(
-    serve: Serve, request: pytest.FixtureRequest
-) -> None:
+async def test_an_answered_event_is_found_on_every_other_node(serve: Serve, request: pytest.FixtureRequest) -> None:
     may_be_late = request.node.callspec.params["serve"] in READ_AT_THE_SAME_TIME
     async with serve() as server, contextlib.AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(PusherClient(port)) for port in server.own]

@@ -15,7 +15,7 @@ ROOM = "presence-room"
 
 
 @pytest.mark.parametrize("channel", ["private-a", "private-cache-a"])
-async def test_an_event_goes_to_the_others_and_not_to_its_sender(serve: Serve, channel: str) -> None:
+async def test_an_event_goes_to_all_but_its_sender(serve: Serve, channel: str) -> None:
     async with (
         serve() as server,
         PusherClient(server.port) as ann,
@@ -135,7 +135,7 @@ async def test_text_that_is_not_utf8_reaches_nobody(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("channel", ["news", "cache-a", "private-encrypted-a", "private-encrypted-cache-a"])
-async def test_it_is_refused_on_channels_that_are_not_private_or_are_encrypted(serve: Serve, channel: str) -> None:
+async def test_it_is_refused_on_public_and_encrypted_channels(serve: Serve, channel: str) -> None:
     async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         for client in (ann, bob):
             await client.ask_for(channel)
@@ -165,7 +165,7 @@ async def test_it_is_refused_without_a_channel(serve: Serve) -> None:
         assert "Channel required" in await client.expect_error(4301)
 
 
-async def test_it_is_refused_where_the_app_has_not_switched_it_on(serve: Serve) -> None:
+async def test_it_is_refused_where_the_app_does_not_allow_it(serve: Serve) -> None:
     async with (
         serve(app(enable_client_messages=False)) as server,
         PusherClient(server.port) as ann,

@@ -53,12 +53,12 @@ async def test_no_two_connections_have_the_same_socket_id(serve: Serve) -> None:
         "?a=%ff&&=&b",
     ],
 )
-async def test_the_spoken_versions_none_at_all_and_unknown_parameters_are_accepted(serve: Serve, query: str) -> None:
+async def test_spoken_versions_no_version_and_unknown_parameters_are_accepted(serve: Serve, query: str) -> None:
     async with serve() as server, PusherClient(server.port, query=query) as client:
         await client.subscribe("news")
 
 
-async def test_a_key_may_be_percent_encoded_and_followed_by_a_slash(serve: Serve) -> None:
+async def test_a_key_may_be_percent_encoded_or_end_in_slash(serve: Serve) -> None:
     async with serve(app(key="a key")) as server, PusherClient(server.port, "a%20key/") as client:
         await client.expect_nothing()
 

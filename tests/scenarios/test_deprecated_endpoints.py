@@ -11,7 +11,7 @@ from tests.servers.server import APP_ID, app
 PATH = f"/apps/{APP_ID}/channels/news/events"
 
 
-async def test_the_body_is_the_data_and_the_rest_is_in_the_query(serve: Serve) -> None:
+async def test_the_body_is_the_data_and_the_query_the_rest(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         for client in (ann, bob):
             await client.subscribe("news")

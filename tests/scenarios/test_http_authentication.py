@@ -94,7 +94,7 @@ async def test_an_md5_that_is_not_signed_is_refused(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("md5", [None, EMPTY_MD5])
-async def test_a_post_without_a_body_needs_no_md5_and_may_have_one(serve: Serve, md5: str | None) -> None:
+async def test_a_post_without_a_body_may_omit_the_md5(serve: Serve, md5: str | None) -> None:
     path = f"/apps/{APP_ID}/users/ann/terminate_connections"
     params = auth() if md5 is None else auth(body_md5=md5)
     async with serve() as server:
@@ -141,7 +141,7 @@ async def test_values_are_signed_unescaped(serve: Serve) -> None:
         assert (await http(server.port, "GET", target("GET", PATH, params))).status == 200
 
 
-async def test_array_parameters_are_signed_by_their_last_value_or_joined_by_commas(serve: Serve) -> None:
+async def test_array_parameters_are_signed_by_last_value_or_comma_list(serve: Serve) -> None:
     path = f"/apps/{APP_ID}/events"
     async with serve() as server, PusherClient(server.port) as client:
         await client.subscribe("a")
@@ -189,7 +189,7 @@ async def test_an_error_never_shows_the_expected_signature_or_the_secret(serve: 
         assert "app-secret" not in text
 
 
-async def test_an_unknown_app_is_404_before_the_signature_is_looked_at(serve: Serve) -> None:
+async def test_an_unknown_app_is_404_before_its_signature_is_checked(serve: Serve) -> None:
     async with serve() as server:
         for method, path, body in ROUTES:
             if method != "HEAD":

@@ -66,7 +66,7 @@ async def test_a_disabled_app_is_refused_by_the_head(serve: Serve) -> None:
         await expect_refusal(connection, 403)
 
 
-async def test_a_client_that_asks_first_sends_no_body_for_a_refused_head(serve: Serve) -> None:
+async def test_an_asking_client_sends_no_body_for_a_refused_head(serve: Serve) -> None:
     async with serve() as server, HttpConnection(server.port) as connection:
         target = f"/apps/{APP_ID}/events"
         await connection.write(request_bytes("POST", target, EVENT, {"Expect": "100-continue"})[: -len(EVENT)])
@@ -119,7 +119,7 @@ async def test_the_rate_limit_of_an_address_comes_before_the_signature(serve_alo
             await expect_refusal(connection, 429)
 
 
-async def test_bodies_over_the_budget_of_all_are_503_and_then_taken(serve_alone: Serve) -> None:
+async def test_bodies_over_the_shared_budget_are_503_and_later_taken(serve_alone: Serve) -> None:
     # Each process has its own memory.
     limits = {"request_limit_in_mb": 10, "max_bodies_in_flight_mb": 10}
     async with serve_alone(http_api=limits) as server:

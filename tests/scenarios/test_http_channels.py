@@ -11,7 +11,7 @@ from tests.servers.server import app
 pytestmark = pytest.mark.every_topology
 
 
-async def test_the_list_has_every_occupied_channel_and_an_object_when_there_is_none(serve: Serve) -> None:
+async def test_the_list_has_every_occupied_channel_or_an_empty_object(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as client:
         assert (await ApiClient(server.port).get("/channels")).body == b'{"channels":{}}'
         await client.subscribe("a")
@@ -43,7 +43,7 @@ async def test_the_list_tells_what_is_asked_and_drops_no_channel(serve: Serve) -
 
 
 @pytest.mark.parametrize("prefix", ["", "private-", "pres"])
-async def test_user_count_of_channels_that_may_not_be_presence_is_400(serve: Serve, prefix: str) -> None:
+async def test_user_count_of_channels_that_may_lack_presence_is_400(serve: Serve, prefix: str) -> None:
     async with serve() as server:
         answer = await ApiClient(server.port).get("/channels", info="user_count", filter_by_prefix=prefix)
         assert "filter_by_prefix=presence-" in answer.error(400)
@@ -72,7 +72,7 @@ async def test_a_channel_tells_what_is_asked(serve: Serve) -> None:
         assert answer.json() == {"occupied": False, "subscription_count": 0}
 
 
-async def test_user_count_of_a_channel_that_is_not_presence_is_400(serve: Serve) -> None:
+async def test_user_count_of_a_channel_without_presence_is_400(serve: Serve) -> None:
     async with serve() as server:
         (await ApiClient(server.port).get("/channels/a", info="user_count")).error(400)
 

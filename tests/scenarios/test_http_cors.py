@@ -45,7 +45,7 @@ async def test_with_a_list_only_its_origins_are_allowed(serve: Serve) -> None:
                 assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_a_preflight_of_an_origin_that_is_not_listed_allows_nothing(serve: Serve) -> None:
+async def test_a_preflight_of_an_unlisted_origin_allows_nothing(serve: Serve) -> None:
     async with serve(cors={"origin": [SITE]}) as server:
         answer = await http(server.port, "OPTIONS", "/up", headers=ASKED | {"Origin": "https://other.example"})
         assert "access-control-allow-origin" not in answer.headers
@@ -74,7 +74,7 @@ async def test_methods_and_headers_may_be_configured(serve: Serve) -> None:
         assert answer.headers["access-control-allow-headers"] == "x-one,x-two"
 
 
-async def test_a_page_may_read_why_and_how_long_it_is_refused(serve_alone: Serve) -> None:
+async def test_a_page_may_read_a_refusals_reason_and_duration(serve_alone: Serve) -> None:
     limiter: dict[str, Any] = {"enabled": True, "api_rate_limit": {"max_requests": 1}}
     async with serve_alone(rate_limiter=limiter) as server:
         for _ in range(2):

@@ -75,7 +75,7 @@ async def test_a_path_that_is_not_served_is_404(serve: Serve, path: str) -> None
         ("DELETE", "/usage", "GET"),
     ],
 )
-async def test_a_method_that_is_not_served_is_405_and_the_others_are_named(
+async def test_an_unserved_method_is_405_and_the_others_are_named(
     serve: Serve, method: str, path: str, allowed: str
 ) -> None:
     async with serve() as server:

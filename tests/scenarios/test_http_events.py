@@ -66,7 +66,7 @@ BAD_EVENTS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("event", BAD_EVENTS)
-async def test_an_event_that_is_not_valid_is_400_alone_and_in_a_batch(serve: Serve, event: dict[str, Any]) -> None:
+async def test_an_invalid_event_is_400_alone_and_in_a_batch(serve: Serve, event: dict[str, Any]) -> None:
     async with serve() as server, PusherClient(server.port) as client:
         await client.subscribe("a")
         (await ApiClient(server.port).post("/events", event)).error(400)
@@ -75,7 +75,7 @@ async def test_an_event_that_is_not_valid_is_400_alone_and_in_a_batch(serve: Ser
 
 
 @pytest.mark.parametrize("bad", ["not allowed", "", "x" * 201])
-async def test_nothing_goes_out_when_one_of_the_channels_is_not_valid(serve: Serve, bad: str) -> None:
+async def test_nothing_goes_out_when_one_channel_is_invalid(serve: Serve, bad: str) -> None:
     async with serve() as server, PusherClient(server.port) as client:
         for channel in ("a", "cache-a"):
             await client.subscribe(channel)
@@ -86,7 +86,7 @@ async def test_nothing_goes_out_when_one_of_the_channels_is_not_valid(serve: Ser
         assert (await ApiClient(server.port).get("/channels/cache-a", info="cache")).json()["cache"] is None
 
 
-async def test_data_is_limited_to_the_byte_alone_and_in_a_batch(serve: Serve) -> None:
+async def test_data_is_limited_exactly_alone_and_in_a_batch(serve: Serve) -> None:
     async with serve(app(max_event_payload_in_kb=1)) as server, PusherClient(server.port) as client:
         await client.subscribe("a")
         api = ApiClient(server.port)
@@ -136,7 +136,7 @@ async def test_a_batch_is_limited_and_nothing_of_it_goes_out(serve: Serve) -> No
             await client.expect("e")
 
 
-async def test_too_many_channels_in_a_batch_are_403_and_nothing_goes_out(serve: Serve) -> None:
+async def test_a_batch_with_too_many_channels_is_403_and_unsent(serve: Serve) -> None:
     async with serve(app(max_event_channels_at_once=2)) as server, PusherClient(server.port) as client:
         await client.subscribe("a")
         event = {"name": "e", "channels": ["a", "b", "c"], "data": "x"}
@@ -151,7 +151,7 @@ async def test_an_empty_batch_is_nothing_and_succeeds(serve: Serve) -> None:
         assert (answer.status, answer.body) == (200, b"{}")
 
 
-async def test_a_batch_keeps_its_order_and_the_exclusions_of_its_events(serve: Serve) -> None:
+async def test_a_batch_keeps_order_and_exclusions_of_its_events(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         for client in (ann, bob):
             await client.subscribe("a")
@@ -182,7 +182,7 @@ async def test_info_tells_of_every_channel_that_was_reached(serve: Serve) -> Non
         }
 
 
-async def test_info_of_a_channel_that_has_none_of_it_is_empty(serve: Serve) -> None:
+async def test_info_of_a_channel_without_it_is_empty(serve: Serve) -> None:
     async with serve() as server:
         answer = await ApiClient(server.port).post("/events", {**EVENT, "info": "cache"})
         assert answer.json() == {"channels": {"a": {}}}
@@ -210,7 +210,7 @@ async def test_parameters_may_be_split_between_body_and_query(serve: Serve) -> N
         await ann.expect_nothing()
 
 
-async def test_above_the_memory_threshold_events_are_503_and_questions_are_answered(serve: Serve) -> None:
+async def test_short_of_memory_events_are_503_and_questions_are_answered(serve: Serve) -> None:
     async with serve(http_api={"accept_traffic": {"memory_threshold": 0.000001}}) as server:
         api = ApiClient(server.port)
         answer = await api.post("/events", EVENT)

@@ -23,7 +23,7 @@ async def test_up_is_ok_while_there_are_apps(serve: Serve) -> None:
         assert answer.headers["content-type"].startswith("text/plain")
 
 
-async def test_up_of_one_app_tells_whether_it_is_there_and_enabled(serve: Serve) -> None:
+async def test_up_tells_if_an_app_exists_and_is_enabled(serve: Serve) -> None:
     async with serve(app(), app(id="off", key="off-key", enabled=False), app(id="a b", key="c")) as server:
         for app_id, status, word in ((APP_ID, 200, "OK"), ("a%20b", 200, "OK"), ("off", 503, "ERROR")):
             answer = await http(server.port, "GET", f"/up/{app_id}")

@@ -106,7 +106,7 @@ async def test_a_missing_signature_is_401(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(("age", "status"), [(0, 200), (590, 200), (-590, 200), (610, 401), (-610, 401)])
-async def test_a_timestamp_too_far_in_the_past_or_future_is_rejected(serve: Serve, age: int, status: int) -> None:
+async def test_a_timestamp_too_far_from_now_is_rejected(serve: Serve, age: int, status: int) -> None:
     async with serve() as server:
         target = signed("GET", f"/apps/{APP_ID}/channels", {}, auth_timestamp=str(int(time.time()) - age))
         answer = await http(server.port, "GET", target)
@@ -157,7 +157,7 @@ async def test_the_md5_of_the_body_binds_it_to_the_signature(serve: Serve) -> No
         await client.expect_nothing()
 
 
-async def test_the_parameters_of_an_event_may_be_in_the_signed_query(serve: Serve) -> None:
+async def test_an_events_parameters_may_be_in_the_signed_query(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as client:
         await client.subscribe("my-channel")
         params = {"name": "my-event", "channels[]": "my-channel", "data": '{"message":"hello"}'}
@@ -170,7 +170,7 @@ async def test_the_parameters_of_an_event_may_be_in_the_signed_query(serve: Serv
         }
 
 
-async def test_the_official_python_library_works_with_the_options_of_the_page(serve: Serve) -> None:
+async def test_the_official_python_library_works_with_the_pages_options(serve: Serve) -> None:
     async with serve(USERS) as server, PusherClient(server.port) as client:
         await client.sign_in("ann")
         await client.expect("pusher:signin_success")
@@ -330,7 +330,7 @@ async def test_404_is_for_an_app_that_does_not_exist(serve: Serve) -> None:
         (await http(server.port, "GET", "/apps/unknown/channels")).error(404)
 
 
-async def test_404_is_for_a_channel_that_does_not_exist_where_that_is_wanted(serve: Serve) -> None:
+async def test_a_nonexistent_channel_is_404_where_that_is_wanted(serve: Serve) -> None:
     async with serve(http_api={"unknown_channel_not_found": True}) as server, PusherClient(server.port) as client:
         await client.subscribe("news")
         await server.settled()

@@ -28,7 +28,7 @@ async def test_exactly_the_allowed_events_are_published_in_a_second(serve: Serve
         await client.expect_nothing()
 
 
-async def test_every_event_of_a_batch_counts_and_a_batch_is_all_or_nothing(serve: Serve) -> None:
+async def test_each_event_of_an_all_or_nothing_batch_counts(serve: Serve) -> None:
     async with serve(app(max_backend_events_per_second=3), speed=0.1) as server, PusherClient(server.port) as client:
         await client.subscribe("a")
         api = ApiClient(server.port)

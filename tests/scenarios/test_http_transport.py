@@ -32,7 +32,7 @@ async def test_a_connection_is_kept_for_the_next_request(serve: Serve) -> None:
             assert (await connection.request("GET", api.target("GET", "/channels"))).json() == {"channels": {}}
 
 
-async def test_a_hundred_mixed_requests_in_one_write_are_answered_in_order(serve: Serve) -> None:
+async def test_a_hundred_mixed_requests_in_one_write_answer_in_order(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as client, HttpConnection(server.port) as connection:
         await client.subscribe("news")
         api = ApiClient(server.port)
@@ -57,7 +57,7 @@ async def test_a_hundred_mixed_requests_in_one_write_are_answered_in_order(serve
         assert [(await client.expect("e"))["data"] for _ in range(25)] == [str(number) for number in range(25)]
 
 
-async def test_pipelined_requests_of_a_client_that_reads_late_are_all_answered_in_order(serve: Serve) -> None:
+async def test_a_late_readers_pipelined_requests_are_answered_in_order(serve: Serve) -> None:
     async with (
         serve() as server,
         PusherClient(server.port) as client,
@@ -86,7 +86,7 @@ async def test_a_request_may_arrive_byte_by_byte(serve: Serve) -> None:
         assert (await connection.answer()).status == 200
 
 
-async def test_a_request_that_follows_a_large_body_has_a_small_head(serve: Serve) -> None:
+async def test_a_request_after_a_large_body_has_a_small_head(serve: Serve) -> None:
     body = json.dumps({"name": "e", "channel": "news", "data": "x" * 90_000}).encode()
     async with serve() as server, HttpConnection(server.port) as connection:
         first = request_bytes("POST", ApiClient(server.port).target("POST", "/events", body), body)
@@ -100,7 +100,7 @@ async def test_a_request_that_follows_a_large_body_has_a_small_head(serve: Serve
         assert (await connection.answer()).status == 200
 
 
-async def test_a_head_may_have_nearly_16_kib_in_any_number_of_pieces(serve: Serve) -> None:
+async def test_a_head_may_have_nearly_16_kib_in_any_pieces(serve: Serve) -> None:
     head = request_bytes("GET", "/up", headers={f"X-Field-{number}": "x" * 900 for number in range(16)})
     assert 14 * 1024 < len(head) < 16 * 1024
     async with serve() as server, HttpConnection(server.port) as connection:
@@ -111,7 +111,7 @@ async def test_a_head_may_have_nearly_16_kib_in_any_number_of_pieces(serve: Serv
 
 
 @pytest.mark.parametrize("pieces", [1, 40])
-async def test_a_larger_head_is_431_and_the_end_of_the_connection(serve: Serve, pieces: int) -> None:
+async def test_a_larger_head_is_431_and_ends_the_connection(serve: Serve, pieces: int) -> None:
     head = request_bytes("GET", "/up", headers={"X-Field": "x" * 20_000})
     async with serve() as server, HttpConnection(server.port) as connection:
         size = len(head) // pieces + 1
@@ -138,14 +138,14 @@ async def test_connection_close_is_honoured(serve: Serve) -> None:
         await connection.expect_end()
 
 
-async def test_an_http_1_0_client_is_answered_and_the_connection_closed(serve: Serve) -> None:
+async def test_an_http_1_0_client_is_answered_then_closed(serve: Serve) -> None:
     async with serve() as server, HttpConnection(server.port) as connection:
         await connection.write(b"GET /up HTTP/1.0\r\n\r\n")
         assert (await connection.answer()).status == 200
         await connection.expect_end()
 
 
-async def test_a_client_that_asks_first_is_told_to_send_its_body(serve: Serve) -> None:
+async def test_an_asking_client_is_told_to_send_its_body(serve: Serve) -> None:
     async with serve() as server, HttpConnection(server.port) as connection:
         target = ApiClient(server.port).target("POST", "/events", EVENT)
         request = request_bytes("POST", target, EVENT, {"Expect": "100-continue"})
@@ -185,7 +185,7 @@ async def test_a_body_in_chunks_is_limited_too(serve: Serve) -> None:
         (await connection.answer()).error(413)
 
 
-async def test_a_body_that_is_too_large_is_refused_before_it_is_read(serve: Serve) -> None:
+async def test_an_oversized_body_is_refused_before_it_is_read(serve: Serve) -> None:
     async with serve(http_api={"request_limit_in_mb": 1}) as server, HttpConnection(server.port) as connection:
         await connection.write(
             request_bytes("POST", f"/apps/{APP_ID}/events", headers={"Content-Length": str(1024 * 1024 + 1)})
@@ -251,7 +251,7 @@ async def test_every_answer_has_a_date(serve: Serve) -> None:
         "FETCH /up HTTP/1.1\r\nHost: x\r\n\r\n",
     ],
 )
-async def test_what_is_not_http_is_400_and_the_end_of_the_connection(serve: Serve, request_text: str) -> None:
+async def test_non_http_bytes_are_400_and_end_the_connection(serve: Serve, request_text: str) -> None:
     async with serve() as server, HttpConnection(server.port) as connection:
         await connection.write(request_text.encode())
         (await connection.answer()).error(400)

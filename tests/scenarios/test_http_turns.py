@@ -95,7 +95,7 @@ async def test_the_largest_legal_batch_goes_out_whole_and_in_order() -> None:
         await socket.close()
 
 
-async def test_nothing_of_a_large_batch_goes_out_where_its_last_event_is_bad() -> None:
+async def test_a_large_batch_with_a_bad_last_event_sends_nothing() -> None:
     good = {"name": "e", "channel": "news", "data": "x" * 102_400}
     async with watched_server() as server, PusherClient(server.port) as client:
         await client.subscribe("news")
@@ -104,7 +104,7 @@ async def test_nothing_of_a_large_batch_goes_out_where_its_last_event_is_bad() -
         await client.expect_nothing()
 
 
-async def test_an_event_to_many_subscribers_of_many_channels_is_sent_in_slices() -> None:
+async def test_an_event_to_many_subscribers_is_sent_in_slices() -> None:
     channels = [f"c{number}" for number in range(100)]
     async with watched_server(websocket={"max_buffer_kb": 200_000}) as server:
         sockets = await asyncio.gather(*(subscribe_all(server, channels) for _ in range(100)))
@@ -135,7 +135,7 @@ async def test_many_channels_are_listed_in_slices() -> None:
         assert len(answer.json()["channels"]) == 11
 
 
-async def test_too_long_a_list_of_channels_is_refused_with_the_limit() -> None:
+async def test_a_channel_list_over_the_limit_is_refused_with_it() -> None:
     async with watched_server(http_api={"response_limit_in_mb": 1}) as server:
         names = [f"cache-{number}" for number in range(20)]
         socket = await subscribe_all(server, names)
@@ -153,7 +153,7 @@ async def test_too_long_a_list_of_channels_is_refused_with_the_limit() -> None:
         await socket.close()
 
 
-async def test_a_roster_that_is_asked_for_again_and_again_is_cheap() -> None:
+async def test_a_roster_that_is_requested_repeatedly_is_cheap() -> None:
     async with watched_server(**PRESENCE) as server, contextlib.AsyncExitStack() as stack:
         for number in range(100):
             client = await stack.enter_async_context(PusherClient(server.port))

@@ -12,7 +12,7 @@ from tests.servers.nodes import Serve
 SPEED = 20
 
 
-async def test_a_silent_client_gets_a_ping_frame_not_before_its_time(serve: Serve) -> None:
+async def test_a_silent_client_gets_a_ping_not_before_its_time(serve: Serve) -> None:
     async with serve(speed=SPEED, activity_timeout=4) as server, RawWebSocket(server.port) as client:
         await client.open()
         began = time.monotonic()
@@ -42,7 +42,7 @@ async def test_a_client_that_answers_stays_and_is_asked_again(serve: Serve) -> N
         assert (time.monotonic() - began) * SPEED < 4 * 30
 
 
-async def test_a_client_that_does_not_answer_ends_with_4201_and_is_dropped(serve: Serve) -> None:
+async def test_a_client_that_does_not_answer_ends_with_4201(serve: Serve) -> None:
     async with (
         serve(speed=SPEED, activity_timeout=1) as server,
         RawWebSocket(server.port) as client,
@@ -81,7 +81,7 @@ async def test_a_client_that_sends_is_never_asked(serve: Serve) -> None:
             assert (await client.event())["event"] == "pusher:pong"
 
 
-async def test_what_a_client_is_sent_is_no_sign_of_its_life(serve: Serve) -> None:
+async def test_frames_sent_to_a_client_are_no_life_sign(serve: Serve) -> None:
     async with serve(speed=SPEED, activity_timeout=2) as server, RawWebSocket(server.port) as client:
         await client.subscribe("private-a")
         opcode = TEXT

@@ -77,7 +77,7 @@ async def test_fifty_unreadable_messages_end_a_connection_with_4100(serve: Serve
         "[" * 20000,
     ],
 )
-async def test_what_is_not_understood_gets_one_error_without_a_code_and_nothing_else(serve: Serve, text: str) -> None:
+async def test_an_unintelligible_message_gets_exactly_one_error_without_a_code(serve: Serve, text: str) -> None:
     async with serve() as server, PusherClient(server.port) as client:
         await client.send_text(text)
         frame = await client.expect("pusher:error")
@@ -87,7 +87,7 @@ async def test_what_is_not_understood_gets_one_error_without_a_code_and_nothing_
         await client.expect_nothing()
 
 
-async def test_a_channel_to_leave_may_be_named_by_the_data_itself(serve: Serve) -> None:
+async def test_an_unsubscribe_may_name_its_channel_as_the_data(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as client:
         await client.subscribe("private-a")
         await client.send({"event": "pusher:unsubscribe", "data": "private-a"})
@@ -118,7 +118,7 @@ async def test_a_message_that_arrives_byte_by_byte_is_one_message(serve: Serve) 
         assert (await client.event())["event"] == "pusher:pong"
 
 
-async def test_a_message_may_have_the_full_size_and_not_a_byte_more(serve: Serve) -> None:
+async def test_a_message_may_have_exactly_the_full_size(serve: Serve) -> None:
     async with serve(websocket_max_payload_kb=1) as server, PusherClient(server.port) as client:
         ping = '{"event":"pusher:ping","data":"%s"}'
         await client.send_text(ping % ("x" * (1024 - len(ping) + 2)))
@@ -130,7 +130,7 @@ async def test_a_message_may_have_the_full_size_and_not_a_byte_more(serve: Serve
         assert "websocket_max_payload_kb" in reason
 
 
-async def test_a_frame_that_is_not_masked_ends_the_connection_with_1002(serve: Serve) -> None:
+async def test_an_unmasked_frame_ends_the_connection_with_1002(serve: Serve) -> None:
     async with serve() as server, RawWebSocket(server.port) as client:
         await client.open()
         await client.write(b"\x81\x02{}")

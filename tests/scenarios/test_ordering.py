@@ -121,7 +121,7 @@ async def _told_until_pong(client: PusherClient) -> list[str]:
     return told
 
 
-async def test_pipelined_events_arrive_in_the_order_in_which_they_were_sent(serve: Serve) -> None:
+async def test_pipelined_events_arrive_in_the_order_they_were_sent(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as client, HttpConnection(server.port) as connection:
         await client.subscribe("news")
         api = ApiClient(server.port)

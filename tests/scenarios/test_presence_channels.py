@@ -50,7 +50,7 @@ async def test_a_newcomer_gets_the_roster_with_itself_in_it(serve: Serve) -> Non
         assert roster(await bob.subscribe(ROOM, {"user_id": "bob"}))["hash"] == {"ann": {"n": 1}, "bob": {}}
 
 
-async def test_the_others_are_told_of_a_newcomer_and_the_newcomer_is_not(serve: Serve) -> None:
+async def test_a_newcomer_is_told_to_others_and_not_to_itself(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         await ann.subscribe(ROOM, {"user_id": "ann"})
         await server.settled()
@@ -205,9 +205,7 @@ async def test_a_number_and_its_text_are_the_same_user(serve: Serve) -> None:
         '{"user_id":"' + "x" * 201 + '"}',
     ],
 )
-async def test_channel_data_that_names_nobody_is_refused_and_the_connection_stays(
-    serve: Serve, data: str | None
-) -> None:
+async def test_channel_data_without_a_user_is_refused_without_a_close(serve: Serve, data: str | None) -> None:
     async with serve() as server, PusherClient(server.port) as client:
         # An empty text counts as none, and is then no part of what is signed.
         await client.ask_for(ROOM, data, auth=client.auth(ROOM, data or None))
@@ -217,7 +215,7 @@ async def test_channel_data_that_names_nobody_is_refused_and_the_connection_stay
         assert await ApiClient(server.port).channels() == {}
 
 
-async def test_a_bad_signature_is_found_before_the_members_are_looked_at(serve: Serve) -> None:
+async def test_a_bad_signature_is_found_before_members_are_examined(serve: Serve) -> None:
     async with (
         serve(app(max_presence_members_per_channel=1)) as server,
         PusherClient(server.port) as ann,
@@ -243,7 +241,7 @@ async def test_a_signed_in_client_may_leave_out_channel_data(serve: Serve) -> No
         assert await added(watcher) == {"user_id": "ann", "user_info": {"name": "Ann"}}
 
 
-async def test_a_full_channel_refuses_a_new_member_and_keeps_the_connection(serve: Serve) -> None:
+async def test_a_full_channel_refuses_members_and_keeps_their_connections(serve: Serve) -> None:
     async with (
         serve(app(max_presence_members_per_channel=1)) as server,
         PusherClient(server.port) as ann,
@@ -272,7 +270,7 @@ async def test_a_full_channel_takes_another_tab_of_a_member(serve: Serve) -> Non
         assert roster(await other_tab.subscribe(ROOM, {"user_id": "ann"}))["count"] == 1
 
 
-async def test_the_global_limit_on_members_holds_where_the_app_has_none(serve: Serve) -> None:
+async def test_the_global_member_limit_holds_for_apps_without_their_own(serve: Serve) -> None:
     async with (
         serve(presence={"max_members_per_channel": 1}) as server,
         PusherClient(server.port) as ann,
@@ -306,7 +304,7 @@ async def test_user_info_comes_out_as_it_went_in(serve: Serve) -> None:
         assert await added(watcher) == {"user_id": 'a"n\\n', "user_info": info}
 
 
-async def test_a_presence_cache_channel_is_a_presence_channel_and_a_cache(serve: Serve) -> None:
+async def test_a_presence_cache_channel_has_both_members_and_a_cache(serve: Serve) -> None:
     channel = "presence-cache-room"
     async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         assert roster(await ann.subscribe(channel, {"user_id": "ann"}))["ids"] == ["ann"]

@@ -34,7 +34,7 @@ async def test_a_valid_signature_opens_the_channel(serve: Serve, channel: str) -
 
 @pytest.mark.parametrize("channel", GUARDED)
 @pytest.mark.parametrize("fault", ["missing", "empty signature", "no key", "other key", "other secret", "upper case"])
-async def test_without_a_valid_signature_it_stays_closed_and_the_connection_open(
+async def test_a_bad_signature_denies_the_channel_and_keeps_the_connection(
     serve: Serve, channel: str, fault: str
 ) -> None:
     async with serve() as server, PusherClient(server.port) as client:
@@ -76,7 +76,7 @@ async def test_a_key_of_another_app_opens_nothing(serve: Serve) -> None:
         await client.expect_rejection("private-a", "AuthError", 401)
 
 
-async def test_channel_data_of_a_private_channel_is_part_of_what_is_signed(serve: Serve) -> None:
+async def test_a_private_channels_channel_data_is_part_of_its_signature(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as client:
         await client.ask_for("private-a", '{"any":"thing"}')
         await client.expect("pusher_internal:subscription_succeeded")
@@ -84,7 +84,7 @@ async def test_channel_data_of_a_private_channel_is_part_of_what_is_signed(serve
         await client.expect_rejection("private-b", "AuthError", 401)
 
 
-async def test_the_data_of_a_subscription_may_be_json_in_a_string(serve: Serve) -> None:
+async def test_a_subscriptions_data_may_be_json_in_a_string(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as client:
         data = json.dumps({"channel": "private-a", "auth": client.auth("private-a")})
         await client.send({"event": "pusher:subscribe", "data": data})
@@ -109,7 +109,7 @@ async def test_the_payload_of_an_encrypted_channel_passes_untouched(serve: Serve
         assert (await client.expect("event"))["data"] == data
 
 
-async def test_a_rejection_does_not_repeat_the_secret_or_the_expected_signature(serve: Serve) -> None:
+async def test_a_rejection_repeats_neither_secret_nor_expected_signature(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as client:
         await client.ask_for("private-a", auth="app-key:0")
         text = await client.expect_rejection("private-a", "AuthError", 401)

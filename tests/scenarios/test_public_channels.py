@@ -41,7 +41,7 @@ async def test_data_that_is_a_string_goes_out_as_it_is(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("data", [{"a": [1, None, "é"]}, [1, 2], 7, True, None])
-async def test_data_that_is_no_string_goes_out_as_a_json_string(serve: Serve, data: object) -> None:
+async def test_data_other_than_a_string_becomes_a_json_string(serve: Serve, data: object) -> None:
     async with serve() as server, PusherClient(server.port) as client:
         await client.subscribe("news")
         await ApiClient(server.port).trigger("news", data)
@@ -127,14 +127,14 @@ async def test_a_client_that_drops_its_socket_is_forgotten(serve: Serve) -> None
 
 
 @pytest.mark.parametrize("name", ["", "a b", "ä", "a/b", "a*b", "x" * 201])
-async def test_a_channel_that_cannot_exist_is_refused_and_the_connection_stays(serve: Serve, name: str) -> None:
+async def test_an_impossible_channel_is_refused_and_the_connection_stays(serve: Serve, name: str) -> None:
     async with serve() as server, PusherClient(server.port) as client:
         await client.ask_for(name)
         await client.expect_rejection(name[:200], "InvalidChannel", 400)
         assert await client.subscribe("news") == SUCCEEDED
 
 
-async def test_a_name_may_have_every_allowed_character_and_the_full_length(serve: Serve) -> None:
+async def test_a_name_may_have_every_allowed_character_and_full_length(serve: Serve) -> None:
     name = "aZ09-_=@,.;:#".ljust(200, "x")
     async with serve() as server, PusherClient(server.port) as client:
         assert (await client.subscribe(name))["channel"] == name

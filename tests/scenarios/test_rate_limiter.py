@@ -29,7 +29,7 @@ async def test_it_is_off_by_default_and_then_says_nothing(serve_alone: Serve) ->
         assert not [name for name in answer.headers if name.startswith("x-ratelimit")]
 
 
-async def test_exactly_the_allowed_requests_pass_and_each_answer_tells_what_is_left(serve_alone: Serve) -> None:
+async def test_exactly_the_allowed_requests_pass_and_answers_tell_the_rest(serve_alone: Serve) -> None:
     async with serve_alone(rate_limiter=limiter(5)) as server:
         answers = [await ApiClient(server.port).get("/channels") for _ in range(7)]
     assert [answer.status for answer in answers] == [200] * 5 + [429] * 2
@@ -75,7 +75,7 @@ async def test_probes_and_preflights_are_exempt(serve_alone: Serve) -> None:
         assert (await http(server.port, "OPTIONS", f"/apps/{APP_ID}/events")).status == 200
 
 
-async def test_connections_have_a_limit_of_their_own_and_are_refused_before_the_upgrade(serve_alone: Serve) -> None:
+async def test_connections_have_a_limit_that_refuses_before_the_upgrade(serve_alone: Serve) -> None:
     async with serve_alone(rate_limiter=limiter(2, connections=3)) as server:
         for _ in range(3):
             async with PusherClient(server.port) as client:
@@ -115,7 +115,7 @@ async def test_without_trusted_hops_no_header_makes_another_client(serve_alone: 
         (await ask(server, None, "1.1.1.2")).error(429)
 
 
-async def test_behind_a_trusted_proxy_each_client_it_names_is_counted_by_itself(serve_alone: Serve) -> None:
+async def test_a_trusted_proxys_clients_are_counted_separately(serve_alone: Serve) -> None:
     async with serve_alone(rate_limiter=limiter(1, trust_hops=1)) as server:
         (await ask(server, "1.1.1.1")).error(404)
         (await ask(server, "1.1.1.1")).error(429)

@@ -37,7 +37,7 @@ class Log:
 
 
 @pytest.mark.parametrize("level", ["info", "debug"])
-async def test_a_connection_that_is_never_tried_again_is_in_the_log(tmp_path: Path, level: str) -> None:
+async def test_a_connection_that_never_retries_is_in_the_log(tmp_path: Path, level: str) -> None:
     with server_process(tmp_path, app(), OFF, PICKY, FULL, environ={"LOG_LEVEL": level}) as server:
         lines, port = Log(tmp_path / "server.log"), server.port
         async with PusherClient(port, key="full-key"):
@@ -77,7 +77,7 @@ async def test_a_request_with_a_wrong_signature_is_in_the_log(tmp_path: Path, le
         assert SECRET not in (tmp_path / "server.log").read_text()
 
 
-async def test_a_request_that_is_refused_by_its_head_is_told_of_once(tmp_path: Path) -> None:
+async def test_a_request_refused_by_its_head_is_logged_once(tmp_path: Path) -> None:
     with server_process(tmp_path, environ={"LOG_LEVEL": "debug"}) as server:
         lines = Log(tmp_path / "server.log")
         (await ApiClient(server.port, secret="wrong").post("/events", b"x" * 100_000)).error(401)
@@ -126,7 +126,7 @@ async def test_what_clients_try_again_is_told_with_debugging_only(tmp_path: Path
         await lines.one(message="upgrade refused", code=429, level="debug")
 
 
-async def test_a_flood_of_refusals_is_a_few_lines_and_a_number(tmp_path: Path) -> None:
+async def test_a_flood_of_refusals_becomes_few_lines_and_a_number(tmp_path: Path) -> None:
     with server_process(tmp_path, environ={"LOG_LEVEL": "info"}) as server:
         async with asyncio.TaskGroup() as tasks:
             for number in range(100):

@@ -141,7 +141,7 @@ async def test_what_the_cache_has_is_told_by_every_node(serve: Serve) -> None:
             assert 3590 <= told["ttl"] <= 3600
 
 
-async def test_an_event_comes_to_each_subscriber_once_and_to_who_comes_then_once(serve: Serve) -> None:
+async def test_an_event_comes_once_to_every_subscriber_early_or_late(serve: Serve) -> None:
     async with serve() as server, contextlib.AsyncExitStack() as stack:
         early = [await stack.enter_async_context(PusherClient(port)) for port in server.own]
         late = [await stack.enter_async_context(PusherClient(port)) for port in server.own]
@@ -189,7 +189,7 @@ async def all_say(server: Nodes, status: int, word: bytes) -> None:
     await eventually(lambda: health(server), [(status, word)] * len(server.own), within=HEALED_WITHIN)
 
 
-async def test_clients_are_served_while_the_cache_is_away_and_find_it_again(
+async def test_clients_are_served_without_the_cache_and_find_it_again(
     serve_on_own: Serve, own_redis: RedisProcess
 ) -> None:
     async with serve_on_own() as server, contextlib.AsyncExitStack() as stack:
@@ -211,7 +211,7 @@ async def test_clients_are_served_while_the_cache_is_away_and_find_it_again(
         await eventually(lambda: _last_events(server, "cache-a"), ["meanwhile"] * len(server.own))
 
 
-async def test_an_event_of_another_node_is_not_missed_while_the_cache_hangs(
+async def test_another_nodes_event_is_not_missed_while_the_cache_hangs(
     serve_on_own: Serve, own_redis: RedisProcess
 ) -> None:
     async with (

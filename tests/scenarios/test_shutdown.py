@@ -20,9 +20,7 @@ EVENT = b'{"name":"e","channel":"news","data":"x"}'
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_every_client_is_told_to_reconnect_and_the_process_ends_well(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+async def test_every_client_is_told_to_reconnect_before_a_clean_exit(tmp_path: Path, number: signal.Signals) -> None:
     with server_process(tmp_path, app(enable_user_authentication=True)) as server:
         async with PusherClient(server.port) as ann, PusherClient(server.port) as bob, PusherClient(server.port) as cid:
             await ann.subscribe("news")
@@ -65,7 +63,7 @@ async def test_members_leave_once_before_the_rest_are_sent_away(tmp_path: Path) 
             assert await server.exit_status() == 0
 
 
-async def test_a_client_that_does_not_leave_is_dropped_within_the_grace_period(tmp_path: Path) -> None:
+async def test_a_client_that_stays_is_dropped_within_the_grace_period(tmp_path: Path) -> None:
     with server_process(tmp_path, shutdown_grace_period=1) as server:
         async with RawWebSocket(server.port) as client:
             await client.open()

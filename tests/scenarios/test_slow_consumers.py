@@ -11,7 +11,7 @@ from tests.servers.nodes import Serve
 ROOM = "presence-room"
 
 
-async def test_a_client_that_does_not_read_is_dropped_and_the_others_miss_nothing(serve: Serve) -> None:
+async def test_dropping_a_client_that_does_not_read_costs_others_nothing(serve: Serve) -> None:
     async with (
         serve(websocket={"max_buffer_kb": 64}) as server,
         PusherClient(server.port) as ann,
@@ -72,7 +72,7 @@ async def test_what_a_slow_client_reads_at_last_ends_with_4100(serve: Serve) -> 
         assert int.from_bytes(payload[:2]) == 4100
 
 
-async def test_a_client_that_reads_slowly_but_keeps_up_is_not_dropped(serve: Serve) -> None:
+async def test_a_slow_reader_that_keeps_up_is_not_dropped(serve: Serve) -> None:
     async with (
         serve(websocket={"max_buffer_kb": 1}) as server,
         RawWebSocket(server.port, receive_buffer=4096) as client,

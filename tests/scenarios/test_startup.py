@@ -72,9 +72,7 @@ async def test_a_process_serves_like_any_server(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bad", ["queue", "adapter"])
-def test_a_store_or_a_bus_that_cannot_be_reached_stops_the_start(
-    tmp_path: Path, redis_server: RedisProcess, bad: str
-) -> None:
+def test_an_unreachable_store_or_bus_stops_the_start(tmp_path: Path, redis_server: RedisProcess, bad: str) -> None:
     urls = {"queue": redis_server.url, "adapter": redis_server.url} | {bad: "redis://127.0.0.1:1"}
     config = {
         "port": 0,

@@ -39,7 +39,7 @@ async def test_it_never_comes_on_presence_channels(serve: Serve) -> None:
         await client.expect_nothing()
 
 
-async def test_the_last_count_always_comes_and_the_rest_at_most_once_a_second(serve: Serve) -> None:
+async def test_counts_come_once_a_second_and_the_last_always(serve: Serve) -> None:
     async with (
         serve(COUNTING, speed=20) as server,
         PusherClient(server.port) as watcher,

@@ -14,7 +14,7 @@ USERS = app(enable_user_authentication=True)
 PATH = "/users/ann/terminate_connections"
 
 
-async def test_connections_signed_in_as_the_user_end_with_4009_and_no_others(serve: Serve) -> None:
+async def test_only_connections_signed_in_as_the_user_end_with_4009(serve: Serve) -> None:
     async with (
         serve(USERS) as server,
         PusherClient(server.port) as tab,
@@ -52,7 +52,7 @@ async def test_every_connection_of_a_user_is_told_to_reconnect(serve: Serve) -> 
         await bob.expect_nothing()
 
 
-async def test_connections_that_are_the_user_on_a_presence_channel_end_too(serve: Serve) -> None:
+async def test_the_users_presence_connections_end_too(serve: Serve) -> None:
     async with serve() as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         await bob.subscribe("presence-room", {"user_id": "bob"})
         await server.settled()
@@ -64,7 +64,7 @@ async def test_connections_that_are_the_user_on_a_presence_channel_end_too(serve
         await bob.expect_nothing()
 
 
-async def test_the_others_are_told_once_of_a_user_terminated_in_two_tabs(serve: Serve) -> None:
+async def test_others_hear_once_of_a_user_terminated_in_two_tabs(serve: Serve) -> None:
     async with (
         serve(USERS) as server,
         PusherClient(server.port) as watcher,
@@ -106,7 +106,7 @@ async def test_an_empty_user_id_is_400(serve: Serve) -> None:
             assert "user_id" in answer.error(400)
 
 
-async def test_the_path_without_the_app_acts_on_the_app_of_the_key(serve: Serve) -> None:
+async def test_the_path_without_an_app_acts_on_the_keys_app(serve: Serve) -> None:
     apps = USERS, app(id="other", key="other-key", secret="other-secret", enable_user_authentication=True)
     async with (
         serve(*apps) as server,
@@ -122,7 +122,7 @@ async def test_the_path_without_the_app_acts_on_the_app_of_the_key(serve: Serve)
         await theirs.expect_nothing()
 
 
-async def test_the_path_without_the_app_needs_a_known_key_and_its_signature(serve: Serve) -> None:
+async def test_the_path_without_an_app_needs_a_signed_known_key(serve: Serve) -> None:
     async with serve() as server:
         (await ApiClient(server.port, key="unknown").request("POST", PATH)).error(401)
         (await ApiClient(server.port, secret="wrong").request("POST", PATH)).error(401)

@@ -21,7 +21,7 @@ async def signed_in(client: PusherClient, user_id: str = "ann") -> None:
     await client.expect("pusher:signin_success")
 
 
-async def test_a_sign_in_is_answered_with_the_user_data_as_it_came(serve: Serve) -> None:
+async def test_a_sign_in_is_answered_with_the_unchanged_user_data(serve: Serve) -> None:
     user_data = '{ "id": "ann", "user_info": {"name": "Änn"}, "n": 1.10 }'
     async with serve(USERS) as server, PusherClient(server.port) as client:
         await client.sign_in_with(user_data)
@@ -29,7 +29,7 @@ async def test_a_sign_in_is_answered_with_the_user_data_as_it_came(serve: Serve)
         await client.expect_nothing()
 
 
-async def test_the_data_of_a_sign_in_may_be_json_in_a_string(serve: Serve) -> None:
+async def test_a_sign_ins_data_may_be_json_in_a_string(serve: Serve) -> None:
     user_data = '{"id":"ann"}'
     async with serve(USERS) as server, PusherClient(server.port) as client:
         data = {"auth": client.user_auth(user_data), "user_data": user_data}
@@ -46,7 +46,7 @@ async def test_a_wrong_signature_ends_the_connection_with_4009(serve: Serve, aut
         assert "not authorized for signin" in text
 
 
-async def test_a_signature_made_for_another_key_or_socket_ends_the_connection(serve: Serve) -> None:
+async def test_a_signature_for_another_key_or_socket_ends_the_connection(serve: Serve) -> None:
     async with serve(USERS) as server, PusherClient(server.port) as ann, PusherClient(server.port) as bob:
         user_data = '{"id":"ann"}'
         other_key = ann.user_auth(user_data).replace("app-key", "other-key")
@@ -58,7 +58,7 @@ async def test_a_signature_made_for_another_key_or_socket_ends_the_connection(se
 @pytest.mark.parametrize(
     "user_data", ["not json", "[]", "{}", '{"id":""}', '{"id":null}', '{"id":true}', '{"id":"ann","watchlist":"bob"}']
 )
-async def test_signed_user_data_that_names_nobody_ends_the_connection_with_4009(serve: Serve, user_data: str) -> None:
+async def test_signed_user_data_without_a_user_ends_with_4009(serve: Serve, user_data: str) -> None:
     async with serve(USERS) as server, PusherClient(server.port) as client:
         await client.sign_in_with(user_data)
         assert (await client.expect_end())[0] == 4009
@@ -131,7 +131,7 @@ async def test_an_event_for_a_user_spares_the_excluded_socket(serve: Serve) -> N
         await tab.expect_nothing()
 
 
-async def test_an_event_for_a_user_who_is_not_there_is_taken_and_lost(serve: Serve) -> None:
+async def test_an_event_for_an_absent_user_is_taken_and_lost(serve: Serve) -> None:
     async with serve(USERS) as server, PusherClient(server.port) as client:
         await ApiClient(server.port).trigger(ANNS, "x")
         await signed_in(client)
@@ -191,7 +191,7 @@ async def test_unauthorised_connections_are_ended_in_time_and_no_others(serve: S
             await client.expect_nothing()
 
 
-async def test_where_sign_in_is_switched_off_nobody_needs_to_be_authorised(serve: Serve) -> None:
+async def test_nobody_needs_authorisation_where_sign_in_is_off(serve: Serve) -> None:
     apps = app(), app(id="strict", key="strict-key", secret="s", enable_user_authentication=True)
     async with (
         serve(*apps, speed=20, user_authentication_timeout=1) as server,

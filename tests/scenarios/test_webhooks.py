@@ -84,7 +84,7 @@ async def test_who_comes_back_in_time_was_never_away(serve: Serve, receiver: Web
             assert sorted(receiver.names()) == sorted(expected)
 
 
-async def test_a_client_event_is_told_with_its_data_as_a_string(serve: Serve, receiver: WebhookReceiver) -> None:
+async def test_a_client_event_is_reported_with_its_data_as_string(serve: Serve, receiver: WebhookReceiver) -> None:
     async with (
         serve(app(webhooks=[hook(receiver, "client_event")]), **options()) as server,
         PusherClient(server.port) as client,
@@ -109,7 +109,7 @@ async def test_a_client_event_is_told_with_its_data_as_a_string(serve: Serve, re
         assert events[6] == plain | {"channel": "presence-b", "data": "hi", "user_id": "ann"}
 
 
-async def test_a_cache_channel_without_an_event_is_told_once_for_all_who_join(
+async def test_an_empty_cache_channel_is_reported_once_for_all_newcomers(
     serve: Serve, receiver: WebhookReceiver
 ) -> None:
     async with (
@@ -141,7 +141,7 @@ async def test_the_last_count_of_subscribers_is_the_true_one(serve: Serve, recei
     assert all(len({event["channel"] for event in one.events}) == len(one.events) for one in receiver.requests)
 
 
-async def test_connections_are_told_where_a_webhook_without_a_filter_wants_it(
+async def test_connections_are_reported_where_an_unfiltered_webhook_wants_it(
     serve: Serve, receiver: WebhookReceiver
 ) -> None:
     types = ("connection_established", "connection_terminated")
@@ -212,9 +212,7 @@ async def test_without_batching_each_event_is_a_request(serve: Serve, receiver: 
         assert [one.events[0]["data"] for one in receiver.requests] == [str(number) for number in range(30)]
 
 
-async def test_headers_are_added_but_none_of_those_that_make_a_webhook_one(
-    serve: Serve, receiver: WebhookReceiver
-) -> None:
+async def test_headers_are_added_except_those_that_make_a_webhook(serve: Serve, receiver: WebhookReceiver) -> None:
     headers = {"X-Custom": "yes", "x-pusher-key": "no", "CONTENT-TYPE": "text/plain", "X-Pusher-Signature": "no"}
     async with (
         serve(app(webhooks=[hook(receiver, "channel_occupied", headers=headers)]), **options()) as server,
@@ -228,9 +226,7 @@ async def test_headers_are_added_but_none_of_those_that_make_a_webhook_one(
     assert request.headers["user-agent"].startswith("sockudo/")
 
 
-async def test_a_delivery_is_tried_again_and_the_next_ones_wait_for_it(
-    serve_alone: Serve, receiver: WebhookReceiver
-) -> None:
+async def test_a_delivery_is_retried_and_the_next_ones_wait(serve_alone: Serve, receiver: WebhookReceiver) -> None:
     answers = iter([500, 302, 404])
     receiver.answer = lambda _: next(answers, 200)
     receiver.headers["Location"] = f"{receiver.url}/elsewhere"

@@ -48,7 +48,7 @@ async def test_its_lists_are_bounded() -> None:
     assert (told["busiest channels"]["count"], len(told["busiest channels"]["channels"])) == (15, 10)
 
 
-async def test_it_tells_what_is_known_of_other_nodes_and_no_user_data() -> None:
+async def test_it_shows_other_nodes_and_no_user_data() -> None:
     bus = MemoryBus()
     async with (
         running_server(adapter=bus.adapter()) as server,

@@ -59,7 +59,7 @@ def test_the_path_prefix_comes_before_app() -> None:
 
 
 @pytest.mark.parametrize("path", ["/app/", "/app", "/app//", "/app/a/b", "/other", "/up"])
-def test_an_upgrade_of_anything_else_is_answered_like_a_request_and_opens_nothing(path: str) -> None:
+def test_an_upgrade_to_anything_else_is_answered_without_opening(path: str) -> None:
     stack = Stack()
     status, _, _ = ask(stack, upgrade().replace(b"/app/app-key", path.encode()))
     assert status in ((200,) if path == "/up" else (400, 404))
@@ -81,7 +81,7 @@ def test_an_app_without_an_upgrade_is_told_what_it_is() -> None:
         (b"Upgrade: websocket\r\n", b"Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", 400),
     ],
 )
-def test_a_bad_handshake_is_refused_with_its_reason_and_ends_the_socket(old: bytes, new: bytes, status: int) -> None:
+def test_a_bad_handshake_is_refused_with_its_reason_and_ended(old: bytes, new: bytes, status: int) -> None:
     stack = Stack()
     got, headers, error = ask(stack, upgrade().replace(old, new) + b"GET /up HTTP/1.1\r\nHost: x\r\n\r\n")
     assert (got, headers["connection"], bool(error)) == (status, "close", True)
@@ -89,7 +89,7 @@ def test_a_bad_handshake_is_refused_with_its_reason_and_ends_the_socket(old: byt
 
 
 @pytest.mark.parametrize("key", ["nobody", "%00", "%ff", "%F0%9F%98%80", "app-key%2fx", "a" * 5000])
-def test_an_unknown_key_is_told_so_over_the_websocket_and_never_repeated(key: str) -> None:
+def test_an_unknown_key_is_refused_over_websocket_and_never_repeated(key: str) -> None:
     stack = Stack()
     client = stack.connect(key)
     error, close = client.frames_before
@@ -122,7 +122,7 @@ def test_new_connections_have_a_rate_limit_of_their_own() -> None:
     assert ask(stack, b"GET /up HTTP/1.1\r\nHost: x\r\n\r\n")[0] == 200
 
 
-def test_a_quota_of_connections_is_given_back_by_sockets_that_are_gone() -> None:
+def test_sockets_that_are_gone_return_their_quota_of_connections() -> None:
     stack = Stack(app(max_connections=1))
     for _ in range(3):
         client = stack.connect()
@@ -170,7 +170,7 @@ async def test_no_large_body_is_read_while_its_app_is_unknown(known: bool, statu
     assert stack.front.bodies.taken == 0
 
 
-async def test_a_large_body_of_an_app_in_a_database_is_published() -> None:
+async def test_a_large_body_of_a_database_app_is_published() -> None:
     apps = AskedAppManager()
     stack = Stack(stores={"apps": apps})
     body = json.dumps({"name": "e", "channel": "news", "data": "x"}).encode().ljust(50_000)

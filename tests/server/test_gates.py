@@ -4,7 +4,7 @@ from sockudo.server.gates import Gates
 from tests.fakes.node import World
 
 
-def test_a_node_is_draining_from_the_moment_it_is_about_to_leave() -> None:
+def test_a_node_drains_from_the_moment_it_prepares_to_leave() -> None:
     world = World()
     gates = Gates(world.node, world.gauge)
     assert not gates.is_draining

@@ -63,14 +63,14 @@ async def test_what_came_behind_the_handshake_is_carried_out_then() -> None:
 @pytest.mark.parametrize(
     ("app", "code"), [pytest.param(None, "4001", id="unknown"), pytest.param(make_app(enabled=False), "4003", id="off")]
 )
-async def test_a_client_is_refused_as_if_the_app_had_been_known(app: Any, code: str) -> None:
+async def test_a_client_is_refused_as_with_a_known_app(app: Any, code: str) -> None:
     manager = AskedAppManager()
     _, transport = waiting(apps=manager)
     await manager.questions.answer(app)
     assert events(transport) == ["pusher:error", code]
 
 
-async def test_while_the_store_is_gone_clients_are_told_to_come_back() -> None:
+async def test_clients_are_told_to_retry_while_the_store_is_gone() -> None:
     manager = AskedAppManager()
     _, transport = waiting(apps=manager)
     await manager.questions.fail()
@@ -114,7 +114,7 @@ async def test_a_client_that_is_gone_meanwhile_is_forgotten() -> None:
     assert stack.node.counters.connections == 0
 
 
-async def test_a_server_that_leaves_refuses_the_client_when_the_app_is_there() -> None:
+async def test_a_leaving_server_refuses_the_client_when_the_app_arrives() -> None:
     manager = AskedAppManager()
     stack, transport = waiting(apps=manager)
     stack.node.is_draining = True

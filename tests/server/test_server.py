@@ -32,7 +32,7 @@ async def test_an_address_that_is_taken_is_an_error_at_start() -> None:
             await Server(assembly.front, assembly.node, Listening("127.0.0.1", server.port)).start()
 
 
-async def test_draining_sends_everybody_elsewhere_and_is_done_when_they_are_gone() -> None:
+async def test_draining_sends_everybody_elsewhere_and_ends_with_the_last() -> None:
     async with running_server() as server, asyncio.TaskGroup() as tasks:
         clients = [PusherClient(server.port) for _ in range(20)]
         for client in clients:
@@ -90,7 +90,7 @@ async def test_stopping_drops_every_socket_at_whatever_stage() -> None:
 
 
 @pytest.mark.parametrize("ticks", range(4))
-def test_who_had_connected_before_a_worker_is_replaced_is_served_by_it(ticks: int) -> None:
+def test_a_worker_being_replaced_serves_already_connected_clients(ticks: int) -> None:
     # On the loop of real workers: asyncio's own drops what it has accepted but not handed on when a listener closes.
     uvloop = pytest.importorskip("uvloop")
 

@@ -52,14 +52,14 @@ def removals(witness: StackClient) -> list[Any]:
 # The opening
 
 
-def test_the_first_frame_may_come_in_the_same_segment_as_the_handshake() -> None:
+def test_the_first_frame_may_share_the_handshakes_segment() -> None:
     stack = Stack()
     client = stack.connect(behind=SUBSCRIBE)
     stack.clock.run_soon()
     assert [event["event"] for event in client.events()] == ["pusher_internal:subscription_succeeded"]
 
 
-def test_half_a_frame_in_the_segment_of_the_handshake_is_kept() -> None:
+def test_half_a_frame_in_the_handshakes_segment_is_kept() -> None:
     stack = Stack()
     for cut in range(len(SUBSCRIBE)):
         client = stack.connect(behind=SUBSCRIBE[:cut])
@@ -82,7 +82,7 @@ def test_a_refused_client_that_stays_is_dropped() -> None:
     assert stack.front.websockets.open_count == 0
 
 
-def test_a_refused_client_that_answers_the_close_frame_is_closed_at_once() -> None:
+def test_a_refused_client_that_answers_the_close_closes_at_once() -> None:
     stack = Stack()
     client = stack.connect("wrong-key")
     client.feed(masked_close(4001))
@@ -96,7 +96,7 @@ def test_a_refused_client_that_answers_the_close_frame_is_closed_at_once() -> No
 
 
 @pytest.mark.parametrize("payload", [b"", b"\x03\xe8", b"\x03\xe8going", b"\x0f\xa0own code"])
-def test_a_close_frame_is_echoed_with_its_code_and_the_socket_closed(payload: bytes) -> None:
+def test_a_close_frame_is_echoed_and_the_socket_closed(payload: bytes) -> None:
     stack = Stack()
     client, witness = presence_pair(stack)
     client.feed(masked_frame(CLOSE, payload))
@@ -108,7 +108,7 @@ def test_a_close_frame_is_echoed_with_its_code_and_the_socket_closed(payload: by
     assert stack.front.websockets.open_count == 1
 
 
-def test_what_was_queued_leaves_before_the_echo_of_a_close_frame() -> None:
+def test_queued_frames_leave_before_the_echo_of_a_close() -> None:
     stack = Stack()
     client = stack.connect()
     client.subscribe("news")
@@ -126,7 +126,7 @@ def test_nothing_is_carried_out_behind_a_close_frame() -> None:
     assert [opcode for opcode, _ in client.frames()] == [CLOSE]
 
 
-def test_a_client_that_closes_without_reading_is_dropped_after_a_while() -> None:
+def test_a_closing_client_that_does_not_read_is_dropped_eventually() -> None:
     stack = Stack()
     client = stack.connect()
     client.transport.stall()
@@ -201,7 +201,7 @@ VIOLATIONS = {
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)
-def test_a_violation_ends_the_connection_with_its_code_and_one_leave(name: str) -> None:
+def test_a_violation_ends_with_its_code_and_one_leave(name: str) -> None:
     frame, code = VIOLATIONS[name]
     stack = Stack()
     client, witness = presence_pair(stack)
@@ -271,7 +271,7 @@ def test_a_binary_frame_is_a_message_like_any_other() -> None:
         b"\xff\xfe",
     ],
 )
-def test_a_binary_frame_that_is_not_utf_8_is_refused_and_reaches_nobody(message: bytes) -> None:
+def test_a_binary_frame_that_is_not_utf8_reaches_nobody(message: bytes) -> None:
     stack = Stack()
     sender, witness = stack.connect(), stack.connect()
     for client in (sender, witness):
@@ -367,7 +367,7 @@ def test_the_end_of_a_large_read_overrules_no_pause() -> None:
     assert client.transport.is_reading()
 
 
-def test_a_large_read_is_not_overtaken_by_the_end_of_a_pause() -> None:
+def test_the_end_of_a_pause_does_not_overtake_large_reads() -> None:
     stack = Stack(clock=TickingClock(0.001))
     client = stack.connect()
     (connection,) = stack.node.hub.connections()
@@ -417,7 +417,7 @@ def test_a_client_that_does_not_read_is_dropped_and_counted() -> None:
     assert stack.node.counters.disconnections == 1
 
 
-def test_a_slow_client_that_reads_after_all_learns_why_it_was_dropped() -> None:
+def test_a_slow_client_that_reads_later_learns_the_reason() -> None:
     stack = slow_stack()
     slow, witness = presence_pair(stack)
     slow.transport.stall()
@@ -463,7 +463,7 @@ def test_a_slow_client_gets_one_close_frame(last: bytes) -> None:
     assert removals(witness) == ["leaver"]
 
 
-def test_a_slow_client_that_is_being_closed_gets_one_close_frame() -> None:
+def test_a_slow_client_being_closed_gets_one_close_frame() -> None:
     stack = slow_stack()
     slow, _ = presence_pair(stack)
     slow.transport.stall()
@@ -506,7 +506,7 @@ def test_a_lost_socket_is_one_leave_and_leaves_nothing_behind() -> None:
 
 
 @pytest.mark.parametrize("cut", range(0, 160, 3))
-def test_a_socket_lost_in_the_middle_of_its_handshake_leaves_nothing_behind(cut: int) -> None:
+def test_a_socket_lost_during_its_handshake_leaves_nothing_behind(cut: int) -> None:
     stack = Stack()
     transport = stack.socket()
     transport.feed((upgrade() + SUBSCRIBE)[:cut])

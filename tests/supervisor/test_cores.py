@@ -21,7 +21,7 @@ def found(folder: Path, own: str) -> list[float]:
     return list(quotas(folder, folder / "self"))
 
 
-def test_there_is_at_least_one_and_never_more_than_the_machine_has() -> None:
+def test_cores_are_at_least_one_and_at_most_the_machines() -> None:
     assert 1 <= usable_cores() <= (os.cpu_count() or 1)
 
 

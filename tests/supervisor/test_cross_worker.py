@@ -79,7 +79,7 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
             yield Pair(server, server.pids, stack)
 
 
-async def test_an_event_that_either_worker_takes_reaches_the_clients_of_both(pair: Pair) -> None:
+async def test_an_event_taken_by_either_worker_reaches_all_clients(pair: Pair) -> None:
     clients = [await pair.client(worker) for worker in (0, 1)]
     for client in clients:
         await client.subscribe("news")
@@ -114,7 +114,7 @@ async def test_terminating_a_user_ends_his_connections_on_the_other_worker(pair:
     assert (await ann.expect_end())[0] == 4009
 
 
-async def test_a_watcher_is_told_of_who_signs_in_on_the_other_worker(pair: Pair) -> None:
+async def test_a_watcher_hears_of_sign_ins_on_the_other_worker(pair: Pair) -> None:
     watcher, bob = [await pair.client(worker) for worker in (0, 1)]
     await watcher.sign_in("ann", watchlist=["bob"])
     assert await _changes(watcher) == [{"name": "offline", "user_ids": ["bob"]}]
@@ -208,7 +208,7 @@ async def _follow(port: int, posts: Posts, sessions: list[Session], subscribed: 
             assert frame["data"]["code"] == 4200, frame
 
 
-async def test_replacing_the_workers_under_load_loses_no_event_that_was_accepted(tmp_path: Path) -> None:
+async def test_replacing_the_workers_under_load_loses_no_accepted_event(tmp_path: Path) -> None:
     async with workers_process(tmp_path, workers=2, shutdown_grace_period=2) as server:
         await server.greeted()
         posts, sessions = Posts(server.port), list[Session]()

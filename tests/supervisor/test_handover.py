@@ -119,7 +119,7 @@ async def test_a_supervisor_imports_the_standard_library_alone(tmp_path: Path, k
     assert foreign_modules(tmp_path) == set()
 
 
-async def test_a_supervisor_takes_at_most_half_of_the_memory_of_a_worker(tmp_path: Path) -> None:
+async def test_a_supervisor_takes_half_of_a_workers_memory_at_most(tmp_path: Path) -> None:
     async with workers_process(tmp_path, workers=2) as server:
         await server.greeted()
         supervisor, workers = server.process.pid, server.pids
@@ -260,6 +260,6 @@ def test_a_command_that_cannot_run_again_leaves_nothing_behind(
     assert "listen address skipped" in capsys.readouterr().out
 
 
-def test_an_address_that_is_taken_is_told_before_anything_is_done() -> None:
+def test_a_taken_address_is_told_before_anything_is_done() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ListenError):
         hand_over(plan(taken.getsockname()[1], ["/nowhere"]), lambda _: "")

@@ -45,7 +45,7 @@ async def test_a_diagnosis_is_written_by_every_process_with_clients(tmp_path: Pa
         assert pids == (set(server.pids) if workers > 1 else {server.process.pid})
 
 
-async def test_workers_leave_these_signals_to_the_supervisor_and_new_ones_follow_it(tmp_path: Path) -> None:
+async def test_workers_leave_these_signals_to_their_supervisor_and_follow_it(tmp_path: Path) -> None:
     async with workers_process(tmp_path, "--workers", "2") as server:
         await server.greeted()
         first, second = server.pids

@@ -62,7 +62,7 @@ def test_without_a_limit_there_is_always_room(monkeypatch: pytest.MonkeyPatch, l
     assert open_files.SocketRoom().most == sys.maxsize
 
 
-def test_the_log_says_when_there_is_no_room_and_when_again() -> None:
+def test_the_log_says_when_room_ends_and_returns() -> None:
     room = open_files.SocketRoom()
     with capture_logs() as lines:
         room.look()

@@ -97,7 +97,7 @@ def written(script: str) -> None:
     Path("worker.py").write_text(PROLOGUE + script)
 
 
-async def test_it_tells_when_every_worker_is_ready_and_ends_with_them() -> None:
+async def test_it_reports_all_workers_ready_and_ends_with_them() -> None:
     async with supervised(SERVES, 3) as run:
         pids = await asyncio.wait_for(run.started, 60)
         assert len(set(pids)) == 3
@@ -106,7 +106,7 @@ async def test_it_tells_when_every_worker_is_ready_and_ends_with_them() -> None:
         assert not any(is_alive(pid) for pid in pids)
 
 
-async def test_what_never_starts_ends_it_after_three_attempts_with_what_was_said() -> None:
+async def test_workers_that_never_start_end_it_after_three_attempts() -> None:
     async with supervised(FAILS) as run:
         with pytest.raises(WorkerError, match=r"^no broker$"):
             await run.status()
@@ -128,7 +128,7 @@ async def test_a_program_that_is_not_there_is_no_worker() -> None:
             await run.status()
 
 
-async def test_what_was_ready_once_is_started_again_for_ever_and_ever_later() -> None:
+async def test_a_worker_that_was_ready_is_restarted_forever_ever_later() -> None:
     async with supervised(DIES_READY) as run:
         await until(lambda: lives() >= 6)
         assert not run.task.done()
@@ -179,7 +179,7 @@ async def test_a_worker_that_is_never_ready_is_killed(monkeypatch: pytest.Monkey
             await run.status()
 
 
-async def test_a_worker_that_does_not_listen_is_killed_in_the_end() -> None:
+async def test_a_worker_that_does_not_listen_is_killed_eventually() -> None:
     async with supervised(DEAF, 2) as run:
         pids = await asyncio.wait_for(run.started, 60)
         run.supervisor.stopping.ask("test")

@@ -36,7 +36,7 @@ async def test_the_supervisor_and_a_signal_are_one_wish() -> None:
         assert state(stopping) == (True, False)
 
 
-async def test_the_first_who_asks_says_why_and_how_long_to_linger() -> None:
+async def test_the_first_request_sets_the_reason_and_the_linger_time() -> None:
     stopping = Stopping()
     stopping.ask("replaced", linger=2.0)
     stopping.ask("the supervisor is gone")

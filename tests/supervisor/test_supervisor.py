@@ -129,7 +129,7 @@ async def test_processes_are_named_by_their_worker(tmp_path: Path) -> None:
         assert [process_name(pid) for pid in server.pids] == ["sockudo:0", "sockudo:1"]
 
 
-async def test_a_worker_that_is_killed_is_replaced_and_the_port_never_refuses(tmp_path: Path, sockets: str) -> None:
+async def test_a_killed_worker_is_replaced_and_the_port_never_refuses(tmp_path: Path, sockets: str) -> None:
     async with workers_process(tmp_path, workers=2, worker_sockets=sockets) as server:
         await server.greeted()
         async with load(server.port) as clients:
@@ -216,7 +216,7 @@ async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
             assert await asyncio.wait_for(server.ended(), 10) == 0
 
 
-async def test_a_worker_that_hangs_does_not_keep_the_server_from_ending(tmp_path: Path) -> None:
+async def test_a_hanging_worker_does_not_keep_the_server_alive(tmp_path: Path) -> None:
     async with workers_process(tmp_path, workers=2, shutdown_grace_period=0) as server:
         await server.greeted()
         os.kill(server.pids[1], signal.SIGSTOP)
@@ -254,7 +254,7 @@ async def test_a_hang_up_is_for_the_supervisor_only(tmp_path: Path) -> None:
         assert is_alive(server.pids[0])
 
 
-async def test_workers_that_never_start_end_the_server_with_2_and_what_they_said(tmp_path: Path) -> None:
+async def test_workers_that_never_start_end_the_server_with_2(tmp_path: Path) -> None:
     # Every worker fails before it runs anything of the server.
     (tmp_path / "sitecustomize.py").write_text('import os\nif "_SOCKUDO_WORKER" in os.environ: os._exit(9)\n')
     path = os.pathsep.join([str(tmp_path), SOURCES])

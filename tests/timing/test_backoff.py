@@ -7,13 +7,13 @@ from itertools import islice
 from sockudo.timing.backoff import FIRST_DELAY, LONGEST_DELAY, delays
 
 
-def test_the_first_attempts_are_soon_and_the_later_ones_never_far_apart() -> None:
+def test_first_attempts_are_soon_and_later_ones_never_far_apart() -> None:
     for number, delay in enumerate(islice(delays(), 100)):
         usual = min(FIRST_DELAY * 2**number, LONGEST_DELAY)
         assert usual / 2 <= delay <= usual
 
 
-def test_who_is_lost_for_long_is_back_within_a_second_of_the_bus() -> None:
+def test_long_lost_nodes_return_within_a_second_of_the_bus() -> None:
     assert max(islice(delays(), 1000)) <= 1.0
 
 

@@ -63,5 +63,5 @@ async def test_cancelled_callbacks_do_not_run() -> None:
     assert ran == []
 
 
-def test_a_timer_that_fires_a_little_early_finds_its_deadline_due() -> None:
+def test_a_timer_that_fires_early_finds_its_deadline_due() -> None:
     assert [is_due(5.0, now) for now in (4.998, 4.9995, 5.0, 6.0)] == [False, True, True, True]

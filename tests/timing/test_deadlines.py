@@ -99,7 +99,7 @@ def test_a_clock_that_went_back_changes_nothing() -> None:
     assert wheel.due(11) == [item]
 
 
-def test_nothing_keeps_an_item_alive_that_was_discarded_or_came_due() -> None:
+def test_a_discarded_or_expired_item_is_not_kept_alive() -> None:
     wheel: Deadlines[Item] = Deadlines()
     discarded, came_due, bystander = Item(), Item(), Item()
     references = [weakref.ref(discarded), weakref.ref(came_due)]
@@ -114,7 +114,7 @@ def test_nothing_keeps_an_item_alive_that_was_discarded_or_came_due() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(-5, 60), st.integers(1, 70)), max_size=40))
-def test_each_item_comes_due_in_the_first_tick_at_or_after_its_second(items: list[tuple[int, int]]) -> None:
+def test_items_come_due_in_the_first_tick_from_their_second(items: list[tuple[int, int]]) -> None:
     wheel: Deadlines[Item] = Deadlines()
     scheduled = {Item(): at for at, _ in items}
     for item, at in scheduled.items():

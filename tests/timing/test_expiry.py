@@ -76,7 +76,7 @@ def test_an_item_that_is_discarded_between_two_turns_never_expires() -> None:
     assert not set(left) & set(watch.taken)
 
 
-def test_an_item_that_is_late_again_waits_for_the_next_second() -> None:
+def test_an_item_late_again_waits_for_the_next_second() -> None:
     clock, watch, _ = watched(200, again=200)
     tick(clock, watch)
     for _ in range(20):

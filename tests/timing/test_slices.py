@@ -105,14 +105,14 @@ def pieces(name: str, count: int, done: list[str]) -> Iterator[None]:
         yield
 
 
-def test_work_in_order_that_fits_into_a_turn_is_done_at_once() -> None:
+def test_ordered_work_that_fits_a_turn_is_done_at_once() -> None:
     clock, done = FakeClock(), list[str]()
     slices = Slices(clock)
     slices.in_order(pieces("a", 1000, done))
     assert (len(done), slices.is_idle) == (1000, True)
 
 
-def test_work_that_does_not_fit_goes_on_in_the_next_turns_in_order() -> None:
+def test_work_beyond_a_turn_continues_in_order_in_later_ones() -> None:
     clock, done = busy_clock(), list[str]()
     slices = Slices(clock)
     slices.in_order(pieces("a", 10, done))

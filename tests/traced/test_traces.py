@@ -91,7 +91,7 @@ async def _others(nodes: list[RunningServer]) -> list[int]:
 
 @pytest.mark.parametrize("driver", ["redis", "nats"])
 @pytest.mark.parametrize("channel", ["news", "cache-news"])
-async def test_a_trace_goes_from_the_request_over_the_bus_to_the_delivery(
+async def test_a_trace_goes_from_request_over_bus_to_delivery(
     request: pytest.FixtureRequest, driver: str, channel: str
 ) -> None:
     one, other = Traced(), Traced()
@@ -155,7 +155,7 @@ async def _names(traced: Traced) -> list[str]:
     return traced.names()
 
 
-async def test_a_webhook_that_fails_is_a_span_with_the_kind_of_the_problem() -> None:
+async def test_a_failing_webhook_is_a_span_with_the_problems_kind() -> None:
     traced = Traced()
     async with webhook_receiver() as receiver:
         receiver.answer = lambda _: 500

@@ -21,7 +21,7 @@ from tests.servers.server import clean_environ, document, server_process
 ON = {"TRACING_ENABLED": "true"}
 
 
-async def test_a_collector_gets_the_spans_of_a_server_with_its_name(tmp_path: Path) -> None:
+async def test_a_collector_gets_a_servers_spans_with_its_name(tmp_path: Path) -> None:
     requests: list[tuple[str, str, ExportTraceServiceRequest]] = []
 
     async def take(request: web.Request) -> web.Response:

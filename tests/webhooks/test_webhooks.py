@@ -93,7 +93,7 @@ async def test_a_channel_without_an_event_is_told_once_a_second(world: World) ->
     assert await world.events() == ["cache_miss cache-a"]
 
 
-async def test_nothing_is_told_of_an_app_that_is_gone_or_has_no_webhooks(world: World) -> None:
+async def test_apps_that_are_gone_or_lack_webhooks_report_nothing(world: World) -> None:
     known = world.app
     for app in (None, make_app()):
         world.app = app
@@ -147,7 +147,7 @@ async def test_changes_of_an_unknown_app_are_told_once_known(world: World) -> No
     assert await world.events() == ["channel_occupied news", "subscription_count news"]
 
 
-async def test_an_app_of_which_the_queue_takes_nothing_delays_no_other() -> None:
+async def test_an_app_whose_queue_is_full_delays_no_other() -> None:
     world = World(MemoryQueueOptions(max_jobs=4))
     gate = asyncio.Event()
 

@@ -71,7 +71,7 @@ def test_an_idle_reader_is_tiny() -> None:
         masked_frame(TEXT, b"x") * 100,
     ],
 )
-def test_a_reader_is_as_tiny_as_before_once_its_messages_are_complete(stream: bytes) -> None:
+def test_a_reader_is_tiny_again_once_its_messages_are_complete(stream: bytes) -> None:
     reader = FrameReader(1 << 20)
     for i in range(0, len(stream), 1000):
         reader.feed(stream[i : i + 1000])
@@ -93,7 +93,7 @@ def test_10_4_a_giant_length_reserves_nothing() -> None:
     assert held(reader) <= IDLE_SIZE + OVERHEAD + 1200
 
 
-def test_10_4_a_message_in_many_fragments_takes_little_more_than_its_size() -> None:
+def test_10_4_a_message_in_many_fragments_takes_little_extra() -> None:
     reader = FrameReader(1 << 20)
     reader.feed(masked_frame(TEXT, b"", fin=False))
     for _ in range(10000):
@@ -140,7 +140,7 @@ def test_nothing_is_kept_after_the_end(end: bytes) -> None:
 
 
 @pytest.mark.parametrize("piece", [1, 7, 1000])
-def test_a_big_message_in_pieces_is_parsed_unmasked_and_validated_once(calls: dict[str, int], piece: int) -> None:
+def test_a_big_split_message_is_parsed_unmasked_and_validated_once(calls: dict[str, int], piece: int) -> None:
     size = 200_000
     stream = masked_frame(TEXT, b"x" * size)
     reader = FrameReader(size)
@@ -177,7 +177,7 @@ def test_a_message_in_many_fragments_is_unmasked_once(calls: dict[str, int]) -> 
     assert calls == {"headers": 2002, "unmasked": 4004, "validated": 0}
 
 
-def test_a_short_text_frame_that_arrives_whole_never_needs_an_assembler(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_text_frame_that_arrives_whole_needs_no_assembler(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is nearly all the traffic there is, so it takes the short way at every size it is meant for."""
 
     def refuse(max_message_bytes: int) -> None:

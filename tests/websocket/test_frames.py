@@ -74,12 +74,12 @@ def test_5_1_a_masked_frame_is_read() -> None:
 
 @pytest.mark.parametrize("opcode", [TEXT, BINARY, CLOSE, PING, PONG])
 @pytest.mark.parametrize("payload", [b"", b"\x03\xe8", b"\x03\xe8" + b"x" * 120])
-def test_5_1_a_frame_that_is_not_masked_fails_the_connection(opcode: int, payload: bytes) -> None:
+def test_5_1_an_unmasked_frame_fails_the_connection(opcode: int, payload: bytes) -> None:
     assert violation(masked_frame(opcode, payload, key=None)) == 1002
 
 
 @pytest.mark.parametrize("size", [0, 1, 6, 121, 122, 124, 125, 126, 127, 128, 131, 132, 200, 65535, 65536])
-def test_5_1_a_text_frame_that_is_not_masked_fails_at_every_size(size: int) -> None:
+def test_5_1_an_unmasked_text_frame_fails_at_every_size(size: int) -> None:
     """The sizes around which the short path of the reader decides."""
     assert violation(masked_frame(TEXT, b"x" * size, key=None)) == 1002
 
@@ -98,7 +98,7 @@ def test_5_2_a_reserved_bit_fails_the_connection(opcode: int, rsv: int) -> None:
     assert violation(masked_frame(opcode, b"\x03\xe8", rsv=rsv)) == 1002
 
 
-def test_5_2_a_reserved_bit_in_a_continuation_fails_the_connection() -> None:
+def test_5_2_a_continuations_reserved_bit_fails_the_connection() -> None:
     assert violation(masked_frame(TEXT, b"a", fin=False), masked_frame(CONTINUATION, b"b", rsv=4)) == 1002
 
 
@@ -121,7 +121,7 @@ def test_5_2_a_payload_of_any_length_is_read(size: int, key: bytes, opcode: int)
     ("size", "bits"), [(0, 16), (124, 16), (125, 16), (0, 64), (119, 64), (125, 64), (126, 64), (65535, 64)]
 )
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
-def test_5_2_a_length_in_more_bytes_than_needed_fails_the_connection(opcode: int, size: int, bits: int) -> None:
+def test_5_2_an_overlong_length_fails_the_connection(opcode: int, size: int, bits: int) -> None:
     assert violation(masked_frame(opcode, b"x" * size, length_bits=bits)) == 1002
 
 
@@ -133,7 +133,7 @@ def test_5_2_a_length_with_its_top_bit_set_fails(length: int) -> None:
 
 
 @pytest.mark.parametrize("opcode", [TEXT, BINARY, CLOSE, PING, PONG])
-def test_5_2_a_frame_of_ours_has_fin_and_no_reserved_bit(opcode: int) -> None:
+def test_5_2_our_frames_have_fin_and_no_reserved_bit(opcode: int) -> None:
     assert encode_frame(opcode)[0] == 0x80 | opcode
 
 
@@ -157,7 +157,7 @@ def test_5_2_a_frame_of_ours_has_the_shortest_length(size: int, head: str) -> No
 
 
 @pytest.mark.parametrize("opcode", [CONTINUATION, 0x3, 0x7, 0xB, 0xF, 0x10, -1])
-def test_5_2_only_the_opcode_of_a_message_can_be_encoded(opcode: int) -> None:
+def test_5_2_only_a_messages_opcode_can_be_encoded(opcode: int) -> None:
     with pytest.raises(ValueError, match="opcode"):
         encode_frame(opcode)
 
@@ -167,7 +167,7 @@ def test_5_2_only_the_opcode_of_a_message_can_be_encoded(opcode: int) -> None:
 
 @pytest.mark.parametrize("key", [KEY, NO_KEY, b"\xff\xff\xff\xff", b"\0\0\0\1", b"\1\0\0\0", b"\x80\0\0\0", b"abcd"])
 @pytest.mark.parametrize("size", [*range(10), 120, 125, 126, 300, 5000, 5001, 5002, 5003])
-def test_5_3_every_octet_is_unmasked_with_its_own_octet_of_the_key(size: int, key: bytes) -> None:
+def test_5_3_every_octet_is_unmasked_with_its_key_octet(size: int, key: bytes) -> None:
     payload = bytes(i * 7 % 256 for i in range(size))
     assert read(masked_frame(BINARY, payload, key=key)) == [(BINARY, payload)]
 
@@ -182,7 +182,7 @@ def test_5_3_every_frame_has_a_key_of_its_own() -> None:
     assert read(stream) == [(PING, b"?"), (TEXT, b"Hello world")]
 
 
-def test_5_3_the_length_of_the_payload_is_the_same_masked_and_unmasked() -> None:
+def test_5_3_masking_does_not_change_the_payloads_length() -> None:
     """Octets that become zero stay: the key is the payload itself."""
     assert read(masked_frame(BINARY, b"abcdabcdab", key=b"abcd")) == [(BINARY, b"abcdabcdab")]
     assert read(masked_frame(BINARY, b"\0\0\0\0\0\0")) == [(BINARY, b"\0\0\0\0\0\0")]
@@ -212,7 +212,7 @@ def test_5_4_fragmented_and_whole_messages_follow_each_other() -> None:
 
 
 @pytest.mark.parametrize("opcode", [PING, PONG])
-def test_5_4_a_control_frame_inside_a_fragmented_message_is_delivered_at_once(opcode: int) -> None:
+def test_5_4_a_control_frame_between_fragments_is_delivered_immediately(opcode: int) -> None:
     reader = FrameReader(LIMIT)
     assert reader.feed(masked_frame(TEXT, b"Hel", fin=False)) == []
     assert reader.feed(masked_frame(opcode, b"now")) == [(opcode, b"now")]
@@ -237,7 +237,7 @@ def test_5_4_a_continuation_without_a_message_fails_the_connection(fin: bool) ->
 
 
 @pytest.mark.parametrize("fin", [True, False])
-def test_5_4_a_continuation_after_the_last_fragment_fails_the_connection(fin: bool) -> None:
+def test_5_4_a_continuation_after_the_end_fails_the_connection(fin: bool) -> None:
     reader = FrameReader(LIMIT)
     message = masked_frame(TEXT, b"a", fin=False) + masked_frame(CONTINUATION, b"b")
     assert reader.feed(message + masked_frame(CONTINUATION, b"c", fin=fin)) == [(TEXT, b"ab")]
@@ -248,7 +248,7 @@ def test_5_4_a_continuation_after_the_last_fragment_fails_the_connection(fin: bo
 @pytest.mark.parametrize("inner", [TEXT, BINARY])
 @pytest.mark.parametrize("outer", [TEXT, BINARY])
 @pytest.mark.parametrize("fin", [True, False])
-def test_5_4_a_new_message_inside_a_fragmented_one_fails_the_connection(outer: int, inner: int, fin: bool) -> None:
+def test_5_4_a_new_message_between_fragments_fails_the_connection(outer: int, inner: int, fin: bool) -> None:
     assert violation(masked_frame(outer, b"a", fin=False), masked_frame(inner, b"b", fin=fin)) == 1002
 
 
@@ -257,7 +257,7 @@ def test_5_4_a_new_message_inside_a_fragmented_one_fails_the_connection(outer: i
 
 @pytest.mark.parametrize("opcode", [PING, PONG])
 @pytest.mark.parametrize("size", [0, 1, 125])
-def test_5_5_a_control_frame_of_at_most_125_bytes_is_read(opcode: int, size: int) -> None:
+def test_5_5_a_control_frame_up_to_125_bytes_passes(opcode: int, size: int) -> None:
     assert read(masked_frame(opcode, b"x" * size)) == [(opcode, b"x" * size)]
 
 
@@ -268,7 +268,7 @@ def test_5_5_a_longer_control_frame_fails_the_connection(opcode: int, size: int)
     assert violation(masked_frame(opcode, payload)) == 1002
 
 
-def test_5_5_a_longer_control_frame_is_refused_on_its_first_two_bytes() -> None:
+def test_5_5_a_longer_control_frame_fails_after_two_bytes() -> None:
     assert violation(b"\x89\xfe") == 1002
 
 
@@ -301,7 +301,7 @@ def test_5_5_1_half_a_code_fails_the_connection() -> None:
 
 
 @pytest.mark.parametrize("what", NOT_UTF8)
-def test_5_5_1_a_reason_that_is_not_utf8_fails_the_connection(what: str) -> None:
+def test_5_5_1_a_non_utf8_reason_fails_the_connection(what: str) -> None:
     payload = b"\x03\xe8why " + NOT_UTF8[what]
     assert violation(masked_frame(CLOSE, payload)) == 1007
     with pytest.raises(FrameError) as caught:
@@ -318,11 +318,11 @@ def test_5_5_1_nothing_after_a_close_is_looked_at(after: bytes) -> None:
     assert reader.error is None
 
 
-def test_5_5_1_what_came_before_a_close_is_delivered_before_it() -> None:
+def test_5_5_1_messages_before_a_close_come_first() -> None:
     assert read(masked_frame(TEXT, b"last") + masked_close(1001)) == [(TEXT, b"last"), (CLOSE, b"\x03\xe9")]
 
 
-def test_5_5_1_a_close_of_ours_may_have_no_body() -> None:
+def test_5_5_1_our_close_may_have_no_body() -> None:
     assert close_frame() == b"\x88\x00"
 
 
@@ -331,7 +331,7 @@ def test_5_5_1_our_close_has_the_code_first() -> None:
     assert close_frame(4100, "Over capacity é") == b"\x88\x12\x10\x04Over capacity \xc3\xa9"
 
 
-def test_5_5_1_a_close_of_ours_has_no_reason_without_a_code() -> None:
+def test_5_5_1_our_close_has_no_reason_without_code() -> None:
     with pytest.raises(ValueError, match="code"):
         close_frame(None, "why")
 
@@ -347,27 +347,27 @@ def test_5_5_1_our_long_reason_is_cut_between_characters(before: int, character:
     assert 125 - len(character.encode()) < len(payload) <= 125
 
 
-def test_5_5_1_a_reason_of_ours_that_just_fits_is_not_cut() -> None:
+def test_5_5_1_our_reason_that_fits_is_not_cut() -> None:
     assert close_frame(4009, "€" * 41) == b"\x88\x7d\x0f\xa9" + "€".encode() * 41
 
 
-def test_5_5_1_a_reason_of_ours_is_utf8_whatever_was_in_it() -> None:
+def test_5_5_1_our_reason_is_utf8_whatever_the_source() -> None:
     assert close_frame(4009, "bad \ud800") == b"\x88\x07\x0f\xa9bad ?"
 
 
 # 5.5.2 Ping, 5.5.3 Pong
 
 
-def test_5_5_2_a_pong_can_carry_exactly_what_the_ping_carried() -> None:
+def test_5_5_2_a_pong_can_carry_the_pings_payload() -> None:
     [(_, payload)] = read(masked_frame(PING, b"\x00\xff any bytes \x80"))
     assert encode_frame(PONG, payload) == b"\x8a\x0e\x00\xff any bytes \x80"
 
 
-def test_5_5_2_pings_are_delivered_in_order_and_none_is_lost() -> None:
+def test_5_5_2_pings_come_in_order_without_loss() -> None:
     assert read(masked_frame(PING, b"1") + masked_frame(PING, b"2")) == [(PING, b"1"), (PING, b"2")]
 
 
-def test_5_5_3_an_unsolicited_pong_is_delivered_like_any_other() -> None:
+def test_5_5_3_an_unsolicited_pong_is_delivered_normally() -> None:
     assert read(masked_frame(PONG)) == [(PONG, b"")]
     assert read(masked_frame(PONG, b"beat")) == [(PONG, b"beat")]
 
@@ -381,7 +381,7 @@ def test_5_6_a_binary_message_may_hold_any_bytes() -> None:
     assert read(masked_frame(BINARY, b"\xc3", fin=False), masked_frame(CONTINUATION, b"(")) == [(BINARY, b"\xc3(")]
 
 
-def test_5_6_a_binary_message_may_hold_any_bytes_after_fragments_of_text() -> None:
+def test_5_6_binary_may_hold_any_bytes_after_text_fragments() -> None:
     reader = FrameReader(LIMIT)
     stream = (
         masked_frame(TEXT, b"a", fin=False) + masked_frame(CONTINUATION, b"b") + masked_frame(BINARY, b"", fin=False)
@@ -395,7 +395,7 @@ def test_5_6_a_text_message_may_hold_any_character() -> None:
     assert read(masked_frame(TEXT, text)) == [(TEXT, text)]
 
 
-def test_5_6_a_fragment_of_text_may_end_inside_a_character() -> None:
+def test_5_6_a_text_fragment_may_end_inside_a_character() -> None:
     text = "é€🚀\U0010ffff".encode()
     for i in range(len(text) + 1):
         for j in range(i, len(text) + 1):
@@ -462,7 +462,7 @@ def test_7_1_7_nothing_after_a_violation_is_looked_at() -> None:
     assert reader.error is error
 
 
-def test_7_1_7_a_violation_keeps_nothing_of_the_input_alive() -> None:
+def test_7_1_7_a_violation_keeps_no_input_alive() -> None:
     """Neither through the traceback of the error nor through an error behind it."""
     reader = FrameReader(LIMIT)
     reader.feed(masked_frame(TEXT, b"\xff" * 1000))
@@ -476,7 +476,7 @@ def test_7_1_7_a_violation_keeps_nothing_of_the_input_alive() -> None:
 
 
 @pytest.mark.parametrize("code", ALLOWED_CODES)
-def test_7_4_a_code_that_is_defined_or_free_for_applications_is_taken(code: int) -> None:
+def test_7_4_a_defined_or_application_code_is_taken(code: int) -> None:
     assert read(masked_close(code, "bye")) == [(CLOSE, code.to_bytes(2, "big") + b"bye")]
     assert parse_close(code.to_bytes(2, "big") + b"bye") == (code, "bye")
     assert close_frame(code, "bye") == encode_frame(CLOSE, code.to_bytes(2, "big") + b"bye")
@@ -518,13 +518,13 @@ def test_8_1_fragmented_text_that_is_not_utf8_fails(what: str) -> None:
 @pytest.mark.parametrize(
     "start", [b"\x80", b"\xff", b"\xc0", b"\xe0\x80", b"\xed\xa0", b"\xf0\x80", b"\xf4\x90", b"\xc3("]
 )
-def test_8_1_text_fails_with_the_fragment_that_shows_it_cannot_become_utf8(start: bytes) -> None:
+def test_8_1_text_fails_with_its_first_impossible_fragment(start: bytes) -> None:
     assert violation(masked_frame(TEXT, start, fin=False)) == 1007
     assert violation(masked_frame(TEXT, b"", fin=False), masked_frame(CONTINUATION, start, fin=False)) == 1007
 
 
 @pytest.mark.parametrize("first", [b"\xc3", b"\xe2\x82", b"\xf0\x9f\x9a"])
-def test_8_1_text_that_ends_inside_a_character_fails_with_its_last_fragment(first: bytes) -> None:
+def test_8_1_text_ending_inside_a_character_fails_at_last(first: bytes) -> None:
     reader = FrameReader(LIMIT)
     reader.feed(masked_frame(TEXT, first, fin=False))
     reader.feed(masked_frame(CONTINUATION, b"", fin=False))
@@ -543,7 +543,7 @@ def test_8_1_a_control_frame_may_part_a_character() -> None:
     assert read(*frames) == [(PING, b"\xff"), (TEXT, "€".encode())]
 
 
-def test_8_1_a_character_of_one_message_is_not_finished_by_the_next() -> None:
+def test_8_1_a_character_cannot_continue_into_another_message() -> None:
     assert violation(masked_frame(TEXT, b"\xc3") + masked_frame(TEXT, b"\xa9")) == 1007
 
 
@@ -558,19 +558,19 @@ def test_10_4_a_message_may_reach_the_limit(limit: int, opcode: int) -> None:
 
 
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
-def test_10_4_a_message_that_is_too_big_is_refused_on_its_header(opcode: int) -> None:
+def test_10_4_an_oversized_message_is_refused_on_its_header(opcode: int) -> None:
     assert violation(masked_frame(opcode, b"x" * 101)[:2], limit=100) == 1009
     assert violation(masked_frame(opcode, b"x" * 200)[:4], limit=199) == 1009
     assert violation(masked_frame(opcode, b"x" * 70000)[:10], limit=69999) == 1009
 
 
-def test_10_4_the_limit_is_on_the_sum_of_the_fragments() -> None:
+def test_10_4_the_limit_counts_all_fragments_together() -> None:
     start = masked_frame(TEXT, b"x" * 60, fin=False) + masked_frame(CONTINUATION, b"x" * 30, fin=False)
     assert read(start, masked_frame(CONTINUATION, b"x" * 10), limit=100) == [(TEXT, b"x" * 100)]
     assert violation(start, masked_frame(CONTINUATION, b"x" * 11)[:2], limit=100) == 1009
 
 
-def test_10_4_the_limit_is_on_each_message_and_not_on_the_connection() -> None:
+def test_10_4_the_limit_counts_each_message_alone() -> None:
     reader = FrameReader(100)
     message = masked_frame(TEXT, b"x" * 60, fin=False) + masked_frame(CONTINUATION, b"x" * 40)
     for _ in range(5):
@@ -608,7 +608,7 @@ def test_no_bytes_are_no_message() -> None:
         masked_frame(TEXT, b"a", fin=False) + masked_frame(CONTINUATION, b"b"),
     ],
 )
-def test_a_payload_is_bytes_and_never_a_buffer_that_could_change(stream: bytes) -> None:
+def test_a_payload_is_bytes_and_no_mutable_buffer(stream: bytes) -> None:
     whole = read(stream)
     in_pieces = read(*(stream[i : i + 1] for i in range(len(stream))))
     assert [type(payload) for _, payload in whole + in_pieces] == [bytes, bytes]

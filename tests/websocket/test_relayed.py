@@ -49,6 +49,6 @@ def test_anything_else_is_no_text_frame(frame: bytes) -> None:
 
 @given(st.binary(max_size=300))
 @THOROUGH
-def test_bytes_are_a_text_frame_only_if_framing_them_again_is_the_same(data: bytes) -> None:
+def test_bytes_are_a_text_frame_only_if_reframing_keeps_them(data: bytes) -> None:
     payload = data[2:] if len(data) < 128 else data[4:]
     assert is_text_frame(data) is (is_utf8(payload) and text_frame(payload) == data)

@@ -105,7 +105,7 @@ def test_5_2_a_stream_may_be_cut_in_two_anywhere() -> None:
             assert outcome(cut(stream, [i])) == whole, (name, i)
 
 
-def test_5_2_a_short_stream_may_be_cut_in_three_anywhere() -> None:
+def test_5_2_short_streams_may_be_cut_anywhere_in_three() -> None:
     for name, stream in STREAMS.items():
         whole = outcome([stream])
         for i in range(min(len(stream), 40) + 1):
@@ -113,7 +113,7 @@ def test_5_2_a_short_stream_may_be_cut_in_three_anywhere() -> None:
                 assert outcome(cut(stream, [i, j])) == whole, (name, i, j)
 
 
-def test_5_2_a_stream_may_come_one_byte_at_a_time() -> None:
+def test_5_2_a_stream_may_come_byte_by_byte() -> None:
     for name, stream in STREAMS.items():
         assert outcome(one_byte_at_a_time(stream)) == outcome([stream]), name
 
@@ -136,13 +136,13 @@ def test_5_2_any_stream_may_be_cut_into_any_pieces(stream: bytes, data: st.DataO
 
 @deterministic
 @given(any_stream)
-def test_5_2_any_stream_may_come_one_byte_at_a_time(stream: bytes) -> None:
+def test_5_2_any_stream_may_come_byte_by_byte(stream: bytes) -> None:
     assert outcome(one_byte_at_a_time(stream)) == outcome([stream])
 
 
 @deterministic
 @given(any_stream, st.integers(0, 300))
-def test_5_2_a_verdict_on_the_start_of_a_stream_stands_whatever_follows(stream: bytes, length: int) -> None:
+def test_5_2_an_early_verdict_stands_whatever_follows(stream: bytes, length: int) -> None:
     """What was delivered or refused early is never taken back: messages only grow, an error stays."""
     messages, error, _ = outcome([stream[:length]])
     all_messages, final_error, _ = outcome([stream])

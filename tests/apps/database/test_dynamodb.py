@@ -96,7 +96,7 @@ class TestATableOfOthers:
         with pytest.raises(DriverError, match="copy the apps into a new table"):
             await store.start()
 
-    async def test_the_index_of_keys_is_added_to_a_table_without_one(
+    async def test_the_key_index_is_added_to_a_table_without_one(
         self, store: DynamoDbAppStore, others: Others, table: str
     ) -> None:
         await others(
@@ -129,7 +129,7 @@ class TestATableOfOthers:
         ({"aws_access_key_id": None, "aws_secret_access_key": None, "aws_profile_name": "nobody"}, "nobody"),
     ],
 )
-async def test_a_database_that_cannot_be_used_is_an_error_that_names_the_setting(
+async def test_an_unusable_database_is_an_error_that_names_the_setting(
     dynamodb: DynamoDbProcess, change: dict[str, Any], reason: str
 ) -> None:
     store = DynamoDbAppStore(changed(dynamodb.options, **change))

@@ -34,14 +34,14 @@ async def test_what_was_made_and_what_is_missing_is_told() -> None:
     assert (lines[1]["columns"], lines[1]["reason"]) == (["webhooks"], "not allowed")
 
 
-async def test_a_key_that_another_app_has_is_an_error_of_the_settings() -> None:
+async def test_a_key_of_another_app_is_a_settings_error() -> None:
     store = FakeAppStore(record("other", key="taken"))
     with pytest.raises(ConfigError, match=r"app_manager\.array\.apps: app new: .* the key taken already"):
         await prepare(store, [record("new", key="taken")])
     assert list(store.records) == ["other"]
 
 
-async def test_what_does_not_fit_into_the_database_is_an_error_of_the_settings() -> None:
+async def test_a_value_unfit_for_the_database_is_a_settings_error() -> None:
     store = FakeAppStore()
     store.largest_count = 5
     with pytest.raises(ConfigError) as error:

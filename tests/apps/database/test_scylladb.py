@@ -30,9 +30,7 @@ class TestScyllaDb(AppStoreContract, SchemaContract):
 
 
 class TestATableOfOthers:
-    async def test_missing_columns_and_the_index_are_added_and_nulls_are_read(
-        self, cassandra: CassandraProcess
-    ) -> None:
+    async def test_missing_columns_and_index_are_added_and_nulls_are_read(self, cassandra: CassandraProcess) -> None:
         options = changed(cassandra.options, table_name="loose")
         store = ScyllaDbAppStore(options)
         await store.start()
@@ -61,7 +59,7 @@ class TestATableOfOthers:
         assert await store.find_by_id("full") == full_record()
         await store.aclose()
 
-    async def test_a_user_who_may_not_make_a_table_is_told_so(self, cassandra: CassandraProcess) -> None:
+    async def test_a_user_who_may_not_create_tables_is_told_so(self, cassandra: CassandraProcess) -> None:
         store = ScyllaDbAppStore(cassandra.options)
         await store.start()
         await store.migrate()
@@ -83,7 +81,7 @@ class TestATableOfOthers:
         ({"nodes": ("nowhere.invalid:1",)}, r"no address of database\.scylladb\.nodes"),
     ],
 )
-async def test_a_database_that_cannot_be_used_is_an_error_that_names_the_setting(
+async def test_an_unusable_database_is_an_error_that_names_the_setting(
     cassandra: CassandraProcess, change: dict[str, Any], reason: str
 ) -> None:
     store = ScyllaDbAppStore(changed(cassandra.options, **change))
@@ -93,7 +91,7 @@ async def test_a_database_that_cannot_be_used_is_an_error_that_names_the_setting
     await store.aclose()
 
 
-async def test_a_database_that_hangs_is_given_up_while_the_loop_goes_on(
+async def test_a_hanging_database_is_given_up_without_blocking_the_loop(
     cassandra: CassandraProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Connecting has as long, and a busy machine takes a part of it.

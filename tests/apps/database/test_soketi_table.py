@@ -40,7 +40,7 @@ def test_one_column_of_soketi_is_enough(name: str, driver: str) -> None:
     assert any(f"{name} " in one for one in statements("apps", driver, ours | {name: Integer()}))
 
 
-def test_a_limit_that_was_lost_before_is_moved_into_our_column() -> None:
+def test_a_limit_lost_before_is_moved_into_our_column() -> None:
     both = THEIRS | {"max_read_requests_per_second": Integer()}
 
     needed = statements("apps", "pgsql", both)

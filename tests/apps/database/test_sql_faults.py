@@ -50,7 +50,7 @@ async def store_with_app(server: Server) -> AsyncIterator[SqlAppStore]:
         ({"host": "nowhere.invalid"}, "not known|resolution"),
     ],
 )
-async def test_a_database_that_cannot_be_used_is_an_error_that_names_the_setting(
+async def test_an_unusable_database_is_an_error_that_names_the_setting(
     server: Server, change: dict[str, Any], reason: str
 ) -> None:
     options = changed(server.options, **change)
@@ -64,7 +64,7 @@ async def test_a_database_that_cannot_be_used_is_an_error_that_names_the_setting
     await store.aclose()
 
 
-async def test_a_file_that_cannot_be_made_is_an_error_that_names_the_setting(tmp_path: Path) -> None:
+async def test_an_uncreatable_file_is_an_error_that_names_the_setting(tmp_path: Path) -> None:
     store = SqlAppStore(SqliteOptions(SqliteSettings(path=str(tmp_path / "nowhere" / "apps.db"))))
     with pytest.raises(DriverError, match=r"apps\.db cannot be used \(database\.sqlite\): .*No such file"):
         await store.start()
@@ -95,7 +95,7 @@ async def test_a_file_that_goes_away_is_missed_and_found_again(tmp_path: Path) -
     await store.aclose()
 
 
-async def test_values_that_do_not_fit_are_refused_and_no_secret_is_told(store_with_app: SqlAppStore) -> None:
+async def test_unfit_values_are_refused_without_telling_a_secret(store_with_app: SqlAppStore) -> None:
     for wrong in ({"key": "k" * 256}, {"max_connections": 2**40}, {"secret": None}):
         with pytest.raises(DriverError) as error:
             await store_with_app.create(record("wrong") | {"secret": "hidden"} | wrong)
@@ -104,9 +104,7 @@ async def test_values_that_do_not_fit_are_refused_and_no_secret_is_told(store_wi
     assert await store_with_app.find_by_id("wrong") is None
 
 
-async def test_a_database_that_ends_is_missed_and_used_again_when_it_is_back(
-    server: Server, store_with_app: SqlAppStore
-) -> None:
+async def test_a_database_that_ends_is_used_again_when_back(server: Server, store_with_app: SqlAppStore) -> None:
     assert await store_with_app.find_by_id("app") == record()
     server.kill()
     try:
@@ -195,14 +193,14 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(server: Server) 
     await store.aclose()
 
 
-async def test_authorities_that_are_not_there_are_an_error_that_names_the_setting(server: Server) -> None:
+async def test_missing_authorities_are_an_error_that_names_the_setting(server: Server) -> None:
     store = SqlAppStore(changed(server.options, tls="verify", tls_ca="/nowhere.pem"))
     with pytest.raises(DriverError, match=rf"{server.options.setting}.*No such file"):
         await store.start()
     await store.aclose()
 
 
-async def test_no_more_connections_are_made_than_allowed_and_few_are_kept(server: Server) -> None:
+async def test_no_more_connections_open_than_allowed_and_few_stay(server: Server) -> None:
     store = SqlAppStore(changed(server.options, pool_min=2, pool_max=3, tls="off"))
     await store.start()
     await store.migrate()

@@ -234,7 +234,7 @@ class TestAUserWhoMayOnlyReadAndWrite:
             place.run(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {user}")
         return place._replace(options=changed(place.options, username=user))
 
-    async def test_what_may_not_be_added_is_missed_and_apps_work_without_it(self, limited: Place) -> None:
+    async def test_apps_work_without_columns_that_may_not_be_added(self, limited: Place) -> None:
         store = SqlAppStore(limited.options)
         await store.start()
         made = await store.migrate()
@@ -249,7 +249,7 @@ class TestAUserWhoMayOnlyReadAndWrite:
         assert await store.find_by_id("full") == without
         await store.aclose()
 
-    async def test_a_table_that_may_not_be_made_is_an_error_that_says_so(self, limited: Place) -> None:
+    async def test_a_table_that_may_not_be_created_is_an_error(self, limited: Place) -> None:
         store = SqlAppStore(changed(limited.options, table_name="another"))
         await store.start()
         with pytest.raises(

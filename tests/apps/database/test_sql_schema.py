@@ -93,7 +93,7 @@ def test_the_table_has_the_columns_of_the_original(name: str, statement: str) ->
         ("pgsql", "max_connections", "ALTER TABLE applications ADD COLUMN max_connections INTEGER"),
     ],
 )
-def test_a_column_that_is_added_is_null_in_the_rows_there_are(name: str, column: str, statement: str) -> None:
+def test_an_added_column_is_null_in_existing_rows(name: str, column: str, statement: str) -> None:
     assert add_column(app_table("applications", name), column, dialect(name)) == statement
 
 

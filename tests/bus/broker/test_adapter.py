@@ -94,12 +94,12 @@ async def started(driver: Driver) -> tuple[Link, RecordingInbox]:
     return link, inbox
 
 
-async def test_options_that_cannot_be_used_are_an_error_of_the_start() -> None:
+async def test_unusable_options_are_an_error_at_the_start() -> None:
     with pytest.raises(DriverError, match="brokers: expected at least one"):
         await Driver().start(RecordingInbox())
 
 
-async def test_a_topic_is_asked_for_once_and_then_caught_up_with() -> None:
+async def test_a_topic_is_asked_for_once_and_then_caught_up() -> None:
     driver = Driver("a")
     link, _ = await started(driver)
     first, again = driver.subscribe("t"), driver.subscribe("t")
@@ -111,7 +111,7 @@ async def test_a_topic_is_asked_for_once_and_then_caught_up_with() -> None:
     await driver.aclose()
 
 
-async def test_all_topics_are_joined_on_a_new_link_before_it_counts() -> None:
+async def test_all_topics_are_joined_before_a_new_link_counts() -> None:
     driver = Driver("a")
     link, inbox = await started(driver)
     driver.subscribe("t")
@@ -133,7 +133,7 @@ async def test_all_topics_are_joined_on_a_new_link_before_it_counts() -> None:
     await driver.aclose()
 
 
-async def test_a_link_that_is_lost_while_it_joins_does_not_count() -> None:
+async def test_a_link_lost_while_it_joins_does_not_count() -> None:
     driver = Driver("a", "b")
     starting = asyncio.ensure_future(driver.start(RecordingInbox()))
     link = await driver.opened.get()
@@ -164,7 +164,7 @@ async def test_what_is_published_without_a_link_is_dropped_and_counted() -> None
     assert (driver.dropped, link.published, link.is_closed) == (2, [], True)
 
 
-async def test_long_messages_go_in_pieces_and_too_long_ones_not_at_all() -> None:
+async def test_long_messages_go_in_pieces_and_too_long_ones_never() -> None:
     driver, other = Driver("a"), Driver("a")
     link, _ = await started(driver)
     _, inbox = await started(other)

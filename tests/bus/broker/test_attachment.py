@@ -70,7 +70,7 @@ async def test_the_first_broker_that_takes_us_is_enough(driver: Driver) -> None:
     assert driver.attachment.is_up
 
 
-async def test_where_none_takes_us_every_problem_is_told_with_its_setting(driver: Driver) -> None:
+async def test_where_no_server_takes_us_each_problem_names_its_setting(driver: Driver) -> None:
     with pytest.raises(DriverError) as failed:
         await driver.attachment.start([UNREACHABLE, REFUSING, REFUSING_OTHERWISE], RecordingInbox())
     assert str(failed.value).split("; ") == [

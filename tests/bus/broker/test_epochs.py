@@ -7,7 +7,7 @@ import pytest
 from sockudo.bus.broker.epochs import Epochs
 
 
-def test_a_label_is_admitted_until_a_newer_one_of_its_node_came() -> None:
+def test_a_label_is_admitted_until_its_node_sends_a_newer() -> None:
     sender, heard = Epochs(), Epochs()
     sender.begin()
     first = sender.label

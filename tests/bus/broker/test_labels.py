@@ -5,7 +5,7 @@ from __future__ import annotations
 from sockudo.bus.broker.labels import Labels
 
 
-def test_a_message_without_pieces_is_heard_at_once_and_remembered_as_current() -> None:
+def test_a_whole_message_is_heard_at_once_and_remembered_current() -> None:
     sender, receiver = Labels(), Labels()
     sender.begin()
     assert receiver.take("t", sender.own, b"1") == b"1"
@@ -29,7 +29,7 @@ def test_messages_of_former_epochs_are_not_heard_after_newer_ones() -> None:
     assert receiver.take("t", *piece) is None
 
 
-def test_pieces_of_before_a_loss_are_not_joined_with_those_after() -> None:
+def test_pieces_from_before_and_after_a_loss_never_join() -> None:
     sender, receiver = Labels(), Labels()
     first, second = sender.split(b"ab", 1)
     assert receiver.take("t", *first) is None

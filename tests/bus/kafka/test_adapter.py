@@ -56,7 +56,7 @@ class TestShortBatches(AdapterContract):
             max_batch_kb=16,
         )
 
-    async def test_long_messages_of_several_nodes_keep_their_order_among_short_ones(
+    async def test_long_messages_keep_their_order_among_short_ones(
         self, nodes: list[tuple[Adapter, RecordingInbox]]
     ) -> None:
         (first, _), (second, heard), (third, _) = nodes
@@ -78,7 +78,7 @@ async def test_a_login_without_tls_is_asked_for_by_a_user(kafka_server: KafkaSer
     await exchange(*on_a_bus_of_their_own(2, brokers=(f"127.0.0.1:{kafka_server.login_port}",), **who))
 
 
-async def test_tls_with_a_certificate_of_our_own_is_asked_for_by_its_files(kafka_server: KafkaServerProcess) -> None:
+async def test_tls_takes_our_own_certificate_from_its_files(kafka_server: KafkaServerProcess) -> None:
     own = kafka_server.certificate
     files = {"tls_ca": own.cert, "tls_cert": own.cert, "tls_key": own.key}
     await exchange(*on_a_bus_of_their_own(2, brokers=(f"127.0.0.1:{kafka_server.tls_port}",), **files))
@@ -174,7 +174,7 @@ async def test_another_client_reads_what_is_published_and_is_heard(
     assert (await heard.wait_for_messages(3))[1:] == [("t", b""), ("t", b"known to nobody")]
 
 
-async def test_what_was_published_before_a_topic_was_joined_is_not_heard(pair: list[Node]) -> None:
+async def test_messages_published_before_a_topic_was_joined_are_not_heard(pair: list[Node]) -> None:
     (first, _), (second, heard) = pair
     for number in range(20):
         first.publish("late", b"before")

@@ -124,7 +124,7 @@ async def test_a_certificate_that_is_not_trusted_is_an_error(kafka_server: Kafka
     assert "CERTIFICATE_VERIFY_FAILED" in problem
 
 
-async def test_a_user_who_may_not_use_the_topic_is_an_error(kafka_server: KafkaServerProcess) -> None:
+async def test_a_user_without_rights_to_the_topic_is_an_error(kafka_server: KafkaServerProcess) -> None:
     broker = f"127.0.0.1:{kafka_server.login_port}"
     who = {"prefix": "forbidden", "sasl_username": STRANGER, "sasl_password": PASSWORD}
     problem = await start_fails(an_adapter(broker, **who))

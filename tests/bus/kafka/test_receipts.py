@@ -77,7 +77,7 @@ async def until(happens: Callable[[Callable[[], None]], None]) -> None:
     await asyncio.wait_for(called.wait(), 10)
 
 
-async def test_a_client_that_joins_after_the_answer_does_not_get_the_event(kafka_server: KafkaServerProcess) -> None:
+async def test_a_client_that_joins_after_the_answer_misses_the_event(kafka_server: KafkaServerProcess) -> None:
     first, second = adapters(kafka_server, 2)
     async with (
         running_server(adapter=first) as one,
@@ -97,7 +97,7 @@ async def test_a_client_that_joins_after_the_answer_does_not_get_the_event(kafka
             await newcomer.unsubscribe("news")
 
 
-async def test_a_topic_joined_after_messages_were_taken_is_heard_without_them(kafka_server: KafkaServerProcess) -> None:
+async def test_a_topic_joined_after_messages_is_heard_without_them(kafka_server: KafkaServerProcess) -> None:
     first, second = adapters(kafka_server, 2)
     heard = RecordingInbox()
     await first.start(RecordingInbox())
@@ -115,7 +115,7 @@ async def test_a_topic_joined_after_messages_were_taken_is_heard_without_them(ka
     await second.aclose()
 
 
-async def test_a_topic_joined_before_replicas_have_a_message_is_heard_without_it(
+async def test_a_topic_joined_before_replication_is_heard_without_the_message(
     mortal: KafkaServerProcess, tmp_path: Path
 ) -> None:
     other = KafkaServerProcess(tmp_path / "second-kafka", mortal)

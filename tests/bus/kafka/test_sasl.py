@@ -31,7 +31,7 @@ def test_a_password_is_proved_as_the_rfc_shows(begun: Login) -> None:
     "answer",
     [b"", b"v=", b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G5=", b"e=other-error", "v=é".encode(), b"v=\xff"],
 )
-def test_a_broker_that_cannot_prove_that_it_knows_the_password_is_refused(begun: Login, answer: bytes) -> None:
+def test_a_broker_that_cannot_prove_the_password_is_refused(begun: Login, answer: bytes) -> None:
     begun.send(SERVER_FIRST)
     with pytest.raises(BadLoginError, match="a broker that does not know the password"):
         begun.send(answer)
@@ -54,7 +54,7 @@ def test_a_challenge_that_is_none_is_refused(begun: Login, challenge: bytes, pro
         begun.send(challenge)
 
 
-def test_a_challenge_that_is_no_text_is_signed_as_it_came(begun: Login) -> None:
+def test_a_challenge_that_is_not_text_is_signed_unchanged(begun: Login) -> None:
     assert begun.send(SERVER_FIRST + b",x=\xff").startswith(b"c=biws,r=rOprNGfw")
     with pytest.raises(BadLoginError, match="a broker that does not know the password"):
         begun.send(b"v=")

@@ -154,7 +154,7 @@ class TestSmallPayloads(AdapterContract):
     def adapters(self, server: NatsServerProcess) -> list[Adapter]:
         return on_a_bus_of_their_own(3, servers=(server.url,))
 
-    async def test_long_messages_of_several_nodes_keep_their_order_among_short_ones(
+    async def test_long_messages_keep_their_order_among_short_ones(
         self, nodes: list[tuple[Adapter, RecordingInbox]]
     ) -> None:
         (first, _), (second, heard), (third, _) = nodes

@@ -118,7 +118,7 @@ async def test_credentials_of_another_account_are_an_error(tmp_path: Path) -> No
     server.stop()
 
 
-async def test_a_user_who_may_not_use_the_prefix_is_an_error(tmp_path: Path) -> None:
+async def test_a_user_without_rights_to_the_prefix_is_an_error(tmp_path: Path) -> None:
     allowed = "permissions: { publish: 'sockudo.>', subscribe: 'sockudo.>' }"
     server = NatsServerProcess(
         tmp_path / "nats", f"authorization {{ users: [ {{ user: u, password: p, {allowed} }} ] }}"
@@ -149,7 +149,7 @@ async def test_what_the_server_refuses_later_is_counted_and_logged(tmp_path: Pat
     server.stop()
 
 
-async def test_no_secret_is_logged_while_a_server_refuses_after_a_restart(tmp_path: Path) -> None:
+async def test_no_secret_is_logged_while_a_restarted_server_refuses(tmp_path: Path) -> None:
     server = NatsServerProcess(tmp_path / "nats", f"authorization {{ user: u, password: '{SECRET}' }}")
     server.start()
     adapter, inbox = an_adapter(server.url.replace("//", f"//u:{SECRET}@")), RecordingInbox()

@@ -159,7 +159,7 @@ def test_keys_of_topics_fit_and_differ() -> None:
     assert all(len(key) <= 255 for key in long)
 
 
-def test_a_long_body_goes_in_frames_of_the_length_that_the_server_takes() -> None:
+def test_a_long_body_goes_in_frames_the_server_accepts() -> None:
     frames = content_frames(b"n.1", b"x" * 9000, 4096)
     assert frames.count(b"\x03\x00\x01\x00\x00\x0f\xf8") == 2
     assert len(frames) == 9000 + 3 * 8 + 7 + 15 + 3 + 1

@@ -149,7 +149,7 @@ async def pair(rabbitmq_server: RabbitServerProcess, prefix: str) -> AsyncIterat
         await adapter.aclose()
 
 
-async def test_a_server_that_takes_no_messages_is_lost_until_it_does(
+async def test_a_server_that_blocks_messages_is_lost_until_it_recovers(
     rabbitmq_server: RabbitServerProcess, pair: Nodes
 ) -> None:
     (first, told), (_, heard) = pair
@@ -177,7 +177,7 @@ async def proxy(rabbitmq_server: RabbitServerProcess) -> AsyncIterator[Proxy]:
     await proxy.aclose()
 
 
-async def test_a_node_that_does_not_keep_up_is_lost_and_told(
+async def test_a_node_that_falls_behind_is_lost_and_told(
     rabbitmq_server: RabbitServerProcess, prefix: str, proxy: Proxy
 ) -> None:
     patient: dict[str, Any] = {"prefix": prefix, "request_timeout_ms": 30_000}

@@ -98,7 +98,7 @@ def read(data: bytes) -> base.Frame:
     return method
 
 
-def test_the_frames_that_are_made_here_are_those_of_the_library() -> None:
+def test_our_frames_equal_those_of_the_library() -> None:
     published = read(publish_frame(b"x", "é".encode()))
     assert isinstance(published, commands.Basic.Publish)
     assert (published.exchange, published.routing_key, published.mandatory) == ("x", "é", False)
@@ -113,7 +113,7 @@ def test_the_frames_that_are_made_here_are_those_of_the_library() -> None:
     assert (content.body_size, content.properties.message_id, content.properties.delivery_mode) == (4, "n.1", None)
 
 
-def test_what_a_stranger_publishes_is_passed_over_and_the_next_message_heard() -> None:
+def test_a_strangers_message_is_skipped_and_the_next_one_heard() -> None:
     first = delivered(b"key", b"n.1", b"body")
     method, _, rest = first.partition(b"\xce")
     header_frame = rest.partition(b"\xce")[0]

@@ -206,7 +206,7 @@ async def wait_for_both(nodes: list[Node], times: int = 1) -> None:
                     continue
 
 
-async def test_slots_that_nobody_serves_are_a_loss_and_the_others_go_on(
+async def test_unserved_slots_are_a_loss_and_others_go_on(
     own_redis_cluster: RedisClusterProcesses,
 ) -> None:
     cluster = own_redis_cluster
@@ -233,7 +233,7 @@ async def test_slots_that_nobody_serves_are_a_loss_and_the_others_go_on(
         assert await heard.wait_for_messages(2) == [(other, b"1"), ("t", b"3")]
 
 
-async def test_topics_of_living_masters_are_joined_and_caught_up_with_while_one_is_away(
+async def test_topics_of_living_masters_work_while_one_is_away(
     own_redis_cluster: RedisClusterProcesses,
 ) -> None:
     cluster = own_redis_cluster
@@ -322,7 +322,7 @@ async def refusal(adapter: RedisClusterAdapter) -> str:
     return str(caught.value)
 
 
-async def test_nodes_that_are_not_there_are_an_error_that_names_the_setting() -> None:
+async def test_absent_nodes_are_an_error_that_names_the_setting() -> None:
     text = await refusal(adapter_at(f"redis://127.0.0.1:{free_port()}", f"redis://127.0.0.1:{free_port()}"))
     assert text.count("Connection refused") == 2
     assert SETTING in text

@@ -48,7 +48,7 @@ async def restored(nodes: list[tuple[RedisAdapter, RecordingInbox]], count: int 
         await inbox.wait_for_restoration(count)
 
 
-async def test_a_redis_that_died_is_found_again_and_every_topic_joined(own_redis: RedisProcess) -> None:
+async def test_a_redis_that_died_is_found_and_its_topics_joined(own_redis: RedisProcess) -> None:
     async with two_nodes(own_redis.url) as nodes:
         (first, _), (second, heard) = nodes
         for number in range(1500):
@@ -114,7 +114,7 @@ async def test_what_redis_does_not_read_is_bounded(own_redis: RedisProcess) -> N
 
 
 @pytest.mark.parametrize("kind", ["pubsub", "normal"])
-async def test_when_one_of_the_two_connections_is_lost_both_are_renewed(kind: str, own_redis: RedisProcess) -> None:
+async def test_both_connections_are_renewed_when_one_is_lost(kind: str, own_redis: RedisProcess) -> None:
     async with two_nodes(own_redis.url) as nodes:
         (first, _), (second, heard) = nodes
         await joined(second, "t")
@@ -168,7 +168,7 @@ async def test_what_is_logged_while_it_is_lost_names_no_secret(own_redis: RedisP
     await adapter.aclose()
 
 
-async def test_who_waits_for_a_topic_is_let_go_when_the_bus_is_lost(own_redis: RedisProcess) -> None:
+async def test_a_lost_bus_releases_those_waiting_for_a_topic(own_redis: RedisProcess) -> None:
     async with two_nodes(own_redis.url) as nodes:
         own_redis.pause()
         waiting = nodes[0][0].subscribe("t")
@@ -180,7 +180,7 @@ async def test_who_waits_for_a_topic_is_let_go_when_the_bus_is_lost(own_redis: R
         await restored(nodes[:1])
 
 
-async def test_who_gives_up_waiting_for_a_topic_takes_nothing_from_another(own_redis: RedisProcess) -> None:
+async def test_giving_up_a_wait_for_a_topic_affects_nobody_else(own_redis: RedisProcess) -> None:
     async with two_nodes(own_redis.url, RedisTiming()) as nodes:
         first, second = nodes[0][0].subscribe("t"), nodes[0][0].subscribe("t")
         assert first is not None
@@ -196,7 +196,7 @@ async def test_a_lost_adapter_can_be_closed(own_redis: RedisProcess) -> None:
     assert not nodes[0][0].is_connected
 
 
-async def test_closing_does_not_wait_for_ever_for_a_redis_that_hangs(own_redis: RedisProcess) -> None:
+async def test_closing_does_not_wait_forever_for_a_hanging_redis(own_redis: RedisProcess) -> None:
     async with two_nodes(own_redis.url, RedisTiming()) as nodes:
         own_redis.pause()
         nodes[0][0].publish("t", b"1")
@@ -243,7 +243,7 @@ async def stranger(greeting: bytes) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
 
 
-async def test_a_redis_that_is_not_there_is_an_error_that_names_the_setting() -> None:
+async def test_an_absent_redis_is_an_error_that_names_the_setting() -> None:
     port = free_port()
     text = await refusal(adapter_at(f"redis://127.0.0.1:{port}"))
     assert text == f"Redis at 127.0.0.1:{port} cannot be used ({SETTING}): Connection refused"
@@ -269,7 +269,7 @@ async def test_a_server_that_is_no_redis_is_an_error() -> None:
         lambda port: (f"redis://nobody:wrong-secret@127.0.0.1:{port}/0", None),
     ],
 )
-async def test_a_login_that_is_refused_is_an_error_without_the_password(
+async def test_a_refused_login_is_an_error_without_the_password(
     login: Callable[[int], tuple[str, str | None]], redis_acl: RedisProcess
 ) -> None:
     url, password = login(redis_acl.port)
@@ -280,7 +280,7 @@ async def test_a_login_that_is_refused_is_an_error_without_the_password(
 
 
 @pytest.mark.parametrize(("rights", "verb"), [("+publish", "PUBLISH"), ("+subscribe", "PUBLISH")])
-async def test_a_user_who_may_not_use_the_topics_is_an_error(rights: str, verb: str, redis_acl: RedisProcess) -> None:
+async def test_a_user_without_rights_to_the_topics_is_an_error(rights: str, verb: str, redis_acl: RedisProcess) -> None:
     login = ["ACL", "SETUSER", "poor", "reset", "on", f">{PASSWORD}", "+ping", rights, "&other*"]
     await asyncio.to_thread(redis_acl.cli, *login)
     text = await refusal(adapter_at(f"redis://poor:{quote(PASSWORD, safe='')}@127.0.0.1:{redis_acl.port}"))
@@ -293,7 +293,7 @@ async def test_a_certificate_that_is_not_trusted_is_an_error(redis_tls: tuple[Re
     assert "certificate cannot be verified" in text
 
 
-async def test_a_certificate_need_not_be_trusted_where_the_url_says_so(redis_tls: tuple[RedisProcess, Path]) -> None:
+async def test_a_url_can_waive_the_trust_in_a_certificate(redis_tls: tuple[RedisProcess, Path]) -> None:
     adapter = adapter_at(f"rediss://127.0.0.1:{redis_tls[0].port}?ssl_cert_reqs=none")
     await adapter.start(RecordingInbox())
     await adapter.aclose()
@@ -303,7 +303,7 @@ async def test_a_certificate_need_not_be_trusted_where_the_url_says_so(redis_tls
     "url",
     ["http://u:wrong-secret@h", "redis://u:wrong-secret@h:port", "rediss://:wrong-secret@h?ssl_ca_certs=/no/file"],
 )
-async def test_a_url_that_cannot_be_used_is_an_error_without_the_password(url: str) -> None:
+async def test_an_unusable_url_is_an_error_without_the_password(url: str) -> None:
     text = await refusal(adapter_at(url))
     assert SETTING in text
     assert "wrong-secret" not in text

@@ -16,7 +16,7 @@ def test_only_the_difference_is_asked_for() -> None:
     assert joins.compare() == ([b"a"], [], [b"b"])
 
 
-def test_a_name_that_is_left_and_joined_at_once_costs_nothing() -> None:
+def test_a_name_left_and_joined_at_once_costs_nothing() -> None:
     wanted = {b"a": "a"}
     joins = Joins(wanted)
     joins.mark_wanted()

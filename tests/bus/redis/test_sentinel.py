@@ -50,7 +50,7 @@ async def restored(inbox: RecordingInbox) -> None:
                 continue
 
 
-async def test_when_the_master_dies_the_bus_moves_to_the_new_one(sentinel_group: SentinelGroup) -> None:
+async def test_the_bus_moves_on_when_its_master_dies(sentinel_group: SentinelGroup) -> None:
     async with two_nodes(sentinel_group) as nodes:
         (first, lost), (second, heard) = nodes
         await joined(second, "t")
@@ -88,7 +88,7 @@ async def test_a_master_that_became_a_replica_is_left(sentinel_group: SentinelGr
         (MASTER_NAME, SENTINEL_PASSWORD, "wrong-secret", "WRONGPASS"),
     ],
 )
-async def test_a_master_that_cannot_be_used_is_an_error_that_names_the_setting(
+async def test_an_unusable_master_is_an_error_that_names_the_setting(
     name: str, secret: str, password: str, problem: str, shared_sentinel_group: SentinelGroup
 ) -> None:
     adapter = adapter_of(shared_sentinel_group, name, secret, password)

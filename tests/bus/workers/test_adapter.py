@@ -107,7 +107,7 @@ async def test_a_new_worker_knows_all_topics_when_its_start_ends(directory: Path
             assert await heard.wait_for_messages(5000) == [(topic, topic.encode()) for topic in topics]
 
 
-async def test_nothing_is_sent_to_a_worker_that_has_left_thousands_of_topics(directory: Path) -> None:
+async def test_a_worker_that_left_thousands_of_topics_hears_nothing(directory: Path) -> None:
     async with node(directory, 0) as (first, _), node(directory, 1) as (second, heard):
         await asyncio.gather(*(joined(second, f"t{number}") for number in range(3000)))
         for number in range(3000):
@@ -128,7 +128,7 @@ async def test_a_message_of_megabytes_arrives_whole_and_in_order(directory: Path
         assert [data for _, data in await heard.wait_for_messages(3)] == [b"before", large, b"after"]
 
 
-async def test_a_topic_that_is_being_joined_is_confirmed_to_everybody_who_asks(directory: Path) -> None:
+async def test_a_topic_being_joined_is_confirmed_to_everybody_who_asks(directory: Path) -> None:
     async with node(directory, 0), node(directory, 1) as (second, _):
         first_asked, second_asked = second.subscribe("t"), second.subscribe("t")
         assert first_asked is not None
@@ -162,7 +162,7 @@ async def test_the_file_of_a_dead_worker_is_replaced_without_delay(directory: Pa
     assert os.listdir(directory) == ["2.sock"]
 
 
-async def test_an_index_that_is_taken_is_an_error_and_leaves_the_other_alone(directory: Path) -> None:
+async def test_a_taken_index_is_an_error_that_harms_no_worker(directory: Path) -> None:
     async with node(directory, 0), node(directory, 1) as (second, heard):
         with pytest.raises(DriverError, match="another worker listens there"):
             await IpcAdapter(directory, 1).start(RecordingInbox())
@@ -183,7 +183,7 @@ async def test_a_directory_that_cannot_be_made_is_an_error(directory: Path) -> N
         await IpcAdapter(directory / "file", 0).start(RecordingInbox())
 
 
-async def test_a_worker_that_does_not_read_is_dropped_and_the_others_hear_everything(directory: Path) -> None:
+async def test_dropping_a_worker_that_does_not_read_costs_others_nothing(directory: Path) -> None:
     options = IpcOptions(max_unsent_bytes=1_000_000, scan_seconds=0.05, settle_seconds=0.2)
     async with node(directory, 0, options) as (first, _), node(directory, 1) as (second, heard):
         await joined(second, "t")
@@ -252,7 +252,7 @@ async def test_a_worker_that_dials_again_replaces_its_old_connection(directory: 
             assert await frames_from(new, 1) == [(wire.MESSAGE, b"t", b"1")]
 
 
-async def test_a_worker_whose_call_was_missed_is_found_in_the_directory(directory: Path) -> None:
+async def test_a_worker_is_found_in_the_directory_without_its_call(directory: Path) -> None:
     async with node(directory, 0) as (first, heard):
         await joined(first, "t")
         # It listens and never dials, so only a look at the directory can find it.
@@ -276,7 +276,7 @@ async def test_a_worker_whose_call_was_missed_is_found_in_the_directory(director
             await writer.wait_closed()
 
 
-async def test_a_message_that_the_wire_cannot_carry_is_dropped_and_counted(
+async def test_a_message_the_wire_cannot_carry_is_dropped_and_counted(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wire, "MAX_FRAME_BYTES", 1000)

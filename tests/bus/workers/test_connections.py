@@ -66,7 +66,7 @@ async def test_too_much_to_gather_leaves_within_the_tick_in_order() -> None:
     assert transport.writes[-1] == b"later"
 
 
-async def test_a_peer_that_leaves_too_much_unread_is_dropped_and_counted_once() -> None:
+async def test_a_peer_with_too_much_unread_is_dropped_once() -> None:
     outgoing = Outgoing(1000)
     connection, transport = WorkerConnection(outgoing), RecordingTransport(unread=1001)
     connection.connection_made(transport)
@@ -87,7 +87,7 @@ async def test_one_message_above_the_bound_is_sent_when_nothing_waits() -> None:
     assert (transport.writes, outgoing.overflows) == ([bytes(1000)], 0)
 
 
-async def test_what_is_sent_to_a_peer_that_is_gone_is_forgotten() -> None:
+async def test_messages_to_a_peer_that_is_gone_are_forgotten() -> None:
     connection = WorkerConnection(Outgoing(10))
     connection.connection_made(RecordingTransport())
     connection.connection_lost(None)

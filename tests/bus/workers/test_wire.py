@@ -20,7 +20,7 @@ def encoded(frames: list[wire.Frame]) -> bytes:
 
 
 @given(frames, st.lists(st.integers(0, 4000), max_size=20))
-def test_frames_come_out_as_they_went_in_however_they_are_split(frames: list[wire.Frame], cuts: list[int]) -> None:
+def test_frames_come_out_unchanged_however_they_are_split(frames: list[wire.Frame], cuts: list[int]) -> None:
     raw = encoded(frames)
     places = sorted({0, len(raw), *(cut for cut in cuts if cut < len(raw))})
     reader = wire.Reader()

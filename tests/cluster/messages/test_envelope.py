@@ -23,7 +23,7 @@ from tests.support.properties import THOROUGH
 NODE = "0123456789abcdef"
 
 
-def test_a_node_id_is_sixteen_hex_digits_and_new_each_time() -> None:
+def test_a_node_id_is_sixteen_hex_digits_and_always_new() -> None:
     ids = {envelope.new_node_id() for _ in range(100)}
     assert len(ids) == 100
     assert all(re.fullmatch(r"[0-9a-f]{16}", node_id) for node_id in ids)

@@ -35,7 +35,7 @@ APPS = {"app": AppState(3, {"presence-x": ChannelState(2, {"1": b'{"n":1}'}, ["2
         Goodbye(),
     ],
 )
-def test_a_message_arrives_as_it_was_sent_and_names_no_fields(message: msgspec.Struct) -> None:
+def test_a_message_arrives_as_sent_and_names_no_fields(message: msgspec.Struct) -> None:
     data = encode(message)
     assert msgspec.msgpack.decode(data, type=type(message)) == message
     assert isinstance(msgspec.msgpack.decode(data), list)

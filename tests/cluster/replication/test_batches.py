@@ -25,7 +25,7 @@ def test_what_is_little_is_one_part_with_all_apps() -> None:
     assert made.parts() == [{"a": AppState(1, {}, [], []), "b": AppState(2, channels, ["in"], ["out"])}]
 
 
-def test_every_part_says_of_its_apps_how_many_connections_they_have() -> None:
+def test_every_part_says_how_many_connections_its_apps_have() -> None:
     made = batches()
     for number in range(4):
         made.channel("ab"[number % 2], f"presence-{number}", 1, [("1", b"x" * PART_BYTES)])
@@ -37,7 +37,7 @@ def test_every_part_says_of_its_apps_how_many_connections_they_have() -> None:
     ]
 
 
-def test_a_channel_may_be_in_several_parts_and_is_in_each_once() -> None:
+def test_a_channel_may_be_in_several_parts_once_each() -> None:
     made = batches()
     members: list[tuple[str, bytes | None]] = [(str(number), b"x" * 1000) for number in range(500)]
     made.channel("a", "presence-x", 7, members)

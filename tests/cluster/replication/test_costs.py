@@ -95,7 +95,7 @@ async def heard(client: PusherClient) -> None:
     assert [(await client.expect("event"))["data"] for _ in range(EVENTS)] == [str(n) for n in range(EVENTS)]
 
 
-async def test_events_of_the_node_with_the_only_subscribers_reach_no_other(costs: Costs) -> None:
+async def test_events_of_the_only_node_with_subscribers_stay_there(costs: Costs) -> None:
     async with subscriber(costs) as client:
         await costs.post(0, "news")
         await heard(client)

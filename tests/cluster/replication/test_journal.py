@@ -34,7 +34,7 @@ def test_some_changes_in_a_row_are_each_told_at_once() -> None:
     assert [list(delta.apps[APP_ID].channels) for delta in told.deltas] == [[f"c{number}"] for number in range(BURST)]
 
 
-def test_the_changes_of_a_few_milliseconds_are_gathered_when_there_are_many() -> None:
+def test_many_changes_within_a_few_milliseconds_are_gathered() -> None:
     told = Told()
     for _ in range(BURST):
         told.journal.connections_changed(APP_ID)
@@ -50,7 +50,7 @@ def test_the_changes_of_a_few_milliseconds_are_gathered_when_there_are_many() ->
     assert told.journal.number == len(told.deltas) == BURST + 1
 
 
-def test_never_more_is_told_than_a_burst_and_then_once_in_each_interval() -> None:
+def test_at_most_a_burst_is_told_then_once_each_interval() -> None:
     told = Told()
     for _ in range(1000):
         told.journal.connections_changed(APP_ID)
@@ -58,7 +58,7 @@ def test_never_more_is_told_than_a_burst_and_then_once_in_each_interval() -> Non
     assert len(told.deltas) == pytest.approx(BURST + 200, abs=2)
 
 
-def test_the_last_word_on_a_member_and_a_user_is_told() -> None:
+def test_only_the_final_state_of_members_and_users_is_told() -> None:
     told = Told()
     journal = told.journal
     journal.member_changed(APP_ID, "presence-x", "1", b'{"n":1}')

@@ -50,7 +50,7 @@ def test_a_channel_is_occupied_from_first_node_to_last() -> None:
     assert replica.apply("b", room(0, left=("2",))) == []
 
 
-def test_a_member_is_news_on_the_first_node_and_on_the_last() -> None:
+def test_only_a_members_first_and_last_node_are_news() -> None:
     replica = Replica()
     added = Change(Kind.MEMBER_ADDED, APP, ROOM, "1", b'{"n":1}')
     assert replica.apply("a", room(1, "1", info=b'{"n":1}'))[1] == added
@@ -61,7 +61,7 @@ def test_a_member_is_news_on_the_first_node_and_on_the_last() -> None:
     assert not replica.has_member(APP, ROOM, "1")
 
 
-def test_a_member_that_came_again_with_other_info_has_left_and_come() -> None:
+def test_a_member_back_with_other_info_has_left_and_come() -> None:
     replica = Replica()
     replica.apply("a", room(1, "1", info=b'{"n":1}'))
     assert replica.apply("a", room(1, "1", info=b'{"n":2}')) == [
@@ -74,7 +74,7 @@ def test_a_member_that_came_again_with_other_info_has_left_and_come() -> None:
     assert replica.apply("a", room(1, "1", info=b'{"n":2}')) == []
 
 
-def test_a_user_is_online_from_the_first_node_to_the_last() -> None:
+def test_a_user_is_online_from_first_node_to_last() -> None:
     replica = Replica()
     assert replica.apply("a", users(("1",))) == [Change(Kind.ONLINE, APP, "1")]
     assert replica.apply("b", users(("1",))) == []
@@ -126,7 +126,7 @@ def test_nothing_is_left_of_a_purged_node() -> None:
     assert purged(replica, "a") == []
 
 
-def test_a_node_that_has_much_is_forgotten_in_steps_while_others_change() -> None:
+def test_a_large_node_is_forgotten_in_steps_while_others_change() -> None:
     replica, many = Replica(), 20 * PORTION + 1
     channels = {f"presence-{number}": ChannelState(1, {"ann": b"{}"}, []) for number in range(many)}
     replica.apply("a", {APP: AppState(many, channels, [f"user-{number}" for number in range(many)], [])})

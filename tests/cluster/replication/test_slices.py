@@ -37,7 +37,7 @@ def test_a_little_work_is_done_at_once() -> None:
     assert not bench.slices.is_busy("a")
 
 
-def test_a_turn_ends_after_so_many_units_and_the_rest_follows() -> None:
+def test_a_turn_ends_after_some_units_and_the_rest_follows() -> None:
     bench = Bench()
     bench.slices.run("a", bench.work("x", *[MOST_UNITS // 2] * 6))
     counts = [len(bench.done)]
@@ -74,7 +74,7 @@ def test_many_little_works_of_one_turn_share_its_time() -> None:
     assert [name for name in bench.done if name.endswith(".")] == [f"{n}-." for n in range(3 * MOST_UNITS)]
 
 
-def test_the_work_of_a_lane_keeps_its_order_and_the_lanes_take_turns() -> None:
+def test_each_lane_keeps_its_order_and_lanes_take_turns() -> None:
     bench = Bench()
     bench.slices.run("a", bench.work("x", MOST_UNITS, MOST_UNITS, MOST_UNITS))
     bench.slices.run("a", bench.work("y", 1))
@@ -98,7 +98,7 @@ def test_work_that_fails_is_told_and_stops_no_other() -> None:
     assert bench.done == ["x0", "x."]
 
 
-def test_what_does_not_fit_is_refused_unless_it_must_not_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_work_that_does_not_fit_is_refused_unless_indispensable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_WAITING", 2)
     monkeypatch.setattr(module, "MOST_WAITING_BYTES", 100)
     bench = Bench()
@@ -113,7 +113,7 @@ def test_what_does_not_fit_is_refused_unless_it_must_not_be(monkeypatch: pytest.
     assert bench.slices.run("c", bench.work("v", 1), 100)
 
 
-def test_a_lane_can_be_cleared_and_used_again_from_its_own_work() -> None:
+def test_a_lanes_own_work_can_clear_and_reuse_it() -> None:
     bench = Bench()
 
     def clearing() -> Steps:

@@ -89,7 +89,7 @@ def subscribe_to_many(told: Told) -> list[str]:
     return names
 
 
-def test_a_large_snapshot_has_several_parts_that_lack_and_repeat_nothing() -> None:
+def test_parts_of_a_large_snapshot_lack_and_repeat_nothing() -> None:
     told = Told()
     names = subscribe_to_many(told)
     parts = told.snapshot()

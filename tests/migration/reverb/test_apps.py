@@ -154,7 +154,7 @@ def test_an_entry_that_is_no_app_is_left_out_alone(entry: object) -> None:
     assert draft.remarks[0].text.endswith("; the app is left out")
 
 
-def test_a_size_of_messages_that_cannot_be_read_is_the_usual_one() -> None:
+def test_an_unreadable_message_size_becomes_the_usual_one() -> None:
     draft = convert({"max_message_size": "x", "activity_timeout": []})
 
     assert draft.document["websocket_max_payload_kb"] == 10
@@ -194,7 +194,7 @@ def test_a_limit_of_messages_is_one_of_client_events(limit: dict[str, Any], kept
     assert len(remarks) == (1 if kept else 0)
 
 
-def test_to_end_a_connection_that_sends_too_much_has_no_equal() -> None:
+def test_ending_a_connection_that_sends_too_much_has_no_equal() -> None:
     _, remarks = one(rate_limiting={"enabled": True, "terminate_on_limit": True})
 
     assert remarks[-1].startswith("apps.apps.0.rate_limiting.terminate_on_limit: has no equal")
@@ -214,7 +214,7 @@ def test_what_cannot_be_taken_over_is_remarked(app: dict[str, Any], key: str) ->
     assert [remark.key for remark in convert(app).remarks] == [f"apps.apps.0.{key}"]
 
 
-def test_what_every_app_has_for_itself_is_the_widest_of_all() -> None:
+def test_a_per_app_value_becomes_the_widest_of_all() -> None:
     draft = convert(
         {"activity_timeout": 30, "max_message_size": 10_000}, {"activity_timeout": "20", "max_message_size": 99_000}
     )

@@ -102,7 +102,7 @@ def test_redis_counts_with_scaling_only(variable: str, text: str, path: str, val
     assert from_variables({**IDENTITY, variable: text}).document == from_variables(IDENTITY).document
 
 
-def test_what_is_for_laravel_is_named_and_what_is_not_reverbs_is_not() -> None:
+def test_laravels_own_settings_are_named_and_foreign_ones_are_not() -> None:
     draft = from_variables(
         {
             **IDENTITY,
@@ -211,7 +211,7 @@ def test_options_that_cannot_be_read_open_no_plain_port(options: object) -> None
     assert any("ssl" in problem for problem in problems)
 
 
-def test_a_limit_of_bodies_that_cannot_be_read_is_the_smallest() -> None:
+def test_an_unreadable_body_limit_becomes_the_smallest() -> None:
     assert at(from_document(server(max_request_size="x")), "http_api.request_limit_in_mb") == 1
 
 

@@ -77,7 +77,7 @@ def test_a_part_of_a_kilobyte_is_a_whole_one() -> None:
     assert convert(maxPresenceMemberSizeInKb=0.5)[0]["max_presence_member_size_in_kb"] == 1
 
 
-def test_an_id_and_a_key_that_are_not_given_are_soketis_defaults() -> None:
+def test_a_missing_id_and_key_are_soketis_defaults() -> None:
     draft = Draft()
     found = convert_app({"AppSecret": "s"}, "apps.0", draft)
 
@@ -86,7 +86,7 @@ def test_an_id_and_a_key_that_are_not_given_are_soketis_defaults() -> None:
 
 
 @pytest.mark.parametrize("secret", [None, "", "  ", {}, ["s"], True, "\ud800"])
-def test_an_app_without_a_secret_of_its_own_is_left_out(secret: object) -> None:
+def test_an_app_without_its_own_secret_is_left_out(secret: object) -> None:
     draft = Draft()
 
     assert convert_app({"id": "1", "key": "k", "secret": secret}, "apps.0", draft) is None
@@ -95,7 +95,7 @@ def test_an_app_without_a_secret_of_its_own_is_left_out(secret: object) -> None:
 
 @pytest.mark.parametrize("name", [name for name in FIELDS if name not in (*NAMES, "enable_client_messages")])
 @pytest.mark.parametrize("value", ["many", {}, ["x"], float("nan")])
-def test_an_app_with_a_property_that_cannot_be_read_is_disabled(name: str, value: object) -> None:
+def test_an_app_with_an_unreadable_property_is_disabled(name: str, value: object) -> None:
     found, (remark,) = convert(**{FIELDS[name][0][0]: value})
 
     assert found == IDENTITY | {"enabled": False}
@@ -171,7 +171,7 @@ def test_a_webhook_may_be_a_function(is_async: bool | None, kind: str) -> None:
     assert remarks == ["apps.0.webhooks.0.lambda.client_options.maxRetries: only region and endpoint can be set here"]
 
 
-def test_a_webhook_with_a_url_and_a_function_calls_the_url() -> None:
+def test_a_webhook_with_url_and_function_calls_the_url() -> None:
     webhook, (remark,) = with_webhook(url="http://h", lambda_function="f")
 
     assert webhook == {"url": "http://h", "event_types": ["cache_miss"]}

@@ -156,7 +156,7 @@ def test_what_cannot_be_taken_over_is_remarked(key: str, value: object, words: s
 
 
 @pytest.mark.parametrize("driver", ["mysql", "postgres", "dynamodb"])
-def test_a_database_has_the_defaults_of_soketi_and_a_remark_about_its_columns(driver: str) -> None:
+def test_a_database_has_soketis_defaults_and_a_remark_on_columns(driver: str) -> None:
     draft = from_document({"appManager.driver": driver})
 
     for key, value in DRIVER_DEFAULTS[driver].items():

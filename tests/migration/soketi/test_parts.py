@@ -21,7 +21,7 @@ def convert(**document: Any) -> tuple[dict[str, Any], list[str]]:
 
 
 @pytest.mark.parametrize("name", ["Pub", "Sub"])
-def test_a_connection_of_the_adapter_is_the_database_with_its_options(name: str) -> None:
+def test_an_adapters_connection_is_the_databases_with_its_options(name: str) -> None:
     options = {"db": 5, "password": "q", "family": 4}
     document, remarks = convert(**{"database.redis": REDIS, f"adapter.redis.redis{name}Options": options})
 
@@ -64,7 +64,7 @@ def test_without_options_of_their_own_they_use_the_database(part: str) -> None:
     assert document["database"]["redis"] == REDIS
 
 
-def test_tls_of_the_database_is_said_by_the_address_of_what_is_chosen() -> None:
+def test_tls_of_the_database_appears_in_the_chosen_address() -> None:
     document, remarks = convert(
         **{
             "database.redis": {"host": "r", "password": "p", "tls": {}},
@@ -80,7 +80,7 @@ def test_tls_of_the_database_is_said_by_the_address_of_what_is_chosen() -> None:
     assert remarks == []
 
 
-def test_tls_of_a_cluster_is_said_by_the_addresses_of_its_nodes() -> None:
+def test_tls_of_a_cluster_appears_in_its_nodes_addresses() -> None:
     document, _ = convert(**{"database.redis": {"tls": {}, "clusterNodes": [{"host": "a", "port": 1}, {}]}})
 
     assert document["database"]["redis"]["cluster_nodes"] == [
@@ -114,7 +114,7 @@ def test_malformed_options_are_remarked_upon(key: str, value: object, remark: st
         ("queue.redis.redisOptions", "queue.redis.url_override"),
     ],
 )
-def test_a_connection_in_use_that_cannot_be_read_becomes_no_other(key: str, url: str, options: object) -> None:
+def test_an_unreadable_connection_in_use_is_not_replaced(key: str, url: str, options: object) -> None:
     driver = f"{key.partition('.')[0]}.driver"
     draft = from_document({"appManager.array.apps": [APP], driver: "redis", key: options})
 
@@ -142,14 +142,14 @@ def test_tls_of_a_connection_that_cannot_be_read_is_tls() -> None:
     ("url", "count"),
     [("https://sqs.eu-west-1.amazonaws.com/1/webhooks.fifo", 0), ("https://sqs.eu-west-1.amazonaws.com/1/q.fifo", 1)],
 )
-def test_a_queue_of_sqs_has_a_name_that_is_fixed_here(url: str, count: int) -> None:
+def test_an_sqs_queue_has_a_name_that_is_fixed_here(url: str, count: int) -> None:
     document, remarks = convert(**{"queue.sqs.queueUrl": url})
 
     assert document["queue"]["sqs"] == {"queue_url_prefix": "https://sqs.eu-west-1.amazonaws.com/1/", "fifo": True}
     assert len(remarks) == count
 
 
-def test_options_of_a_consumer_of_sqs_are_settings_where_they_have_an_equal() -> None:
+def test_consumer_options_of_sqs_are_settings_where_an_equal_exists() -> None:
     options = {"visibilityTimeout": 60, "waitTimeSeconds": 10, "heartbeatInterval": 5}
     document, remarks = convert(**{"queue.sqs.consumerOptions": options})
 

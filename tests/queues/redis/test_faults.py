@@ -50,7 +50,7 @@ async def until(is_true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_what_was_accepted_survives_a_crash_of_a_redis_that_writes_to_disk(tmp_path: Path) -> None:
+async def test_accepted_jobs_survive_a_crash_of_a_persistent_redis(tmp_path: Path) -> None:
     with running(RedisProcess(tmp_path / "durable", *DURABLE)) as server:
         handler = RecordingHandler(hang)
         async with queue_with(options_for(server.url, PREFIX), handler) as queue:
@@ -67,7 +67,7 @@ async def test_what_was_accepted_survives_a_crash_of_a_redis_that_writes_to_disk
             assert (await settled(queue)).lost == 0
 
 
-async def test_a_job_that_was_done_while_redis_was_away_is_not_done_again(tmp_path: Path) -> None:
+async def test_a_job_done_while_redis_was_away_is_not_repeated(tmp_path: Path) -> None:
     with running(RedisProcess(tmp_path / "durable", *DURABLE)) as server:
         may_end = asyncio.Event()
 
@@ -129,7 +129,7 @@ async def test_the_oldest_pushes_make_room_where_too_many_wait(own_redis: RedisP
         assert (counts.lost, counts.unaccepted) == (6, 0)
 
 
-async def test_what_was_not_accepted_at_the_end_is_lost_and_counted(own_redis: RedisProcess) -> None:
+async def test_jobs_not_accepted_at_the_end_are_lost_and_counted(own_redis: RedisProcess) -> None:
     async with queue_with(options_for(own_redis.url, PREFIX), RecordingHandler()) as queue:
         own_redis.kill()
         waiting = [queue.push(LANE, job) for job in JOBS[:3]]
@@ -199,7 +199,7 @@ async def test_what_other_programs_write_stops_no_lane(own_redis: RedisProcess) 
     assert "webhook queue: lane dropped: its jobs are not a list" in told
 
 
-async def test_a_failed_job_is_dropped_aloud_where_none_can_be_kept(own_redis: RedisProcess) -> None:
+async def test_a_failed_job_that_cannot_be_kept_is_dropped_aloud(own_redis: RedisProcess) -> None:
     handler = RecordingHandler(lambda delivery: Done() if delivery.job == b"2" else Failed("refused with 400"))
     await asyncio.to_thread(own_redis.cli, "SET", f"{KEYS}failed", "no list")
     with structlog.testing.capture_logs() as logs:
@@ -217,7 +217,7 @@ async def test_a_failed_job_is_dropped_aloud_where_none_can_be_kept(own_redis: R
 
 
 @pytest.mark.parametrize("key", ["jobs", "held"])
-async def test_a_key_that_is_replaced_while_a_job_is_handled_stops_no_lane(key: str, own_redis: RedisProcess) -> None:
+async def test_a_key_replaced_during_a_job_stops_no_lane(key: str, own_redis: RedisProcess) -> None:
     may_end = asyncio.Event()
 
     async def answer(_: Delivery) -> Outcome:
@@ -253,7 +253,7 @@ async def test_a_key_of_another_type_delays_no_push(key: str, own_redis: RedisPr
         await settled(queue)
 
 
-async def test_the_list_of_failed_jobs_is_bounded_and_what_leaves_it_is_counted(own_redis: RedisProcess) -> None:
+async def test_failed_jobs_are_bounded_and_evicted_ones_counted(own_redis: RedisProcess) -> None:
     options = replace(options_for(own_redis.url, PREFIX), max_failed=3)
     async with queue_with(options, RecordingHandler(lambda _: Failed("no"))) as queue:
         await asyncio.gather(*(queue.push(LANE, job) for job in JOBS[:5]))
@@ -290,7 +290,7 @@ async def test_nothing_is_left_in_redis_of_lanes_that_are_done(own_redis: RedisP
 # Starting
 
 
-async def test_a_redis_that_is_not_there_is_an_error_that_names_the_setting() -> None:
+async def test_an_absent_redis_is_an_error_that_names_the_setting() -> None:
     target = RedisTarget(f"redis://127.0.0.1:{free_port()}", setting="queue.redis.url_override")
     async with queue_with(RedisQueueOptions(RedisQueueSettings(), target)) as queue:
         for ask in (queue.start(RecordingHandler()), queue.check(), queue.counts(), queue.failed(1), queue.retry(None)):
@@ -298,7 +298,7 @@ async def test_a_redis_that_is_not_there_is_an_error_that_names_the_setting() ->
                 await ask
 
 
-async def test_a_user_who_may_not_write_the_keys_is_an_error(redis_acl: RedisProcess) -> None:
+async def test_a_user_without_rights_to_the_keys_is_an_error(redis_acl: RedisProcess) -> None:
     rights = ["+@all", "~elsewhere*"]
     await asyncio.to_thread(redis_acl.cli, "ACL", "SETUSER", "jobless", "reset", "on", ">pass-word", *rights)
     target = RedisTarget(f"redis://jobless:pass-word@127.0.0.1:{redis_acl.port}", setting="queue.redis.url_override")
@@ -312,7 +312,7 @@ async def test_a_user_who_may_not_write_the_keys_is_an_error(redis_acl: RedisPro
 # Sentinel
 
 
-async def test_the_queue_goes_on_with_the_new_master_of_its_sentinels(sentinel_group: SentinelGroup) -> None:
+async def test_the_queue_goes_on_with_the_sentinels_new_master(sentinel_group: SentinelGroup) -> None:
     sentinels = Sentinels(sentinel_group.hosts, MASTER_NAME, password=SENTINEL_PASSWORD)
     options = replace(options_for("", PREFIX), place=RedisTarget(password=PASSWORD, sentinels=sentinels))
     handler = RecordingHandler()

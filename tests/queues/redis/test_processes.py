@@ -88,7 +88,7 @@ def first_times(steps: list[Step]) -> list[bytes]:
     return list(dict.fromkeys(step.job for step in steps))
 
 
-async def test_a_job_whose_process_is_killed_before_delivery_is_delivered_by_another(place: Place) -> None:
+async def test_another_process_delivers_the_job_of_a_killed_one(place: Place) -> None:
     killed = await place.start("hang")
     await place.push("a", JOBS[:5])
     await place.trace.wait_for(1, "start")
@@ -111,7 +111,7 @@ async def test_a_job_killed_after_delivery_comes_again_in_its_place(place: Place
     await settled(place.queue)
 
 
-async def test_a_node_that_is_killed_twice_while_its_endpoint_fails_loses_nothing(place: Place) -> None:
+async def test_a_node_killed_twice_while_its_endpoint_fails_loses_nothing(place: Place) -> None:
     for _ in range(2):
         killed = await place.start("refuse")
         await place.push("a", JOBS[:10])
@@ -125,7 +125,7 @@ async def test_a_node_that_is_killed_twice_while_its_endpoint_fails_loses_nothin
     await settled(place.queue)
 
 
-async def test_processes_that_compete_never_work_on_one_lane_at_a_time(place: Place) -> None:
+async def test_competing_processes_never_work_on_one_lane_together(place: Place) -> None:
     lanes, jobs = ["a", "b", "c"], JOBS[:12]
     for _ in range(2):
         await place.start("stumble", lease=5)
@@ -160,7 +160,7 @@ async def test_a_process_that_freezes_loses_its_lane_and_notices(place: Place) -
 
 # A process that gets no core for most of a lease loses it.
 @pytest.mark.alone
-async def test_a_lane_that_hangs_is_kept_by_its_process_while_it_lives(place: Place) -> None:
+async def test_a_hanging_lane_stays_with_its_living_process(place: Place) -> None:
     holder = await place.start("hang")
     await place.push("a", JOBS[:1])
     await place.trace.wait_for(1, "start")

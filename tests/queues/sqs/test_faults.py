@@ -119,7 +119,7 @@ def jobs_of(steps: list[Step]) -> list[bytes]:
     return [step.job for step in steps]
 
 
-async def test_a_job_whose_process_is_killed_before_delivery_is_delivered_by_another(place: Place) -> None:
+async def test_another_process_delivers_the_job_of_a_killed_one(place: Place) -> None:
     await place.push(JOBS[:5])
     killed = await place.start("hang")
     await place.trace.wait_for(1, "start")
@@ -160,7 +160,7 @@ async def test_a_process_that_freezes_loses_its_lane_and_notices(place: Place) -
 
 # One that gets no core for most of a second does not.
 @pytest.mark.alone
-async def test_a_handler_that_takes_longer_than_a_message_is_hidden_keeps_its_lane(sqs: SqsProcess) -> None:
+async def test_a_handler_slower_than_the_visibility_timeout_keeps_its_lane(sqs: SqsProcess) -> None:
     options, slow, other = sqs.new_options(fifo=True, visibility_timeout=1), RecordingHandler(hang), RecordingHandler()
     async with queue_with(options, slow) as first:
         await asyncio.gather(*(first.push(LANE, job) for job in JOBS[:3]))
@@ -176,7 +176,7 @@ async def test_a_handler_that_takes_longer_than_a_message_is_hidden_keeps_its_la
 # Attempts
 
 
-async def test_attempts_at_a_job_that_is_alone_are_known_to_whoever_comes_next(sqs: SqsProcess) -> None:
+async def test_the_next_consumer_knows_a_lone_jobs_attempts(sqs: SqsProcess) -> None:
     options, refusing, handler = sqs.new_options(fifo=True), RecordingHandler(lambda _: Retry(0.1)), RecordingHandler()
     async with queue_with(options, refusing) as first:
         await first.push(LANE, b"1")
@@ -189,7 +189,7 @@ async def test_attempts_at_a_job_that_is_alone_are_known_to_whoever_comes_next(s
     assert len(attempts) < handler.deliveries[0].attempt <= len(attempts) + 2
 
 
-async def test_what_comes_behind_a_job_that_is_tried_again_keeps_its_own_attempts(sqs: SqsProcess) -> None:
+async def test_jobs_behind_a_retried_one_keep_their_own_attempts(sqs: SqsProcess) -> None:
     def answer(delivery: Delivery) -> Outcome:
         return Retry(0.05) if delivery.job == b"0" and delivery.attempt < 5 else Done()
 
@@ -230,7 +230,7 @@ async def test_jobs_of_a_long_lane_are_put_back_without_attempts(sqs: SqsProcess
 # SQS
 
 
-async def test_pushes_whose_replies_are_lost_are_not_appended_twice_to_a_fifo_queue(own_sqs: SqsProcess) -> None:
+async def test_pushes_with_lost_replies_are_not_repeated_in_fifo_queues(own_sqs: SqsProcess) -> None:
     handler = RecordingHandler()
     async with queue_with(own_sqs.new_options(fifo=True, timeout=2), handler) as queue:
         await queue.push(LANE, b"first")
@@ -252,7 +252,7 @@ async def test_pushes_whose_replies_are_lost_are_not_appended_twice_to_a_fifo_qu
     assert (handler.jobs("a"), handler.jobs("b")) == ([b"first", *JOBS[:10]], JOBS[:10])
 
 
-async def test_a_job_that_was_done_while_sqs_was_away_is_not_done_again(own_sqs: SqsProcess) -> None:
+async def test_a_job_done_while_sqs_was_away_is_not_repeated(own_sqs: SqsProcess) -> None:
     may_end = asyncio.Event()
 
     async def answer(_: Delivery) -> Outcome:
@@ -292,7 +292,7 @@ async def test_pushes_wait_until_sqs_is_back_also_without_its_queues(own_sqs: Sq
         assert (await settled(queue)).lost == 0
 
 
-async def test_what_was_not_accepted_at_the_end_is_lost_and_counted(own_sqs: SqsProcess) -> None:
+async def test_jobs_not_accepted_at_the_end_are_lost_and_counted(own_sqs: SqsProcess) -> None:
     async with queue_with(own_sqs.new_options(max_waiting=2), RecordingHandler()) as queue:
         own_sqs.kill()
         waiting = [queue.push(LANE, job) for job in JOBS[:5]]

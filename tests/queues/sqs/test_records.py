@@ -17,14 +17,14 @@ ALLOWED = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
 
 @THOROUGH
 @given(lane=st.text(), body=st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
-def test_every_job_is_a_text_that_is_allowed_and_comes_back(lane: str, body: bytes) -> None:
+def test_every_job_becomes_an_allowed_text_and_comes_back(lane: str, body: bytes) -> None:
     job = new_job(lane, body, 1700000000.25)
     text = write(job)
     assert ALLOWED.fullmatch(text)
     assert read(text, "m", 5.0) == job
 
 
-def test_a_job_that_is_json_can_be_read_in_the_message() -> None:
+def test_a_json_job_is_readable_in_the_message() -> None:
     line, _, body = write(new_job("app:hook", b'{"events":[]}', 1.0)).partition("\n")
     assert '"lane": "app:hook"' in line
     assert body == '{"events":[]}'
@@ -32,7 +32,7 @@ def test_a_job_that_is_json_can_be_read_in_the_message() -> None:
 
 @given(reason=st.text(min_size=500, max_size=500))
 @THOROUGH
-def test_the_longest_job_fits_into_a_message_with_whatever_is_about_it(reason: str) -> None:
+def test_the_longest_job_fits_into_a_message_with_its_details(reason: str) -> None:
     job = new_job("\0" * 512, b"\xff" * MAX_JOB_BYTES, 1700000000.123456)
     failed = job.as_failed(reason, 1700000000.123456, 10**9)
     text = write(failed)

@@ -220,7 +220,7 @@ async def test_a_header_without_a_client_keeps_the_peer_address(header: bytes) -
         assert await remaining(server.port, line("127.0.0.1")) == 7
 
 
-async def test_forwarded_headers_of_clients_named_by_a_proxy_do_not_count() -> None:
+async def test_forwarded_headers_do_not_count_where_a_proxy_names_clients() -> None:
     async with running_server(**LIMITED, **FROM_LOOPBACK) as server:
         assert await remaining(server.port, line("203.0.113.9"), X_Forwarded_For="198.51.100.1") == 8
         assert await remaining(server.port, line("203.0.113.9"), X_Forwarded_For="198.51.100.2") == 7
@@ -361,7 +361,7 @@ async def test_a_proxy_on_a_unix_socket_names_the_client(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("sent", [b"P", b"\r\n"])
-async def test_a_peer_that_ends_before_it_can_be_told_apart_is_dropped(sent: bytes) -> None:
+async def test_a_peer_that_ends_before_it_is_identified_is_dropped(sent: bytes) -> None:
     async with running_server(**FROM_ELSEWHERE) as server, streams(server.port) as connection:
         connection[1].write(sent)
         connection[1].write_eof()

@@ -7,7 +7,7 @@ NOW = 1_700_000_000.0
 COMMON = (("Vary", "origin"), ("Access-Control-Allow-Origin", "*"))
 
 
-def test_an_answer_has_its_length_the_date_and_the_common_headers() -> None:
+def test_an_answer_has_its_length_date_and_common_headers() -> None:
     answers = Answers(COMMON, NOW)
     assert answers.encode(Response(200, b"hello", content_type=TEXT, headers=(("X-A", "b"),)), keep_alive=True) == (
         b"HTTP/1.1 200 OK\r\n"

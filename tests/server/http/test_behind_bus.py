@@ -32,7 +32,7 @@ def socket_and_bus() -> tuple[HttpSocket, Bus]:
     return socket, bus
 
 
-def test_an_answer_leaves_behind_what_its_request_put_on_the_bus() -> None:
+def test_an_answer_leaves_after_its_requests_messages_to_the_bus() -> None:
     socket, bus = socket_and_bus()
     socket.feed(post("/a", b"1"))
     assert len(socket.asked) == 1
@@ -51,7 +51,7 @@ def test_answers_keep_the_order_of_their_requests() -> None:
     assert socket.statuses() == [200]
 
 
-async def test_an_answer_that_a_store_gives_leaves_behind_the_bus_too() -> None:
+async def test_an_answer_from_a_store_also_leaves_after_the_bus() -> None:
     socket, bus = socket_and_bus()
     socket.feed(get("/a") + get("/asks") + get("/b"))
     await socket.service.questions.answer(None)

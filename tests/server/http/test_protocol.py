@@ -92,7 +92,7 @@ def test_http_1_0_is_answered_and_closed() -> None:
     assert socket.is_finished
 
 
-def test_connection_close_ends_the_socket_and_nothing_behind_it_is_carried_out() -> None:
+def test_connection_close_ends_the_socket_and_drops_later_requests() -> None:
     socket = HttpSocket()
     socket.feed(get("/a", b"Connection: close") + get("/b"))
     assert socket.statuses() == [200]
@@ -106,7 +106,7 @@ def test_empty_lines_before_a_request_are_passed_over() -> None:
     assert socket.statuses() == [200, 200]
 
 
-def test_the_address_of_the_peer_is_asked_for_only_where_it_is_needed() -> None:
+def test_the_peers_address_is_requested_only_where_needed() -> None:
     socket = HttpSocket()
     socket.feed(get("/"))
     assert socket.service.requests[0].peer == "192.0.2.1"
@@ -140,7 +140,7 @@ def test_a_mistake_of_our_own_is_raised_with_its_cause() -> None:
 # Sizes
 
 
-def test_a_body_too_large_is_refused_by_its_declared_length_before_it_comes() -> None:
+def test_a_body_declared_too_large_is_refused_before_it_comes() -> None:
     socket = HttpSocket(max_body_bytes=1000)
     socket.feed(post("/", b"x" * 1001)[:-1001])
     status, text = error_of(socket)
@@ -169,7 +169,7 @@ def test_a_chunked_body_is_refused_once_it_passes_the_limit() -> None:
     assert socket.asked == []
 
 
-def test_what_comes_after_a_refusal_is_thrown_away_until_the_peer_is_done() -> None:
+def test_input_after_a_refusal_is_discarded_until_the_peer_ends() -> None:
     # Closing on unread bytes would reset the socket, and the peer might never read why.
     socket = HttpSocket(max_body_bytes=1000)
     socket.feed(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5000\r\n\r\n", b"x" * 2500, b"x" * 2500, get("/a"))
@@ -206,7 +206,7 @@ def test_a_peer_that_sends_on_after_a_refusal_is_dropped() -> None:
     ids=["URL unfinished", "query", "one header", "many headers", "10 000 headers", "name"],
 )
 @pytest.mark.parametrize("size", [100, 3000, 1_000_000])
-def test_a_head_over_16_kb_is_431_however_it_is_made_and_cut(head: bytes, size: int) -> None:
+def test_a_head_over_16_kb_is_431_however_it_comes(head: bytes, size: int) -> None:
     socket = HttpSocket()
     socket.feed(*[head[start : start + size] for start in range(0, len(head), size)])
     assert error_of(socket)[0] == 431
@@ -215,7 +215,7 @@ def test_a_head_over_16_kb_is_431_however_it_is_made_and_cut(head: bytes, size: 
 
 @pytest.mark.parametrize("line", [b"X: " + b"a" * 1_000_000, b"b" * 1_000_000], ids=["value", "name"])
 @pytest.mark.parametrize("size", [100, 3000, 8000])
-def test_a_line_that_never_ends_is_431_soon_after_16_kb(line: bytes, size: int) -> None:
+def test_an_endless_line_is_431_soon_after_16_kb(line: bytes, size: int) -> None:
     socket = HttpSocket()
     head = b"GET / HTTP/1.1\r\n" + HOST + line
     taken = 0
@@ -234,7 +234,7 @@ def test_blanks_before_a_url_are_bounded_too() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 1000, 5000, 20_000])
-def test_a_head_just_under_16_kb_is_taken_however_it_is_cut(size: int) -> None:
+def test_a_head_just_under_16_kb_passes_however_cut(size: int) -> None:
     socket = HttpSocket()
     request = get("/", *[b"X-%d: %b" % (number, b"a" * 140) for number in range(105)])
     assert 15_500 < len(request) < 16_000
@@ -242,7 +242,7 @@ def test_a_head_just_under_16_kb_is_taken_however_it_is_cut(size: int) -> None:
     assert socket.statuses() == [200]
 
 
-def test_a_long_body_does_not_count_towards_the_head_of_the_next_request() -> None:
+def test_a_long_body_does_not_count_towards_the_next_head() -> None:
     socket = HttpSocket(max_body_bytes=100_000)
     body = b"line\n" * 8000
     first, second = post("/a", body), get("/b")
@@ -275,7 +275,7 @@ def test_two_hosts_are_refused_in_http_1_0_too() -> None:
     assert error_of(socket)[0] == 400
 
 
-def test_a_refusal_comes_after_the_answers_of_the_requests_before_it() -> None:
+def test_a_refusal_follows_the_answers_of_earlier_requests() -> None:
     socket = HttpSocket()
     socket.feed(get("/a") + get("/b") + b"garbage\r\n\r\n" + get("/c"))
     assert socket.statuses() == [200, 200, 400]
@@ -283,7 +283,7 @@ def test_a_refusal_comes_after_the_answers_of_the_requests_before_it() -> None:
     assert socket.is_finished
 
 
-def test_a_refusal_waits_for_the_answers_that_a_slow_reader_has_not_taken() -> None:
+def test_a_refusal_waits_for_answers_a_slow_reader_left() -> None:
     socket = HttpSocket()
     socket.transport.stall()
     requests = 0
@@ -357,7 +357,7 @@ def test_a_socket_that_says_nothing_is_closed_after_10_s() -> None:
 
 @pytest.mark.parametrize("start", [b"G", b"GET ", b"GET /", b"GET / HTTP/1.1\r\n", get("/")[:-2]])
 @pytest.mark.parametrize("idle", [0, 40])
-def test_a_head_that_is_not_complete_in_10_s_is_408(start: bytes, idle: int) -> None:
+def test_a_head_incomplete_after_10_s_is_408(start: bytes, idle: int) -> None:
     socket = HttpSocket()
     if idle:
         socket.feed(get("/before"))
@@ -376,7 +376,7 @@ def test_a_head_that_is_not_complete_in_10_s_is_408(start: bytes, idle: int) -> 
     [get("/", b"X: " + b"a" * 200), b"GET" + b" " * 300, b"GET / HTTP/1.1\r\n" + b"a" * 300],
     ids=["header", "blanks", "name"],
 )
-def test_a_head_that_drips_in_gets_no_more_time_for_it(drip: bytes) -> None:
+def test_a_head_that_drips_in_gains_no_time(drip: bytes) -> None:
     socket = HttpSocket()
     for byte in drip:
         if socket.is_finished:
@@ -400,7 +400,7 @@ def test_empty_lines_keep_no_socket_open() -> None:
         assert socket.clock.monotonic() - 1000 <= (78 if first else 13)
 
 
-def test_a_body_that_is_not_complete_in_30_s_is_408() -> None:
+def test_a_body_incomplete_after_30_s_is_408() -> None:
     socket = HttpSocket()
     request = post("/", b"x" * 100)
     socket.feed(request[:-50])
@@ -436,7 +436,7 @@ def test_the_time_of_a_body_begins_anew_with_each_request() -> None:
     assert socket.statuses() == [200, 200]
 
 
-def test_an_idle_socket_is_closed_after_75_s_without_a_word() -> None:
+def test_an_idle_socket_is_closed_after_75_silent_seconds() -> None:
     socket = HttpSocket()
     socket.feed(get("/"))
     socket.clock.advance(74)
@@ -498,7 +498,7 @@ def test_a_socket_whose_peer_never_reads_is_dropped_once_idle() -> None:
     assert socket.service.connections == set()
 
 
-def test_half_a_request_behind_waiting_ones_ends_without_an_answer_out_of_turn() -> None:
+def test_half_a_request_behind_others_gets_no_early_answer() -> None:
     socket = HttpSocket()
     socket.transport.stall()
     socket.feed(get("/" + "a" * 500) * 600 + b"GET /half")
@@ -563,7 +563,7 @@ def test_an_upgrade_may_arrive_in_two_parts(cut: int) -> None:
     assert taken[0].received == b"first"
 
 
-def test_an_upgrade_behind_a_slow_reader_waits_for_the_answers_before_it() -> None:
+def test_an_upgrade_behind_a_slow_reader_waits_for_earlier_answers() -> None:
     socket, taken = upgradable()
     socket.transport.stall()
     socket.feed(get("/" + "a" * 500) * 600 + UPGRADE + get("/smuggled"))
@@ -684,7 +684,7 @@ def test_a_lost_socket_leaves_nothing_behind() -> None:
 # Answers that a store must be asked for
 
 
-async def test_an_answer_that_is_waited_for_comes_later_and_the_socket_goes_on() -> None:
+async def test_an_awaited_answer_comes_later_and_the_socket_goes_on() -> None:
     socket = HttpSocket()
     socket.feed(get("/asks"))
     assert socket.answers() == []
@@ -776,7 +776,7 @@ def test_an_absolute_target_without_a_host_is_400() -> None:
     "start", [b"0\r\nA: ", b"0\r\n", b"1;", b"1\r\nx\r\n1;", b"5", b"1\r\nx\r\n0;a="], ids=lambda start: repr(start)
 )
 @pytest.mark.parametrize("size", [1, 100, 5000])
-def test_a_line_around_chunks_that_never_ends_is_431_soon_after_16_kb(start: bytes, size: int) -> None:
+def test_an_endless_line_around_chunks_is_431_after_16_kb(start: bytes, size: int) -> None:
     socket = HttpSocket(max_body_bytes=100_000_000_000)
     socket.feed(b"POST /c HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n" + start)
     filler = b"0" if start == b"5" else b"a"
@@ -794,7 +794,7 @@ def test_a_line_around_chunks_that_never_ends_is_431_soon_after_16_kb(start: byt
 
 
 @pytest.mark.parametrize("size", [1, 7, 100])
-def test_chunks_of_a_few_bytes_are_a_body_like_any_other(size: int) -> None:
+def test_chunks_of_few_bytes_are_a_body_like_others(size: int) -> None:
     socket = HttpSocket(max_body_bytes=100_000)
     request = chunked("/c", *[b"x" * size] * 10_000) if size < 8 else chunked("/c", *[b"x" * size] * 900)
     socket.feed(request, get("/next"))
@@ -804,7 +804,7 @@ def test_chunks_of_a_few_bytes_are_a_body_like_any_other(size: int) -> None:
 # Sharing a turn
 
 
-def test_a_peer_that_sends_much_is_read_from_when_its_turn_comes() -> None:
+def test_a_peer_that_sends_much_is_read_in_its_turn() -> None:
     socket = HttpSocket(clock=TickingClock(0.001))
     socket.feed(b"".join(get(f"/{number}") for number in range(2000)))
     assert not socket.transport.is_reading()
@@ -832,7 +832,7 @@ def test_a_lost_socket_carries_nothing_out_in_its_turn() -> None:
     assert len(socket.service.timeouts._deadlines) == 0
 
 
-def test_an_upgrade_that_waits_for_its_turn_hands_over_what_came_with_it() -> None:
+def test_a_waiting_upgrade_hands_over_bytes_that_came_with_it() -> None:
     socket, taken = upgradable(HttpSocket(clock=TickingClock(0.001)))
     socket.feed(get("/a") * 2000 + UPGRADE + b"first bytes" * 2000)
     assert taken == []
@@ -841,7 +841,7 @@ def test_an_upgrade_that_waits_for_its_turn_hands_over_what_came_with_it() -> No
     assert socket.transport.is_reading()
 
 
-def test_draining_answers_one_of_the_requests_that_wait_for_their_turn() -> None:
+def test_draining_answers_one_of_the_waiting_requests() -> None:
     socket = HttpSocket(clock=TickingClock(0.001))
     socket.feed(get("/a") * 2000)
     answered = len(socket.asked)

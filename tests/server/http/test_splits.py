@@ -106,7 +106,7 @@ def test_bytes_that_come_one_by_one_give_the_same_answers(stream: bytes, takes_u
     assert _outcome([bytes([byte]) for byte in stream], takes_upgrades=takes_upgrades) == whole
 
 
-def test_every_single_cut_of_a_long_stream_gives_the_same_answers() -> None:
+def test_every_cut_of_a_long_stream_gives_equal_answers() -> None:
     stream = (
         b"GET /a?b=c HTTP/1.1\r\nHost: x\r\n\r\n"
         + _declared(b"GET /inner HTTP/1.1\r\nHost: x\r\n\r\n", H2C)

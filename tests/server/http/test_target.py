@@ -27,7 +27,7 @@ def test_any_other_target_is_left_as_it_is(target: bytes) -> None:
 
 
 @pytest.mark.parametrize("target", [b"http:///a", b"http://", b"http://?a", b"http://me:secret@host/a"])
-def test_a_target_without_a_host_or_with_a_login_is_refused(target: bytes) -> None:
+def test_a_target_without_host_or_with_login_is_refused(target: bytes) -> None:
     with pytest.raises(TargetError) as refused:
         origin_form(target)
     assert "secret" not in str(refused.value)

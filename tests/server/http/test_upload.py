@@ -56,7 +56,7 @@ def test_a_refused_body_leaves_no_byte_in_memory() -> None:
     assert not socket.protocol._kept
 
 
-def test_a_chunked_body_is_refused_when_it_is_no_longer_small() -> None:
+def test_a_chunked_body_is_refused_when_no_longer_small() -> None:
     socket = large_socket()
     socket.feed(chunked(b"/refused") + chunk(16 * 1024))
     assert socket.answers() == []
@@ -65,7 +65,7 @@ def test_a_chunked_body_is_refused_when_it_is_no_longer_small() -> None:
     assert not socket.protocol._body
 
 
-def test_a_small_body_is_refused_with_its_head_and_the_socket_stays() -> None:
+def test_a_small_body_takes_no_budget_and_the_socket_stays() -> None:
     socket = large_socket()
     socket.feed(head(b"/small", 16 * 1024), b"x" * 16 * 1024 + GET)
     assert socket.statuses() == [200, 200]
@@ -115,7 +115,7 @@ def test_continue_is_not_sent_for_a_refused_head() -> None:
     assert socket.is_finished
 
 
-async def test_a_head_that_a_store_is_asked_about_holds_the_socket() -> None:
+async def test_a_head_that_awaits_a_store_holds_the_socket() -> None:
     socket = large_socket()
     socket.feed(head(b"/asked", LARGE, b"Expect: 100-continue\r\n") + b"x" * 1000)
     assert socket.answers() == []

@@ -58,7 +58,7 @@ def connect(address: object, count: int) -> list[socket.socket]:
 
 
 @needs_balance
-def test_each_place_has_a_socket_of_its_own_and_gets_its_share() -> None:
+def test_each_place_has_its_own_socket_and_share() -> None:
     with listeners("127.0.0.1", 3, balanced=True) as places:
         clients = connect(places[0][0].getsockname(), 300)
         counts = [accepted(sockets) for sockets in places]
@@ -69,7 +69,7 @@ def test_each_place_has_a_socket_of_its_own_and_gets_its_share() -> None:
 
 
 @needs_balance
-def test_a_place_that_is_set_aside_gets_nothing_until_it_listens_again() -> None:
+def test_a_place_set_aside_gets_nothing_until_it_listens_again() -> None:
     with listeners("127.0.0.1", 2, balanced=True) as places:
         address = places[0][0].getsockname()
         for aside in places:
@@ -172,7 +172,7 @@ def test_without_ipv6_a_wildcard_serves_ipv4_and_says_so(code: int, monkeypatch:
     assert [line["event"] for line in lines] == ["IPv6 unavailable: the server listens on IPv4 only"]
 
 
-def test_an_address_of_a_name_that_is_not_there_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_names_absent_address_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     two = [
         (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0)),
         (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
@@ -184,7 +184,7 @@ def test_an_address_of_a_name_that_is_not_there_is_passed_over(monkeypatch: pyte
     assert [line["address"] for line in lines] == ["::1"]
 
 
-def test_a_name_of_which_no_address_is_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_without_any_present_address_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     two = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", (address, 0, 0, 0)) for address in ("::1", "fd00::1")]
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: two)
     without_ipv6(monkeypatch, errno.EADDRNOTAVAIL)

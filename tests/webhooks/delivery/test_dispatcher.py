@@ -45,7 +45,7 @@ class World:
         return self.dispatcher.send(APP, name, channel, event, number, self.sent.append, **more)
 
 
-async def test_events_of_a_moment_go_to_each_endpoint_as_one_job() -> None:
+async def test_events_of_a_moment_reach_each_endpoint_as_one_job() -> None:
     world = World()
     assert world.send(1)
     world.clock.advance(0.03)
@@ -94,7 +94,7 @@ async def test_without_batching_each_event_is_a_job_at_once() -> None:
     assert world.clock.timers == 0
 
 
-async def test_of_counts_a_batch_has_the_last_one_where_it_came() -> None:
+async def test_a_batch_keeps_the_last_count_in_its_place() -> None:
     world = World()
     for number in range(3):
         world.send(number, name="subscription_count", replaces=("count", "news"))

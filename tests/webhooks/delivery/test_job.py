@@ -6,7 +6,7 @@ from sockudo.queues.handling import problem_with
 from sockudo.webhooks.delivery.job import decode_job, encode_job, event_names, lane_of
 
 
-def test_a_job_is_json_that_names_app_and_webhook_and_carries_events() -> None:
+def test_a_job_is_json_with_app_webhook_and_events() -> None:
     data = encode_job("app", "hook", 7, [b'{"name":"a"}', b'{"name":"b","x":"\xc3\xa9"}'])
     assert json.loads(data) == {
         "app": "app",
@@ -32,14 +32,14 @@ def test_each_endpoint_of_an_app_has_a_lane() -> None:
     assert lane_of("a", "h") == "a/h"
 
 
-def test_an_id_of_any_length_has_a_lane_that_queues_take() -> None:
+def test_an_id_of_any_length_has_an_acceptable_lane() -> None:
     long_ids = ["x" * 600, "x" * 601, "\U0001f600" * 255, "\ud800" * 300]
     lanes = {lane_of(app_id, "0123456789abcdef") for app_id in long_ids}
     assert len(lanes) == len(long_ids)
     assert all(problem_with(lane, b"", 1) is None for lane in (*lanes, lane_of("\U0001f600" * 100, "0123456789abcdef")))
 
 
-def test_a_job_has_a_trace_only_where_its_cause_was_traced() -> None:
+def test_a_job_has_a_trace_only_with_a_traced_cause() -> None:
     plain, traced = encode_job("app", "hook", 7, []), encode_job("app", "hook", 7, [], "00-a-b-01")
     assert b"trace" not in plain
     for data, trace in ((plain, None), (traced, "00-a-b-01")):

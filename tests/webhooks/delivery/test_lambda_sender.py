@@ -96,7 +96,7 @@ async def test_a_function_that_fails_is_a_failure(aws: Lambda) -> None:
             await lambdas.invoke(Function("hooks", "us-east-1", "RequestResponse", None, aws.url), BODY)
 
 
-async def test_who_does_not_answer_is_given_up_and_who_is_not_there_too(aws: Lambda) -> None:
+async def test_silent_and_absent_functions_are_given_up(aws: Lambda) -> None:
     aws.hangs = True
     async with invoker(0.5) as lambdas:
         with pytest.raises(PostError, match=r"no answer within 0\.5 s"):
@@ -105,7 +105,7 @@ async def test_who_does_not_answer_is_given_up_and_who_is_not_there_too(aws: Lam
             await lambdas.invoke(Function("hooks", endpoint_url="http://127.0.0.1:1"), BODY)
 
 
-async def test_an_endpoint_of_its_own_is_refused_where_private_addresses_are(aws: Lambda) -> None:
+async def test_a_custom_endpoint_is_refused_where_private_addresses_are(aws: Lambda) -> None:
     async with invoker(allow_private=False) as lambdas:
         with pytest.raises(PostError, match=r"webhooks\.allow_private"):
             await lambdas.invoke(Function("hooks", endpoint_url=aws.url), BODY)

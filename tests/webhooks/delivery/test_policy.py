@@ -39,6 +39,6 @@ def test_everything_ends_before_300_seconds() -> None:
 
 
 @pytest.mark.parametrize(("age", "expected"), [(0, 0), (3, 3), (10, 10), (11, 0), (3600, 0)])
-def test_a_body_has_the_time_of_its_event_unless_that_is_long_ago(age: float, expected: float) -> None:
+def test_a_body_has_its_events_time_unless_long_ago(age: float, expected: float) -> None:
     event_ms = int((ACCEPTED - age) * 1000)
     assert body_time_ms(event_ms, ACCEPTED) == int((ACCEPTED - expected) * 1000)

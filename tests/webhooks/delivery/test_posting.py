@@ -130,7 +130,7 @@ async def test_a_success_is_one_however_its_body_goes_on(poster: HttpPoster) -> 
             assert await poster.post(f"http://127.0.0.1:{port}/", BODY, {}) == 200
 
 
-async def test_a_success_is_known_soon_however_slowly_its_body_goes_on() -> None:
+async def test_a_success_is_known_soon_however_slow_its_body() -> None:
     is_over = asyncio.Event()
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -171,9 +171,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(poster: HttpPost
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]"])
-async def test_private_addresses_are_refused_on_the_address_that_is_connected_to(
-    receiver: WebhookReceiver, host: str
-) -> None:
+async def test_private_addresses_are_refused_at_the_connected_address(receiver: WebhookReceiver, host: str) -> None:
     poster = HttpPoster(2, allow_private=False)
     try:
         assert "webhooks.allow_private" in await reason(poster, f"http://{host}:{receiver.port}/")

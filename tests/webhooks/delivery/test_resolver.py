@@ -21,7 +21,7 @@ async def test_a_name_that_nobody_knows_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("host", ["a..example", ".example", f"{'a' * 64}.example"])
-async def test_what_is_no_name_at_all_is_an_error_and_costs_no_place(host: str) -> None:
+async def test_an_impossible_name_is_an_error_that_costs_no_place(host: str) -> None:
     names = ThreadsResolver()
     async with asyncio.timeout(5):
         for _ in range(resolver._MOST_THREADS + 1):
@@ -30,7 +30,7 @@ async def test_what_is_no_name_at_all_is_an_error_and_costs_no_place(host: str) 
     assert names._running == 0
 
 
-async def test_without_a_thread_there_is_an_error_and_no_place_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_thread_is_an_error_that_takes_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
@@ -41,7 +41,7 @@ async def test_without_a_thread_there_is_an_error_and_no_place_is_taken(monkeypa
     assert names._running == 0
 
 
-async def test_names_that_hang_hold_up_no_other_and_their_number_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hanging_names_delay_no_other_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
     real = socket.getaddrinfo
 

@@ -86,7 +86,7 @@ class World:
         return await self.sender(Delivery("lane", job, attempt, self.clock.now()))
 
 
-async def test_a_job_is_posted_signed_to_where_the_app_has_it_now() -> None:
+async def test_a_job_is_posted_signed_to_the_apps_current_url() -> None:
     world = World()
     assert await world.deliver() == Done()
     ((url, body, headers),) = world.endpoints.posts
@@ -120,14 +120,14 @@ async def test_a_failure_is_tried_again_and_then_given_up() -> None:
     assert (counters.delivered, counters.retried, counters.failed, counters.events) == (0, 1, 1, 0)
 
 
-async def test_apps_that_cannot_be_asked_for_are_a_failure_like_any_other() -> None:
+async def test_apps_that_cannot_be_fetched_are_an_ordinary_failure() -> None:
     world = World()
     world.apps.error = DriverError("the database is away (database.mysql)")
     assert isinstance(await world.deliver(), Retry)
     assert world.endpoints.posts == []
 
 
-async def test_what_cannot_be_delivered_any_more_is_given_up_at_once() -> None:
+async def test_an_undeliverable_job_is_given_up_at_once() -> None:
     world = World()
     assert await world.deliver(Webhook("http://other/", EVENTS)) == Failed(
         "the app has no webhook with this endpoint any more"
@@ -140,7 +140,7 @@ async def test_what_cannot_be_delivered_any_more_is_given_up_at_once() -> None:
     assert world.endpoints.posts == []
 
 
-async def test_a_webhook_that_this_node_has_not_heard_of_is_asked_for(
+async def test_a_webhook_unknown_to_this_node_is_asked_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     world, new = World(), Webhook("http://new/", EVENTS)
@@ -187,7 +187,7 @@ async def test_what_is_logged_has_no_secret(capsys: pytest.CaptureFixture[str]) 
         assert secret not in logged
 
 
-async def test_a_function_without_its_library_is_a_failure_that_says_so() -> None:
+async def test_a_function_without_its_library_fails_and_says_so() -> None:
     made: list[Invoker] = []
     endpoints = Endpoints()
 

@@ -56,7 +56,7 @@ async def test_so_many_run_at_once_and_the_others_wait() -> None:
     await requests.aclose()
 
 
-async def test_one_that_turns_out_to_be_slow_gives_its_slot_back_once() -> None:
+async def test_a_request_found_slow_gives_its_slot_back_once() -> None:
     clock = FakeClock()
     requests = Requests(Slots(1, clock))
     await requests.begin("slow", "a", "b")
@@ -87,7 +87,7 @@ async def test_slow_endpoints_have_slots_of_their_own_until_quick_again() -> Non
     await requests.aclose()
 
 
-async def test_those_that_do_not_answer_take_no_slots_of_those_that_answer_late() -> None:
+async def test_silent_endpoints_take_no_slots_of_late_ones() -> None:
     clock = FakeClock()
     slots = Slots(1, clock)
     requests, dead = Requests(slots), [f"dead{number}" for number in range(9)]

@@ -100,7 +100,7 @@ async def test_what_is_stopped_asks_for_nothing_and_tells_nothing(world: World) 
     assert world.told == []
 
 
-async def test_no_more_than_so_many_apps_are_asked_for_at_once(world: World) -> None:
+async def test_a_limited_number_of_apps_is_asked_for_at_once(world: World) -> None:
     for number in range(MOST_ASKED):
         assert world.lookup.find(f"app-{number}") is ASKED
     assert world.lookup.find("one too many") is None

@@ -11,7 +11,7 @@ def change(at: float) -> Transition:
     return Transition(is_there=False, since=0.0, due=at, next_look=at)
 
 
-def test_what_is_held_comes_out_when_it_is_due_in_order() -> None:
+def test_held_items_come_out_in_order_when_due() -> None:
     pending = Pending()
     for number in range(5):
         pending.hold(key(number), change(number))
@@ -47,7 +47,7 @@ def test_a_change_that_is_undone_is_gone_wherever_it_was() -> None:
     assert list(pending) == []
 
 
-def test_released_is_what_was_held_in_front_of_what_was_due() -> None:
+def test_released_items_come_before_the_due_ones() -> None:
     pending = Pending()
     pending.put(key(1), change(100))
     pending.hold(key(2), change(200))

@@ -29,7 +29,7 @@ def test_who_is_alone_has_nobody_to_ask() -> None:
     assert (world.settling.is_over, world.asked, world.done) == (True, 0, 1)
 
 
-def test_it_is_asked_once_everything_is_known_and_over_with_an_answer() -> None:
+def test_it_asks_when_all_is_known_and_ends_when_answered() -> None:
     world = World()
     world.settling.begin(0.3)
     world.others.is_synced = True

@@ -19,7 +19,7 @@ def cluster(request: pytest.FixtureRequest) -> ReportingCluster:
     return ReportingCluster(request.param)
 
 
-def test_who_comes_is_told_at_once_and_who_is_gone_after_a_while(cluster: ReportingCluster) -> None:
+def test_newcomers_are_told_at_once_and_departures_later(cluster: ReportingCluster) -> None:
     client = cluster.join(cluster.nodes[0], "news")
     cluster.wait(0.2)
     assert cluster.receiver.names() == ["channel_occupied news"]
@@ -65,7 +65,7 @@ def test_of_who_comes_back_in_time_nothing_is_told(cluster: ReportingCluster) ->
     assert cluster.waiting == 0
 
 
-def test_without_a_hold_everything_is_told_at_once_and_in_turn() -> None:
+def test_everything_is_told_at_once_in_turn_without_a_hold() -> None:
     cluster = ReportingCluster(hold=0)
     for _ in range(3):
         cluster.join(cluster.nodes[0], "news").leave()
@@ -115,7 +115,7 @@ def test_what_a_dead_node_had_is_told_to_be_gone() -> None:
     assert cluster.waiting == 0
 
 
-def test_a_node_that_is_new_tells_nothing_of_what_was_there_before_it() -> None:
+def test_a_new_node_tells_nothing_of_what_was_there() -> None:
     cluster = ReportingCluster(2)
     names = [f"news-{number}" for number in range(30)]
     for name in names:
@@ -171,7 +171,7 @@ def test_a_node_that_is_cut_off_tells_nothing() -> None:
     assert cluster.waiting == 0
 
 
-def test_a_bus_that_is_lost_for_all_leaves_everybody_with_the_truth() -> None:
+def test_a_bus_lost_by_all_leaves_everybody_with_the_truth() -> None:
     cluster = ReportingCluster(3)
     clients = [cluster.join(cluster.nodes[number % 3], f"news-{number}") for number in range(12)]
     cluster.wait(0.5)
@@ -193,7 +193,7 @@ def test_a_bus_that_is_lost_for_all_leaves_everybody_with_the_truth() -> None:
     assert cluster.waiting == 0
 
 
-def test_a_node_that_missed_what_was_told_learns_it_when_it_asks() -> None:
+def test_a_node_learns_by_asking_what_it_missed() -> None:
     cluster = ReportingCluster(3)
     other = cluster.other("news")
     cluster.join(cluster.owner("news"), "news")
@@ -207,7 +207,7 @@ def test_a_node_that_missed_what_was_told_learns_it_when_it_asks() -> None:
     assert cluster.receiver.names() == ["channel_occupied news"]
 
 
-def test_what_the_queue_does_not_take_is_told_when_it_does(cluster: ReportingCluster) -> None:
+def test_events_that_the_queue_refuses_are_told_when_accepted(cluster: ReportingCluster) -> None:
     cluster.receiver.takes = False
     clients = [cluster.join(cluster.nodes[0], ROOM, str(number)) for number in range(3)]
     cluster.wait(3)
