@@ -131,7 +131,7 @@ async def test_up_is_503_while_clients_are_sent_away(tmp_path: Path) -> None:
                 await connection.expect_end()
 
 
-async def test_a_request_on_its_way_to_an_idle_connection_is_answered(tmp_path: Path) -> None:
+async def test_a_request_underway_to_an_idle_connection_is_answered(tmp_path: Path) -> None:
     with server_process(tmp_path, shutdown_grace_period=20) as server:
         async with RawWebSocket(server.port) as client, HttpConnection(server.port) as idle:
             assert (await idle.request("GET", "/up")).status == 200

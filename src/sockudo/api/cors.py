@@ -19,6 +19,7 @@ class Cors:
 
     Attributes:
         common: the headers that every answer has, whatever the request.
+        looks_at_requests: whether an answer's headers depend on its request.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Cors:
         self.common: Headers = (_VARY, exposed)
         if self._allows_any:
             self.common = (("Access-Control-Allow-Origin", "*"), *self.common)
+        self.looks_at_requests = bool(self._origins) and not self._allows_any
         # A browser takes no credentials together with "*".
         self._credentials: Headers = (
             (("Access-Control-Allow-Credentials", "true"),)
@@ -43,7 +45,7 @@ class Cors:
 
     def for_request(self, request: Request) -> Headers:
         """Return the headers that this request's answer has besides the common ones."""
-        if self._allows_any or not self._origins:
+        if not self.looks_at_requests:
             return ()
         origin = request.header(b"origin")
         if origin is None or origin not in self._origins:

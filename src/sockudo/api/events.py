@@ -10,6 +10,7 @@ from functools import partial
 from sockudo.api.call import Call
 from sockudo.api.channel_answers import ChannelAnswers, Question
 from sockudo.api.messages import EMPTY_OBJECT, Response
+from sockudo.apps.app import App
 from sockudo.eventual import Eventual, all_done, later, then
 from sockudo.node.memory import MemoryGauge
 from sockudo.node.publisher import Publisher
@@ -86,17 +87,28 @@ class EventHandlers:
                 "answered (server_role is api)",
             )
 
-    def _publish(self, call: Call, triggers: list[Trigger]) -> Eventual[None]:
-        """Publish; a future is done when the answer may go out: who subscribes after it gets what is kept."""
+    def admit(self, app: App, count: int) -> None:
+        """Count so many events of an app that are to be published, all or none.
+
+        Raises:
+            RequestRejected: 503, the memory gate is shut; 429, the app publishes too much.
+        """
         if self._memory.is_over_threshold():
             raise RequestRejected(503, "Over capacity (http_api.accept_traffic.memory_threshold)", retry_after=1)
-        self._quotas.take_events(call.app, len(triggers))
+        self._quotas.take_events(app, count)
+
+    def send(self, app: App, triggers: list[Trigger]) -> Eventual[None]:
+        """Publish what was admitted; a future is done when the answer may go out: who subscribes after it gets what is
+        kept."""
+        if len(triggers) == 1 and len(triggers[0].targets) == 1:
+            return self._publisher.publish(app, triggers[0])
+        if self._publisher.is_long(app, triggers):
+            return self._slices.run(self._publisher.publish_steps(app, triggers))
+        return all_done([self._publisher.publish(app, trigger) for trigger in triggers])
+
+    def _publish(self, call: Call, triggers: list[Trigger]) -> Eventual[None]:
+        self.admit(call.app, len(triggers))
         return self._send(call, triggers)
 
     def _send(self, call: Call, triggers: list[Trigger]) -> Eventual[None]:
-        """Publish what may be published."""
-        if len(triggers) == 1 and len(triggers[0].targets) == 1:
-            return self._publisher.publish(call.app, triggers[0])
-        if self._publisher.is_long(call.app, triggers):
-            return self._slices.run(self._publisher.publish_steps(call.app, triggers))
-        return all_done([self._publisher.publish(call.app, trigger) for trigger in triggers])
+        return self.send(call.app, triggers)

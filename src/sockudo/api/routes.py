@@ -39,12 +39,15 @@ _PROBES: Final = frozenset({"", "accept-traffic", "live", "ready", "up", "usage"
 class Routes:
     """The HTTP API.
 
-    A step raises its refusal, or returns a future that fails with it. Both become responses in `_failure`, which three
+    A step raises its refusal, or returns a future that fails with it. Both become responses in `failure`, which three
     steps call, each for what comes below it:
 
     * `handle`: whatever is refused before a route is chosen, and without a rate limit all the rest.
     * `_admitted`: with a rate limit, whatever the route refuses, so that this answer has the headers of the limit too.
     * `_finish`: whatever is refused after a body has come whose head was accepted; `handle` has returned by then.
+
+    Attributes:
+        events: the handlers that publish.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Routes:
         totals: Totals,
         path_prefix: str,
     ) -> None:
+        self.events = events
         self._apps = apps
         self._authenticator = authenticator
         self._clock = clock
@@ -98,10 +102,10 @@ class Routes:
         try:
             response = self._limited(request)
         except Exception as error:
-            response = self._failure(request, error)
+            response = self.failure(request, error)
         headers = self._cors.for_request(request)
         if isinstance(response, Future):
-            answered = caught(response, partial(self._failure, request))
+            answered = caught(response, partial(self.failure, request))
             return later(answered, partial(_with_headers, headers)) if headers else answered
         return response.with_headers(*headers) if headers else response
 
@@ -138,13 +142,14 @@ class Routes:
         try:
             response = self._route(request, path, parts)
         except Exception as error:
-            response = self._failure(request, error)
+            response = self.failure(request, error)
         if isinstance(response, Future):
-            answered = caught(response, partial(self._failure, request))
+            answered = caught(response, partial(self.failure, request))
             return later(answered, partial(_with_headers, rate_headers(decision)))
         return response.with_headers(*rate_headers(decision))
 
-    def _failure(self, request: Request, error: Exception) -> Response:
+    def failure(self, request: Request, error: Exception) -> Response:
+        """Return the answer to a request that failed or was refused, and tell the log."""
         if isinstance(error, RequestRejected):
             self._note(request, error.status, error.message, error.app_id, error.signed_text)
             return rejection_response(error)
@@ -283,8 +288,8 @@ class Routes:
         except Exception as error:
             if isinstance(error, RequestRejected):
                 error.app_id = call.app.id
-            return self._failure(request, error)
-        return caught(response, partial(self._failure, request)) if isinstance(response, Future) else response
+            return self.failure(request, error)
+        return caught(response, partial(self.failure, request)) if isinstance(response, Future) else response
 
     def _app(self, app_id: str | None, query: Query) -> Eventual[App | None]:
         if app_id is None:

@@ -15,6 +15,7 @@ from sockudo.api.cors import Cors
 from sockudo.api.event_routes import EventRoutes
 from sockudo.api.health import HealthHandlers
 from sockudo.api.outage import Outage
+from sockudo.api.quick_events import QuickEvents
 from sockudo.api.routes import Routes
 from sockudo.api.throttle import ClientNames, Throttle
 from sockudo.api.users import UserHandlers
@@ -244,9 +245,10 @@ def _front(
         parts.node.capacity.look()
 
     housekeeping = Housekeeping(every_second, stores.sweep, sweep_every)
+    routes = _routes(settings, parts, stores, health, cors, limited)
     front = Front(
         apps=stores.apps,
-        routes=_routes(settings, parts, stores, health, cors, limited),
+        routes=routes,
         websockets=_websockets(settings, parts, Timeouts(clock, housekeeping.tick)),
         http=HttpContext(
             answers=answers,
@@ -255,6 +257,7 @@ def _front(
             bodies=BodyBudget(max(http_api.max_bodies_in_flight_mb, http_api.request_limit_in_mb) * _MEGABYTE),
             needs_peer=stores.limiter is not None,
             after_bus=after_bus,
+            quick_events=_quick_events(settings, parts, stores, cors, routes),
         ),
         throttle=_throttle(settings, clock, "websocket", stores.limiter),
         limited=limited,
@@ -294,6 +297,21 @@ def _routes(
         limited=limited,
         refusals=node.refusals,
         totals=node.hub.totals,
+        path_prefix=settings.path_prefix,
+    )
+
+
+def _quick_events(
+    settings: Settings, parts: _NodeParts, stores: Stores, cors: Cors, routes: Routes
+) -> QuickEvents | None:
+    if stores.limiter is not None or cors.looks_at_requests or parts.makers.traces:
+        return None
+    return QuickEvents(
+        apps=stores.apps,
+        events=routes.events,
+        clock=parts.node.clock,
+        totals=parts.node.hub.totals,
+        failures=routes,
         path_prefix=settings.path_prefix,
     )
 

@@ -24,7 +24,7 @@ from sockudo.ratelimit.base import Decision
 from sockudo.ratelimit.counters import RateLimitCounters
 from sockudo.server.http import refusals
 from sockudo.server.http.protocol import HttpProtocol
-from sockudo.server.http.service import HttpContext, Socket
+from sockudo.server.http.service import HttpContext, QuickPublish, Socket
 from sockudo.server.pending_upgrade import PendingUpgrade
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
@@ -69,6 +69,7 @@ class Front:
         self.max_body_bytes = http.max_body_bytes
         self.needs_peer = http.needs_peer
         self.after_bus = http.after_bus
+        self.publish_quickly: QuickPublish | None = None if http.quick_events is None else http.quick_events.publish
         self.is_draining = False
         self.room = SocketRoom()
         self.http_connections: set[Socket] = set()

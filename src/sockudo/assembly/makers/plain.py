@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sockudo.api.events import EventHandlers
 from sockudo.cluster.cluster import Cluster
@@ -14,7 +14,13 @@ from sockudo.webhooks.service import WebhookService
 
 
 class Makers:
-    """Makes parts that know nothing of traces; each method takes what the constructor takes."""
+    """Makes parts that know nothing of traces; each method takes what the constructor takes.
+
+    Attributes:
+        traces: whether the parts look for a trace in each request.
+    """
+
+    traces: ClassVar[bool] = False
 
     def hub(self, *parts: Any) -> Hub:
         """Make the routing table."""

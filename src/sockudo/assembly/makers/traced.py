@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from sockudo.assembly.makers.plain import Makers
 from sockudo.traced.bus import TracedCluster, TracedRemoteEvents
@@ -20,6 +20,8 @@ _Part = TypeVar(
 
 class TracedMakers(Makers):
     """Makes parts that begin spans."""
+
+    traces: ClassVar[bool] = True
 
     def __init__(self, tracing: Tracing) -> None:
         self._tracing = tracing

@@ -14,6 +14,7 @@ from typing import Final, cast
 import httptools
 
 from sockudo.api.messages import Request, Response
+from sockudo.eventual import Eventual
 from sockudo.server.http import refusals
 from sockudo.server.http.large_requests import LargeRequests
 from sockudo.server.http.reader import MAX_PART, NONE
@@ -128,16 +129,27 @@ class HttpProtocol(LargeRequests):
         elif self._is_paused or self._waiting or self._is_answering:
             self._put_off(self._request(Request), keep_alive)
         else:
-            request = self._request(Request)
-            response = self._service.handle(request)
-            if isinstance(response, Response):
-                self._write(response, request.method, keep_alive)
-            else:
-                self._await(response, request.method, keep_alive)
+            self._carry_out(parser.get_method(), keep_alive)
         self._reset()
         self._expires = self._service.timeouts.now + IDLE_TIMEOUT
 
     # Parts
+
+    def _carry_out(self, method: bytes, keep_alive: bool) -> None:
+        # hot path
+        service = self._service
+        response: Eventual[Response] | None = None
+        if service.publish_quickly is not None and method == b"POST" and type(self._body) is bytes:
+            response = service.publish_quickly(self._url, self._body, self._whole_request)
+        if response is None:
+            response = service.handle(self._whole_request())
+        if isinstance(response, Response):
+            self._write(response, method.decode("ascii"), keep_alive)
+        else:
+            self._await(response, method.decode("ascii"), keep_alive)
+
+    def _whole_request(self) -> Request:
+        return self._request(Request)
 
     def _upgrade(self, request: Request, keep_alive: bool) -> bool:
         """Answer a request that asks for an upgrade; return whether the socket still speaks HTTP."""

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sockudo.api.messages import Request, Response
-from sockudo.eventual import Eventual
+from sockudo.api.quick_events import QuickEvents
+from sockudo.eventual import Eventual, Future
 from sockudo.server.http.answers import Answers
 from sockudo.server.http.body_budget import BodyBudget
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
+
+QuickPublish = Callable[[bytes, bytes, Callable[[], Request]], "Response | Future[Response] | None"]
 
 
 class Socket(Protocol):
@@ -34,6 +37,7 @@ class HttpContext:
         max_body_bytes: of one request.
         needs_peer: whether anybody asks for `Request.peer`, which costs a system call a socket.
         after_bus: calls back when what was put on the bus in this tick has been sent; None where there is no bus.
+        quick_events: publishes the events of usual requests; None where every request must go the general way.
     """
 
     answers: Answers
@@ -41,6 +45,7 @@ class HttpContext:
     max_body_bytes: int
     needs_peer: bool
     after_bus: Callable[[Callable[[], None]], object] | None
+    quick_events: QuickEvents | None = None
 
 
 class Service(Protocol):
@@ -56,6 +61,8 @@ class Service(Protocol):
     # Calls back when what was put on the bus in this tick has been sent, or taken where a join on another node might
     # overtake it; None where there is no bus.
     after_bus: Callable[[Callable[[], None]], object] | None
+    # Publishes the event of a target and a body, or returns None: then `handle` must.
+    publish_quickly: QuickPublish | None
 
     @property
     def is_draining(self) -> bool:
