@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sockudo.log import get_logger
 from sockudo.node.node import Node, shutting_down
+from sockudo.server.accepting.bursts import Bursts, ProtocolFactory
 from sockudo.server.accepting.door import Door
 from sockudo.server.accepting.redirect import Redirect
 from sockudo.server.front import Front
@@ -72,6 +73,7 @@ class Server:
         self._node = node
         self._listening = listening
         self._listeners: list[asyncio.Server] = []
+        self._bursts: Bursts | None = None
 
     async def start(self, sockets: Sequence[socket] = ()) -> list[tuple[str, int]]:
         """Begin to listen, on sockets that are bound where they are given; return the addresses.
@@ -100,13 +102,13 @@ class Server:
         return addresses
 
     async def _accept_from(self, bound: socket) -> None:
-        loop, protocol = asyncio.get_running_loop(), self._front.protocol
         if self._listening.door is not None:
             self._listening.door.open(bound)
-        elif is_socket_file(bound):
-            self._listeners.append(await loop.create_unix_server(protocol, sock=bound, backlog=BACKLOG, **_KEEP_FILE))
-        else:
-            self._listeners.append(await loop.create_server(protocol, sock=bound, backlog=BACKLOG))
+            return
+        if self._bursts is None:
+            self._bursts = Bursts(self._front.protocol, _listen)
+        self._listeners.append(await _listen(bound, self._bursts.protocol))
+        self._bursts.bound.append(bound)
 
     async def announce(self, seconds: float) -> None:
         """Let probes say that the server leaves, and go on serving everybody for so many seconds.
@@ -162,6 +164,8 @@ class Server:
             self._listening.door.stop()
 
     def _close_listeners(self) -> None:
+        if self._bursts is not None:
+            self._bursts.close()
         for listener in self._listeners:
             listener.close()
         if self._listening.door is not None:
@@ -191,3 +195,10 @@ class Server:
             if start:
                 await asyncio.sleep(_STEP_SECONDS)
             self._node.fail_all(clients[start : start + share], shutting_down())
+
+
+async def _listen(bound: socket, factory: ProtocolFactory) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
+    if is_socket_file(bound):
+        return await loop.create_unix_server(factory, sock=bound, backlog=BACKLOG, **_KEEP_FILE)
+    return await loop.create_server(factory, sock=bound, backlog=BACKLOG)
