@@ -78,12 +78,13 @@ def hold(port: int, count: int, told: Connection) -> None:
             if not data:
                 ended += 1
                 idle.unregister(key.fileobj)
-            elif data == PING:
+                continue
+            seen = key.data[0] + data
+            events += seen.count(MARK)
+            key.data[0] = seen[-TAIL:]
+            # Between two events, and in the same read as one of them, too.
+            if PING in seen:
                 key.fileobj.send(MASKED_PONG)  # type: ignore[union-attr]  # as above
-            else:
-                seen = key.data[0] + data
-                events += seen.count(MARK)
-                key.data[0] = seen[-TAIL:]
     told.send((events, ended))
 
 
