@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
-from sockudo.eventual import Eventual, caught, gathered, later, then
+from sockudo.eventual import Eventual, caught, dropped, gathered, later, then
 from tests.fakes.eventual import now
 
 
@@ -98,6 +99,19 @@ async def test_who_waits_no_more_is_not_answered() -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert all(answer.cancelled() for answer in answers)
+
+
+async def test_the_error_of_a_dropped_answer_is_told_to_nobody() -> None:
+    problems: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, problem: problems.append(problem))
+    answer = future()
+    dropped(answer)
+    answer.set_exception(ValueError("lost"))
+    await asyncio.sleep(0)
+    del answer
+    gc.collect()
+    assert problems == []
 
 
 async def test_answers_are_gathered_in_their_order() -> None:

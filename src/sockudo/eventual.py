@@ -36,6 +36,16 @@ def later(answer: Future[T], step: Callable[[T], Eventual[R]]) -> Future[R]:
     return result
 
 
+def dropped(answer: Future[T]) -> None:
+    """Wait for no answer; its error is told to whoever asks again."""
+    answer.add_done_callback(_look_at)
+
+
+def _look_at(done: Future[T]) -> None:
+    if not done.cancelled():
+        done.exception()
+
+
 def caught(answer: Future[T], recover: Callable[[Exception], T]) -> Future[T]:
     """Return the answer, or what `recover` makes of its error."""
     result: Future[T] = answer.get_loop().create_future()

@@ -25,7 +25,7 @@ from sockudo.api.auth import TOLERANCE
 from sockudo.api.events import EventHandlers
 from sockudo.api.messages import EMPTY_OBJECT, Request, Response
 from sockudo.apps.base import AppManager
-from sockudo.eventual import Eventual, Future, caught, later
+from sockudo.eventual import Eventual, Future, caught, dropped, later
 from sockudo.hub.totals import Totals
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.large_bodies import LARGE
@@ -87,7 +87,10 @@ class QuickEvents:
         path, app_id, key, key_value, first, rest, timestamp, md5, last = found.groups()
         signature = first or last
         app = self._apps.by_id(app_id.decode())
-        if app is None or isinstance(app, Future) or not app.enabled or (first and last) or signature is None:
+        if isinstance(app, Future):
+            dropped(app)
+            return None
+        if app is None or not app.enabled or (first and last) or signature is None:
             return None
         if app.key.encode() != key_value or abs(int(self._now()) - int(timestamp)) > TOLERANCE:
             return None

@@ -24,8 +24,9 @@ from sockudo.ratelimit.base import Decision
 from sockudo.ratelimit.counters import RateLimitCounters
 from sockudo.server.http import refusals
 from sockudo.server.http.protocol import HttpProtocol
-from sockudo.server.http.service import HttpContext, QuickPublish, Socket
+from sockudo.server.http.service import HttpContext, QuickPublish, QuickUpgrade, Socket
 from sockudo.server.pending_upgrade import PendingUpgrade
+from sockudo.server.quick_upgrade import QuickUpgrades
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
 from sockudo.server.websocket import WebSocketContext, WebSocketProtocol
@@ -70,6 +71,9 @@ class Front:
         self.needs_peer = http.needs_peer
         self.after_bus = http.after_bus
         self.publish_quickly: QuickPublish | None = None if http.quick_events is None else http.quick_events.publish
+        # A throttle looks at the headers.
+        self.quick_upgrades = QuickUpgrades(apps, websockets, self._app_key) if throttle is None else None
+        self.upgrade_quickly: QuickUpgrade | None = self.quick_upgrades.open if self.quick_upgrades else None
         self.is_draining = False
         self.room = SocketRoom()
         self.http_connections: set[Socket] = set()

@@ -59,8 +59,13 @@ def accept(method: bytes, http_version: str, headers: Sequence[tuple[bytes, byte
         supported = ("Sec-WebSocket-Version", _VERSION.decode())
         raise HandshakeError(426, "the only WebSocket version here is 13", supported, *_UPGRADE_REQUIRED)
     key = fields.get(b"sec-websocket-key", b"")
-    if not _is_key(key):
+    if not is_key(key):
         raise HandshakeError(400, "Sec-WebSocket-Key must be 16 bytes in base64")
+    return accepted(key)
+
+
+def accepted(key: bytes) -> bytes:
+    """Return the complete 101 response to a handshake with this key."""
     return b"%b%b\r\n\r\n" % (_RESPONSE_START, _accept_value(key))
 
 
@@ -104,7 +109,7 @@ def _has_token(value: bytes, token: bytes) -> bool:
     return any(item.strip(b" \t") == token for item in value.split(b","))
 
 
-def _is_key(key: bytes) -> bool:
+def is_key(key: bytes) -> bool:
     """Return whether `key` is exactly 16 bytes in base64 (4.2.1, 5)."""
     # 24 characters and nothing but base64 in them; a lenient decoder would skip what is not.
     if len(key) != 24:

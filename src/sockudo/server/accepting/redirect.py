@@ -13,7 +13,7 @@ from sockudo.log import get_logger
 from sockudo.server.accepting.door import Door
 from sockudo.server.front import Front
 from sockudo.server.http.protocol import HttpProtocol
-from sockudo.server.http.service import QuickPublish, Socket
+from sockudo.server.http.service import QuickPublish, QuickUpgrade, Socket
 from sockudo.supervisor.listening.listeners import BACKLOG, ListenError, open_listeners
 
 _log = get_logger("sockudo.server")
@@ -49,6 +49,7 @@ class Redirect:
         self.needs_peer = False
         self.after_bus: Callable[[Callable[[], None]], object] | None = None
         self.publish_quickly: QuickPublish | None = None
+        self.upgrade_quickly: QuickUpgrade | None = None
 
     async def listen(self, host: str, tls_port: int) -> None:
         """Begin to listen on an address; a server that cannot have the port serves without it."""

@@ -29,7 +29,7 @@ _NOTHING: Final = memoryview(b"")
 class HttpProtocol(LargeRequests):
     """One socket until it is closed or upgraded."""
 
-    __slots__ = ("_is_waiting", "_kept", "_successor", "_turn")
+    __slots__ = ("_is_fresh", "_is_waiting", "_kept", "_successor", "_turn")
 
     def __init__(self, service: Service) -> None:
         super().__init__(service)
@@ -38,6 +38,8 @@ class HttpProtocol(LargeRequests):
         # Bytes that are not parsed yet, and whether a later turn will come to them: then nothing more is read.
         self._kept = _NOTHING
         self._is_waiting = False
+        # Nothing has come yet.
+        self._is_fresh = True
 
     # The socket
 
@@ -67,6 +69,10 @@ class HttpProtocol(LargeRequests):
             return
         if self._parser is None or self._is_ended:
             return
+        if self._is_fresh:
+            self._is_fresh = False
+            if self._upgraded_quickly(data):
+                return
         problem = self._feed(self._parser, data)
         if problem is not None:
             self._interrupted(data, problem)
@@ -135,21 +141,28 @@ class HttpProtocol(LargeRequests):
 
     # Parts
 
+    def _upgraded_quickly(self, data: bytes) -> bool:
+        """Hand the socket over if its first bytes are an ordinary handshake."""
+        # hot path
+        upgrade = self._service.upgrade_quickly
+        successor = None if upgrade is None else upgrade(data, self._transport, self._peer)
+        if successor is None:
+            return False
+        self._hand_over(successor, b"")
+        return True
+
     def _carry_out(self, method: bytes, keep_alive: bool) -> None:
         # hot path
         service = self._service
         response: Eventual[Response] | None = None
         if service.publish_quickly is not None and method == b"POST" and type(self._body) is bytes:
-            response = service.publish_quickly(self._url, self._body, self._whole_request)
+            response = service.publish_quickly(self._url, self._body, lambda: self._request(Request))
         if response is None:
-            response = service.handle(self._whole_request())
+            response = service.handle(self._request(Request))
         if isinstance(response, Response):
             self._write(response, method.decode("ascii"), keep_alive)
         else:
             self._await(response, method.decode("ascii"), keep_alive)
-
-    def _whole_request(self) -> Request:
-        return self._request(Request)
 
     def _upgrade(self, request: Request, keep_alive: bool) -> bool:
         """Answer a request that asks for an upgrade; return whether the socket still speaks HTTP."""
@@ -177,6 +190,7 @@ class HttpProtocol(LargeRequests):
         """Tell whether bytes can be parsed at once; else keep them, and carry out as many as this turn has time for."""
         if not self._kept and len(data) <= MAX_PART and self._turn.has_time():
             return True
+        self._is_fresh = False
         if not (self._parser is None or self._is_ended):
             self._kept = memoryview(self._kept.tobytes() + data if self._kept else data)
         if not self._is_waiting:
