@@ -9,8 +9,8 @@ import pytest
 from sockudo.cluster.messages import envelope
 from sockudo.cluster.messages.state import (
     AppState,
-    CachedEvent,
     ChannelState,
+    EventToCache,
     Goodbye,
     Report,
     Reports,
@@ -196,7 +196,7 @@ async def test_a_message_that_is_longer_than_a_nodes_is_dropped() -> None:
 async def test_a_cached_event_that_is_no_frame_is_not_kept() -> None:
     async with intruder() as some, PusherClient(some.server.port) as client:
         for frame in (b"\x81", b"garbage", text_frame(b"\xff")):
-            bad = CachedEvent(APP_ID, "cache-x", None, frame)
+            bad = EventToCache(APP_ID, "cache-x", None, frame)
             await some.say(heartbeat(), said(envelope.CACHED_EVENT, bad))
         await client.subscribe("cache-x")
         assert (await client.receive())["event"] == "pusher:cache_miss"

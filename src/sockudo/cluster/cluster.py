@@ -21,9 +21,9 @@ from sockudo.cluster.membership import Membership
 from sockudo.cluster.messages import envelope
 from sockudo.cluster.messages.state import (
     AppChanged,
-    CachedEvent,
     Delivered,
     Delta,
+    EventToCache,
     ForceReconnect,
     Goodbye,
     Question,
@@ -187,7 +187,7 @@ class Cluster(Peers):
             return
         self.counters.events_sent += 1
         self.counters.cached_sent += 1
-        self._voice.say(EVERYONE, envelope.CACHED_EVENT, CachedEvent(app_id, name, except_id, frame))
+        self._voice.say(EVERYONE, envelope.CACHED_EVENT, EventToCache(app_id, name, except_id, frame))
 
     def terminate(self, app_id: str, user_id: str) -> None:
         """End the connections that a user has on other nodes."""

@@ -17,9 +17,9 @@ from sockudo.cluster.messages import envelope
 from sockudo.cluster.messages.state import (
     LONGEST_FOLLOW,
     AppChanged,
-    CachedEvent,
     Delta,
     Echo,
+    EventToCache,
     Follow,
     ForceReconnect,
     Goodbye,
@@ -98,15 +98,16 @@ class Hearing:
         elif data[1 : envelope.HEADER_BYTES] == self._own_id:
             self._heartbeats.heard(data)
         elif data[0] in envelope.EVENTS:
-            place = self._interest.place(topic)
-            if place is not None and self.handler is not None:
+            channel = self._interest.channel(topic)
+            if channel is not None and self.handler is not None:
                 frame, except_id = envelope.parse_event(data)
                 if not is_text_frame(frame):
                     self._refusals.misunderstood(f"an event without a text frame, on {topic}", envelope.sender(data))
                     return
                 self._counters.events_received += 1
                 try:
-                    self.handler.deliver(place.app_id, place.name, frame, except_id, data[0] == envelope.STORED_EVENT)
+                    is_stored = data[0] == envelope.STORED_EVENT
+                    self.handler.deliver(channel.app_id, channel.name, frame, except_id, is_stored)
                 # An exception here would close the connection to the bus.
                 except Exception as error:
                     self._refusals.failed(error)
@@ -195,7 +196,7 @@ class Hearing:
             case Echo(number):
                 self._counters.answers_received += 1
                 self._echoes.heard(peer.node_id, number)
-            case CachedEvent(app_id, name, except_id, frame):
+            case EventToCache(app_id, name, except_id, frame):
                 self._counters.events_received += 1
                 self._counters.cached_received += 1
                 handler.keep(app_id, name, frame)
