@@ -220,8 +220,8 @@ async def test_a_node_with_many_channels_sends_what_it_has_in_short_turns() -> N
         await some.say(envelope.header(envelope.SYNC, NODE) + b"\x90")
 
         async def is_sent() -> bool:
-            slices = some.server.running.assembly.node.peers._membership._slices  # type: ignore[attr-defined]  # as above
-            return counters.snapshots_sent == 1 and not slices.is_busy("snapshots")
+            work = some.server.running.assembly.node.peers._membership._work  # type: ignore[attr-defined]  # as above
+            return counters.snapshots_sent == 1 and not work.is_busy("snapshots")
 
         await eventually(is_sent, within=60)
         assert some.server.meter.take() < TOLERATED_TURN
