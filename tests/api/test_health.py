@@ -7,7 +7,7 @@ from sockudo.api.messages import Response
 from sockudo.apps.memory import MemoryAppManager
 from sockudo.eventual import Eventual
 from sockudo.node.memory import Memory
-from sockudo.server.health import Health
+from sockudo.server.health import HealthChecks
 from tests.clients.api import json_of
 from tests.fakes.eventual import now
 from tests.fakes.gates import FakeGates
@@ -19,7 +19,7 @@ NOTHING = Memory(0, 0)
 def handlers(*apps: bool, draining: bool = False, memory: Memory = NOTHING) -> HealthHandlers:
     """Return handlers of a node with apps that are enabled or not; their ids are "0", "1" ..."""
     made = [make_app(id=str(number), key=f"key-{number}", enabled=enabled) for number, enabled in enumerate(apps)]
-    return HealthHandlers(Health(MemoryAppManager(made), FakeGates(draining)), lambda: memory)
+    return HealthHandlers(HealthChecks(MemoryAppManager(made), FakeGates(draining)), lambda: memory)
 
 
 def told(answer: Eventual[Response]) -> tuple[int, str]:
@@ -69,6 +69,6 @@ def test_usage_is_told_in_bytes_and_percent() -> None:
 
 
 def test_the_machines_memory_is_reported_by_default() -> None:
-    memory = json_of(HealthHandlers(Health(MemoryAppManager([]), FakeGates())).usage())["memory"]
+    memory = json_of(HealthHandlers(HealthChecks(MemoryAppManager([]), FakeGates())).usage())["memory"]
     assert 0 <= memory["percent"] <= 100
     assert memory["free"] + memory["used"] == memory["total"]

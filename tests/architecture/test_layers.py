@@ -105,7 +105,7 @@ READS_FILES: Final = (
     # A credentials file is read where it is used, so that what is secret in it goes nowhere else.
     "sockudo.bus.nats.options",
     # Which worker listens for scrapes is decided by a lock on a file.
-    "sockudo.metrics.seat",
+    "sockudo.metrics.scrape_lock",
     # So is a certificate, which is also looked at again while the server runs.
     "sockudo.server.accepting.certificates",
     # The folder of a unix socket is opened to lock it.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sockudo.cli import banner as banner_module
-from sockudo.cli.banner import Listening, OpenFiles, banner, print_banner
+from sockudo.cli.banner import ListeningAddress, OpenFiles, banner, print_banner
 from sockudo.config.model import Settings
 
 APP: dict[str, Any] = {"id": "chat", "key": "chat-key", "secret": "TOPSECRET"}
@@ -18,7 +18,7 @@ def text_of(
     document: dict[str, Any] | None = None,
     *,
     apps: list[dict[str, Any]] | None = None,
-    listening: Listening | None = None,
+    listening: ListeningAddress | None = None,
     open_files: OpenFiles | None = None,
     warnings: list[str] | None = None,
     processes: tuple[int, ...] = (),
@@ -36,14 +36,14 @@ def text_of(
 def text_for(
     settings: Settings,
     *,
-    listening: Listening | None = None,
+    listening: ListeningAddress | None = None,
     open_files: OpenFiles | None = None,
     warnings: list[str] | None = None,
     processes: tuple[int, ...] = (),
 ) -> str:
     return banner(
         settings,
-        listening or Listening("127.0.0.1", 6001),
+        listening or ListeningAddress("127.0.0.1", 6001),
         open_files or OpenFiles(1024, 4096),
         warnings or [],
         processes,
@@ -51,7 +51,7 @@ def text_for(
 
 
 def test_it_says_where_the_server_listens() -> None:
-    text = text_of({"path_prefix": "/live"}, listening=Listening("10.0.0.1", 7001))
+    text = text_of({"path_prefix": "/live"}, listening=ListeningAddress("10.0.0.1", 7001))
 
     assert "ws://10.0.0.1:7001/live/app/{key}" in text
     assert "http://10.0.0.1:7001/live/apps/{id}/events" in text
@@ -68,13 +68,13 @@ def test_it_says_how_many_workers_each_have_the_limit() -> None:
 
 @pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "0.0.0.0"), ("::", "IPv4 and IPv6"), ("", "")])
 def test_a_server_on_all_interfaces_is_shown_as_localhost(host: str, shown: str) -> None:
-    text = text_of(listening=Listening(host, 6001))
+    text = text_of(listening=ListeningAddress(host, 6001))
 
     assert f"ws://localhost:6001/app/{{key}}  (all interfaces, {shown})" in text
 
 
 def test_an_ipv6_address_stands_in_brackets() -> None:
-    assert "ws://[::1]:6001/app/{key}" in text_of(listening=Listening("::1", 6001))
+    assert "ws://[::1]:6001/app/{key}" in text_of(listening=ListeningAddress("::1", 6001))
 
 
 def test_it_lists_apps_without_their_secrets() -> None:
@@ -188,7 +188,7 @@ def test_warnings_are_shown() -> None:
 
 def test_it_is_plain_and_unwrapped_without_a_terminal() -> None:
     stream = io.StringIO()
-    text = banner(Settings(), Listening("0.0.0.0", 6001), OpenFiles(1024, 4096), ["x" * 300 + " [red]"])
+    text = banner(Settings(), ListeningAddress("0.0.0.0", 6001), OpenFiles(1024, 4096), ["x" * 300 + " [red]"])
 
     print_banner(text, stream)
 
@@ -204,18 +204,18 @@ def test_it_says_that_apps_come_from_a_database() -> None:
 
 
 def test_over_tls_every_address_and_example_says_so() -> None:
-    text = text_of(apps=[{**APP, "id": "17"}], listening=Listening("127.0.0.1", 6001, has_tls=True))
+    text = text_of(apps=[{**APP, "id": "17"}], listening=ListeningAddress("127.0.0.1", 6001, has_tls=True))
 
     assert "wss://127.0.0.1:6001/app/{key}" in text
     assert "https://127.0.0.1:6001/apps/{id}/events" in text
     assert "curl https://127.0.0.1:6001/up" in text
     assert "wssPort: 6001, forceTLS: true" in text
     assert "port=6001, ssl=True" in text
-    assert 'port: "6001", useTLS: true' in text_of(listening=Listening("127.0.0.1", 6001, has_tls=True))
+    assert 'port: "6001", useTLS: true' in text_of(listening=ListeningAddress("127.0.0.1", 6001, has_tls=True))
 
 
 def test_on_a_unix_socket_it_shows_the_path() -> None:
-    text = text_of(listening=Listening("/run/s.sock", 0))
+    text = text_of(listening=ListeningAddress("/run/s.sock", 0))
 
     assert "http+unix:///run/s.sock:/apps/{id}/events" in text
     assert "curl --unix-socket /run/s.sock http://localhost/up" in text

@@ -20,7 +20,7 @@ from sockudo.assembly.drivers import APP_STORES, CACHES, QUEUES
 from sockudo.cli.main import main
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, MissingExtraError
-from sockudo.supervisor.handover import Greeting, Plan
+from sockudo.supervisor.reexec import Greeting, Plan
 from sockudo.supervisor.task import WORKERS_MARK, workers_text
 
 APPS = {"app_manager": {"array": {"apps": [{"id": "chat", "key": "chat-key", "secret": "TOPSECRET"}]}}}
@@ -112,12 +112,12 @@ def test_several_workers_are_supervised(
 ) -> None:
     plans: list[Plan] = []
 
-    def hand_over(plan: Plan, greeting: Greeting) -> int:
+    def become_supervisor(plan: Plan, greeting: Greeting) -> int:
         plans.append(plan)
         print(greeting([("127.0.0.1", 7001)]).replace(WORKERS_MARK, workers_text([11, 12])))
         return 5
 
-    monkeypatch.setattr("sockudo.supervisor.handover.hand_over", hand_over)
+    monkeypatch.setattr("sockudo.supervisor.reexec.become_supervisor", become_supervisor)
     monkeypatch.setattr("sockudo.cli.serve.usable_cores", lambda: 6)
 
     result = run(*arguments, "--config", write("a.json", {**APPS, "shutdown_grace_period": 4}))
@@ -287,7 +287,7 @@ def test_check_config_names_the_extra_that_an_apps_functions_need(
 def test_check_config_says_which_extra_the_adapter_misses(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(ADAPTERS, "redis", ADAPTERS["redis"]._replace(place="absent_library.driver:RedisAdapter"))
+    monkeypatch.setitem(ADAPTERS, "redis", ADAPTERS["redis"]._replace(class_path="absent_library.driver:RedisAdapter"))
 
     result = run("check-config", write("a.json", {**APPS, "adapter": {"driver": "redis"}}))
 

@@ -23,8 +23,8 @@ from sockudo.eventual import Eventual
 from sockudo.ratelimit.base import Limit
 from sockudo.ratelimit.counters import RateLimitCounters
 from sockudo.ratelimit.memory import MemoryRateLimiter
-from sockudo.server.gates import Gates
-from sockudo.server.health import Health
+from sockudo.server.gates import NodeGates
+from sockudo.server.health import HealthChecks
 from tests.clients.signing import query_string, signed_params
 from tests.fakes.eventual import now
 from tests.fakes.node import KEY, SECRET, World
@@ -69,7 +69,7 @@ class Api:
                 world.queries, self.quotas, answers, unknown_channel_not_found=unknown_channel_not_found
             ),
             users=UserHandlers(world.node),
-            health=HealthHandlers(Health(world.apps, Gates(world.node, world.gauge)), lambda: world.memory),
+            health=HealthHandlers(HealthChecks(world.apps, NodeGates(world.node, world.gauge)), lambda: world.memory),
             cors=cors,
             throttle=throttle,
             limited=RateLimitCounters(),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from sockudo.cluster.interest import LINGER, MOST_BEHIND, SWEPT_AT_ONCE, Interest, Place
+from sockudo.cluster.interest import LINGER, MOST_BEHIND, SWEPT_AT_ONCE, Interest, JoinedChannel
 from sockudo.cluster.messages.topics import EVERYONE, channel_topic
 from tests.fakes.clock import FakeClock
 from tests.servers.cluster import Bus
@@ -35,8 +35,8 @@ def test_a_topic_is_joined_once_and_leads_to_its_channel() -> None:
     topics.use("news")
     assert topics.interest.join("app", "news", has_caught_up=True) is None
     assert topics.adapter.log == [f"+{NEWS}"]
-    assert topics.interest.place(NEWS) == Place("app", "news")
-    assert topics.interest.place("c:app/other") is None
+    assert topics.interest.channel(NEWS) == JoinedChannel("app", "news")
+    assert topics.interest.channel("c:app/other") is None
     assert len(topics.interest) == 1
 
 
@@ -54,10 +54,10 @@ def test_a_topic_is_left_a_while_after_its_last_subscriber() -> None:
     topics.clock.advance(100)
     topics.leave("news")
     topics.clock.advance(LINGER * 0.9)
-    assert topics.interest.place(NEWS) is not None
+    assert topics.interest.channel(NEWS) is not None
     topics.clock.advance(LINGER * 0.2)
     assert topics.adapter.log == [f"+{NEWS}", f"-{NEWS}"]
-    assert topics.interest.place(NEWS) is None
+    assert topics.interest.channel(NEWS) is None
     assert topics.clock.timers == 0
 
 

@@ -12,7 +12,7 @@ from redis.asyncio.connection import parse_url
 from sockudo.assembly.apps import store_options
 from sockudo.bus.kafka.options import parse_brokers
 from sockudo.bus.rabbitmq.options import parse_servers
-from sockudo.config.kinds.addresses import NatsServer, RedisUrl, without_login
+from sockudo.config.kinds.addresses import NatsAddress, RedisAddress, without_login
 from sockudo.config.kinds.rabbit_urls import RabbitUrl
 from sockudo.config.sections.kafka import KafkaAdapterSettings
 from sockudo.config.sections.rabbitmq import RabbitAdapterSettings
@@ -260,7 +260,7 @@ SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_si
 def test_no_secret_of_a_redis_url_is_shown(secret: str, form: str) -> None:
     url = form.format(secret)
     try:
-        RedisUrl().check(url)
+        RedisAddress().check(url)
     except ValueError:
         return
     assert secret not in without_login(url)
@@ -270,7 +270,7 @@ def test_no_secret_of_a_redis_url_is_shown(secret: str, form: str) -> None:
 def test_no_secret_of_a_nats_server_is_shown(secret: str, form: str) -> None:
     address = form.format(secret)
     try:
-        NatsServer().check(address)
+        NatsAddress().check(address)
     except ValueError:
         return
     assert secret not in without_login(address)

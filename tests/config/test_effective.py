@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from sockudo.cli.show_config import as_json, as_table
 from sockudo.config.checks.unknown import is_environment_only, item_section_of, setting_paths
 from sockudo.config.effective import Effective, effective, shown
-from sockudo.config.kinds.addresses import NatsServer, RedisHost, RedisNode, RedisUrl
+from sockudo.config.kinds.addresses import NatsAddress, RedisAddress, RedisHost, RedisNode
 from sockudo.config.kinds.rabbit_urls import RabbitUrl
 from sockudo.config.kinds.section import Section, key_of, section_of
 from sockudo.config.kinds.values import Check
@@ -130,13 +130,13 @@ def hidden_value(field: FieldInfo, secret: str) -> Any:
     inner = [mark for part in getattr(field.annotation, "__args__", ()) for mark in getattr(part, "__metadata__", ())]
     encoded = quote(secret, safe="")
     for mark in [*marks, *inner]:
-        if isinstance(mark, RedisUrl):
+        if isinstance(mark, RedisAddress):
             return f"redis://ann:{secret}@h?x={encoded}"
         if isinstance(mark, RedisNode):
             return [f"redis://:{secret}@h", f"{secret}@h:1"]
         if isinstance(mark, RedisHost):
             return f"redis://:{secret}@h"
-        if isinstance(mark, NatsServer):
+        if isinstance(mark, NatsAddress):
             return [f"nats://{secret}@h", f"tls://u:{secret}@h"]
         if isinstance(mark, RabbitUrl):
             return f"amqp://ann:{secret}@h, amqps://{secret}@h/v"

@@ -14,7 +14,7 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from sockudo.config.checks.unknown import is_environment_only, setting_paths
-from sockudo.config.kinds.addresses import CqlNode, KafkaBroker, NatsServer, RedisHost, RedisNode, RedisUrl
+from sockudo.config.kinds.addresses import CqlNode, KafkaBroker, NatsAddress, RedisAddress, RedisHost, RedisNode
 from sockudo.config.kinds.database_names import DatabaseName
 from sockudo.config.kinds.hosts import Host
 from sockudo.config.kinds.metrics_values import BearerToken, NamePrefix
@@ -91,10 +91,10 @@ SAMPLES: Final[Mapping[type[Check], Callable[[Any, object], Sample]]] = {
     WebUrl: _fixed("http://q:1", "q:1"),
     WebOrigin: _fixed("https://a.io", "a.io"),
     Token: _fixed("PUT", "G T"),
-    RedisUrl: _fixed("redis://a", "http://a"),
+    RedisAddress: _fixed("redis://a", "http://a"),
     RedisNode: _fixed("a:1", "http://a"),
     RedisHost: _fixed("r", 1),
-    NatsServer: _fixed("nats://a", "http://a"),
+    NatsAddress: _fixed("nats://a", "http://a"),
     RabbitUrl: _fixed("amqp://a,amqps://b", 1),
     KafkaBroker: _fixed("a:1", "a@b:1"),
     CqlNode: _fixed("a:1", "a@b:1"),

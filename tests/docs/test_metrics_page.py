@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from sockudo.metrics.families import FAMILIES, ORIGINAL, OWN, Family, Kind
+from sockudo.metrics.families import FAMILIES, ORIGINAL, OWN, Family, FamilyType
 from tests.docs.test_tables_shown import rows
 from tests.support.pages import section
 from tests.support.source import ROOT
@@ -40,7 +40,7 @@ def names_in(text: str) -> set[str]:
 
 
 def test_rules_and_dashboard_use_only_what_there_is() -> None:
-    suffixes = {Kind.HISTOGRAM: ("_bucket", "_count", "_sum"), Kind.COUNTER: ("",), Kind.GAUGE: ("",)}
+    suffixes = {FamilyType.HISTOGRAM: ("_bucket", "_count", "_sum"), FamilyType.COUNTER: ("",), FamilyType.GAUGE: ("",)}
     known = {f"{name}{suffix}" for name, family in FAMILIES.items() for suffix in suffixes[family.kind]}
     assert names_in(RULES.read_text()) - known == set()
     assert names_in(DASHBOARD.read_text()) - known == set()

@@ -43,7 +43,7 @@ LIMITS: Final = ("max_backend_events_per_sec", "max_client_events_per_sec", "max
 _numbers = count()
 
 
-class Place(NamedTuple):
+class SoketiTable(NamedTuple):
     """A database with soketi's table in it, and how a server is told where it is."""
 
     server: MariaDbProcess | PostgresProcess
@@ -53,7 +53,7 @@ class Place(NamedTuple):
 
 
 @pytest.fixture(params=["mariadb", "postgres"])
-def place(request: pytest.FixtureRequest) -> Place:
+def place(request: pytest.FixtureRequest) -> SoketiTable:
     server = request.getfixturevalue(request.param)
     table, is_mysql = f"soketi{next(_numbers)}", request.param == "mariadb"
     server.run(TABLE.format(table=table, quote="`" if is_mysql else '"', flag="tinyint(1)" if is_mysql else "smallint"))
@@ -62,10 +62,10 @@ def place(request: pytest.FixtureRequest) -> Place:
     section |= {"database": given.database, "table_name": table}
     settings = {"app_manager": {"driver": driver, "array": {"apps": []}}, "database": {driver: section}}
     block = the_block(PAGE, "sql", "CHANGE" if is_mysql else "RENAME COLUMN").replace(" apps ", f" {table} ")
-    return Place(server, table, settings, block)
+    return SoketiTable(server, table, settings, block)
 
 
-def insert(place: Place, app_id: str, webhooks: list[Any], **changes: int) -> None:
+def insert(place: SoketiTable, app_id: str, webhooks: list[Any], **changes: int) -> None:
     """Add an app as soketi has it, without limits unless they are given."""
     values = dict.fromkeys(("max_connections", *LIMITS), -1) | {"enable_client_messages": 1, "enabled": 1} | changes
     row = [f"'{app_id}'", f"'key-{app_id}'", f"'secret-{app_id}'", *(str(values[name]) for name in COLUMNS[3:])]
@@ -76,7 +76,7 @@ def insert(place: Place, app_id: str, webhooks: list[Any], **changes: int) -> No
 
 
 @pytest.fixture
-def run(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def run(place: SoketiTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run a command of the place."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(os, "environ", {})
@@ -92,7 +92,7 @@ def api(port: int, app_id: str) -> ApiClient:
     return ApiClient(port, app_id, f"key-{app_id}", f"secret-{app_id}")
 
 
-def test_a_table_of_soketi_stops_the_start_with_the_statements(place: Place, run: Callable[..., Result]) -> None:
+def test_a_table_of_soketi_stops_the_start_with_the_statements(place: SoketiTable, run: Callable[..., Result]) -> None:
     insert(place, "1", [], max_read_req_per_sec=3)
     for words in (("serve",), ("apps", "list"), ("apps", "migrate")):
         done = run(*words)
@@ -105,7 +105,7 @@ def test_a_table_of_soketi_stops_the_start_with_the_statements(place: Place, run
     assert place.server.run(f"SELECT max_read_req_per_sec FROM {place.table}").strip() == "3"
 
 
-async def test_apps_of_soketi_work_after_the_statements(place: Place, tmp_path: Path) -> None:
+async def test_apps_of_soketi_work_after_the_statements(place: SoketiTable, tmp_path: Path) -> None:
     async with webhook_receiver() as receiver:
         hook = {"url": receiver.url, "event_types": ["channel_occupied"]}
         insert(place, "free", [hook | {"filter": {"channel_name_starts_with": "public-x"}}])
@@ -159,7 +159,7 @@ async def client_events_are_limited(port: int) -> None:
         assert "max_client_events_per_second" in await one.expect_error(4301)
 
 
-def test_apps_can_be_changed_after_the_statements(place: Place, run: Callable[..., Result]) -> None:
+def test_apps_can_be_changed_after_the_statements(place: SoketiTable, run: Callable[..., Result]) -> None:
     insert(place, "1", [])
     place.server.run(place.statements)
     assert run("apps", "migrate").exit_code == 0
@@ -174,6 +174,6 @@ def test_apps_can_be_changed_after_the_statements(place: Place, run: Callable[..
     assert place.server.run(f"SELECT max_connections FROM {place.table} WHERE id = '1'").strip() == "5"
 
 
-def test_rows_with_minus_one_need_no_statements_of_their_own(place: Place) -> None:
+def test_rows_with_minus_one_need_no_statements_of_their_own(place: SoketiTable) -> None:
     assert "-1" not in place.statements
     assert "max_connections" not in place.statements

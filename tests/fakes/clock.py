@@ -8,6 +8,8 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Final
 
+from sockudo.timing.slice_time import SliceTime
+
 START: Final = 1_700_000_000.0
 
 
@@ -40,6 +42,7 @@ class FakeClock:
         # The number keeps callbacks of one moment in the order in which they were scheduled.
         self._later: list[tuple[float, int, FakeHandle]] = []
         self._numbers = count()
+        self.slice_time = SliceTime(self.monotonic, self.call_soon)
 
     def now(self) -> float:
         return self._now

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from sockudo.timing.clock import Handle
+from sockudo.timing.slice_time import SliceTime
 
 
 class FastClock:
@@ -15,6 +16,7 @@ class FastClock:
     def __init__(self, loop: asyncio.AbstractEventLoop, speed: float) -> None:
         self._loop = loop
         self._speed = speed
+        self.slice_time = SliceTime(self.monotonic, self.call_soon)
 
     def now(self) -> float:
         return time.time()

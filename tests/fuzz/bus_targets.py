@@ -8,8 +8,8 @@ from typing import Any
 from sockudo.bus.broker.connection import BadBytesError
 from sockudo.bus.broker.pieces import Assembler
 from sockudo.bus.kafka.records import read_batches
-from sockudo.bus.nats.wire import Parser as NatsParser
-from sockudo.bus.rabbitmq.wire import Parser as RabbitParser
+from sockudo.bus.nats.wire import NatsParser
+from sockudo.bus.rabbitmq.wire import RabbitParser
 from sockudo.bus.workers import wire as workers_wire
 from sockudo.cluster.messages import envelope
 from sockudo.cluster.messages.topics import EVERYONE, channel_topic, node_topic

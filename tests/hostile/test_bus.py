@@ -9,8 +9,8 @@ import pytest
 from sockudo.cluster.messages import envelope
 from sockudo.cluster.messages.state import (
     AppState,
-    CachedEvent,
     ChannelState,
+    EventToCache,
     Goodbye,
     Report,
     Reports,
@@ -196,7 +196,7 @@ async def test_a_message_that_is_longer_than_a_nodes_is_dropped() -> None:
 async def test_a_cached_event_that_is_no_frame_is_not_kept() -> None:
     async with intruder() as some, PusherClient(some.server.port) as client:
         for frame in (b"\x81", b"garbage", text_frame(b"\xff")):
-            bad = CachedEvent(APP_ID, "cache-x", None, frame)
+            bad = EventToCache(APP_ID, "cache-x", None, frame)
             await some.say(heartbeat(), said(envelope.CACHED_EVENT, bad))
         await client.subscribe("cache-x")
         assert (await client.receive())["event"] == "pusher:cache_miss"
@@ -220,8 +220,8 @@ async def test_a_node_with_many_channels_sends_them_in_short_turns() -> None:
         await some.say(envelope.header(envelope.SYNC, NODE) + b"\x90")
 
         async def is_sent() -> bool:
-            slices = some.server.running.assembly.node.peers._membership._slices  # type: ignore[attr-defined]  # as above
-            return counters.snapshots_sent == 1 and not slices.is_busy("snapshots")
+            work = some.server.running.assembly.node.peers._membership._work  # type: ignore[attr-defined]  # as above
+            return counters.snapshots_sent == 1 and not work.is_busy("snapshots")
 
         await eventually(is_sent, within=60)
         assert some.server.meter.take() < TOLERATED_TURN

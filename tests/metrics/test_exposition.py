@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from sockudo.metrics.exposition import exposition
-from sockudo.metrics.families import FAMILIES, ORIGINAL, Family, Kind
+from sockudo.metrics.families import FAMILIES, ORIGINAL, Family, FamilyType
 from sockudo.metrics.figures import Figures
 from sockudo.timing.histogram import Histogram
 from tests.support.scrapes import parsed
@@ -24,7 +24,7 @@ def everything() -> Figures:
     figures = Figures({})
     for family in FAMILIES.values():
         labels = [f"{label}-value" for label in family.labels]
-        if family.kind is Kind.HISTOGRAM:
+        if family.kind is FamilyType.HISTOGRAM:
             figures.set_histogram(family.name, filled(family), *labels)
         else:
             figures.set(family.name, 7, *labels)
@@ -62,7 +62,7 @@ def test_no_name_is_changed_by_the_library() -> None:
     wanted: set[str] = set()
     for family in FAMILIES.values():
         name = f"sockudo_{family.name}"
-        wanted |= {f"{name}{one}" for one in suffixes} if family.kind is Kind.HISTOGRAM else {name}
+        wanted |= {f"{name}{one}" for one in suffixes} if family.kind is FamilyType.HISTOGRAM else {name}
     assert names == wanted
 
 

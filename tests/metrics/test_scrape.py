@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sockudo.metrics import scrapes
-from sockudo.metrics.families import ORIGINAL, Kind
+from sockudo.metrics.families import ORIGINAL, FamilyType
 from sockudo.metrics.listener import MOST_SOCKETS
 from tests.clients.client import ApiClient, PusherClient, http
 from tests.servers.ports import free_port
@@ -228,5 +228,5 @@ async def test_webhooks_are_counted_by_their_outcome() -> None:
 
 
 def test_counters_without_a_suffix_are_the_nine_of_sockudo() -> None:
-    plain = [one.name for one in ORIGINAL if one.kind is Kind.COUNTER and not one.name.endswith("_total")]
+    plain = [one.name for one in ORIGINAL if one.kind is FamilyType.COUNTER and not one.name.endswith("_total")]
     assert len(plain) == 9

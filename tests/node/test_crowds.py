@@ -8,7 +8,7 @@ import pytest
 
 from sockudo.node.node import shutting_down
 from sockudo.pusher.members import Identity
-from sockudo.timing.slices import BUDGET
+from sockudo.timing.slice_time import BUDGET
 from tests.clients.client import PusherClient
 from tests.clients.raw import RawWebSocket
 from tests.fakes.clock import TickingClock

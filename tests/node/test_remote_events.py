@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sockudo.apps.memory import MemoryAppManager
-from sockudo.cluster.replication.replica import Change, Kind
+from sockudo.cluster.replication.replica import Change, ChangeKind
 from sockudo.node.remote_events import RemoteEvents
 from sockudo.websocket.frames import text_frame
 from tests.fakes.node import APP_ID, World, data_of, make_app
@@ -58,8 +58,8 @@ def test_a_member_elsewhere_is_news_unless_also_here(world: World, remote: Remot
     client = world.connect()
     client.subscribe("presence-x", "here")
     for user_id in ("here", "there"):
-        remote.changed([Change(Kind.MEMBER_ADDED, APP_ID, "presence-x", user_id, b'{"n":1}')])
-        remote.changed([Change(Kind.MEMBER_REMOVED, APP_ID, "presence-x", user_id)])
+        remote.changed([Change(ChangeKind.MEMBER_ADDED, APP_ID, "presence-x", user_id, b'{"n":1}')])
+        remote.changed([Change(ChangeKind.MEMBER_REMOVED, APP_ID, "presence-x", user_id)])
     added, removed = client.take()
     assert (added["event"], data_of(added)) == (
         "pusher_internal:member_added",
@@ -71,7 +71,9 @@ def test_a_member_elsewhere_is_news_unless_also_here(world: World, remote: Remot
 def test_members_of_a_channel_without_local_subscribers_are_no_news(world: World, remote: RemoteEvents) -> None:
     client = world.connect()
     client.subscribe("presence-y", "1")
-    remote.changed([Change(Kind.MEMBER_ADDED, APP_ID, "presence-x", "2"), Change(Kind.COUNT, APP_ID, "presence-x")])
+    remote.changed(
+        [Change(ChangeKind.MEMBER_ADDED, APP_ID, "presence-x", "2"), Change(ChangeKind.COUNT, APP_ID, "presence-x")]
+    )
     assert client.take() == []
 
 
@@ -80,7 +82,9 @@ def test_a_channel_without_members_hears_of_none(world: World, remote: RemoteEve
     client.subscribe("news")
     world.clock.advance(2)
     client.take()
-    remote.changed([Change(Kind.MEMBER_ADDED, APP_ID, "news", "2"), Change(Kind.MEMBER_REMOVED, APP_ID, "news", "2")])
+    remote.changed(
+        [Change(ChangeKind.MEMBER_ADDED, APP_ID, "news", "2"), Change(ChangeKind.MEMBER_REMOVED, APP_ID, "news", "2")]
+    )
     assert client.take() == []
 
 
@@ -89,7 +93,7 @@ def test_a_new_count_is_told_where_the_app_wants_it(world: World, remote: Remote
     client.subscribe("news")
     world.clock.advance(2)
     client.take()
-    remote.changed([Change(Kind.COUNT, APP_ID, "news")])
+    remote.changed([Change(ChangeKind.COUNT, APP_ID, "news")])
     assert client.events() == ["pusher_internal:subscription_count"]
 
 
@@ -98,8 +102,8 @@ def test_watchers_hear_of_users_elsewhere_unless_they_are_here_too(world: World,
     here.sign_in("here")
     watcher.sign_in("w", watchlist=["here", "there"])
     for user_id in ("here", "there"):
-        remote.changed([Change(Kind.ONLINE, APP_ID, user_id)])
-        remote.changed([Change(Kind.OFFLINE, APP_ID, user_id)])
+        remote.changed([Change(ChangeKind.ONLINE, APP_ID, user_id)])
+        remote.changed([Change(ChangeKind.OFFLINE, APP_ID, user_id)])
     assert [data_of(frame)["events"] for frame in watcher.take()] == [
         [{"name": "online", "user_ids": ["there"]}],
         [{"name": "offline", "user_ids": ["there"]}],

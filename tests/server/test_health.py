@@ -11,7 +11,7 @@ from sockudo.api.health import Verdict
 from sockudo.apps.memory import MemoryAppManager
 from sockudo.errors import DriverError
 from sockudo.eventual import Eventual
-from sockudo.server.health import Health
+from sockudo.server.health import HealthChecks
 from tests.fakes.eventual import AskedAppManager, answer
 from tests.fakes.gates import FakeGates
 from tests.fakes.node import make_app
@@ -35,8 +35,10 @@ def hangs() -> Eventual[None]:
     return asyncio.get_running_loop().create_future()
 
 
-def health(critical: Callable[[], Eventual[None]] = works, other: Callable[[], Eventual[None]] = works) -> Health:
-    return Health(MemoryAppManager([make_app()]), FakeGates(), {"cache": critical}, {"queue": other}, patience=0.2)
+def health(critical: Callable[[], Eventual[None]] = works, other: Callable[[], Eventual[None]] = works) -> HealthChecks:
+    return HealthChecks(
+        MemoryAppManager([make_app()]), FakeGates(), {"cache": critical}, {"queue": other}, patience=0.2
+    )
 
 
 async def test_all_parts_that_work_are_ok() -> None:
@@ -64,7 +66,7 @@ async def test_a_reason_and_its_end_are_logged_once_each(capsys: pytest.CaptureF
 
 async def test_an_app_is_looked_up_in_its_store() -> None:
     manager = AskedAppManager()
-    one = Health(manager, FakeGates())
+    one = HealthChecks(manager, FakeGates())
     for app, expected in ((make_app(), "OK"), (make_app(enabled=False), "ERROR"), (None, "NOT_FOUND")):
         asked = one.app("1")
         await manager.questions.answer(app)
@@ -86,7 +88,7 @@ async def test_an_app_is_looked_up_in_its_store() -> None:
 async def test_a_closed_gate_comes_before_the_stores(
     gates: FakeGates, up: tuple[str, str], ready: tuple[str, str] | None
 ) -> None:
-    one = Health(MemoryAppManager([make_app()]), gates)
+    one = HealthChecks(MemoryAppManager([make_app()]), gates)
     assert (await answer(one.node()))[:2] == up
     assert (await answer(one.ready()))[:2] == (ready or up)
 

@@ -7,7 +7,8 @@ from itertools import count
 import pytest
 
 from sockudo.eventual import Future
-from sockudo.timing.slices import BUDGET, SHARE, Slices, Steps
+from sockudo.timing.slice_time import BUDGET
+from sockudo.timing.slices import SHARE, Slices, Steps
 from tests.fakes.clock import FakeClock, TickingClock
 
 

@@ -22,7 +22,7 @@ _CHUNK_WITH_CACHE: Final = 16
 T = TypeVar("T")
 
 
-class Question(NamedTuple):
+class ChannelQuery(NamedTuple):
     """A question about one channel."""
 
     name: str
@@ -46,19 +46,19 @@ class ChannelAnswers:
         """Describe each occupied channel: `{"channels": {NAME: {..}}}`."""
         queries = self._queries
 
-        def questions() -> Iterator[Question | None]:
+        def questions() -> Iterator[ChannelQuery | None]:
             for name in queries.channel_names(app_id):
                 # A channel may have been left since the answer was begun.
                 is_asked = name.startswith(prefix) and queries.is_occupied(app_id, name)
-                yield Question(name, kind_of(name), info) if is_asked else None
+                yield ChannelQuery(name, kind_of(name), info) if is_asked else None
 
         return self._run(queries.channel_count(app_id), self._named(app_id, questions(), _chunk(info)), info)
 
-    def named(self, app_id: str, questions: list[Question], info: frozenset[str]) -> Eventual[Response]:
+    def named(self, app_id: str, questions: list[ChannelQuery], info: frozenset[str]) -> Eventual[Response]:
         """Describe each of some channels: `{"channels": {NAME: {..}}}`."""
         return self._run(len(questions), self._named(app_id, questions, _chunk(info)), info)
 
-    def listed(self, app_id: str, questions: list[Question]) -> Eventual[Response]:
+    def listed(self, app_id: str, questions: list[ChannelQuery]) -> Eventual[Response]:
         """Describe some channels in their order: `{"batch": [{..}]}`."""
         info = frozenset[str]().union(*(question.info for question in questions))
         return self._run(len(questions), self._listed(app_id, questions, _chunk(info)), info)
@@ -66,7 +66,7 @@ class ChannelAnswers:
     def _run(self, count: int, steps: Steps[Response], info: frozenset[str]) -> Eventual[Response]:
         return self._slices.at_once(steps) if count <= _chunk(info) else self._slices.run(steps)
 
-    def _named(self, app_id: str, questions: Iterable[Question | None], chunk: int) -> Steps[Response]:
+    def _named(self, app_id: str, questions: Iterable[ChannelQuery | None], chunk: int) -> Steps[Response]:
         parts: list[bytes] = []
         size = 0
         for some in _chunks(questions, chunk):
@@ -79,7 +79,7 @@ class ChannelAnswers:
             self._check_size(size)
         return Response(200, b'{"channels":{%b}}' % b",".join(parts))
 
-    def _listed(self, app_id: str, questions: list[Question], chunk: int) -> Steps[Response]:
+    def _listed(self, app_id: str, questions: list[ChannelQuery], chunk: int) -> Steps[Response]:
         parts: list[bytes] = []
         size = 0
         for asked in _chunks(questions, chunk):
@@ -89,7 +89,7 @@ class ChannelAnswers:
             self._check_size(size)
         return Response(200, b'{"batch":[%b]}' % b",".join(parts))
 
-    def _found(self, app_id: str, asked: list[Question]) -> Steps[list[dict[str, object]]]:
+    def _found(self, app_id: str, asked: list[ChannelQuery]) -> Steps[list[dict[str, object]]]:
         found = gathered([self._queries.attributes(app_id, name, kind, info) for name, kind, info in asked])
         if not isinstance(found, Future):
             yield None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 
 from sockudo.api.call import Call
-from sockudo.api.channel_answers import ChannelAnswers, Question
+from sockudo.api.channel_answers import ChannelAnswers, ChannelQuery
 from sockudo.api.messages import EMPTY_OBJECT, Response
 from sockudo.apps.app import App
 from sockudo.eventual import Eventual, all_done, later, then
@@ -68,14 +68,14 @@ class EventHandlers:
         if not trigger.info:
             return then(self._publish(call, [trigger]), lambda _: EMPTY_OBJECT)
         self._check_info()
-        questions = [Question(name, kind, trigger.info) for name, kind in trigger.targets]
+        questions = [ChannelQuery(name, kind, trigger.info) for name, kind in trigger.targets]
         return then(self._publish(call, [trigger]), lambda _: self._answers.named(call.app.id, questions, trigger.info))
 
     def _publish_batch(self, call: Call, triggers: list[Trigger]) -> Eventual[Response]:
         if not any(trigger.info for trigger in triggers):
             return then(self._publish(call, triggers), lambda _: EMPTY_OBJECT)
         self._check_info()
-        questions = [Question(*trigger.targets[0], trigger.info) for trigger in triggers]
+        questions = [ChannelQuery(*trigger.targets[0], trigger.info) for trigger in triggers]
         return then(self._publish(call, triggers), lambda _: self._answers.listed(call.app.id, questions))
 
     def _check_info(self) -> None:

@@ -59,7 +59,7 @@ def adapter_class(driver: str) -> Any:
         MissingExtraError: what the driver needs is not installed.
     """
     row = ADAPTERS[driver]
-    return load_driver(f"adapter.driver {driver}", row.extra or driver, row.place)
+    return load_driver(f"adapter.driver {driver}", row.extra or driver, row.class_path)
 
 
 def redis_options(settings: Settings) -> RedisOptions:
@@ -123,12 +123,12 @@ class AdapterDriver(NamedTuple):
     """A way for nodes to reach each other: a folder of `bus/`, a section of the settings, and a row below.
 
     Attributes:
-        place: the module and the class of the adapter, which takes the options.
+        class_path: the module and the class of the adapter, which takes the options.
         options: what the adapter reads of the settings; most adapters read their own section.
         extra: what to install for it, where it is not called like the driver.
     """
 
-    place: str
+    class_path: str
     options: Callable[[Settings], object]
     extra: str | None = None
 

@@ -84,13 +84,13 @@ def lambda_class() -> Any:
     return _load("the lambda of a webhook", "lambda", LAMBDA)
 
 
-def load_driver(what: str, extra: str, place: str) -> Any:
+def load_driver(what: str, extra: str, class_path: str) -> Any:
     """Return a class that is named as `module:class`.
 
     Raises:
         MissingExtraError: its module needs what is not installed; `what` says for which setting, `extra` has it.
     """
-    module, _, name = place.partition(":")
+    module, _, name = class_path.partition(":")
     try:
         return getattr(import_module(module), name)
     except ModuleNotFoundError as missing:
@@ -98,8 +98,8 @@ def load_driver(what: str, extra: str, place: str) -> Any:
         raise MissingExtraError(f"{what} needs {library}: pip install 'sockudo[{extra}]'") from missing
 
 
-def _load(what: str, driver: str, place: str) -> Any:
+def _load(what: str, driver: str, class_path: str) -> Any:
     extra = _EXTRAS.get(driver, driver)
     if driver in _NEEDS:
         load_driver(what, extra, f"{_NEEDS[driver]}:__name__")
-    return load_driver(what, extra, place)
+    return load_driver(what, extra, class_path)

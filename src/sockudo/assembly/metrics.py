@@ -21,12 +21,12 @@ def metrics_from_settings(
     publisher: Publisher,
     front: Front,
     webhooks: WebhookService | None,
-    place: tuple[Path, int] | None,
+    worker_sockets: tuple[Path, int] | None,
 ) -> MetricsService | None:
     """Return what serves metrics, not started; None where they are off.
 
     Args:
-        place: the directory that the workers of a supervisor share, and the serial number of this one.
+        worker_sockets: the directory that the workers of a supervisor share, and the serial number of this one.
     """
     section = settings.metrics
     if not section.enabled:
@@ -40,7 +40,7 @@ def metrics_from_settings(
         publisher=publisher,
         front=front,
         webhooks=webhooks,
-        shares_queue=place is not None and settings.queue.driver not in ("memory", "none"),
+        shares_queue=worker_sockets is not None and settings.queue.driver not in ("memory", "none"),
     )
-    options = MetricsOptions(section.host, section.port, section.prometheus.prefix, section.token, place)
+    options = MetricsOptions(section.host, section.port, section.prometheus.prefix, section.token, worker_sockets)
     return MetricsService(options, sources)

@@ -47,8 +47,8 @@ from sockudo.ratelimit.counters import RateLimitCounters
 from sockudo.ratelimit.memory import MemoryRateLimiter
 from sockudo.ratelimit.networks import Networks
 from sockudo.server.front import Front
-from sockudo.server.gates import Gates
-from sockudo.server.health import Health
+from sockudo.server.gates import NodeGates
+from sockudo.server.health import HealthChecks
 from sockudo.server.housekeeping import Housekeeping
 from sockudo.server.http.answers import Answers
 from sockudo.server.http.body_budget import BodyBudget
@@ -132,11 +132,11 @@ class SharedByWorkers(NamedTuple):
     """What the workers of one supervisor share.
 
     Attributes:
-        place: the directory of their sockets, and the serial number of this worker.
+        worker_sockets: the directory of their sockets, and the serial number of this worker.
         area: the memory in which they all count what is limited.
     """
 
-    place: tuple[Path, int]
+    worker_sockets: tuple[Path, int]
     area: Area
 
 
@@ -191,11 +191,11 @@ def assemble(
     if webhooks is not None:
         checks["queue"] = webhooks.check
     patience = settings.health_check_timeout_ms / 1000
-    health = Health(stores.apps, Gates(parts.node, parts.memory), stores.checks, checks, patience)
+    health = HealthChecks(stores.apps, NodeGates(parts.node, parts.memory), stores.checks, checks, patience)
     front = _front(settings, clock, parts, stores, health, _after_bus(adapter, clock))
     server = Server(front, parts.node, listening_from_settings(settings, front, clock))
     metrics = metrics_from_settings(
-        settings, parts.node, parts.publisher, front, webhooks, None if shared is None else shared.place
+        settings, parts.node, parts.publisher, front, webhooks, None if shared is None else shared.worker_sockets
     )
     return Assembly(server, parts.node, front, parts.remote_events, stores, webhooks, metrics, makers)
 
@@ -224,7 +224,7 @@ def _front(
     clock: Clock,
     parts: _NodeParts,
     stores: Stores,
-    health: Health,
+    health: HealthChecks,
     after_bus: Callable[[Callable[[], None]], object] | None,
 ) -> Front:
     cors = Cors(
@@ -274,7 +274,7 @@ def _after_bus(adapter: Adapter | None, clock: Clock) -> Callable[[Callable[[], 
 
 
 def _routes(
-    settings: Settings, parts: _NodeParts, stores: Stores, health: Health, cors: Cors, limited: RateLimitCounters
+    settings: Settings, parts: _NodeParts, stores: Stores, health: HealthChecks, cors: Cors, limited: RateLimitCounters
 ) -> Routes:
     node, queries, quotas, clock = parts.node, parts.queries, parts.node.quotas, parts.node.clock
     channel_answers = ChannelAnswers(queries, node.slices, settings.http_api.response_limit_in_mb * _MEGABYTE)

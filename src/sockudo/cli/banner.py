@@ -52,7 +52,7 @@ class OpenFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
+class ListeningAddress:
     """The address the server really listens on; of a unix socket, `host` is the path.
 
     Attributes:
@@ -94,7 +94,7 @@ class Listening:
 
 def banner(
     settings: Settings,
-    listening: Listening,
+    listening: ListeningAddress,
     open_files: OpenFiles,
     warnings: Sequence[str],
     processes: Sequence[int] | str = (),
@@ -125,7 +125,9 @@ def _block(text: Text, title: str, lines: Iterable[tuple[str, str]], *, style: s
         text.append(f"  {name:<{_WIDTH}}{value}".rstrip() + "\n" if value else f"  {name}\n")
 
 
-def _listening(settings: Settings, listening: Listening, processes: Sequence[int] | str) -> Iterator[tuple[str, str]]:
+def _listening(
+    settings: Settings, listening: ListeningAddress, processes: Sequence[int] | str
+) -> Iterator[tuple[str, str]]:
     where = f"  (all interfaces, {listening.families})" if listening.is_everywhere else ""
     yield "clients", listening.url("ws", f"{settings.path_prefix}/app/{{key}}") + where
     yield "HTTP API", listening.url("http", f"{settings.path_prefix}/apps/{{id}}/events")
@@ -196,7 +198,7 @@ def _connections(open_files: OpenFiles, a_worker: str) -> str:
     return f"about {open_files.sockets}{a_worker} (open files: {open_files.soft}, at most {hard}{hint})"
 
 
-def _try_next(settings: Settings, listening: Listening) -> Iterator[str]:
+def _try_next(settings: Settings, listening: ListeningAddress) -> Iterator[str]:
     if listening.is_unix:
         yield f"curl --unix-socket {listening.host} http://localhost{settings.path_prefix}/up"
         return
@@ -213,7 +215,7 @@ def _try_next(settings: Settings, listening: Listening) -> Iterator[str]:
     yield from _publish_line(settings, app, listening)
 
 
-def _publish_line(settings: Settings, app: AppSettings, listening: Listening) -> Iterator[str]:
+def _publish_line(settings: Settings, app: AppSettings, listening: ListeningAddress) -> Iterator[str]:
     """How a back end publishes: in Python where its library takes the app, else in Node."""
     if settings.path_prefix:  # neither library can put a path before its own
         return

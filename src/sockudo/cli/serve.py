@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sockudo import log
-from sockudo.cli.banner import Listening, OpenFiles, banner, print_banner
+from sockudo.cli.banner import ListeningAddress, OpenFiles, banner, print_banner
 from sockudo.cli.failures import EXIT_CONFIGURATION, EXIT_FAILED, reporting
 from sockudo.cli.loading import load_or_exit
 from sockudo.config.load import Loaded
@@ -75,9 +75,9 @@ def _run_alone(loaded: Loaded) -> int:
 
 
 def _run_workers(loaded: Loaded, count: int) -> int:
-    from sockudo.supervisor.handover import Plan, hand_over
     from sockudo.supervisor.listening.activation import take_activated_sockets
     from sockudo.supervisor.listening.socket_file import SocketFile
+    from sockudo.supervisor.reexec import Plan, become_supervisor
 
     settings = loaded.settings
     log.configure(**_logging(settings), plain=True)
@@ -95,7 +95,7 @@ def _run_workers(loaded: Loaded, count: int) -> int:
         sockets=take_activated_sockets(os.environ),
         socket_file=SocketFile(path.path, path.mode, path.owner) if path.enabled else None,
     )
-    return hand_over(plan, lambda addresses: _greeting(loaded, addresses, WORKERS_MARK))
+    return become_supervisor(plan, lambda addresses: _greeting(loaded, addresses, WORKERS_MARK))
 
 
 def _run_worker(settings: Settings, worker: Worker) -> int:
@@ -125,7 +125,7 @@ class _Banner(io.StringIO):
 
 def _greeting(loaded: Loaded, addresses: _Addresses, workers: Sequence[int] | str = ()) -> str:
     """Return the banner. It is written as a line of the log: it holds nobody up where nobody reads it."""
-    listening = Listening(*addresses[0], has_tls=loaded.settings.speaks_tls)
+    listening = ListeningAddress(*addresses[0], has_tls=loaded.settings.speaks_tls)
     text = banner(loaded.settings, listening, OpenFiles.current(), loaded.warnings, workers)
     stream = _Banner()
     print_banner(text, stream)

@@ -1,4 +1,4 @@
-"""Runs the supervisor where the `sockudo` command has become it (see `supervisor.handover`); needs no library."""
+"""Runs the supervisor where the `sockudo` command has become it (see `supervisor.reexec`); needs no library."""
 
 from __future__ import annotations
 

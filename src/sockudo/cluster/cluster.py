@@ -21,9 +21,9 @@ from sockudo.cluster.membership import Membership
 from sockudo.cluster.messages import envelope
 from sockudo.cluster.messages.state import (
     AppChanged,
-    CachedEvent,
     Delivered,
     Delta,
+    EventToCache,
     ForceReconnect,
     Goodbye,
     Question,
@@ -40,8 +40,8 @@ from sockudo.cluster.refusals import Refusals
 from sockudo.cluster.replication.batches import batches_of
 from sockudo.cluster.replication.journal import DeltaJournal
 from sockudo.cluster.replication.merging import Merging
+from sockudo.cluster.replication.remote_work import RemoteWork
 from sockudo.cluster.replication.replica import Replica
-from sockudo.cluster.replication.slices import Slices
 from sockudo.cluster.replication.snapshots import Snapshots
 from sockudo.cluster.times import ClusterTimes
 from sockudo.hub.hub import Hub
@@ -68,8 +68,8 @@ class Cluster(Peers):
         self._times = times
         self._voice = voice = Voice(adapter, self.node_id)
         refusals = Refusals(clock, counters)
-        slices = Slices(clock, refusals.failed, lambda: self._membership.news.set())
-        context = ClusterContext(clock, voice, slices, counters, refusals)
+        work = RemoteWork(clock, refusals.failed, lambda: self._membership.news.set())
+        context = ClusterContext(clock, voice, work, counters, refusals)
         self._interest = Interest(adapter, clock, self._is_needed)
         self.journal: DeltaJournal = DeltaJournal(hub, clock, times.delta_interval, self._send_delta)
         self._heartbeats = Heartbeats(
@@ -78,7 +78,7 @@ class Cluster(Peers):
         self._echoes = Echoes(clock)
         merging = Merging(self.replica, counters, lambda changes: self._hearing.changed(changes))
         self._membership = Membership(context, self.nodes, merging, self._echoes, self._set_alone)
-        snapshots = Snapshots(hub, self.journal, voice, slices, counters)
+        snapshots = Snapshots(hub, self.journal, voice, work, counters)
         self._hearing = Hearing(
             context, self._interest, self._membership, merging, self._heartbeats, snapshots, self._echoes
         )
@@ -187,7 +187,7 @@ class Cluster(Peers):
             return
         self.counters.events_sent += 1
         self.counters.cached_sent += 1
-        self._voice.say(EVERYONE, envelope.CACHED_EVENT, CachedEvent(app_id, name, except_id, frame))
+        self._voice.say(EVERYONE, envelope.CACHED_EVENT, EventToCache(app_id, name, except_id, frame))
 
     def terminate(self, app_id: str, user_id: str) -> None:
         """End the connections that a user has on other nodes."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sockudo.cluster.counters import ClusterCounters
 from sockudo.cluster.messages.voice import Voice
 from sockudo.cluster.refusals import Refusals
-from sockudo.cluster.replication.slices import Slices
+from sockudo.cluster.replication.remote_work import RemoteWork
 from sockudo.timing.clock import Clock
 
 
@@ -17,13 +17,13 @@ class ClusterContext:
 
     Attributes:
         voice: sends this node's messages.
-        slices: does the work that other nodes cause.
+        work: does the work that other nodes cause.
         counters: totals since the start.
         refusals: counts and logs messages that are dropped.
     """
 
     clock: Clock
     voice: Voice
-    slices: Slices
+    work: RemoteWork
     counters: ClusterCounters
     refusals: Refusals

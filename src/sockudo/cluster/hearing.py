@@ -17,9 +17,9 @@ from sockudo.cluster.messages import envelope
 from sockudo.cluster.messages.state import (
     LONGEST_FOLLOW,
     AppChanged,
-    CachedEvent,
     Delta,
     Echo,
+    EventToCache,
     Follow,
     ForceReconnect,
     Goodbye,
@@ -35,8 +35,8 @@ from sockudo.cluster.messages.state import (
 from sockudo.cluster.messages.topics import node_topic
 from sockudo.cluster.nodes import Peer
 from sockudo.cluster.replication.merging import Merging
+from sockudo.cluster.replication.remote_work import CostedSteps
 from sockudo.cluster.replication.replica import Change
-from sockudo.cluster.replication.slices import Steps
 from sockudo.cluster.replication.snapshots import Snapshots
 from sockudo.log import get_logger
 from sockudo.websocket.relayed import is_text_frame
@@ -52,7 +52,7 @@ _NEW_NODE: Final = 10
 
 
 class Hearing:
-    """The inbox of a node. See `slices` for messages that arrive faster than this node can take them.
+    """The inbox of a node. See `RemoteWork` for messages that arrive faster than this node can take them.
 
     It drops and counts malformed messages: nothing that comes over the bus may bring down this node.
 
@@ -74,7 +74,7 @@ class Hearing:
     ) -> None:
         self._clock = context.clock
         self._voice = context.voice
-        self._slices = context.slices
+        self._work = context.work
         self._counters = context.counters
         self._refusals = context.refusals
         self._interest = interest
@@ -98,15 +98,16 @@ class Hearing:
         elif data[1 : envelope.HEADER_BYTES] == self._own_id:
             self._heartbeats.heard(data)
         elif data[0] in envelope.EVENTS:
-            place = self._interest.place(topic)
-            if place is not None and self.handler is not None:
+            channel = self._interest.channel(topic)
+            if channel is not None and self.handler is not None:
                 frame, except_id = envelope.parse_event(data)
                 if not is_text_frame(frame):
                     self._refusals.misunderstood(f"an event without a text frame, on {topic}", envelope.sender(data))
                     return
                 self._counters.events_received += 1
                 try:
-                    self.handler.deliver(place.app_id, place.name, frame, except_id, data[0] == envelope.STORED_EVENT)
+                    is_stored = data[0] == envelope.STORED_EVENT
+                    self.handler.deliver(channel.app_id, channel.name, frame, except_id, is_stored)
                 # An exception here would close the connection to the bus.
                 except Exception as error:
                     self._refusals.failed(error)
@@ -114,7 +115,7 @@ class Hearing:
             self._counters.said_received += 1
             # Messages of one node are handled in their order.
             node_id = envelope.sender(data)
-            if not self._slices.run(node_id, self._hear(node_id, data), len(data)):
+            if not self._work.run(node_id, self._hear(node_id, data), len(data)):
                 self._refusals.overflowed(node_id)
 
     def lost(self, reason: str) -> None:
@@ -142,7 +143,7 @@ class Hearing:
 
     # Messages that are not events
 
-    def _hear(self, node_id: str, data: bytes) -> Steps:
+    def _hear(self, node_id: str, data: bytes) -> CostedSteps:
         message = envelope.parse(data)
         yield 1 + len(data) // _BYTES_OF_A_UNIT
         if message is None:
@@ -151,7 +152,7 @@ class Hearing:
         elif self.handler is not None and not self._membership.nodes.has_left(node_id):
             yield from self._take_message(node_id, message, len(data), self.handler)
 
-    def _take_message(self, node_id: str, message: msgspec.Struct, size: int, handler: ClusterHandler) -> Steps:
+    def _take_message(self, node_id: str, message: msgspec.Struct, size: int, handler: ClusterHandler) -> CostedSteps:
         match message:
             case Goodbye():
                 yield from self._membership.left(node_id)
@@ -170,7 +171,7 @@ class Hearing:
                     yield from self._take_from(peer, message, size, handler)
                     self._membership.ask_for_snapshot(peer)
 
-    def _take_from(self, peer: Peer, message: msgspec.Struct, size: int, handler: ClusterHandler) -> Steps:
+    def _take_from(self, peer: Peer, message: msgspec.Struct, size: int, handler: ClusterHandler) -> CostedSteps:
         match message:
             case Heartbeat():
                 self._take_heartbeat(peer, message)
@@ -195,7 +196,7 @@ class Hearing:
             case Echo(number):
                 self._counters.answers_received += 1
                 self._echoes.heard(peer.node_id, number)
-            case CachedEvent(app_id, name, except_id, frame):
+            case EventToCache(app_id, name, except_id, frame):
                 self._counters.events_received += 1
                 self._counters.cached_received += 1
                 handler.keep(app_id, name, frame)
@@ -217,7 +218,7 @@ class Hearing:
             self._heartbeats.answer()
 
 
-def _in_steps(said: Reports, take: Callable[[Reports], None]) -> Steps:
+def _in_steps(said: Reports, take: Callable[[Reports], None]) -> CostedSteps:
     """Hand on reports, some at a time if they are independent of each other."""
     if said.verb not in (Verb.REPORTED, Verb.OVERDUE):
         take(said)

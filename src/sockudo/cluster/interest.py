@@ -29,7 +29,7 @@ SWEPT_AT_ONCE: Final = 250
 MOST_BEHIND: Final = 1.0
 
 
-class Place(NamedTuple):
+class JoinedChannel(NamedTuple):
     """The channel that a topic belongs to."""
 
     app_id: str
@@ -50,7 +50,7 @@ class Interest:
         self._adapter = adapter
         self._clock = clock
         self._is_needed = is_needed
-        self._places: dict[str, Place] = {}
+        self._channels: dict[str, JoinedChannel] = {}
         self._joining: dict[str, asyncio.Future[None]] = {}
         # topic -> when it may be left, oldest first
         self._lingering: OrderedDict[str, float] = OrderedDict()
@@ -59,11 +59,11 @@ class Interest:
         self._timer: Handle | None = None
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._channels)
 
-    def place(self, topic: str) -> Place | None:
+    def channel(self, topic: str) -> JoinedChannel | None:
         """Return the channel of a topic that this node has joined."""
-        return self._places.get(topic)
+        return self._channels.get(topic)
 
     def join(
         self, app_id: str, name: str, *, is_kept: bool = False, has_caught_up: bool = False
@@ -71,8 +71,8 @@ class Interest:
         """Join the topic of a channel for one more subscriber; see `Peers.join`."""
         topic = channel_topic(app_id, name)
         joining = self._joining.get(topic)
-        if topic not in self._places:
-            arriving = self._join(topic, Place(app_id, name))
+        if topic not in self._channels:
+            arriving = self._join(topic, JoinedChannel(app_id, name))
         elif has_caught_up:
             return joining
         elif joining is not None:
@@ -88,11 +88,11 @@ class Interest:
     def release(self, app_id: str, name: str) -> None:
         """Note that the last subscriber of a channel here is gone."""
         topic = channel_topic(app_id, name)
-        if topic in self._places:
+        if topic in self._channels:
             self._linger(topic)
 
-    def _join(self, topic: str, place: Place) -> asyncio.Future[None] | None:
-        self._places[topic] = place
+    def _join(self, topic: str, channel: JoinedChannel) -> asyncio.Future[None] | None:
+        self._channels[topic] = channel
         # If the subscription fails, the node leaves the topic again.
         self._linger(topic)
         joining = self._adapter.subscribe(topic)
@@ -136,11 +136,11 @@ class Interest:
             if not is_due(self._lingering[topic], now):
                 break
             del self._lingering[topic]
-            place = self._places[topic]
+            channel = self._channels[topic]
             if topic in self._joining:
                 self._lingering[topic] = now + LINGER
-            elif not self._is_needed(place.app_id, place.name):
-                del self._places[topic]
+            elif not self._is_needed(channel.app_id, channel.name):
+                del self._channels[topic]
                 self._adapter.unsubscribe(topic)
         if self._lingering:
             self._clock.call_later(max(0.0, next(iter(self._lingering.values())) - now), self._sweep)

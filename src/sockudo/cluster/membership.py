@@ -13,7 +13,7 @@ from sockudo.cluster.messages.state import Sync
 from sockudo.cluster.messages.topics import node_topic
 from sockudo.cluster.nodes import MOST_NODES, Nodes, Peer
 from sockudo.cluster.replication.merging import Merging
-from sockudo.cluster.replication.slices import Steps
+from sockudo.cluster.replication.remote_work import CostedSteps
 from sockudo.log import get_logger
 
 _log = get_logger("sockudo.cluster")
@@ -44,7 +44,7 @@ class Membership:
         self.news = asyncio.Event()
         self._clock = context.clock
         self._voice = context.voice
-        self._slices = context.slices
+        self._work = context.work
         self._counters = context.counters
         self._refusals = context.refusals
         self._merging = merging
@@ -56,7 +56,7 @@ class Membership:
     @property
     def is_synced(self) -> bool:
         """Whether this node knows everything that the live nodes have."""
-        return all(peer.is_synced and not self._slices.is_busy(peer.node_id) for peer in self.nodes.peers())
+        return all(peer.is_synced and not self._work.is_busy(peer.node_id) for peer in self.nodes.peers())
 
     def heard(self, node_id: str) -> Peer | None:
         """Note a sign of life of a node; return the node, or None if there is no room for it."""
@@ -69,7 +69,7 @@ class Membership:
             _log.info("node joined", node=node_id, nodes=len(self.nodes) + 1)
         return peer
 
-    def left(self, node_id: str) -> Steps:
+    def left(self, node_id: str) -> CostedSteps:
         """Forget a node that says goodbye."""
         if self.nodes.leave(node_id):
             self._gone(node_id, "left")
@@ -78,11 +78,11 @@ class Membership:
     def look(self) -> None:
         """Forget the nodes that were silent for too long; a node whose messages wait here is not silent yet."""
         for node_id in self.nodes.silent(self._clock.monotonic()):
-            if not self._slices.is_busy(node_id) and self.nodes.forget(node_id):
+            if not self._work.is_busy(node_id) and self.nodes.forget(node_id):
                 # It may live behind a part of the bus that hangs and is not given up yet.
                 self.doubt()
                 self._gone(node_id, "silent")
-                self._slices.run(node_id, self._merging.purge(node_id))
+                self._work.run(node_id, self._merging.purge(node_id))
         self._tell_whether_alone()
         self.ask_for_snapshots()
 
@@ -107,7 +107,7 @@ class Membership:
         """Ask a node for a snapshot, if this one has missed something of it and did not ask a moment ago."""
         now = self._clock.monotonic()
         # The waiting messages may be all that is missing.
-        if peer.is_synced or self._slices.is_busy(peer.node_id):
+        if peer.is_synced or self._work.is_busy(peer.node_id):
             return
         if at_once or now - peer.asked_at >= _ASK_FOR_SNAPSHOT_AGAIN:
             if peer.is_asked:

@@ -31,10 +31,10 @@ class Effective:
 
 def effective(loaded: Loaded) -> list[Effective]:
     """List every setting, in the order of the reference; each entry of a list of objects has its own lines."""
-    return list(_Walk(loaded).section(loaded.settings, ()))
+    return list(_SettingsWalk(loaded).section(loaded.settings, ()))
 
 
-class _Walk:
+class _SettingsWalk:
     def __init__(self, loaded: Loaded) -> None:
         self._setters = loaded.sources
         self._variables = loaded.variables

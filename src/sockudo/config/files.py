@@ -43,14 +43,14 @@ def read_file(path: Path) -> dict[str, Any]:
     return document
 
 
-class _Object(dict[str, Any]):
+class _JsonObject(dict[str, Any]):
     """A JSON object that remembers which keys were given more than once."""
 
     repeated: tuple[str, ...] = ()
 
 
-def _object(pairs: list[tuple[str, Any]]) -> _Object:
-    found = _Object(pairs)
+def _object(pairs: list[tuple[str, Any]]) -> _JsonObject:
+    found = _JsonObject(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         found.repeated = tuple(name for name in found if names.count(name) > 1)
@@ -63,7 +63,7 @@ def _duplicates(document: Any) -> list[str]:
     waiting: list[tuple[tuple[str | int, ...], Any]] = [((), document)]
     while waiting:
         path, value = waiting.pop()
-        if isinstance(value, _Object):
+        if isinstance(value, _JsonObject):
             found += [path_text((*path, name)) for name in value.repeated]
         if isinstance(value, dict):
             waiting += [((*path, name), inner) for name, inner in value.items()]

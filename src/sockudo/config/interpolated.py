@@ -29,14 +29,14 @@ def shape_interpolated(document: dict[str, Any], model: type[Section]) -> dict[s
     Raises:
         ConfigError: a credential is empty because a variable is; has all of them.
     """
-    walk = _Walk()
+    walk = _VariablesWalk()
     walk.section(document, model, (), ())
     if walk.problems:
         raise ConfigError(walk.problems)
     return walk.variables
 
 
-class _Walk:
+class _VariablesWalk:
     def __init__(self) -> None:
         self.variables: dict[str, tuple[str, ...]] = {}
         self.problems: list[str] = []

@@ -12,7 +12,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 
-from sockudo.metrics.families import FAMILIES, Family, Kind
+from sockudo.metrics.families import FAMILIES, Family, FamilyType
 from sockudo.metrics.figures import Figures, Labels, Value
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -50,7 +50,7 @@ class _Once:
 
 def is_plain(family: Family) -> bool:
     """Tell whether a family is a counter without `_total`."""
-    return family.kind is Kind.COUNTER and not family.name.endswith(_TOTAL)
+    return family.kind is FamilyType.COUNTER and not family.name.endswith(_TOTAL)
 
 
 def exposition(figures: Figures, prefix: str, port: int) -> bytes:

@@ -18,7 +18,7 @@ LAG_BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 BATCH_BOUNDS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 255.0)
 
 
-class Kind(Enum):
+class FamilyType(Enum):
     """The type of a family."""
 
     COUNTER = "counter"
@@ -37,7 +37,7 @@ class Family(NamedTuple):
     """
 
     name: str
-    kind: Kind
+    kind: FamilyType
     labels: tuple[str, ...]
     text: str
     bounds: tuple[float, ...] = ()
@@ -45,19 +45,19 @@ class Family(NamedTuple):
 
 
 def _counter(name: str, text: str, *labels: str) -> Family:
-    return Family(name, Kind.COUNTER, labels, text)
+    return Family(name, FamilyType.COUNTER, labels, text)
 
 
 def _gauge(name: str, text: str, *labels: str) -> Family:
-    return Family(name, Kind.GAUGE, labels, text)
+    return Family(name, FamilyType.GAUGE, labels, text)
 
 
 def _largest(name: str, text: str, *labels: str) -> Family:
-    return Family(name, Kind.GAUGE, labels, text, is_maximum=True)
+    return Family(name, FamilyType.GAUGE, labels, text, is_maximum=True)
 
 
 def _histogram(name: str, text: str, bounds: tuple[float, ...], *labels: str) -> Family:
-    return Family(name, Kind.HISTOGRAM, labels, text, bounds)
+    return Family(name, FamilyType.HISTOGRAM, labels, text, bounds)
 
 
 _LIMITER: Final = ("app_id", "limiter_type", "request_context")

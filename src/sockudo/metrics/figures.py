@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from sockudo.metrics.families import FAMILIES, Kind
+from sockudo.metrics.families import FAMILIES, FamilyType
 from sockudo.timing.histogram import Histogram
 
 Labels: TypeAlias = tuple[str, ...]
@@ -40,7 +40,7 @@ class Figures(msgspec.Struct):
 
     def counters(self) -> Figures:
         """Return what is left of these figures when their process is gone: all but the gauges."""
-        return Figures({name: dict(kept) for name, kept in self.values.items() if _kind(name) is not Kind.GAUGE})
+        return Figures({name: dict(kept) for name, kept in self.values.items() if _kind(name) is not FamilyType.GAUGE})
 
     def samples(self, name: str) -> list[tuple[Labels, Value]]:
         """Return the samples of a family."""
@@ -68,7 +68,7 @@ def _key(labels: Sequence[str]) -> str:
     return msgspec.json.encode(labels).decode()
 
 
-def _kind(name: str) -> Kind | None:
+def _kind(name: str) -> FamilyType | None:
     # Another version of the worker may have other families, while workers are replaced.
     return FAMILIES[name].kind if name in FAMILIES else None
 

@@ -8,9 +8,9 @@ from typing import Final
 
 from sockudo.metrics.books import Books, Known
 from sockudo.metrics.collector import Collector
+from sockudo.metrics.exchange import FigureExchange
 from sockudo.metrics.exposition import exposition
 from sockudo.metrics.figures import Figures
-from sockudo.metrics.line import Line
 
 # However many ask, figures are read no more often.
 FRESH: Final = 0.1
@@ -20,13 +20,13 @@ class Scrapes:
     """Reads figures for whoever asks, for all who ask at the same time at once.
 
     Args:
-        line: to the other workers; None in a process that is alone.
+        exchange: asks the other workers and tells them; None in a process that is alone.
     """
 
-    def __init__(self, collector: Collector, books: Books, line: Line | None, prefix: str) -> None:
+    def __init__(self, collector: Collector, books: Books, exchange: FigureExchange | None, prefix: str) -> None:
         self._collector = collector
         self._books = books
-        self._line = line
+        self._exchange = exchange
         self._prefix = prefix
         self._running: asyncio.Task[bytes] | None = None
         self._text = b""
@@ -56,32 +56,32 @@ class Scrapes:
 
     async def _read(self) -> bytes:
         own = await self._collector.read()
-        figures = own if self._line is None else await self._of_all(self._line, own)
+        figures = own if self._exchange is None else await self._of_all(self._exchange, own)
         # In a thread, because it takes long where apps are many.
         self._text = await asyncio.to_thread(exposition, figures, self._prefix, self.port)
         self._read_at = time.monotonic()
         return self._text
 
-    async def learn(self, line: Line) -> None:
+    async def learn(self, exchange: FigureExchange) -> None:
         """Learn what the workers that are there know: each of them may be the last one that does."""
-        for known in await asyncio.gather(*map(line.ask, line.others()), return_exceptions=True):
+        for known in await asyncio.gather(*map(exchange.ask, exchange.others()), return_exceptions=True):
             if isinstance(known, Known):
                 self._books.learn(known)
 
-    async def _of_all(self, line: Line, own: Figures) -> Figures:
-        serials = line.others()
-        heard = await asyncio.gather(*(line.ask(serial) for serial in serials), return_exceptions=True)
-        answers, silent = {line.serial: own}, []
+    async def _of_all(self, exchange: FigureExchange, own: Figures) -> Figures:
+        serials = exchange.others()
+        heard = await asyncio.gather(*(exchange.ask(serial) for serial in serials), return_exceptions=True)
+        answers, silent = {exchange.serial: own}, []
         for serial, known in zip(serials, heard, strict=True):
             if isinstance(known, Known):
                 self._books.learn(known)
                 if known.figures is not None:
                     answers[serial] = known.figures
             elif isinstance(known, ConnectionError | FileNotFoundError):
-                line.forget(serial)
+                exchange.forget(serial)
             else:
                 silent.append(serial)
         figures = self._books.settle(answers, silent)
         figures.set("workers_unanswered", len(silent))
-        await line.tell(self._books.known())
+        await exchange.tell(self._books.known())
         return figures

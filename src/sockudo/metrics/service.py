@@ -11,10 +11,10 @@ from typing import Final
 from sockudo.log import get_logger
 from sockudo.metrics.books import Books, Known
 from sockudo.metrics.collector import Collector, Sources
-from sockudo.metrics.line import Line
+from sockudo.metrics.exchange import FigureExchange
 from sockudo.metrics.listener import MetricsListener
+from sockudo.metrics.scrape_lock import ScrapeLock
 from sockudo.metrics.scrapes import Scrapes
-from sockudo.metrics.seat import Seat
 from sockudo.supervisor.listening.listeners import ListenError
 
 _log = get_logger("sockudo.metrics")
@@ -29,14 +29,14 @@ class MetricsOptions:
     """What the settings say.
 
     Attributes:
-        place: the directory that the workers of a supervisor share, and the serial number of this one.
+        worker_sockets: the directory that the workers of a supervisor share, and the serial number of this one.
     """
 
     host: str
     port: int
     prefix: str
     token: str | None = field(repr=False)
-    place: tuple[Path, int] | None = None
+    worker_sockets: tuple[Path, int] | None = None
 
 
 class MetricsService:
@@ -46,12 +46,13 @@ class MetricsService:
         self._options = options
         self._collector = Collector(sources)
         self._books = Books()
-        self._line: Line | None = None
-        self._seat: Seat | None = None
-        if options.place is not None:
-            directory, serial = options.place
-            self._seat, self._line = Seat(directory), Line(directory, serial, self._answer, self._hear)
-        self._scrapes = Scrapes(self._collector, self._books, self._line, options.prefix)
+        self._exchange: FigureExchange | None = None
+        self._lock: ScrapeLock | None = None
+        if options.worker_sockets is not None:
+            directory, serial = options.worker_sockets
+            self._lock = ScrapeLock(directory)
+            self._exchange = FigureExchange(directory, serial, self._answer, self._hear)
+        self._scrapes = Scrapes(self._collector, self._books, self._exchange, options.prefix)
         front, clock = sources.front, sources.node.clock
         self.listener = MetricsListener(self._scrapes, options.token, front.timeouts, front.turn, clock.now)
         self._news = asyncio.Event()
@@ -61,10 +62,10 @@ class MetricsService:
         """Begin, for a server that clients reach on this port."""
         self._scrapes.port = port
         self._collector.start()
-        if self._line is not None:
+        if self._exchange is not None:
             try:
-                await self._line.start()
-                await self._scrapes.learn(self._line)
+                await self._exchange.start()
+                await self._scrapes.learn(self._exchange)
             except OSError as error:
                 _log.warning("metrics of this worker not told to the others", reason=str(error))
         wait = await self._try_to_listen(is_first=True)
@@ -80,21 +81,21 @@ class MetricsService:
             self._keeping = None
         self.listener.close()
         self._scrapes.stop()
-        if self._seat is not None:
-            self._seat.leave()
-        line, self._line = self._line, None
-        if line is not None:
-            # Who takes over asks this worker for as long as its end of the line is open.
-            self._books.take_leave(line.serial, await self._collector.read(is_first=False))
-            await line.tell(self._books.known())
-            line.close()
-            if self._seat is not None and not line.others():
-                self._seat.leave(is_last=True)
+        if self._lock is not None:
+            self._lock.leave()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            # Who takes over asks this worker for as long as its end of the exchange is open.
+            self._books.take_leave(exchange.serial, await self._collector.read(is_first=False))
+            await exchange.tell(self._books.known())
+            exchange.close()
+            if self._lock is not None and not exchange.others():
+                self._lock.leave(is_last=True)
         self._collector.stop()
 
     async def _try_to_listen(self, *, is_first: bool) -> float:
         """Listen if no other worker does; return after how long to try again, 0 where it listens."""
-        if self._seat is not None and not self._seat.take():
+        if self._lock is not None and not self._lock.take():
             return _TAKE_OVER
         options = self._options
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sockudo.cluster.replication.replica import Change, Kind
+from sockudo.cluster.replication.replica import Change, ChangeKind
 from sockudo.hub.channel import Channel
 from sockudo.node.cached_events import CachedEvents
 from sockudo.node.node import Node
@@ -12,7 +12,7 @@ from sockudo.pusher.channels import SERVER_TO_USER, kind_of
 from sockudo.pusher.events import member_added, member_removed
 from sockudo.websocket.frames import payload_of, text_frame
 
-_MEMBERS: Final = (Kind.MEMBER_ADDED, Kind.MEMBER_REMOVED)
+_MEMBERS: Final = (ChangeKind.MEMBER_ADDED, ChangeKind.MEMBER_REMOVED)
 
 
 class RemoteEvents:
@@ -55,9 +55,9 @@ class RemoteEvents:
     def changed(self, changes: list[Change]) -> None:
         """Tell the clients here of what has changed on other nodes."""
         for change in changes:
-            if change.kind is Kind.QUOTA_USED:
+            if change.kind is ChangeKind.QUOTA_USED:
                 self._node.quotas.used_elsewhere(change.app_id, change.events, change.reads)
-            elif change.kind in (Kind.ONLINE, Kind.OFFLINE):
+            elif change.kind in (ChangeKind.ONLINE, ChangeKind.OFFLINE):
                 self._user_changed(change)
             else:
                 self._channel_changed(change)
@@ -69,10 +69,10 @@ class RemoteEvents:
             self._report(change, channel)
         if channel is None:
             return
-        if change.kind is Kind.COUNT:
+        if change.kind is ChangeKind.COUNT:
             self._node.announcer.count_changed(change.app_id, channel)
         elif change.kind in _MEMBERS and channel.members is not None and change.user_id not in channel.members:
-            if change.kind is Kind.MEMBER_ADDED:
+            if change.kind is ChangeKind.MEMBER_ADDED:
                 payload = member_added(change.name, change.user_id, change.user_info)
             else:
                 payload = member_removed(change.name, change.user_id)
@@ -84,21 +84,21 @@ class RemoteEvents:
         webhooks, app_id, name = self._node.webhooks, change.app_id, change.name
         is_member_here = channel is not None and channel.members is not None and change.user_id in channel.members
         match change.kind:
-            case Kind.OCCUPIED if channel is None:
+            case ChangeKind.OCCUPIED if channel is None:
                 webhooks.channel_occupied(app_id, name)
-            case Kind.VACATED if channel is None:
+            case ChangeKind.VACATED if channel is None:
                 webhooks.channel_vacated(app_id, name)
-            case Kind.MEMBER_ADDED if not is_member_here:
+            case ChangeKind.MEMBER_ADDED if not is_member_here:
                 webhooks.member_added(app_id, name, change.user_id)
-            case Kind.MEMBER_REMOVED if not is_member_here:
+            case ChangeKind.MEMBER_REMOVED if not is_member_here:
                 webhooks.member_removed(app_id, name, change.user_id)
-            case Kind.COUNT if not kind_of(name).presence:
+            case ChangeKind.COUNT if not kind_of(name).presence:
                 webhooks.subscription_count(app_id, name, self._node.view.subscription_count(app_id, name))
 
     def _user_changed(self, change: Change) -> None:
         if self._node.hub.is_online(change.app_id, change.name):
             return
-        if change.kind is Kind.ONLINE:
+        if change.kind is ChangeKind.ONLINE:
             self._node.watchlist.came_online(change.app_id, change.name)
         else:
             self._node.watchlist.went_offline(change.app_id, change.name)

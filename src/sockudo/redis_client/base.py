@@ -18,7 +18,7 @@ import hiredis
 from sockudo.redis_client.key_slot import key_slot
 from sockudo.redis_client.line import Line
 from sockudo.redis_client.options import RedisTiming
-from sockudo.redis_client.request import Request, as_it_is
+from sockudo.redis_client.request import RedisRequest, as_it_is
 from sockudo.redis_client.resp import Reply, encode
 
 T = TypeVar("T")
@@ -93,7 +93,7 @@ class RedisClient(ABC):
         """
         slot = self._slot(key if key is not None else words[1])
         patience = patience or self._timing.answer_timeout
-        return self._start(Request(words[0], encode(*words), patience, as_it_is, slot=slot, at_once=at_once))
+        return self._start(RedisRequest(words[0], encode(*words), patience, as_it_is, slot=slot, at_once=at_once))
 
     def run(self, script: Script, keys: Sequence[bytes], arguments: Sequence[bytes] = ()) -> asyncio.Future[Reply]:
         """Run a script; in a cluster all of its keys must be in one slot."""
@@ -105,9 +105,11 @@ class RedisClient(ABC):
         """Run a script; `read` makes the result of the reply, and may raise for a reply that makes no sense."""
         data, fallback = script.by_hash(keys, arguments), partial(script.whole, keys, arguments)
         slot = self._slot(keys[0])
-        return self._start(Request(b"EVALSHA", data, self._timing.answer_timeout, read, slot=slot, fallback=fallback))
+        return self._start(
+            RedisRequest(b"EVALSHA", data, self._timing.answer_timeout, read, slot=slot, fallback=fallback)
+        )
 
-    def _start(self, request: Request[T]) -> asyncio.Future[T]:
+    def _start(self, request: RedisRequest[T]) -> asyncio.Future[T]:
         self._send(request)
         return request.future
 
@@ -115,10 +117,10 @@ class RedisClient(ABC):
         return key_slot(key)
 
     @abstractmethod
-    def _send(self, request: Request[Any]) -> None:
+    def _send(self, request: RedisRequest[Any]) -> None:
         """Send a request to its server."""
 
-    def _settle(self, line: Line, request: Request[Any], reply: Reply) -> None:
+    def _settle(self, line: Line, request: RedisRequest[Any], reply: Reply) -> None:
         """Take the reply to a request."""
         if request.fallback is not None and isinstance(reply, hiredis.ReplyError) and _is_unknown_script(reply):
             request.data, request.fallback = request.fallback(), None
@@ -127,7 +129,7 @@ class RedisClient(ABC):
             request.answer(reply, line.name)
 
     def _ping(self, line: Line) -> asyncio.Future[Reply]:
-        request: Request[Reply] = Request(b"PING", _PING, self._timing.answer_timeout, as_it_is)
+        request: RedisRequest[Reply] = RedisRequest(b"PING", _PING, self._timing.answer_timeout, as_it_is)
         line.send(request)
         return request.future
 

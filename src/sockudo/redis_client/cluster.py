@@ -20,7 +20,7 @@ from sockudo.redis_client.key_slot import SLOTS
 from sockudo.redis_client.line import Line
 from sockudo.redis_client.map_keeper import MapUser, SlotMapKeeper
 from sockudo.redis_client.options import RedisNodes, RedisTiming
-from sockudo.redis_client.request import RedisLost, Request
+from sockudo.redis_client.request import RedisLost, RedisRequest
 from sockudo.redis_client.resp import Reply, encode
 from sockudo.redis_client.server import RedisServer
 from sockudo.redis_client.slots import Address, SlotMap
@@ -47,7 +47,7 @@ class ClusterRedis(RedisClient):
         self._lines: dict[Address, Line] = {}
         self._owners: list[Line | None] = [None] * SLOTS
         # The commands that wait for the next map, each with the timer that gives it up.
-        self._held: dict[Request[Any], asyncio.TimerHandle] = {}
+        self._held: dict[RedisRequest[Any], asyncio.TimerHandle] = {}
         self._trying_again: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -80,14 +80,14 @@ class ClusterRedis(RedisClient):
 
     # Sending.
 
-    def _send(self, request: Request[Any]) -> None:  # hot path
+    def _send(self, request: RedisRequest[Any]) -> None:  # hot path
         line = self._owners[request.slot]
         if line is not None:
             line.send(request)
         else:
             self._hold(request)
 
-    def _settle(self, line: Line, request: Request[Any], reply: Reply) -> None:
+    def _settle(self, line: Line, request: RedisRequest[Any], reply: Reply) -> None:
         if not isinstance(reply, hiredis.ReplyError):
             request.answer(reply, line.name)
             return
@@ -111,7 +111,7 @@ class ClusterRedis(RedisClient):
             self._owners[request.slot] = target
             target.send(request)
 
-    def _hold(self, request: Request[Any]) -> None:
+    def _hold(self, request: RedisRequest[Any]) -> None:
         self._keeper.doubt()
         if not self._keeper.is_running or len(self._held) >= _MOST_HELD:
             request.fail(f"{self._nodes.setting}: no server takes slot {request.slot}")
@@ -119,7 +119,7 @@ class ClusterRedis(RedisClient):
             return
         self._held[request] = asyncio.get_running_loop().call_later(request.patience, self._give_up, request)
 
-    def _give_up(self, request: Request[Any]) -> None:
+    def _give_up(self, request: RedisRequest[Any]) -> None:
         timer = self._held.pop(request, None)
         if timer is not None:
             timer.cancel()

@@ -19,7 +19,7 @@ import hiredis
 from sockudo.errors import DriverError
 from sockudo.log import get_logger
 from sockudo.redis_client.options import RedisTiming
-from sockudo.redis_client.request import Request, as_it_is
+from sockudo.redis_client.request import RedisRequest, as_it_is
 from sockudo.redis_client.resp import Reply, RespConnection, encode
 from sockudo.redis_client.server import RedisServer, check_role, connect
 from sockudo.timing.backoff import delays
@@ -36,7 +36,7 @@ _PING: Final = encode(b"PING")
 _ROLE: Final = encode(b"ROLE")
 
 Find = Callable[[], Awaitable[RedisServer]]
-Settle = Callable[["Line", Request[Any], Reply], None]
+Settle = Callable[["Line", RedisRequest[Any], Reply], None]
 
 
 class Line:
@@ -62,12 +62,12 @@ class Line:
         self._on_change = on_change
         self._connection: RespConnection | None = None
         self._server: RedisServer | None = None
-        self._waiting: deque[Request[Any]] = deque()
+        self._waiting: deque[RedisRequest[Any]] = deque()
         self._parts: list[bytes] = []
         self._reopening: asyncio.Task[None] | None = None
         self._probing: asyncio.TimerHandle | None = None
         self._watching: asyncio.TimerHandle | None = None
-        self._suspect: Request[Any] | None = None
+        self._suspect: RedisRequest[Any] | None = None
         self._is_closed = False
         self.problem: str | None = "Redis is not connected yet"
 
@@ -104,7 +104,7 @@ class Line:
         if self._connection is None and self._reopening is None and not self._is_closed:
             self._reopening = self._loop.create_task(self._reopen())
 
-    def send(self, request: Request[Any], before: bytes = b"") -> None:  # hot path
+    def send(self, request: RedisRequest[Any], before: bytes = b"") -> None:  # hot path
         """Send a command at the end of this tick, or at once if the request says so; it fails while the line is away.
 
         Args:
@@ -120,7 +120,7 @@ class Line:
         if not self._parts and not request.at_once:
             self._loop.call_soon(self._flush)
         if before:
-            prelude: Request[Reply] = Request(b"", before, request.patience, as_it_is)
+            prelude: RedisRequest[Reply] = RedisRequest(b"", before, request.patience, as_it_is)
             prelude.sent = request.sent
             prelude.future.cancel()
             waiting.append(prelude)
@@ -140,7 +140,7 @@ class Line:
         connection = self._connection
         if connection is None:
             return
-        last: Request[Reply] = Request(b"PING", _PING, self._timing.answer_timeout, as_it_is)
+        last: RedisRequest[Reply] = RedisRequest(b"PING", _PING, self._timing.answer_timeout, as_it_is)
         self.send(last)
         with contextlib.suppress(DriverError):
             await last.future
@@ -237,7 +237,7 @@ class Line:
             self._ask(b"PING", _PING, None)
 
     def _ask(self, verb: bytes, data: bytes, on_reply: Callable[[Reply], None] | None) -> None:
-        request: Request[Reply] = Request(verb, data, self._timing.answer_timeout, as_it_is)
+        request: RedisRequest[Reply] = RedisRequest(verb, data, self._timing.answer_timeout, as_it_is)
 
         def answered(future: asyncio.Future[Reply]) -> None:
             # A login with few rights may be refused; the server lives.

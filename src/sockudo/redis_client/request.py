@@ -24,7 +24,7 @@ class RedisRefusal(DriverError):
     """Redis answered a command with an error."""
 
 
-class Request(Generic[T]):
+class RedisRequest(Generic[T]):
     """A command that is sent to a server, and perhaps to another one after that.
 
     Attributes:

@@ -7,7 +7,7 @@ from typing import Any
 from sockudo.redis_client.base import RedisClient
 from sockudo.redis_client.line import Line
 from sockudo.redis_client.options import RedisTarget, RedisTiming
-from sockudo.redis_client.request import RedisLost, Request
+from sockudo.redis_client.request import RedisLost, RedisRequest
 from sockudo.redis_client.sentinel import find_server
 
 
@@ -34,7 +34,7 @@ class SingleRedis(RedisClient):
         if self._line is not None:
             await self._line.aclose()
 
-    def _send(self, request: Request[Any]) -> None:
+    def _send(self, request: RedisRequest[Any]) -> None:
         self._opened().send(request)
 
     def _slot(self, key: bytes) -> int:

@@ -6,7 +6,7 @@ from sockudo.node.memory import MemoryGauge
 from sockudo.node.node import Node
 
 
-class Gates:
+class NodeGates:
     """What probes are told of a node."""
 
     def __init__(self, node: Node, memory: MemoryGauge) -> None:

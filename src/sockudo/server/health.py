@@ -44,7 +44,7 @@ class Gates(Protocol):
         ...
 
 
-class Health:
+class HealthChecks:
     """Asks every part that can fail; each may take `patience` seconds.
 
     Args:

@@ -21,7 +21,7 @@ from sockudo.ratelimit.memory import SIZE
 from sockudo.supervisor.crew import Crew
 from sockudo.supervisor.kept_signals import take_kept_signals
 from sockudo.supervisor.listening.listeners import Sockets, close_listeners
-from sockudo.supervisor.seats import Place
+from sockudo.supervisor.places import WorkerPlace
 from sockudo.supervisor.service_manager import ServiceManager
 from sockudo.supervisor.stopping import Stopping
 from sockudo.supervisor.task import Task
@@ -80,7 +80,9 @@ class Supervisor:
         self._listeners = listeners
         self._crew = crew
         self._grace = grace
-        self._places = [Place(index, sockets, crew, owns_sockets=balanced) for index, sockets in enumerate(listeners)]
+        self._places = [
+            WorkerPlace(index, sockets, crew, owns_sockets=balanced) for index, sockets in enumerate(listeners)
+        ]
         self.stopping = Stopping()
         self.manager = ServiceManager()
         self._roll: asyncio.Task[None] | None = None

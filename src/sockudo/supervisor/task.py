@@ -1,4 +1,4 @@
-"""What the command leaves for the supervisor that its process becomes (see `handover`)."""
+"""What the command leaves for the supervisor that its process becomes (see `reexec`)."""
 
 from __future__ import annotations
 

@@ -68,12 +68,12 @@ class Worker:
         )
 
     @property
-    def place(self) -> tuple[Path, int]:
+    def worker_sockets(self) -> tuple[Path, int]:
         """Where the sockets between the workers are, and which are this one's."""
         return self.directory, self.serial
 
     def adapter(self) -> Adapter:
-        """Return this worker's place on the bus between the workers, not started."""
+        """Return this worker's adapter of the bus between the workers, not started."""
         # By serial: while a worker is replaced, both are on the bus.
         return IpcAdapter(self.directory, self.serial)
 

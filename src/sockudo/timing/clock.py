@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from sockudo.timing.slice_time import SliceTime
+
 # Timers fire a little early, by the resolution of the clock.
 _TIMER_SLACK: Final = 0.001
 
@@ -24,6 +26,11 @@ class Handle(Protocol):
 
 class Clock(Protocol):
     """The source of time."""
+
+    @property
+    def slice_time(self) -> SliceTime:
+        """The time that sliced work shares in each turn of the loop."""
+        ...
 
     def now(self) -> float:
         """Return Unix seconds."""
@@ -50,10 +57,11 @@ def is_due(deadline: float, now: float) -> bool:
 class LoopClock:
     """The clock of the machine and the timers of an event loop."""
 
-    __slots__ = ("_loop",)
+    __slots__ = ("_loop", "slice_time")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self.slice_time = SliceTime(self.monotonic, self.call_soon)
 
     # Bound without a wrapper method: every disconnect calls them several times.
     now = staticmethod(time.time)

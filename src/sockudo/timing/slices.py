@@ -1,7 +1,7 @@
 """Runs long work in slices, so that no client or node can stall the event loop.
 
-Work is a generator that yields after each short step. All work together has one budget for each turn of the loop, and
-takes turns within it. There are two forms:
+Work is a generator that yields after each short step. It takes turns with all other work within the time that a turn
+of the loop has for it (`slice_time.py`). There are two forms:
 
 * `run` is for work with a result. It may wait for a store: it yields the future that it waits for.
 * `in_order` is for work whose order matters. It begins at once if this turn has time left, and each piece begins
@@ -16,14 +16,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
-from sockudo.timing.clock import Clock, Handle
+from sockudo.timing.clock import Clock
 
 T = TypeVar("T")
 
 Steps: TypeAlias = Generator[Future[Any] | None, None, T]
 
-# Seconds of one turn for all work together, and for one work before another has its turn.
-BUDGET: Final = 0.005
+# Seconds for one work before another has its turn.
 SHARE: Final = 0.002
 
 
@@ -103,16 +102,16 @@ class _InOrder:
 
 
 class Slices:
-    """Runs work in slices; all slices of one turn of the loop share one budget."""
+    """Runs work in slices, within the time of a turn that all slices of the clock share."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self._now = clock.monotonic
+        self._time = clock.slice_time
         self._ready: deque[_Work] = deque()
         self._in_order = _InOrder()
-        # Seconds that are left for work in this turn.
-        self._left = BUDGET
         self._is_busy = False
-        self._next: Handle | None = None
+        # Whether another turn has been asked for.
+        self._is_awaited = False
 
     @property
     def is_idle(self) -> bool:
@@ -149,44 +148,45 @@ class Slices:
         if self._is_busy:
             self._ready.append(work)
             return
-        end = self._begin()
+        self._is_busy = True
+        end = self._time.begin()
         try:
             self._take_share(work, end)
         finally:
-            self._end(end)
+            self._end()
 
     def next_turn(self) -> None:
         """Run the next slice, which otherwise comes with the next turn of the loop."""
-        if self._next is not None:
-            self._next.cancel()
-            self._next = None
-        self._left = BUDGET
-        now, ready = self._clock.monotonic, self._ready
-        end = self._begin()
+        self._time.renew()
+        self._go_on()
+
+    def _woken(self) -> None:
+        self._is_awaited = False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        now, ready = self._now, self._ready
+        self._is_busy = True
+        end = self._time.begin()
         try:
             while ready and (moment := now()) < end:
                 self._take_share(ready.popleft(), min(end, moment + SHARE))
         finally:
-            self._end(end)
+            self._end()
 
     def _add(self, work: _Work) -> None:
         self._ready.append(work)
         self._see_to_rest()
 
     def _see_to_rest(self) -> None:
-        """Schedule the next turn, if any work is left."""
-        if self._ready and self._next is None and not self._is_busy:
-            self._next = self._clock.call_soon(self.next_turn)
+        """Ask for the next turn, if any work is left."""
+        if self._ready and not self._is_awaited and not self._is_busy:
+            self._is_awaited = True
+            self._time.wake(self._woken)
 
-    def _begin(self) -> float:
-        """Begin to spend the rest of this turn's budget; return when it ends."""
-        self._is_busy = True
-        return self._clock.monotonic() + self._left
-
-    def _end(self, end: float) -> None:
+    def _end(self) -> None:
         self._is_busy = False
-        left = end - self._clock.monotonic()
-        self._left = left if left > 0.0 else 0.0
+        self._time.end()
         if self._ready:
             self._see_to_rest()
 
@@ -194,7 +194,7 @@ class Slices:
         # Work in order goes on after an exception, with the pieces after the one that failed.
         has_more = True
         try:
-            has_more = work.go_on(until, self._clock.monotonic)
+            has_more = work.go_on(until, self._now)
         finally:
             if has_more:
                 self._ready.append(work)

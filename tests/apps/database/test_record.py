@@ -9,13 +9,13 @@ from typing import get_args
 
 import pytest
 
-from sockudo.apps.database.record import PROPERTIES, Kind, is_possible_name, json_text, read_record
+from sockudo.apps.database.record import PROPERTIES, PropertyKind, is_possible_name, json_text, read_record
 from sockudo.config.sections.app import AppSettings
 
 
 def test_the_properties_are_those_that_settings_have() -> None:
     assert {one.name for one in PROPERTIES} == set(AppSettings.model_fields)
-    assert {one.name for one in PROPERTIES if one.kind is Kind.FLAG} == {
+    assert {one.name for one in PROPERTIES if one.kind is PropertyKind.FLAG} == {
         name for name, field in AppSettings.model_fields.items() if field.annotation is bool
     }
     counts = {
@@ -23,7 +23,7 @@ def test_the_properties_are_those_that_settings_have() -> None:
         for name, field in AppSettings.model_fields.items()
         if int in (field.annotation, *get_args(field.annotation))
     }
-    assert {one.name for one in PROPERTIES if one.kind is Kind.COUNT} == counts
+    assert {one.name for one in PROPERTIES if one.kind is PropertyKind.COUNT} == counts
 
 
 def test_missing_columns_are_null_and_unknown_ones_are_left_out() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sockudo.apps.database.record import PROPERTIES, Kind, read_record
+from sockudo.apps.database.record import PROPERTIES, PropertyKind, read_record
 from sockudo.apps.database.soketi_rows import WITHOUT_LIMIT
 from sockudo.config.app_record import app_from_record
 from sockudo.errors import ConfigError
@@ -29,7 +29,7 @@ def test_a_negative_limit_of_soketi_is_none(name: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [one.name for one in PROPERTIES if one.kind is Kind.COUNT and one.name not in WITHOUT_LIMIT]
+    "name", [one.name for one in PROPERTIES if one.kind is PropertyKind.COUNT and one.name not in WITHOUT_LIMIT]
 )
 def test_any_other_negative_limit_makes_no_app(name: str) -> None:
     with pytest.raises(ConfigError, match=f"{name}: expected"):

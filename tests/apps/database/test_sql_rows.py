@@ -57,7 +57,7 @@ POSTGRES = POSTGRES[: POSTGRES.index(",\n  INDEX")].replace("JSON", "JSONB") + "
 SQLITE = "CREATE TABLE {table} (id, key, secret, max_connections, enabled, webhooks)"
 
 
-class Place(NamedTuple):
+class OthersTable(NamedTuple):
     """A database with a table of others in it."""
 
     options: SqlOptions
@@ -66,34 +66,34 @@ class Place(NamedTuple):
     lacks: set[str]
 
 
-def _in_mariadb(server: MariaDbProcess) -> Place:
+def _in_mariadb(server: MariaDbProcess) -> OthersTable:
     table = f"loose{next(_numbers)}"
     server.run(MYSQL.format(table=table))
     options = changed(server.options, table_name=table)
-    return Place(options, table, server.run, {"allowed_origins", "enable_subscription_count"})
+    return OthersTable(options, table, server.run, {"allowed_origins", "enable_subscription_count"})
 
 
-def _in_postgres(server: PostgresProcess) -> Place:
+def _in_postgres(server: PostgresProcess) -> OthersTable:
     table = f"loose{next(_numbers)}"
     server.run(POSTGRES.format(table=table))
-    return Place(changed(server.options, table_name=table), table, server.run, {"enable_subscription_count"})
+    return OthersTable(changed(server.options, table_name=table), table, server.run, {"enable_subscription_count"})
 
 
 @pytest.fixture(params=["mariadb", "postgres"])
-def place(request: pytest.FixtureRequest) -> Place:
+def place(request: pytest.FixtureRequest) -> OthersTable:
     server = request.getfixturevalue(request.param)
     return _in_mariadb(server) if isinstance(server, MariaDbProcess) else _in_postgres(server)
 
 
 @pytest.fixture
-async def store(place: Place) -> AsyncIterator[SqlAppStore]:
+async def store(place: OthersTable) -> AsyncIterator[SqlAppStore]:
     store = SqlAppStore(place.options)
     await store.start()
     yield store
     await store.aclose()
 
 
-async def test_missing_columns_are_added_once(store: SqlAppStore, place: Place) -> None:
+async def test_missing_columns_are_added_once(store: SqlAppStore, place: OthersTable) -> None:
     made = await store.migrate()
     assert {step.split()[3] for step in made.done} == place.lacks
     assert not (await store.migrate()).done
@@ -113,7 +113,7 @@ async def test_a_name_with_capitals_means_the_table_of_the_original(
     await store.aclose()
 
 
-async def test_a_row_that_only_has_what_it_must_is_read(store: SqlAppStore, place: Place) -> None:
+async def test_a_row_that_only_has_what_it_must_is_read(store: SqlAppStore, place: OthersTable) -> None:
     key = '"key"' if place.options.driver == "pgsql" else "`key`"
     place.run(f"INSERT INTO {place.table} (id, {key}, secret) VALUES ('1', 'k', 's')")
     # Before the missing columns are added, and after.
@@ -126,7 +126,7 @@ async def test_a_row_that_only_has_what_it_must_is_read(store: SqlAppStore, plac
         await store.migrate()
 
 
-async def test_a_row_of_nulls_is_read(store: SqlAppStore, place: Place) -> None:
+async def test_a_row_of_nulls_is_read(store: SqlAppStore, place: OthersTable) -> None:
     columns = ["max_connections", "max_client_events_per_second", "enabled", "enable_client_messages", "webhooks"]
     key = '"key"' if place.options.driver == "pgsql" else "`key`"
     place.run(
@@ -138,7 +138,7 @@ async def test_a_row_of_nulls_is_read(store: SqlAppStore, place: Place) -> None:
     assert [record[name] for name in columns] == [None] * len(columns)
 
 
-async def test_a_row_with_lists_is_read(store: SqlAppStore, place: Place) -> None:
+async def test_a_row_with_lists_is_read(store: SqlAppStore, place: OthersTable) -> None:
     await store.migrate()
     key = '"key"' if place.options.driver == "pgsql" else "`key`"
     webhooks = '[{"url": "https://example.com/\N{SNOWMAN}", "event_types": ["channel_occupied"]}]'
@@ -151,7 +151,7 @@ async def test_a_row_with_lists_is_read(store: SqlAppStore, place: Place) -> Non
     assert record["allowed_origins"] == ["https://example.com"]
 
 
-async def test_columns_of_other_types_are_read(place: Place) -> None:
+async def test_columns_of_other_types_are_read(place: OthersTable) -> None:
     mysql = place.options.driver == "mysql"
     key, flag, json_type = ("`key`", "BIT(1)", "JSON") if mysql else ('"key"', "SMALLINT", "JSONB")
     place.run(f"DROP TABLE {place.table}")
@@ -175,7 +175,7 @@ async def test_columns_of_other_types_are_read(place: Place) -> None:
     assert json.dumps(found)
 
 
-async def test_an_update_renews_the_time_of_the_row(store: SqlAppStore, place: Place) -> None:
+async def test_an_update_renews_the_time_of_the_row(store: SqlAppStore, place: OthersTable) -> None:
     await store.migrate()
     await store.create(full_record())
     place.run(f"UPDATE {place.table} SET created_at = '2020-01-01', updated_at = '2020-01-01'")
@@ -222,7 +222,7 @@ class TestAUserWhoMayOnlyReadAndWrite:
     """As the user that the scripts of the original make."""
 
     @pytest.fixture
-    def limited(self, place: Place) -> Place:
+    def limited(self, place: OthersTable) -> OthersTable:
         user = f"limited{next(_numbers)}"
         if place.options.driver == "mysql":
             password = PASSWORD.replace("'", "''")
@@ -234,7 +234,7 @@ class TestAUserWhoMayOnlyReadAndWrite:
             place.run(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {user}")
         return place._replace(options=changed(place.options, username=user))
 
-    async def test_apps_work_without_columns_that_may_not_be_added(self, limited: Place) -> None:
+    async def test_apps_work_without_columns_that_may_not_be_added(self, limited: OthersTable) -> None:
         store = SqlAppStore(limited.options)
         await store.start()
         made = await store.migrate()
@@ -249,7 +249,7 @@ class TestAUserWhoMayOnlyReadAndWrite:
         assert await store.find_by_id("full") == without
         await store.aclose()
 
-    async def test_a_table_that_may_not_be_created_is_an_error(self, limited: Place) -> None:
+    async def test_a_table_that_may_not_be_created_is_an_error(self, limited: OthersTable) -> None:
         store = SqlAppStore(changed(limited.options, table_name="another"))
         await store.start()
         with pytest.raises(
@@ -260,7 +260,7 @@ class TestAUserWhoMayOnlyReadAndWrite:
         await store.aclose()
 
 
-async def test_the_policy_of_a_row_is_read(store: SqlAppStore, place: Place) -> None:
+async def test_the_policy_of_a_row_is_read(store: SqlAppStore, place: OthersTable) -> None:
     key, kind = ('"key"', "JSONB") if place.options.driver == "pgsql" else ("`key`", "JSON")
     policy = {"limits": {"max_event_batch_size": 10}, "channels": {"allowed_origins": ["https://a.io"]}}
     place.run(f"ALTER TABLE {place.table} ADD COLUMN policy {kind}")

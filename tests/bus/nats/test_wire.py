@@ -14,7 +14,7 @@ from sockudo.bus.broker.connection import BadBytesError
 from sockudo.bus.nats.wire import (
     LONGEST_LINE,
     LONGEST_PAYLOAD,
-    Parser,
+    NatsParser,
     encode_prefix,
     encode_token,
 )
@@ -34,7 +34,7 @@ COMMANDS = st.sampled_from(
 
 def parse(*chunks: bytes) -> list[Any]:
     found: list[Any] = []
-    parser = Parser(lambda *message: found.append(message), lambda *command: found.append(command))
+    parser = NatsParser(lambda *message: found.append(message), lambda *command: found.append(command))
     for chunk in chunks:
         parser.feed(chunk)
     return found

@@ -14,7 +14,7 @@ from sockudo.bus.rabbitmq import wire as rabbitmq_wire
 from sockudo.bus.rabbitmq.wire import (
     CHANNEL,
     HEARTBEAT,
-    Parser,
+    RabbitParser,
     bind_frame,
     content_frames,
     method_frame,
@@ -35,7 +35,7 @@ def delivered(key: bytes, message_id: bytes, body: bytes, longest_frame: int = 4
 
 def parse(chunks: list[bytes]) -> list[Any]:
     heard: list[Any] = []
-    parser = Parser(lambda *message: heard.append(message), lambda method: heard.append(type(method)))
+    parser = RabbitParser(lambda *message: heard.append(message), lambda method: heard.append(type(method)))
     for chunk in chunks:
         parser.feed(chunk)
     return heard

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from sockudo.bus.redis.joins import Answer, Joins
+from sockudo.bus.redis.joins import JoinAnswer, Joins
 
 
 def test_only_the_difference_is_asked_for() -> None:
@@ -12,7 +12,7 @@ def test_only_the_difference_is_asked_for() -> None:
     del wanted[b"a"]
     joins.mark(b"a")
     joins.mark(b"b")
-    assert joins.answered(b"b") is Answer.LAST
+    assert joins.answered(b"b") is JoinAnswer.LAST
     assert joins.compare() == ([b"a"], [], [b"b"])
 
 
@@ -21,7 +21,7 @@ def test_a_name_left_and_joined_at_once_costs_nothing() -> None:
     joins = Joins(wanted)
     joins.mark_wanted()
     joins.compare()
-    assert joins.answered(b"a") is Answer.LAST
+    assert joins.answered(b"a") is JoinAnswer.LAST
     joins.mark(b"a")
     joins.mark(b"a")
     assert joins.compare() == ([], [], [b"a"])
@@ -38,8 +38,8 @@ def test_a_name_is_settled_with_its_last_answer() -> None:
     # A name that still lacks answers is not settled by being marked.
     joins.mark(b"a")
     assert joins.compare() == ([], [], [])
-    assert joins.answered(b"a") is Answer.EARLIER
-    assert joins.answered(b"a") is Answer.LAST
+    assert joins.answered(b"a") is JoinAnswer.EARLIER
+    assert joins.answered(b"a") is JoinAnswer.LAST
 
 
 def test_an_answer_that_nobody_asked_for_is_told_apart() -> None:
@@ -47,8 +47,8 @@ def test_an_answer_that_nobody_asked_for_is_told_apart() -> None:
     joins = Joins(wanted)
     joins.mark_wanted()
     joins.compare()
-    assert joins.answered(b"a") is Answer.LAST
-    assert joins.answered(b"a") is Answer.UNASKED
+    assert joins.answered(b"a") is JoinAnswer.LAST
+    assert joins.answered(b"a") is JoinAnswer.UNASKED
     joins.forget(b"a")
     joins.mark(b"a")
     assert joins.compare() == ([], [b"a"], [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from sockudo.bus.workers import wire as wire
-from sockudo.bus.workers.connections import Outgoing, WorkerConnection
+from sockudo.bus.workers.connections import WorkerConnection, WorkerFlusher
 
 
 class RecordingTransport(asyncio.Transport):
@@ -31,7 +31,7 @@ class RecordingTransport(asyncio.Transport):
 
 
 async def test_what_is_sent_in_one_tick_leaves_in_one_write() -> None:
-    connection, transport = WorkerConnection(Outgoing(1000)), RecordingTransport()
+    connection, transport = WorkerConnection(WorkerFlusher(1000)), RecordingTransport()
     connection.connection_made(transport)
     connection.send(b"a", b"b")
     connection.send(b"c")
@@ -43,8 +43,8 @@ async def test_what_is_sent_in_one_tick_leaves_in_one_write() -> None:
 
 
 async def test_many_connections_are_flushed_together() -> None:
-    outgoing = Outgoing(1000)
-    connections = [(WorkerConnection(outgoing), RecordingTransport()) for _ in range(3)]
+    flusher = WorkerFlusher(1000)
+    connections = [(WorkerConnection(flusher), RecordingTransport()) for _ in range(3)]
     for connection, transport in connections:
         connection.connection_made(transport)
         connection.send(b"x")
@@ -53,7 +53,7 @@ async def test_many_connections_are_flushed_together() -> None:
 
 
 async def test_too_much_to_gather_leaves_within_the_tick_in_order() -> None:
-    connection, transport = WorkerConnection(Outgoing(10**9)), RecordingTransport()
+    connection, transport = WorkerConnection(WorkerFlusher(10**9)), RecordingTransport()
     connection.connection_made(transport)
     parts = [b"%06d" % number * 1000 for number in range(100)]
     for part in parts:
@@ -67,28 +67,28 @@ async def test_too_much_to_gather_leaves_within_the_tick_in_order() -> None:
 
 
 async def test_a_peer_with_too_much_unread_is_dropped_once() -> None:
-    outgoing = Outgoing(1000)
-    connection, transport = WorkerConnection(outgoing), RecordingTransport(unread=1001)
+    flusher = WorkerFlusher(1000)
+    connection, transport = WorkerConnection(flusher), RecordingTransport(unread=1001)
     connection.connection_made(transport)
     connection.send(b"x")
     await asyncio.sleep(0)
     connection.send(b"y")
     await asyncio.sleep(0)
-    assert (transport.writes, transport.is_aborted, outgoing.overflows) == ([], True, 1)
+    assert (transport.writes, transport.is_aborted, flusher.overflows) == ([], True, 1)
     assert connection.reason == "it does not read what is sent to it"
 
 
 async def test_one_message_above_the_bound_is_sent_when_nothing_waits() -> None:
-    outgoing = Outgoing(10)
-    connection, transport = WorkerConnection(outgoing), RecordingTransport(unread=10)
+    flusher = WorkerFlusher(10)
+    connection, transport = WorkerConnection(flusher), RecordingTransport(unread=10)
     connection.connection_made(transport)
     connection.send(bytes(1000))
     await asyncio.sleep(0)
-    assert (transport.writes, outgoing.overflows) == ([bytes(1000)], 0)
+    assert (transport.writes, flusher.overflows) == ([bytes(1000)], 0)
 
 
 async def test_messages_to_a_peer_that_is_gone_are_forgotten() -> None:
-    connection = WorkerConnection(Outgoing(10))
+    connection = WorkerConnection(WorkerFlusher(10))
     connection.connection_made(RecordingTransport())
     connection.connection_lost(None)
     connection.send(b"x")
@@ -97,7 +97,7 @@ async def test_messages_to_a_peer_that_is_gone_are_forgotten() -> None:
 
 
 async def test_bytes_that_are_no_frames_end_the_connection() -> None:
-    connection, transport = WorkerConnection(Outgoing(10)), RecordingTransport()
+    connection, transport = WorkerConnection(WorkerFlusher(10)), RecordingTransport()
     connection.connection_made(transport)
     connection.data_received(wire.frame(wire.JOIN)[:4] + b"\xff\xff\xff")
     assert transport.is_aborted

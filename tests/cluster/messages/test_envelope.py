@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sockudo.cluster.messages import envelope
 from sockudo.cluster.messages.state import (
     AppChanged,
-    CachedEvent,
     Delta,
+    EventToCache,
     ForceReconnect,
     Goodbye,
     Sync,
@@ -57,7 +57,7 @@ def test_an_impossible_socket_id_excludes_nobody() -> None:
         (envelope.TERMINATE, Terminate("app", "user")),
         (envelope.FORCE_RECONNECT, ForceReconnect("app", "user")),
         (envelope.APP_CHANGED, AppChanged("app")),
-        (envelope.CACHED_EVENT, CachedEvent("app", "cache-x", None, b"\x81\x00")),
+        (envelope.CACHED_EVENT, EventToCache("app", "cache-x", None, b"\x81\x00")),
     ],
 )
 def test_everything_else_is_parsed_by_its_kind(kind: int, body: msgspec.Struct) -> None:
@@ -75,7 +75,7 @@ def test_everything_else_is_parsed_by_its_kind(kind: int, body: msgspec.Struct) 
         (envelope.TERMINATE, b"\x92\xa1\xff\xa1a"),  # not UTF-8
         (envelope.TERMINATE, b"\x93\xa1a\xa1a" + b"\x91" * 100_000 + b"\xc0"),  # too deep
         (envelope.DELTA, b"\x92\x01\xdf\xff\xff\xff\xff"),  # longer than there are bytes
-        (envelope.CACHED_EVENT, encode(CachedEvent("app", "cache-x", None, b"\x81"))),
+        (envelope.CACHED_EVENT, encode(EventToCache("app", "cache-x", None, b"\x81"))),
     ],
 )
 def test_what_cannot_be_understood_is_none(kind: int, rest: bytes) -> None:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from sockudo.cluster.messages.state import AppState, ChannelState
 from sockudo.cluster.replication.portions import PORTION
-from sockudo.cluster.replication.replica import Change, Kind, Replica
+from sockudo.cluster.replication.replica import Change, ChangeKind, Replica
 from tests.support.properties import THOROUGH
 
 APP, ROOM = "app", "presence-x"
@@ -29,8 +29,8 @@ def users(online: tuple[str, ...] = (), offline: tuple[str, ...] = ()) -> dict[s
 
 def test_counts_are_summed_over_the_nodes() -> None:
     replica = Replica()
-    assert replica.apply("a", room(2)) == [Change(Kind.OCCUPIED, APP, ROOM), Change(Kind.COUNT, APP, ROOM)]
-    assert replica.apply("b", room(3)) == [Change(Kind.COUNT, APP, ROOM)]
+    assert replica.apply("a", room(2)) == [Change(ChangeKind.OCCUPIED, APP, ROOM), Change(ChangeKind.COUNT, APP, ROOM)]
+    assert replica.apply("b", room(3)) == [Change(ChangeKind.COUNT, APP, ROOM)]
     assert replica.apply("b", room(3)) == []
     channel = replica.channel(APP, ROOM)
     assert channel is not None
@@ -42,22 +42,22 @@ def test_counts_are_summed_over_the_nodes() -> None:
 def test_a_channel_is_occupied_from_first_node_to_last() -> None:
     replica = Replica()
     kinds = [change.kind for change in replica.apply("a", room(1, "1"))]
-    assert kinds == [Kind.OCCUPIED, Kind.MEMBER_ADDED, Kind.COUNT]
-    assert {change.kind for change in replica.apply("b", room(1, "2"))} == {Kind.MEMBER_ADDED, Kind.COUNT}
-    assert {change.kind for change in purged(replica, "a")} == {Kind.MEMBER_REMOVED, Kind.COUNT}
+    assert kinds == [ChangeKind.OCCUPIED, ChangeKind.MEMBER_ADDED, ChangeKind.COUNT]
+    assert {change.kind for change in replica.apply("b", room(1, "2"))} == {ChangeKind.MEMBER_ADDED, ChangeKind.COUNT}
+    assert {change.kind for change in purged(replica, "a")} == {ChangeKind.MEMBER_REMOVED, ChangeKind.COUNT}
     kinds = [change.kind for change in replica.apply("b", room(0, left=("2",)))]
-    assert kinds == [Kind.MEMBER_REMOVED, Kind.COUNT, Kind.VACATED]
+    assert kinds == [ChangeKind.MEMBER_REMOVED, ChangeKind.COUNT, ChangeKind.VACATED]
     assert replica.apply("b", room(0, left=("2",))) == []
 
 
 def test_only_a_members_first_and_last_node_are_news() -> None:
     replica = Replica()
-    added = Change(Kind.MEMBER_ADDED, APP, ROOM, "1", b'{"n":1}')
+    added = Change(ChangeKind.MEMBER_ADDED, APP, ROOM, "1", b'{"n":1}')
     assert replica.apply("a", room(1, "1", info=b'{"n":1}'))[1] == added
-    assert replica.apply("b", room(1, "1", info=b'{"n":2}')) == [Change(Kind.COUNT, APP, ROOM)]
-    assert replica.apply("a", room(0, left=("1",))) == [Change(Kind.COUNT, APP, ROOM)]
+    assert replica.apply("b", room(1, "1", info=b'{"n":2}')) == [Change(ChangeKind.COUNT, APP, ROOM)]
+    assert replica.apply("a", room(0, left=("1",))) == [Change(ChangeKind.COUNT, APP, ROOM)]
     assert replica.has_member(APP, ROOM, "1")
-    assert replica.apply("b", room(0, left=("1",)))[0] == Change(Kind.MEMBER_REMOVED, APP, ROOM, "1")
+    assert replica.apply("b", room(0, left=("1",)))[0] == Change(ChangeKind.MEMBER_REMOVED, APP, ROOM, "1")
     assert not replica.has_member(APP, ROOM, "1")
 
 
@@ -65,8 +65,8 @@ def test_a_member_back_with_other_info_has_left_and_come() -> None:
     replica = Replica()
     replica.apply("a", room(1, "1", info=b'{"n":1}'))
     assert replica.apply("a", room(1, "1", info=b'{"n":2}')) == [
-        Change(Kind.MEMBER_REMOVED, APP, ROOM, "1"),
-        Change(Kind.MEMBER_ADDED, APP, ROOM, "1", b'{"n":2}'),
+        Change(ChangeKind.MEMBER_REMOVED, APP, ROOM, "1"),
+        Change(ChangeKind.MEMBER_ADDED, APP, ROOM, "1", b'{"n":2}'),
     ]
     channel = replica.channel(APP, ROOM)
     assert channel is not None
@@ -76,17 +76,17 @@ def test_a_member_back_with_other_info_has_left_and_come() -> None:
 
 def test_a_user_is_online_from_first_node_to_last() -> None:
     replica = Replica()
-    assert replica.apply("a", users(("1",))) == [Change(Kind.ONLINE, APP, "1")]
+    assert replica.apply("a", users(("1",))) == [Change(ChangeKind.ONLINE, APP, "1")]
     assert replica.apply("b", users(("1",))) == []
     assert replica.apply("a", users((), ("1",))) == []
     assert replica.is_online(APP, "1")
-    assert replica.apply("b", users((), ("1", "unknown"))) == [Change(Kind.OFFLINE, APP, "1")]
+    assert replica.apply("b", users((), ("1", "unknown"))) == [Change(ChangeKind.OFFLINE, APP, "1")]
     assert not replica.is_online(APP, "1")
 
 
 def test_what_a_node_let_through_is_told_and_leaves_nothing() -> None:
     replica = Replica()
-    used = Change(Kind.QUOTA_USED, APP, "", events=3, reads=1)
+    used = Change(ChangeKind.QUOTA_USED, APP, "", events=3, reads=1)
     assert replica.apply("n1", {APP: AppState(events=3, reads=1)}) == [used]
     assert replica.apply("n1", {APP: AppState(events=3, reads=1)}) == [used]
     assert replaced(replica, "n1", {}) == []
@@ -108,11 +108,11 @@ def test_a_snapshot_changes_what_is_different_and_nothing_else() -> None:
         == []
     )
     assert set(replaced(replica, "a", room(2, "2", "3"))) == {
-        Change(Kind.MEMBER_ADDED, APP, ROOM, "3"),
-        Change(Kind.MEMBER_REMOVED, APP, ROOM, "1"),
-        Change(Kind.COUNT, "gone", "x"),
-        Change(Kind.VACATED, "gone", "x"),
-        Change(Kind.OFFLINE, "gone", "9"),
+        Change(ChangeKind.MEMBER_ADDED, APP, ROOM, "3"),
+        Change(ChangeKind.MEMBER_REMOVED, APP, ROOM, "1"),
+        Change(ChangeKind.COUNT, "gone", "x"),
+        Change(ChangeKind.VACATED, "gone", "x"),
+        Change(ChangeKind.OFFLINE, "gone", "9"),
     }
     assert list(replica.channels("gone")) == []
 
@@ -121,7 +121,7 @@ def test_nothing_is_left_of_a_purged_node() -> None:
     replica = Replica()
     replica.apply("a", room(2, "1") | {"other": AppState(1, {"x": ChannelState(1, {}, [])}, ["1"], [])})
     kinds = {change.kind for change in purged(replica, "a")}
-    assert kinds == {Kind.MEMBER_REMOVED, Kind.COUNT, Kind.VACATED, Kind.OFFLINE}
+    assert kinds == {ChangeKind.MEMBER_REMOVED, ChangeKind.COUNT, ChangeKind.VACATED, ChangeKind.OFFLINE}
     assert replica._apps == {}
     assert purged(replica, "a") == []
 
@@ -143,7 +143,7 @@ def test_a_large_node_is_forgotten_in_steps_while_others_change() -> None:
     assert list(replica.channels(APP)) == [f"presence-{many - 1}"]
     assert replica.has_member(APP, f"presence-{many - 1}", "ann")
     assert not replica.is_online(APP, f"user-{many - 1}")
-    vacated = [change.name for step in (first, *rest) for change in step if change.kind is Kind.VACATED]
+    vacated = [change.name for step in (first, *rest) for change in step if change.kind is ChangeKind.VACATED]
     # One was still occupied when its step came, and was vacated by who was left.
     assert len(vacated) == len(set(vacated)) == many - 2
 
@@ -189,20 +189,20 @@ def test_the_replica_sums_snapshots_and_tells_each_change_once(
     for node, snapshot in snapshots:
         last[node] = snapshot
         for change in replaced(replica, node, snapshot):
-            if change.kind is Kind.MEMBER_ADDED:
+            if change.kind is ChangeKind.MEMBER_ADDED:
                 assert change.user_id not in members
                 members.add(change.user_id)
-            elif change.kind is Kind.MEMBER_REMOVED:
+            elif change.kind is ChangeKind.MEMBER_REMOVED:
                 members.remove(change.user_id)
-            elif change.kind is Kind.ONLINE:
+            elif change.kind is ChangeKind.ONLINE:
                 assert change.name not in online
                 online.add(change.name)
-            elif change.kind is Kind.OFFLINE:
+            elif change.kind is ChangeKind.OFFLINE:
                 online.remove(change.name)
-            elif change.kind is Kind.OCCUPIED:
+            elif change.kind is ChangeKind.OCCUPIED:
                 assert change.name not in occupied
                 occupied.add(change.name)
-            elif change.kind is Kind.VACATED:
+            elif change.kind is ChangeKind.VACATED:
                 occupied.remove(change.name)
     parts = [state[APP] for state in last.values() if state]
     assert members == {user_id for part in parts for user_id in part.channels[ROOM].joined}

@@ -10,7 +10,7 @@ from sockudo.cluster.messages.state import PART_BYTES, AppState, ChannelState, D
 from sockudo.cluster.messages.topics import node_topic
 from sockudo.cluster.messages.voice import Voice
 from sockudo.cluster.replication.journal import DeltaJournal
-from sockudo.cluster.replication.slices import Slices
+from sockudo.cluster.replication.remote_work import RemoteWork
 from sockudo.cluster.replication.snapshots import Snapshots
 from sockudo.node.limits import NodeLimits
 from tests.fakes.node import APP_ID, World, make_app
@@ -33,8 +33,8 @@ class Told:
         self.journal = DeltaJournal(self.world.hub, self.clock, 0.005, self.deltas.append)
         self.adapter = Bus().adapter()
         self.adapter.is_connected = True
-        slices = Slices(self.clock, self._failed)
-        self.snapshots = Snapshots(self.world.hub, self.journal, Voice(self.adapter, NODE), slices, self.counters)
+        work = RemoteWork(self.clock, self._failed)
+        self.snapshots = Snapshots(self.world.hub, self.journal, Voice(self.adapter, NODE), work, self.counters)
 
     @staticmethod
     def _failed(error: Exception) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio.connection import parse_url
 
-from sockudo.config.kinds.addresses import RedisUrl
+from sockudo.config.kinds.addresses import RedisAddress
 from sockudo.migration.draft import NoEqual
 from sockudo.migration.soketi.ioredis import needs_url, redis_url, sentinel_of, tls_problem, unknown_options, uses_tls
 
@@ -31,7 +31,7 @@ from sockudo.migration.soketi.ioredis import needs_url, redis_url, sentinel_of, 
 )
 def test_options_are_a_url(options: dict[str, Any], url: str) -> None:
     assert redis_url(options) == url
-    assert RedisUrl().check(url) == url
+    assert RedisAddress().check(url) == url
 
 
 def test_a_password_may_stay_out() -> None:
@@ -42,7 +42,7 @@ def test_a_password_may_stay_out() -> None:
 def test_a_login_reaches_the_driver_as_it_is(username: str, password: str) -> None:
     url = redis_url({"username": username, "password": password})
 
-    assert RedisUrl().check(url) == url
+    assert RedisAddress().check(url) == url
     parts = parse_url(url)
     assert (parts["username"], parts["password"]) == (username, password)
 

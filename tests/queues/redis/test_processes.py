@@ -29,7 +29,7 @@ class PushingQueue(RedisQueue):
         self._backlog.start()
 
 
-class Place:
+class SharedQueue:
     """A queue of its own in a Redis, and the processes that work on it."""
 
     def __init__(self, url: str, folder: Path) -> None:
@@ -64,7 +64,7 @@ class Place:
 
 
 @contextmanager
-def running(place: Place) -> Iterator[Place]:
+def running(place: SharedQueue) -> Iterator[SharedQueue]:
     try:
         yield place
     finally:
@@ -72,8 +72,8 @@ def running(place: Place) -> Iterator[Place]:
 
 
 @pytest.fixture
-async def place(redis_server: RedisProcess, tmp_path: Path) -> AsyncIterator[Place]:
-    with running(Place(redis_server.url, tmp_path)) as place:
+async def place(redis_server: RedisProcess, tmp_path: Path) -> AsyncIterator[SharedQueue]:
+    with running(SharedQueue(redis_server.url, tmp_path)) as place:
         await place.queue.start_pushing()
         yield place
         await place.queue.aclose()
@@ -88,7 +88,7 @@ def first_times(steps: list[Step]) -> list[bytes]:
     return list(dict.fromkeys(step.job for step in steps))
 
 
-async def test_another_process_delivers_the_job_of_a_killed_one(place: Place) -> None:
+async def test_another_process_delivers_the_job_of_a_killed_one(place: SharedQueue) -> None:
     killed = await place.start("hang")
     await place.push("a", JOBS[:5])
     await place.trace.wait_for(1, "start")
@@ -100,7 +100,7 @@ async def test_another_process_delivers_the_job_of_a_killed_one(place: Place) ->
     await settled(place.queue)
 
 
-async def test_a_job_killed_after_delivery_comes_again_in_its_place(place: Place) -> None:
+async def test_a_job_killed_after_delivery_comes_again_in_its_place(place: SharedQueue) -> None:
     dying = await place.start("die")
     await place.push("a", JOBS[:5])
     assert await asyncio.to_thread(dying.wait) == -signal.SIGKILL
@@ -111,7 +111,7 @@ async def test_a_job_killed_after_delivery_comes_again_in_its_place(place: Place
     await settled(place.queue)
 
 
-async def test_a_node_killed_twice_while_its_endpoint_fails_loses_nothing(place: Place) -> None:
+async def test_a_node_killed_twice_while_its_endpoint_fails_loses_nothing(place: SharedQueue) -> None:
     for _ in range(2):
         killed = await place.start("refuse")
         await place.push("a", JOBS[:10])
@@ -125,7 +125,7 @@ async def test_a_node_killed_twice_while_its_endpoint_fails_loses_nothing(place:
     await settled(place.queue)
 
 
-async def test_competing_processes_never_work_on_one_lane_together(place: Place) -> None:
+async def test_competing_processes_never_work_on_one_lane_together(place: SharedQueue) -> None:
     lanes, jobs = ["a", "b", "c"], JOBS[:12]
     for _ in range(2):
         await place.start("stumble", lease=5)
@@ -142,7 +142,7 @@ async def test_competing_processes_never_work_on_one_lane_together(place: Place)
     assert (await settled(place.queue)).depth == 0
 
 
-async def test_a_process_that_freezes_loses_its_lane_and_notices(place: Place) -> None:
+async def test_a_process_that_freezes_loses_its_lane_and_notices(place: SharedQueue) -> None:
     frozen = await place.start("hang")
     await place.push("a", JOBS[:5])
     await place.trace.wait_for(1, "start")
@@ -160,7 +160,7 @@ async def test_a_process_that_freezes_loses_its_lane_and_notices(place: Place) -
 
 # A process that gets no core for most of a lease loses it.
 @pytest.mark.alone
-async def test_a_hanging_lane_stays_with_its_living_process(place: Place) -> None:
+async def test_a_hanging_lane_stays_with_its_living_process(place: SharedQueue) -> None:
     holder = await place.start("hang")
     await place.push("a", JOBS[:1])
     await place.trace.wait_for(1, "start")

@@ -75,7 +75,7 @@ async def until(is_true: Callable[[], bool]) -> None:
 # Processes
 
 
-class Place:
+class SharedQueue:
     """A FIFO queue of its own, and the processes that work on it."""
 
     def __init__(self, server: SqsProcess, folder: Path) -> None:
@@ -109,8 +109,8 @@ class Place:
 
 
 @pytest.fixture
-def place(sqs: SqsProcess, tmp_path: Path) -> Iterator[Place]:
-    place = Place(sqs, tmp_path)
+def place(sqs: SqsProcess, tmp_path: Path) -> Iterator[SharedQueue]:
+    place = SharedQueue(sqs, tmp_path)
     yield place
     place.end()
 
@@ -119,7 +119,7 @@ def jobs_of(steps: list[Step]) -> list[bytes]:
     return [step.job for step in steps]
 
 
-async def test_another_process_delivers_the_job_of_a_killed_one(place: Place) -> None:
+async def test_another_process_delivers_the_job_of_a_killed_one(place: SharedQueue) -> None:
     await place.push(JOBS[:5])
     killed = await place.start("hang")
     await place.trace.wait_for(1, "start")
@@ -133,7 +133,7 @@ async def test_another_process_delivers_the_job_of_a_killed_one(place: Place) ->
         await settled(queue)
 
 
-async def test_a_job_killed_after_delivery_comes_again_in_its_place(place: Place) -> None:
+async def test_a_job_killed_after_delivery_comes_again_in_its_place(place: SharedQueue) -> None:
     await place.push(JOBS[:5])
     dying = await place.start("die")
     assert await asyncio.to_thread(dying.wait) == -signal.SIGKILL
@@ -144,7 +144,7 @@ async def test_a_job_killed_after_delivery_comes_again_in_its_place(place: Place
         await settled(queue)
 
 
-async def test_a_process_that_freezes_loses_its_lane_and_notices(place: Place) -> None:
+async def test_a_process_that_freezes_loses_its_lane_and_notices(place: SharedQueue) -> None:
     await place.push(JOBS[:5])
     frozen = await place.start("hang")
     await place.trace.wait_for(1, "start")

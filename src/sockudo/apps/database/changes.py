@@ -6,7 +6,7 @@ read, and some databases accept values that they cannot find again.
 
 from __future__ import annotations
 
-from sockudo.apps.database.record import LONGEST_NAME, PROPERTIES, Kind, Record, is_possible_name
+from sockudo.apps.database.record import LONGEST_NAME, PROPERTIES, PropertyKind, Record, is_possible_name
 from sockudo.apps.database.store import AppExistsError, AppStore
 from sockudo.errors import ConfigError
 
@@ -69,7 +69,7 @@ def _check_values(store: AppStore, record: Record) -> None:
     if largest is not None:
         problems += [
             f"{name}: expected an integer between 0 and {largest} in this database (app_manager.driver), got {count}"
-            for name, count in ((one.name, record[one.name]) for one in PROPERTIES if one.kind is Kind.COUNT)
+            for name, count in ((one.name, record[one.name]) for one in PROPERTIES if one.kind is PropertyKind.COUNT)
             if count is not None and count > largest
         ]
     if problems:

@@ -12,7 +12,7 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import ClientError
 
 from sockudo.apps.database.options import DynamoDbOptions
-from sockudo.apps.database.record import PROPERTIES, Kind, Record, json_text, read_record
+from sockudo.apps.database.record import PROPERTIES, PropertyKind, Record, json_text, read_record
 from sockudo.apps.database.store import AppExistsError, Migration
 from sockudo.errors import DriverError
 
@@ -267,16 +267,16 @@ def _attributes(record: Record) -> dict[str, dict[str, Any] | None]:
     return {name: _attribute(name, kind, record[name]) for name, kind, *_ in PROPERTIES}
 
 
-def _attribute(name: str, kind: Kind, value: Any) -> dict[str, Any] | None:
-    if value is None or (kind is Kind.JSON and not value):
+def _attribute(name: str, kind: PropertyKind, value: Any) -> dict[str, Any] | None:
+    if value is None or (kind is PropertyKind.JSON and not value):
         return None
     if name == "allowed_origins":
         return {"L": [{"S": origin} for origin in value]}
-    if kind is Kind.JSON:
+    if kind is PropertyKind.JSON:
         return {"S": json_text(value)}
-    if kind is Kind.COUNT:
+    if kind is PropertyKind.COUNT:
         return {"N": str(value)}
-    return {"BOOL": value} if kind is Kind.FLAG else {"S": value}
+    return {"BOOL": value} if kind is PropertyKind.FLAG else {"S": value}
 
 
 def _record(item: Mapping[str, Any]) -> Record:

@@ -23,7 +23,7 @@ Record: TypeAlias = dict[str, Any]
 LONGEST_NAME: Final = 255
 
 
-class Kind(Enum):
+class PropertyKind(Enum):
     """The kind of a property."""
 
     TEXT = "text"
@@ -41,38 +41,38 @@ class Property(NamedTuple):
     """
 
     name: str
-    kind: Kind
+    kind: PropertyKind
     required: bool = False
     default: bool | None = None
 
 
 PROPERTIES: Final = (
-    Property("id", Kind.TEXT, required=True),
-    Property("key", Kind.TEXT, required=True),
-    Property("secret", Kind.TEXT, required=True),
-    Property("max_connections", Kind.COUNT, required=True),
-    Property("enable_client_messages", Kind.FLAG, required=True, default=False),
-    Property("enabled", Kind.FLAG, required=True, default=True),
-    Property("max_backend_events_per_second", Kind.COUNT),
-    Property("max_client_events_per_second", Kind.COUNT, required=True),
-    Property("max_read_requests_per_second", Kind.COUNT),
-    Property("max_presence_members_per_channel", Kind.COUNT),
-    Property("max_presence_member_size_in_kb", Kind.COUNT),
-    Property("max_channel_name_length", Kind.COUNT),
-    Property("max_event_channels_at_once", Kind.COUNT),
-    Property("max_event_name_length", Kind.COUNT),
-    Property("max_event_payload_in_kb", Kind.COUNT),
-    Property("max_event_batch_size", Kind.COUNT),
-    Property("enable_user_authentication", Kind.FLAG),
-    Property("enable_watchlist_events", Kind.FLAG),
-    Property("webhooks", Kind.JSON),
-    Property("allowed_origins", Kind.JSON),
+    Property("id", PropertyKind.TEXT, required=True),
+    Property("key", PropertyKind.TEXT, required=True),
+    Property("secret", PropertyKind.TEXT, required=True),
+    Property("max_connections", PropertyKind.COUNT, required=True),
+    Property("enable_client_messages", PropertyKind.FLAG, required=True, default=False),
+    Property("enabled", PropertyKind.FLAG, required=True, default=True),
+    Property("max_backend_events_per_second", PropertyKind.COUNT),
+    Property("max_client_events_per_second", PropertyKind.COUNT, required=True),
+    Property("max_read_requests_per_second", PropertyKind.COUNT),
+    Property("max_presence_members_per_channel", PropertyKind.COUNT),
+    Property("max_presence_member_size_in_kb", PropertyKind.COUNT),
+    Property("max_channel_name_length", PropertyKind.COUNT),
+    Property("max_event_channels_at_once", PropertyKind.COUNT),
+    Property("max_event_name_length", PropertyKind.COUNT),
+    Property("max_event_payload_in_kb", PropertyKind.COUNT),
+    Property("max_event_batch_size", PropertyKind.COUNT),
+    Property("enable_user_authentication", PropertyKind.FLAG),
+    Property("enable_watchlist_events", PropertyKind.FLAG),
+    Property("webhooks", PropertyKind.JSON),
+    Property("allowed_origins", PropertyKind.JSON),
     # Not a property of the original.
-    Property("enable_subscription_count", Kind.FLAG),
+    Property("enable_subscription_count", PropertyKind.FLAG),
 )
 
 # Newer tables of the original have this column too. The driver reads it if it is there, and never makes or changes it.
-POLICY: Final = Property("policy", Kind.JSON)
+POLICY: Final = Property("policy", PropertyKind.JSON)
 
 # The largest number of a signed column.
 LARGEST_SIGNED: Final = 2**31 - 1
@@ -113,16 +113,16 @@ def _has_surrogates(text: str) -> bool:
     return False
 
 
-def _read(kind: Kind, value: Any) -> Any:
+def _read(kind: PropertyKind, value: Any) -> Any:
     if isinstance(value, bytes | bytearray):
         value = value.decode("utf-8", "replace")
     if value is None:
         return None
-    if kind is Kind.FLAG:
+    if kind is PropertyKind.FLAG:
         return _FLAGS.get(str(value).lower(), value)
-    if kind is Kind.COUNT and _is_whole(value):
+    if kind is PropertyKind.COUNT and _is_whole(value):
         return int(value)
-    if kind is Kind.JSON and isinstance(value, str):
+    if kind is PropertyKind.JSON and isinstance(value, str):
         return _read_json(value)
     # Any other value stays as it is, so that the error of the code that makes an app shows it.
     return value if isinstance(value, str | int | float | list | dict) else str(value)

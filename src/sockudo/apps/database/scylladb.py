@@ -23,7 +23,7 @@ from sockudo.apps.database.record import (
     LARGEST_SIGNED,
     POLICY,
     PROPERTIES,
-    Kind,
+    PropertyKind,
     Record,
     json_text,
     read_record,
@@ -40,7 +40,12 @@ _POLLS: Final = 100
 _RECONNECT: Final = (0.5, 5.0)
 _LONGEST_REASON: Final = 300
 _SETTING: Final = "database.scylladb"
-_TYPES: Final = {Kind.TEXT: "text", Kind.COUNT: "int", Kind.FLAG: "boolean", Kind.JSON: "text"}
+_TYPES: Final = {
+    PropertyKind.TEXT: "text",
+    PropertyKind.COUNT: "int",
+    PropertyKind.FLAG: "boolean",
+    PropertyKind.JSON: "text",
+}
 _NAMES: Final = tuple(one.name for one in PROPERTIES)
 
 
@@ -240,7 +245,7 @@ class ScyllaDbAppStore:
         """
         values = {}
         for name, kind, *_ in PROPERTIES:
-            value = json_text(record[name]) if kind is Kind.JSON else record[name]
+            value = json_text(record[name]) if kind is PropertyKind.JSON else record[name]
             if name in self._columns:
                 values[name] = value
             elif value:

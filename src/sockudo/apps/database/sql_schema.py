@@ -15,7 +15,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateColumn
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
-from sockudo.apps.database.record import PROPERTIES, Kind, Property, json_text
+from sockudo.apps.database.record import PROPERTIES, Property, PropertyKind, json_text
 
 CREATED_AT: Final = "created_at"
 UPDATED_AT: Final = "updated_at"
@@ -73,7 +73,7 @@ def add_column(table: Table, name: str, dialect: Dialect) -> str:
     return f"ALTER TABLE {dialect.identifier_preparer.format_table(added)} ADD COLUMN {column}"
 
 
-def _kind(name: str) -> Kind:
+def _kind(name: str) -> PropertyKind:
     return next(one.kind for one in PROPERTIES if one.name == name)
 
 
@@ -88,9 +88,9 @@ def _column(one: Property) -> Column[Any]:
     )
 
 
-def _type(kind: Kind) -> TypeEngine[Any]:
-    if kind is Kind.TEXT:
+def _type(kind: PropertyKind) -> TypeEngine[Any]:
+    if kind is PropertyKind.TEXT:
         return String(255)
-    if kind is Kind.COUNT:
+    if kind is PropertyKind.COUNT:
         return Integer().with_variant(INTEGER(unsigned=True), "mysql", "mariadb")
-    return Boolean() if kind is Kind.FLAG else JsonText()
+    return Boolean() if kind is PropertyKind.FLAG else JsonText()

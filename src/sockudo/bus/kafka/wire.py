@@ -81,7 +81,7 @@ class Layout:
     controller: int
 
 
-class Answer:
+class AnswerReader:
     """Reads the body of an answer from its beginning to its end."""
 
     def __init__(self, data: bytes) -> None:
@@ -142,7 +142,7 @@ def ask_metadata(topic: str) -> bytes:
 
 def read_metadata(data: bytes) -> Layout:
     """Read where a topic is."""
-    answer = Answer(data)
+    answer = AnswerReader(data)
     answer.number(_I32)
     brokers = {}
     for _ in answer.count():
@@ -175,7 +175,7 @@ def ask_create(topic: str, partitions: int, replicas: int, settings: Mapping[str
 
 def read_create(data: bytes) -> tuple[int, str]:
     """Read whether a topic was made: an error code, and what the broker says about it."""
-    answer = Answer(data)
+    answer = AnswerReader(data)
     answer.number(_I32)
     found = (UNKNOWN_TOPIC, "")
     for _ in answer.count():
@@ -192,7 +192,7 @@ def ask_ends(topic: str, partitions: Iterable[int]) -> bytes:
 
 def read_ends(data: bytes) -> list[Partition]:
     """Read the offsets that the next messages will have."""
-    answer, found = Answer(data), []
+    answer, found = AnswerReader(data), []
     for _ in answer.count():
         answer.string()
         for _ in answer.count():
@@ -212,7 +212,7 @@ def ask_produce(topic: str, batches: Sequence[tuple[int, bytes]], timeout: float
 def read_produce(data: bytes) -> list[Partition]:
     """Read what became of batches."""
     # hot path
-    answer, found = Answer(data), []
+    answer, found = AnswerReader(data), []
     for _ in answer.count():
         answer.string()
         for _ in answer.count():
@@ -232,7 +232,7 @@ def ask_fetch(topic: str, offsets: Mapping[int, int], wait: float, most: int) ->
 def read_fetch(data: bytes) -> list[Partition]:
     """Read what there is; the offset is that of what follows all of the log."""
     # hot path; every partition is in every answer, mostly with nothing in it.
-    answer, found = Answer(data), []
+    answer, found = AnswerReader(data), []
     answer.number(_I32)
     for _ in answer.count():
         answer.string()
@@ -250,7 +250,7 @@ def ask_mechanism(name: str) -> bytes:
 
 def read_mechanism(data: bytes) -> tuple[int, list[str]]:
     """Read an error code, and the ways that there are."""
-    answer = Answer(data)
+    answer = AnswerReader(data)
     return answer.number(_I16), [answer.string() for _ in answer.count()]
 
 
@@ -261,7 +261,7 @@ def ask_login(message: bytes) -> bytes:
 
 def read_login(data: bytes) -> tuple[int, str, bytes]:
     """Read an error code, what the broker says about it, and its part of the login."""
-    answer = Answer(data)
+    answer = AnswerReader(data)
     return answer.number(_I16), answer.string(), answer.blob()
 
 

@@ -17,15 +17,15 @@ from typing import Any, Final, Protocol
 from sockudo.bus.broker.attachment import RefusedError
 from sockudo.bus.broker.connection import BadBytesError, BrokerConnection, settle
 from sockudo.bus.nats.options import Credentials, NatsOptions, NatsServer, asks_for_tls
-from sockudo.bus.nats.wire import Parser, encode_prefix
+from sockudo.bus.nats.wire import NatsParser, encode_prefix
 from sockudo.eventual import later
 
 # Subject and subscription with which a new connection asks whether it may use the prefix.
 _PROBE: Final = b"PROBE"
 
 
-class Owner(Protocol):
-    """The user of a connection: the adapter."""
+class NatsEvents(Protocol):
+    """What a connection tells its adapter, which fulfils this."""
 
     def heard(self, key: bytes, label: bytes, data: bytes) -> None:
         """Take one message: the number of its subscription, its reply subject, and its payload."""
@@ -44,10 +44,10 @@ class NatsConnection(BrokerConnection):
         longest_piece: the `max_payload` of the server.
     """
 
-    def __init__(self, owner: Owner, options: NatsOptions) -> None:
+    def __init__(self, events: NatsEvents, options: NatsOptions) -> None:
         super().__init__(kind="NATS", silence_timeout=options.request_timeout_ms / 1000)
-        self._owner: Owner | None = owner
-        self._parser = Parser(owner.heard, self._command)
+        self._events: NatsEvents | None = events
+        self._parser = NatsParser(events.heard, self._command)
         self._unconfirmed: list[asyncio.Future[None]] | None = None
         self._pongs: deque[list[asyncio.Future[None]]] = deque()
         self._greeting: asyncio.Future[None] = self._loop.create_future()
@@ -99,7 +99,7 @@ class NatsConnection(BrokerConnection):
 
     async def aclose(self) -> None:
         """Close when the server has taken everything that was sent, without a call of `lost`."""
-        self._owner = None
+        self._events = None
         await self.finish(self.confirm())
 
     async def greeted(self) -> None:
@@ -124,15 +124,15 @@ class NatsConnection(BrokerConnection):
         self._end(self._refusal or (str(exc) if exc else "closed by the server"))
 
     def ended(self, reason: str) -> None:
-        """Settle open futures and tell the owner."""
+        """Settle open futures and tell the adapter."""
         for waiting in (*self._pongs, self._unconfirmed or []):
             for future in waiting:
                 settle(future)
         self._pongs.clear()
         self._unconfirmed = None
         settle(self._greeting)
-        if self._owner is not None:
-            self._owner.lost(self, reason)
+        if self._events is not None:
+            self._events.lost(self, reason)
 
     def _command(self, verb: bytes, argument: bytes) -> None:
         if verb == b"PING":
@@ -163,15 +163,15 @@ class NatsConnection(BrokerConnection):
         settle(self._greeting)
 
     def _take_error(self, text: str) -> None:
-        if self._is_ready and self._owner is not None:
-            self._owner.refused(text)
+        if self._is_ready and self._events is not None:
+            self._events.refused(text)
         if not (self._is_ready and text.startswith("Permissions Violation")):
             # The server closes the connection after it, so it is the reason.
             self._refusal = text
 
 
 async def connect(
-    server: NatsServer, options: NatsOptions, credentials: Credentials, context: ssl.SSLContext, owner: Owner
+    server: NatsServer, options: NatsOptions, credentials: Credentials, context: ssl.SSLContext, events: NatsEvents
 ) -> NatsConnection:
     """Connect to one server.
 
@@ -179,7 +179,7 @@ async def connect(
         OSError: the server cannot be reached, or not in time.
         RefusedError: the server refuses this node.
     """
-    connection = NatsConnection(owner, options)
+    connection = NatsConnection(events, options)
     timeout = options.connection_timeout_ms / 1000
     try:
         async with asyncio.timeout(timeout):

@@ -23,7 +23,7 @@ LONGEST_LINE: Final = 1024 * 1024
 _UNUSABLE: Final = re.compile(rb"[\x00-\x20\x7f.*>%]")
 
 
-class Parser(ChunkReader):
+class NatsParser(ChunkReader):
     """Turns bytes, however they are cut, into calls, in order.
 
     `message` takes the subscription, the reply subject (empty if there is none) and the payload of a message;

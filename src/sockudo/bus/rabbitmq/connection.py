@@ -17,15 +17,15 @@ from pamqp import base, commands, common
 from sockudo.bus.broker.attachment import RefusedError
 from sockudo.bus.broker.connection import BrokerConnection, settle
 from sockudo.bus.rabbitmq.options import RabbitOptions, RabbitServer, heartbeat
-from sockudo.bus.rabbitmq.wire import CHANNEL, GREETING, HEARTBEAT, LONGEST_FRAME, Parser, method_frame
+from sockudo.bus.rabbitmq.wire import CHANNEL, GREETING, HEARTBEAT, LONGEST_FRAME, RabbitParser, method_frame
 
 _CAPABILITIES: Final = ("authentication_failure_close", "connection.blocked", "consumer_cancel_notify")
 _CONFIRM: Final = method_frame(commands.Basic.Qos(0, 0, False))
 _CLOSING_TIMEOUT: Final = 5.0
 
 
-class Owner(Protocol):
-    """The user of a connection: the link."""
+class RabbitEvents(Protocol):
+    """What a connection tells its link, which fulfils this."""
 
     def message(self, tag: bytes, key: bytes, message_id: bytes, body: bytes) -> None:
         """Take one message."""
@@ -42,10 +42,10 @@ class RabbitConnection(BrokerConnection):
         refusal: the reason that the server gave before it closed the connection, if any.
     """
 
-    def __init__(self, owner: Owner, options: RabbitOptions) -> None:
+    def __init__(self, events: RabbitEvents, options: RabbitOptions) -> None:
         super().__init__(kind="AMQP", silence_timeout=options.silence_timeout)
-        self._owner: Owner | None = owner
-        self._parser = Parser(owner.message, self._take_method)
+        self._events: RabbitEvents | None = events
+        self._parser = RabbitParser(events.message, self._take_method)
         self._heartbeat = heartbeat(options)
         self._unconfirmed: list[asyncio.Future[None]] | None = None
         # The callers that wait for each answer, in the order of the requests.
@@ -112,7 +112,7 @@ class RabbitConnection(BrokerConnection):
 
     async def aclose(self) -> None:
         """Close when the server has taken everything that was sent, without a call of `disconnected`."""
-        self._owner = None
+        self._events = None
         await asyncio.wait([self.confirm()], timeout=_CLOSING_TIMEOUT)
         if self.is_open:
             self.send(method_frame(commands.Connection.Close(200, "done", 0, 0), 0))
@@ -123,7 +123,7 @@ class RabbitConnection(BrokerConnection):
         self._end(self.refusal or (str(exc) if exc else "closed by the server"))
 
     def ended(self, reason: str) -> None:
-        """Settle open futures and tell the owner."""
+        """Settle open futures and tell the link."""
         for waiting in (*self._answers, self._unconfirmed or []):
             for future in waiting:
                 settle(future)
@@ -131,8 +131,8 @@ class RabbitConnection(BrokerConnection):
         self._unconfirmed = None
         settle(self._ready)
         settle(self._closed)
-        if self._owner is not None:
-            self._owner.disconnected(self, reason)
+        if self._events is not None:
+            self._events.disconnected(self, reason)
 
     def _take_method(self, method: base.Frame) -> None:
         match method:
@@ -180,7 +180,7 @@ class RabbitConnection(BrokerConnection):
 
 
 async def connect(
-    server: RabbitServer, options: RabbitOptions, context: ssl.SSLContext | None, owner: Owner
+    server: RabbitServer, options: RabbitOptions, context: ssl.SSLContext | None, events: RabbitEvents
 ) -> RabbitConnection:
     """Connect to one server.
 
@@ -188,7 +188,7 @@ async def connect(
         OSError: the server cannot be reached.
         RefusedError: the server refuses this node.
     """
-    connection = RabbitConnection(owner, options)
+    connection = RabbitConnection(events, options)
     try:
         loop = asyncio.get_running_loop()
         await loop.create_connection(lambda: connection, server.host, server.port, ssl=context if server.tls else None)

@@ -40,7 +40,7 @@ Message = Callable[[bytes, bytes, bytes, bytes], None]
 Method = Callable[[base.Frame], None]
 
 
-class Parser(ChunkReader):
+class RabbitParser(ChunkReader):
     """Turns bytes, however they are cut, into calls, in order.
 
     `message` takes the tag of the consumer, the routing key, the message id (empty if there is none) and the body of

@@ -12,7 +12,7 @@ from typing import Final
 from sockudo.bus.base import Inbox
 from sockudo.bus.broker.waiters import Waiters, done
 from sockudo.bus.redis.counts import Counts
-from sockudo.bus.redis.link import ConnectionId, Events, RedisLink, Terms, open_link
+from sockudo.bus.redis.link import ConnectionId, RedisLink, RedisLinkEvents, Terms, open_link
 from sockudo.bus.redis.options import RedisOptions
 from sockudo.bus.redis.verbs import PLAIN
 from sockudo.errors import DriverError
@@ -109,7 +109,7 @@ class RedisAdapter:
         subscribing = publishing
         if options.subscribe_target is not None:
             subscribing = await find_server(options.subscribe_target, options.timing)
-        events = Events(
+        events = RedisLinkEvents(
             message=inbox.received,
             settled=self._waiters.release_one,
             gone=lambda name: self._fail("the server ended a subscription"),

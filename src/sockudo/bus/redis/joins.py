@@ -21,7 +21,7 @@ class Difference(NamedTuple):
     settled: list[bytes]
 
 
-class Answer(Enum):
+class JoinAnswer(Enum):
     """What an answer about a name is."""
 
     LAST = auto()
@@ -66,16 +66,16 @@ class Joins:
             self._unanswered[name] = self._unanswered.get(name, 0) + 1
         return difference
 
-    def answered(self, name: bytes) -> Answer:
+    def answered(self, name: bytes) -> JoinAnswer:
         """Take an answer about a name."""
         left = self._unanswered.get(name, 0)
         if left == 0:
-            return Answer.UNASKED
+            return JoinAnswer.UNASKED
         if left > 1:
             self._unanswered[name] = left - 1
-            return Answer.EARLIER
+            return JoinAnswer.EARLIER
         del self._unanswered[name]
-        return Answer.LAST
+        return JoinAnswer.LAST
 
     def forget(self, name: bytes) -> None:
         """Note that the server refused a name or ended its subscription."""

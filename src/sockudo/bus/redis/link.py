@@ -16,8 +16,8 @@ from typing import Any, Final
 import hiredis
 
 from sockudo.bus.redis.counts import Counts
-from sockudo.bus.redis.publisher import Publisher
-from sockudo.bus.redis.subscriber import Subscriber, SubscriberEvents
+from sockudo.bus.redis.publishing import PublishingConnection
+from sockudo.bus.redis.subscribing import SubscribingConnection, SubscribingEvents
 from sockudo.bus.redis.verbs import Verbs
 from sockudo.errors import DriverError
 from sockudo.redis_client.options import RedisTiming
@@ -30,11 +30,11 @@ _CLOSING: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Events:
+class RedisLinkEvents:
     """The callbacks of a link; it calls them in the event loop.
 
     Attributes:
-        message, settled, gone, not_joined: as in `SubscriberEvents`.
+        message, settled, gone, not_joined: as in `SubscribingEvents`.
         refused: the server refused a message with this error text.
         lost: the link is lost, for this reason; called once, and not for a link that its owner closes.
     """
@@ -79,7 +79,7 @@ class RedisLink:
         server: RedisServer,
         terms: Terms,
         wanted: Mapping[bytes, str],
-        events: Events,
+        events: RedisLinkEvents,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._connections = connections
@@ -91,15 +91,15 @@ class RedisLink:
         self._roles_asked = 0
         self._lost: asyncio.Future[str] = self._loop.create_future()
         self.identity: ConnectionId | None = None
-        self.publisher = Publisher(
+        self.publisher = PublishingConnection(
             connections[0], terms.verbs.publish, on_other=self._publishing_replied, on_lost=self.fail
         )
-        self.subscriber = Subscriber(
+        self.subscriber = SubscribingConnection(
             connections[1],
             terms.verbs,
             wanted,
             terms.counts,
-            SubscriberEvents(events.message, events.settled, events.gone, events.not_joined, lost=self.fail),
+            SubscribingEvents(events.message, events.settled, events.gone, events.not_joined, lost=self.fail),
         )
         self._timer = self._loop.call_later(self._timing.probe_interval, self._probe)
 
@@ -197,7 +197,7 @@ async def open_link(
     servers: tuple[RedisServer, RedisServer],
     terms: Terms,
     wanted: Mapping[bytes, str],
-    events: Events,
+    events: RedisLinkEvents,
     previous: ConnectionId | None = None,
 ) -> RedisLink:
     """Connect to the server that takes messages and to the one that hands them out; mostly they are the same.

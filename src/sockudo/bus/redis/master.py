@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sockudo.bus.redis.link import ConnectionId, Events, RedisLink, Terms, open_link
+from sockudo.bus.redis.link import ConnectionId, RedisLink, RedisLinkEvents, Terms, open_link
 from sockudo.errors import DriverError
 from sockudo.redis_client.key_slot import key_slot
 from sockudo.redis_client.server import RedisServer
@@ -21,7 +21,7 @@ class MasterEvents:
     """The callbacks of a master.
 
     Attributes:
-        message, settled, gone, not_joined, refused: as in `link.Events`.
+        message, settled, gone, not_joined, refused: as in `link.RedisLinkEvents`.
         ready: the link works and every wanted name is joined.
         lost: the link is lost, for this reason.
         unreachable: the link cannot be opened, for this reason.
@@ -67,7 +67,7 @@ class Master:
             DriverError: the server cannot be reached, refuses, or was lost before every name was joined.
         """
         events = self._events
-        mine = Events(
+        mine = RedisLinkEvents(
             events.message,
             lambda name: events.settled(self, name),
             self._gone,

@@ -19,8 +19,8 @@ from typing import Final
 
 from sockudo.bus.base import Inbox
 from sockudo.bus.workers import wire as wire
-from sockudo.bus.workers.connections import Feed, Listener, Outgoing
-from sockudo.bus.workers.peers import Peers
+from sockudo.bus.workers.connections import Feed, Listener, WorkerFlusher
+from sockudo.bus.workers.other_workers import OtherWorkers
 from sockudo.bus.workers.socket_path import socket_path
 from sockudo.bus.workers.topics import Topics
 from sockudo.errors import DriverError
@@ -71,9 +71,9 @@ class IpcAdapter:
         self._directory = directory
         self._options = options or IpcOptions()
         self._inbox: Inbox | None = None
-        self._outgoing = Outgoing(self._options.max_unsent_bytes)
+        self._flusher = WorkerFlusher(self._options.max_unsent_bytes)
         self._topics = Topics()
-        self._peers = Peers(directory, index, self)
+        self._others = OtherWorkers(directory, index, self)
         self._listeners: set[Listener] = set()
         self._audiences: dict[str, Audience] = {}
         self._server: asyncio.Server | None = None
@@ -90,12 +90,12 @@ class IpcAdapter:
     @property
     def peers(self) -> int:
         """The number of other workers that this one receives from."""
-        return sum(1 for peer in self._peers if peer.feed is not None)
+        return sum(1 for peer in self._others if peer.feed is not None)
 
     @property
     def overflows(self) -> int:
         """The number of connections that were dropped because the other worker did not read."""
-        return self._outgoing.overflows
+        return self._flusher.overflows
 
     async def start(self, inbox: Inbox) -> None:
         """Listen, and wait until the other workers receive from this one.
@@ -152,7 +152,7 @@ class IpcAdapter:
         if self._server is not None:
             self._server.close()
         self._topics.close()
-        await self._peers.close()
+        await self._others.close()
         await self._close_listeners()
 
     # Called by the connections
@@ -170,7 +170,7 @@ class IpcAdapter:
 
     def new_feed(self, index: int, *, is_awaited: bool) -> Feed:
         """Return the protocol for a connection to another worker."""
-        return Feed(index, self._outgoing, self, is_awaited=is_awaited)
+        return Feed(index, self._flusher, self, is_awaited=is_awaited)
 
     def feed_opened(self, feed: Feed) -> None:
         """Tell another worker which topics this one has joined."""
@@ -186,7 +186,7 @@ class IpcAdapter:
         for other in self._listeners:
             if other is not listener and other.index == listener.index:
                 other.drop("dialled again")
-        self._peers.call(listener.index)
+        self._others.call(listener.index)
 
     def join(self, listener: Listener, name: bytes) -> None:
         """Send the messages of a topic to another worker from now on."""
@@ -226,7 +226,7 @@ class IpcAdapter:
     # Parts
 
     def _new_listener(self) -> Listener:
-        listener = Listener(self, self._outgoing)
+        listener = Listener(self, self._flusher)
         self._listeners.add(listener)
         return listener
 
@@ -243,17 +243,17 @@ class IpcAdapter:
             feed.is_greeted = False
             feed.drop("it does not answer")
         try:
-            self._peers.scan()
+            self._others.scan()
         except OSError as error:
             _log.warning("workers bus: directory unreadable", reason=str(error))
 
     def _is_settled(self) -> bool:
         """Whether every worker that the scan found is connected in both directions, or is gone."""
         heard_by = {listener.index for listener in self._listeners if listener.is_synced}
-        return all(peer.is_tried and (peer.feed is None or peer.index in heard_by) for peer in self._peers)
+        return all(peer.is_tried and (peer.feed is None or peer.index in heard_by) for peer in self._others)
 
     async def _close_listeners(self) -> None:
-        self._outgoing.flush()
+        self._flusher.flush()
         ends = [listener.ended for listener in self._listeners]
         for listener in tuple(self._listeners):
             listener.close()

@@ -16,7 +16,7 @@ from sockudo.bus.workers import wire as wire
 _GATHERED: Final = 256 * 1024
 
 
-class Outgoing:
+class WorkerFlusher:
     """Collects the connections that have something to send and flushes them once in the next tick of the loop."""
 
     def __init__(self, max_unsent_bytes: int) -> None:
@@ -50,10 +50,10 @@ class WorkerConnection(asyncio.Protocol):
         is_marked: whether the connection is flushed at the end of the tick.
     """
 
-    __slots__ = ("_gathered", "_out", "_outgoing", "_reader", "_transport", "ended", "index", "is_marked", "reason")
+    __slots__ = ("_flusher", "_gathered", "_out", "_reader", "_transport", "ended", "index", "is_marked", "reason")
 
-    def __init__(self, outgoing: Outgoing) -> None:
-        self._outgoing = outgoing
+    def __init__(self, flusher: WorkerFlusher) -> None:
+        self._flusher = flusher
         self._reader = wire.Reader()
         self._transport: asyncio.Transport | None = None
         self._out: list[bytes] = []
@@ -87,7 +87,7 @@ class WorkerConnection(asyncio.Protocol):
         """Send bytes at the end of this tick."""
         # hot path
         if not self.is_marked:
-            self._outgoing.mark(self)
+            self._flusher.mark(self)
         for part in parts:
             self._out.append(part)
             self._gathered += len(part)
@@ -101,8 +101,8 @@ class WorkerConnection(asyncio.Protocol):
         if not out:
             return
         if transport is not None and not transport.is_closing():
-            if transport.get_write_buffer_size() > self._outgoing.max_unsent_bytes:
-                self._outgoing.overflows += 1
+            if transport.get_write_buffer_size() > self._flusher.max_unsent_bytes:
+                self._flusher.overflows += 1
                 self.drop("it does not read what is sent to it")
             else:
                 transport.write(b"".join(out))
@@ -154,8 +154,8 @@ class Listener(WorkerConnection):
 
     __slots__ = ("_speaker", "is_synced", "topics")
 
-    def __init__(self, speaker: Speaker, outgoing: Outgoing) -> None:
-        super().__init__(outgoing)
+    def __init__(self, speaker: Speaker, flusher: WorkerFlusher) -> None:
+        super().__init__(flusher)
         self._speaker = speaker
         self.topics: set[str] = set()
         self.is_synced = False
@@ -203,8 +203,8 @@ class Feed(WorkerConnection):
 
     __slots__ = ("_ears", "is_awaited", "is_greeted")
 
-    def __init__(self, index: int, outgoing: Outgoing, ears: Ears, *, is_awaited: bool) -> None:
-        super().__init__(outgoing)
+    def __init__(self, index: int, flusher: WorkerFlusher, ears: Ears, *, is_awaited: bool) -> None:
+        super().__init__(flusher)
         self.index = index
         self.is_greeted = False
         self.is_awaited = is_awaited

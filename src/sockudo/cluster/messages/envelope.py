@@ -18,10 +18,10 @@ import msgspec
 from sockudo.cluster.messages.state import (
     LONGEST_STATE,
     AppChanged,
-    CachedEvent,
     Delivered,
     Delta,
     Echo,
+    EventToCache,
     Follow,
     ForceReconnect,
     Goodbye,
@@ -57,7 +57,7 @@ FORCE_RECONNECT: Final = 17
 EVENTS: Final = (EVENT, STORED_EVENT)
 
 _BODIES: Final[Mapping[int, type[msgspec.Struct]]] = {
-    CACHED_EVENT: CachedEvent,
+    CACHED_EVENT: EventToCache,
     HEARTBEAT: Heartbeat,
     DELTA: Delta,
     SNAPSHOT: SnapshotPart,
@@ -119,7 +119,7 @@ def parse(data: bytes) -> msgspec.Struct | None:
     """Return the content of a message that is not an event; None if it is malformed."""
     kind = _BODIES.get(data[0]) if data else None
     # The settings of its node limit the length of an event.
-    if kind is None or (len(data) > LONGEST_STATE and kind is not CachedEvent):
+    if kind is None or (len(data) > LONGEST_STATE and kind is not EventToCache):
         return None
     try:
         message = msgspec.msgpack.decode(data[HEADER_BYTES:], type=kind)
@@ -141,7 +141,7 @@ def problem_with(data: bytes) -> str:
 def _can_be_told(message: msgspec.Struct) -> bool:
     """Return whether everything of a message that goes to clients is valid text."""
     match message:
-        case CachedEvent(frame=frame):
+        case EventToCache(frame=frame):
             return is_text_frame(frame)
         case Delta(apps=apps) | SnapshotPart(apps=apps):
             states = (state for app in apps.values() for state in app.channels.values() if state.joined)

@@ -120,7 +120,7 @@ class AppChanged(msgspec.Struct, array_like=True, gc=False):
     app_id: str
 
 
-class CachedEvent(msgspec.Struct, array_like=True, gc=False):
+class EventToCache(msgspec.Struct, array_like=True, gc=False):
     """An event of a cache channel, which every node keeps."""
 
     app_id: str

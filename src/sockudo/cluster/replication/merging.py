@@ -8,8 +8,8 @@ from sockudo.cluster.counters import ClusterCounters
 from sockudo.cluster.messages.state import Delta, SnapshotPart
 from sockudo.cluster.nodes import Peer
 from sockudo.cluster.replication.portions import PORTION, portions
+from sockudo.cluster.replication.remote_work import CostedSteps
 from sockudo.cluster.replication.replica import Change, Replica
-from sockudo.cluster.replication.slices import Steps
 
 
 class Merging:
@@ -24,13 +24,13 @@ class Merging:
         self._counters = counters
         self._changed = changed
 
-    def delta(self, peer: Peer, delta: Delta, size: int) -> Steps:
+    def delta(self, peer: Peer, delta: Delta, size: int) -> CostedSteps:
         """Merge a delta, if it is the next one of its node."""
         if peer.take_delta(delta, size):
             self._counters.deltas_received += 1
             yield from self._apply(peer, delta)
 
-    def part(self, peer: Peer, part: SnapshotPart) -> Steps:
+    def part(self, peer: Peer, part: SnapshotPart) -> CostedSteps:
         """Take a part of a snapshot, and merge the snapshot when it is whole, and the deltas after it."""
         yield len(part.apps) + sum(len(state.channels) + len(state.online) for state in part.apps.values()) // PORTION
         apps = peer.take_part(part)
@@ -41,14 +41,14 @@ class Merging:
         for delta in peer.next_deltas():
             yield from self._apply(peer, delta)
 
-    def purge(self, node_id: str) -> Steps:
+    def purge(self, node_id: str) -> CostedSteps:
         """Forget everything of a node, with the same changes as if the node had sent them."""
         yield from self._merged(self._replica.purging(node_id))
 
-    def _apply(self, peer: Peer, delta: Delta) -> Steps:
+    def _apply(self, peer: Peer, delta: Delta) -> CostedSteps:
         yield from self._merged(self._replica.apply(peer.node_id, portion) for portion in portions(delta.apps))
 
-    def _merged(self, steps: Iterable[list[Change]]) -> Steps:
+    def _merged(self, steps: Iterable[list[Change]]) -> CostedSteps:
         for changes in steps:
             if changes:
                 self._changed(changes)

@@ -15,7 +15,7 @@ from sockudo.cluster.replication.portions import Item, cut, split
 from sockudo.pusher.events import roster_entry, roster_id
 
 
-class Kind(Enum):
+class ChangeKind(Enum):
     """The kind of a change among the others."""
 
     MEMBER_ADDED = "member_added"
@@ -38,7 +38,7 @@ class Change(NamedTuple):
         events, reads: of QUOTA_USED, how much of the limits per second a node has used.
     """
 
-    kind: Kind
+    kind: ChangeKind
     app_id: str
     name: str
     user_id: str = ""
@@ -198,15 +198,17 @@ class Replica:
             for name, channel_state in state.channels.items():
                 changes += self._apply_channel(node_id, app_id, app, name, channel_state)
             changes += [
-                Change(Kind.ONLINE, app_id, user_id) for user_id in state.online if _add(app.online, user_id, node_id)
+                Change(ChangeKind.ONLINE, app_id, user_id)
+                for user_id in state.online
+                if _add(app.online, user_id, node_id)
             ]
             changes += [
-                Change(Kind.OFFLINE, app_id, user_id)
+                Change(ChangeKind.OFFLINE, app_id, user_id)
                 for user_id in state.offline
                 if _discard(app.online, user_id, node_id)
             ]
             if state.events or state.reads:
-                changes.append(Change(Kind.QUOTA_USED, app_id, "", events=state.events, reads=state.reads))
+                changes.append(Change(ChangeKind.QUOTA_USED, app_id, "", events=state.events, reads=state.reads))
             self._drop_if_empty(app_id, app, node_id)
         return changes
 
@@ -264,23 +266,23 @@ class Replica:
         for user_id, user_info in state.joined.items():
             # The member left and joined again with other info between two deltas.
             if channel.has_other_info(node_id, user_id, user_info) and channel.remove(node_id, user_id):
-                changes.append(Change(Kind.MEMBER_REMOVED, app_id, name, user_id))
+                changes.append(Change(ChangeKind.MEMBER_REMOVED, app_id, name, user_id))
             if channel.add(node_id, user_id, user_info):
-                changes.append(Change(Kind.MEMBER_ADDED, app_id, name, user_id, user_info))
+                changes.append(Change(ChangeKind.MEMBER_ADDED, app_id, name, user_id, user_info))
         changes += [
-            Change(Kind.MEMBER_REMOVED, app_id, name, user_id)
+            Change(ChangeKind.MEMBER_REMOVED, app_id, name, user_id)
             for user_id in state.left
             if channel.remove(node_id, user_id)
         ]
         if channel.set_count(node_id, state.count):
-            changes.append(Change(Kind.COUNT, app_id, name))
+            changes.append(Change(ChangeKind.COUNT, app_id, name))
         is_occupied = bool(channel.counts or channel.members)
         if not is_occupied:
             del app.channels[name]
         if is_occupied and not was_occupied:
-            changes.insert(0, Change(Kind.OCCUPIED, app_id, name))
+            changes.insert(0, Change(ChangeKind.OCCUPIED, app_id, name))
         elif was_occupied and not is_occupied:
-            changes.append(Change(Kind.VACATED, app_id, name))
+            changes.append(Change(ChangeKind.VACATED, app_id, name))
         return changes
 
     def _drop_if_empty(self, app_id: str, app: RemoteApp, node_id: str) -> None:

@@ -16,7 +16,7 @@ from sockudo.cluster.messages.topics import node_topic
 from sockudo.cluster.messages.voice import Voice
 from sockudo.cluster.replication.batches import Batches
 from sockudo.cluster.replication.journal import DeltaJournal
-from sockudo.cluster.replication.slices import Slices, Steps
+from sockudo.cluster.replication.remote_work import CostedSteps, RemoteWork
 from sockudo.hub.channel import Channel
 from sockudo.hub.hub import Hub
 from sockudo.pusher.events import roster_entry_info
@@ -32,12 +32,12 @@ class Snapshots:
     """Makes and sends snapshots."""
 
     def __init__(
-        self, hub: Hub, journal: DeltaJournal, voice: Voice, slices: Slices, counters: ClusterCounters
+        self, hub: Hub, journal: DeltaJournal, voice: Voice, work: RemoteWork, counters: ClusterCounters
     ) -> None:
         self._hub = hub
         self._journal = journal
         self._voice = voice
-        self._slices = slices
+        self._work = work
         self._counters = counters
         # Nodes that have asked and are sent nothing yet.
         self._wanted: dict[str, None] = {}
@@ -45,10 +45,10 @@ class Snapshots:
     def send_to(self, node_id: str) -> None:
         """Send a snapshot to a node."""
         self._wanted[node_id] = None
-        if len(self._wanted) == 1 and not self._slices.is_busy(_LANE):
-            self._slices.run(_LANE, self._sending())
+        if len(self._wanted) == 1 and not self._work.is_busy(_LANE):
+            self._work.run(_LANE, self._sending())
 
-    def _sending(self) -> Steps:
+    def _sending(self) -> CostedSteps:
         while self._wanted:
             node_ids, self._wanted = list(self._wanted), {}
             self._counters.snapshots_sent += len(node_ids)
@@ -61,7 +61,7 @@ class Snapshots:
                     yield from self._send(node_ids, SnapshotPart(number, index, is_last, apps))
                     index += 1
 
-    def _send(self, node_ids: list[str], part: SnapshotPart) -> Steps:
+    def _send(self, node_ids: list[str], part: SnapshotPart) -> CostedSteps:
         message = self._voice.message(envelope.SNAPSHOT, part)
         receivers = iter(node_ids)
         while some := list(islice(receivers, _NODES_AT_ONCE)):

@@ -26,7 +26,7 @@ class Address(Check):
 
 
 @dataclass(frozen=True, slots=True)
-class RedisUrl(Address):
+class RedisAddress(Address):
     """The URL of a Redis, or null."""
 
     @property
@@ -90,7 +90,7 @@ class RedisHost(Address):
 
 
 @dataclass(frozen=True, slots=True)
-class NatsServer(Address):
+class NatsAddress(Address):
     """One server of NATS, with or without a scheme."""
 
     @property
@@ -152,9 +152,9 @@ class CqlNode(Address):
         raise self.refuse_unquoted(wrong_part(value, ()))
 
 
-OptionalRedisUrl = Annotated[str | None, RedisUrl()]
+OptionalRedisUrl = Annotated[str | None, RedisAddress()]
 RedisNodes = tuple[Annotated[str, RedisNode()], ...]
-NatsServers = tuple[Annotated[str, NatsServer()], ...]
+NatsServers = tuple[Annotated[str, NatsAddress()], ...]
 KafkaBrokers = tuple[Annotated[str, KafkaBroker()], ...]
 CqlNodes = tuple[Annotated[str, CqlNode()], ...]
 

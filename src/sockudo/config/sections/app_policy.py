@@ -12,7 +12,7 @@ from typing import Any, Final
 from sockudo.config.checks.restrictions import dropped, refusal, says_nothing
 from sockudo.config.problems import path_text
 
-Place = tuple[str | int, ...]
+Location = tuple[str | int, ...]
 
 POLICY: Final = "policy"
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -60,11 +60,11 @@ class Unfolded:
     """
 
     values: dict[str, Any]
-    places: dict[str, Place] = field(default_factory=dict)
-    unread: dict[Place, Any] = field(default_factory=dict)
-    broken: list[tuple[Place, str]] = field(default_factory=list)
+    places: dict[str, Location] = field(default_factory=dict)
+    unread: dict[Location, Any] = field(default_factory=dict)
+    broken: list[tuple[Location, str]] = field(default_factory=list)
 
-    def take(self, name: str, value: Any, place: Place) -> None:
+    def take(self, name: str, value: Any, place: Location) -> None:
         """Take a property of the policy, unless the app itself has another value for it."""
         own = self.values.get(name)
         if value is None and own is not None:
@@ -127,11 +127,11 @@ def _take_group(found: Unfolded, group: str, section: Any) -> None:
     _refuse(found, unread, (POLICY, group), names)
 
 
-def _refuse(found: Unfolded, keys: Iterator[str], path: Place, known: Collection[str]) -> None:
+def _refuse(found: Unfolded, keys: Iterator[str], path: Location, known: Collection[str]) -> None:
     found.broken += [((*path, key), refusal(key, known)) for key in keys]
 
 
-def unread_warnings(found: Unfolded, path: Place) -> Iterator[str]:
+def unread_warnings(found: Unfolded, path: Location) -> Iterator[str]:
     """Yield a warning for each part of a policy that has a value and no effect."""
     for place, value in found.unread.items():
         if not says_nothing(str(place[-1]), value):

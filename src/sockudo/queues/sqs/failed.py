@@ -14,7 +14,7 @@ from sockudo.errors import DriverError
 from sockudo.log import get_logger
 from sockudo.queues.base import FailedJob
 from sockudo.queues.sqs.records import Record, read, write
-from sockudo.queues.sqs.store import BATCH, Message, MessageStore, Outgoing
+from sockudo.queues.sqs.store import BATCH, Message, MessageStore, NewMessage
 from sockudo.timing.clock import Clock
 
 _HIDDEN: Final = 60
@@ -37,7 +37,7 @@ class FailedList:
     async def add(self, failed: Record) -> None:
         """Append a job. A FIFO queue keeps one copy if the same job is appended again within minutes."""
         # Each in a group of its own, so that reading one hides none behind it.
-        if await self._store.send([Outgoing(write(failed), failed.id, failed.id)]):
+        if await self._store.send([NewMessage(write(failed), failed.id, failed.id)]):
             raise DriverError("SQS does not take a failed job")
 
     async def last(self, limit: int) -> list[FailedJob]:

@@ -20,7 +20,7 @@ from sockudo.queues.sqs.consumer import Consumer
 from sockudo.queues.sqs.failed import FailedList
 from sockudo.queues.sqs.options import SqsQueueOptions
 from sockudo.queues.sqs.records import MAX_MESSAGE_BYTES, Record, new_job, write
-from sockudo.queues.sqs.store import BATCH, MessageStore, Outgoing
+from sockudo.queues.sqs.store import BATCH, MessageStore, NewMessage
 from sockudo.queues.stored import StoredQueue
 from sockudo.timing.clock import Clock
 
@@ -103,7 +103,7 @@ class SqsQueue(StoredQueue):
         numbers = [number for number in range(first, first + len(records)) if number not in self._taken]
         group = self._group(lane)
         refused_places = await self._jobs.send(
-            [Outgoing(records[number - first].decode(), group, f"{self._producer}-{number}") for number in numbers]
+            [NewMessage(records[number - first].decode(), group, f"{self._producer}-{number}") for number in numbers]
         )
         if refused_places:
             self._taken.update(number for place, number in enumerate(numbers) if place not in refused_places)
@@ -114,7 +114,7 @@ class SqsQueue(StoredQueue):
 
     async def _requeue(self, failed: Record, key: str) -> None:
         job = write(new_job(failed.lane, failed.body, self._clock.now()))
-        if await self._jobs.send([Outgoing(job, self._group(failed.lane), key)]):
+        if await self._jobs.send([NewMessage(job, self._group(failed.lane), key)]):
             raise DriverError("SQS does not take a job that failed before")
         if self._consumer is not None:
             self._consumer.wake()

@@ -43,7 +43,7 @@ class Message(NamedTuple):
     receives: int
 
 
-class Outgoing(NamedTuple):
+class NewMessage(NamedTuple):
     """A message to send. A FIFO queue gives messages of one `group` in order, and takes one of each `key`."""
 
     text: str
@@ -107,7 +107,7 @@ class MessageStore:
         answer = await self._ask("get_queue_attributes", AttributeNames=list(_SIZES))
         return sum(int(answer["Attributes"].get(name, 0)) for name in _SIZES)
 
-    async def send(self, messages: Sequence[Outgoing]) -> list[int]:
+    async def send(self, messages: Sequence[NewMessage]) -> list[int]:
         """Send up to `BATCH` messages; return the places of those that SQS did not take, and log why."""
         entries: list[dict[str, str]] = []
         for place, message in enumerate(messages):

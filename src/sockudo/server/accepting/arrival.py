@@ -30,7 +30,7 @@ _PLAIN_ANSWER: Final = (
 )
 
 
-class Host(Protocol):
+class Acceptor(Protocol):
     """What a socket that arrives needs of who accepted it."""
 
     @property
@@ -68,7 +68,7 @@ class Arrival:
 
     __slots__ = ("_header", "_host", "_look", "_peer", "_seen", "_socket", "_task", "client", "deadline")
 
-    def __init__(self, host: Host, accepted: socket.socket, peer: str | None, *, checks_header: bool) -> None:
+    def __init__(self, host: Acceptor, accepted: socket.socket, peer: str | None, *, checks_header: bool) -> None:
         self._host = host
         self._socket = accepted
         self._peer = peer

@@ -53,7 +53,7 @@ class _Waiting:
             self._sent(self._is_accepted)
 
 
-class _Batch:
+class _EndpointBatch:
     """Events for one endpoint, in order. An event with the key of an earlier one replaces it, at the end."""
 
     __slots__ = ("app_id", "events", "size", "trace", "waiting", "webhook_id")
@@ -96,7 +96,7 @@ class Dispatcher:
         self._duration = duration
         self._max_events = MAX_EVENTS if duration is not None else 1
         self._max_bytes = min(MAX_BYTES, queue.max_job_bytes - _ROOM)
-        self._batches: dict[str, _Batch] = {}
+        self._batches: dict[str, _EndpointBatch] = {}
         self._timer: Handle | None = None
         self._numbers = count()
         self._pushes: set[asyncio.Future[None]] = set()
@@ -158,7 +158,7 @@ class Dispatcher:
             self._push(lane, self._batches.pop(lane))
             batch = None
         if batch is None:
-            batch = self._batches[lane] = _Batch(app.id, webhook.id)
+            batch = self._batches[lane] = _EndpointBatch(app.id, webhook.id)
         batch.add(key, event, time_ms)
         if self.trace is not None and batch.trace is None:
             batch.trace = self.trace()
@@ -169,7 +169,7 @@ class Dispatcher:
         elif self._timer is None and self._duration is not None:
             self._timer = self._clock.call_later(self._duration, self.flush)
 
-    def _push(self, lane: str, batch: _Batch) -> None:
+    def _push(self, lane: str, batch: _EndpointBatch) -> None:
         self.counters.jobs += 1
         pushed = self._queue.push(lane, batch.as_job())
         self._pushes.add(pushed)

@@ -19,7 +19,7 @@ from sockudo.webhooks.delivery.deliveries import DeliveryCounters, Listener
 from sockudo.webhooks.delivery.job import Job, decode_job, event_names
 from sockudo.webhooks.delivery.policy import RetryPolicy, body_time_ms, is_too_late
 from sockudo.webhooks.delivery.post_error import PostError
-from sockudo.webhooks.delivery.slots import NoRequestError, Slots
+from sockudo.webhooks.delivery.request_slots import NoRequestError, RequestSlots
 from sockudo.webhooks.recent_keys import RecentKeys
 
 _DONE: Final[Outcome] = Done()
@@ -79,7 +79,7 @@ class Sender:
         self._invoker = invoker
         self._clock = clock
         self._policy = policy
-        self._slots = Slots(concurrency, clock)
+        self._slots = RequestSlots(concurrency, clock)
         # An app is looked up again once a second only, because many jobs may wait for one.
         self._asked_anew = RecentKeys[str](clock, _ANEW_SECONDS, _MOST_ANEW)
 

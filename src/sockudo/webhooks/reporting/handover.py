@@ -11,7 +11,7 @@ from typing import Final
 
 from sockudo.cluster.messages.state import Report, Reports, Verb
 from sockudo.cluster.peers import Peers
-from sockudo.cluster.replication.slices import Slices, Steps
+from sockudo.cluster.replication.remote_work import CostedSteps, RemoteWork
 from sockudo.log import get_logger
 from sockudo.timing.clock import Clock
 from sockudo.webhooks.reporting.pending import Key, Pending, Transition
@@ -48,19 +48,19 @@ class Handover:
         self._peers = peers
         self._clock = clock
         self._has_webhooks = has_webhooks
-        self._slices = Slices(clock, self._failed)
+        self._work = RemoteWork(clock, self._failed)
         # Incomplete answers, by node.
         self._incomplete: dict[str, list[Report]] = {}
 
-    def run(self, lane: str, steps: Steps) -> None:
+    def run(self, lane: str, steps: CostedSteps) -> None:
         """Do work in slices."""
-        self._slices.run(lane, steps)
+        self._work.run(lane, steps)
 
     def answer(self, node_id: str, known: set[str], is_reliable: Callable[[], bool]) -> None:
         """Send the pending transitions to a node that knows only the nodes `known`."""
         lane = f"answer {node_id}"
-        if not self._slices.is_busy(lane):
-            self._slices.run(lane, self._answering(node_id, known, is_reliable))
+        if not self._work.is_busy(lane):
+            self._work.run(lane, self._answering(node_id, known, is_reliable))
 
     def heard(self, node_id: str, said: Reports) -> Reports | None:
         """Take a message of a node's answer; return the whole answer with the last one."""
@@ -77,14 +77,14 @@ class Handover:
         """Drop incomplete answers."""
         self._incomplete.clear()
 
-    def adopt(self, reports: list[Report], adopt: Callable[[Key, Report], None]) -> Steps:
+    def adopt(self, reports: list[Report], adopt: Callable[[Key, Report], None]) -> CostedSteps:
         """Hand on the reports of an answer."""
         for number, report in enumerate(reports):
             adopt(key_of(report), report)
             if number % _AT_ONCE == 0:
                 yield _STEP
 
-    def _answering(self, node_id: str, known: set[str], is_reliable: Callable[[], bool]) -> Steps:
+    def _answering(self, node_id: str, known: set[str], is_reliable: Callable[[], bool]) -> CostedSteps:
         found: list[Report] = []
         for number, report in enumerate(self._all_pending(known)):
             if report is not None:

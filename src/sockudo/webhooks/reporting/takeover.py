@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from sockudo.cluster.messages.state import Report, Reports, Verb
 from sockudo.cluster.peers import Peers
-from sockudo.cluster.replication.slices import Steps
+from sockudo.cluster.replication.remote_work import CostedSteps
 from sockudo.timing.clock import Clock
 from sockudo.webhooks.reporting.handover import Handover
 from sockudo.webhooks.reporting.pending import Key
@@ -113,7 +113,7 @@ class Takeover:
             self._adopter.start_over()
         self._handover.run("adopt", self._adopting([] if answer is None else answer.reports, is_reliable=is_reliable))
 
-    def _adopting(self, reports: list[Report], *, is_reliable: bool) -> Steps:
+    def _adopting(self, reports: list[Report], *, is_reliable: bool) -> CostedSteps:
         yield from self._handover.adopt(reports, self._adopter.adopt)
         self._is_adopting = False
         self._reliable_from = self._clock.monotonic() + (0.0 if is_reliable else _RELIABLE_AFTER)

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from sockudo import log
-from sockudo.supervisor.handover import Plan, hand_over
 from sockudo.supervisor.listening.listeners import ListenError
+from sockudo.supervisor.reexec import Plan, become_supervisor
 from tests.clients.client import http
 from tests.servers.ports import free_port
 from tests.servers.server import SECRET, document
@@ -251,7 +251,7 @@ def test_a_command_that_cannot_run_again_leaves_nothing_behind(
 
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     with pytest.raises(FileNotFoundError):
-        hand_over(plan(port, [str(tmp_path / "nowhere")]), greeting)
+        become_supervisor(plan(port, [str(tmp_path / "nowhere")]), greeting)
     assert list(tmp_path.iterdir()) == []
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == mask
     with socket.create_server(("127.0.0.1", port)):
@@ -262,4 +262,4 @@ def test_a_command_that_cannot_run_again_leaves_nothing_behind(
 
 def test_a_taken_address_is_told_before_anything_is_done() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ListenError):
-        hand_over(plan(taken.getsockname()[1], ["/nowhere"]), lambda _: "")
+        become_supervisor(plan(taken.getsockname()[1], ["/nowhere"]), lambda _: "")

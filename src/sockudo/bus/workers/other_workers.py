@@ -19,8 +19,8 @@ _FIRST_WAIT: Final = 0.05
 _LONGEST_WAIT: Final = 2.0
 
 
-class Owner(Protocol):
-    """The adapter that has these peers."""
+class FeedKeeper(Protocol):
+    """What takes the connections to the other workers; the adapter fulfils it."""
 
     def new_feed(self, index: int, *, is_awaited: bool) -> Feed:
         """Return the protocol for one more connection."""
@@ -36,7 +36,7 @@ class Owner(Protocol):
         """Note that a worker was dialled or is gone."""
 
 
-class Peer:
+class OtherWorker:
     """Another worker, for as long as its socket is in the directory.
 
     Attributes:
@@ -46,7 +46,7 @@ class Peer:
 
     __slots__ = ("_is_called", "_owner", "_path", "feed", "index", "is_tried", "task")
 
-    def __init__(self, index: int, path: Path, owner: Owner, forget: Callable[[int], None]) -> None:
+    def __init__(self, index: int, path: Path, owner: FeedKeeper, forget: Callable[[int], None]) -> None:
         self.index = index
         self.feed: Feed | None = None
         self.is_tried = False
@@ -103,17 +103,17 @@ class Peer:
             _log.warning("workers bus: connection to a worker dropped", peer=self.index, reason=feed.reason)
 
 
-class Peers:
+class OtherWorkers:
     """All other workers."""
 
-    def __init__(self, directory: Path, own_index: int, owner: Owner) -> None:
+    def __init__(self, directory: Path, own_index: int, owner: FeedKeeper) -> None:
         self._directory = directory
         self._own_index = own_index
         self._owner = owner
-        self._peers: dict[int, Peer] = {}
+        self._others: dict[int, OtherWorker] = {}
 
-    def __iter__(self) -> Iterator[Peer]:
-        return iter(self._peers.values())
+    def __iter__(self) -> Iterator[OtherWorker]:
+        return iter(self._others.values())
 
     def scan(self) -> None:
         """Dial workers that are new in the directory."""
@@ -136,15 +136,15 @@ class Peers:
         if tasks:
             await asyncio.wait(tasks)
 
-    def _find(self, index: int) -> Peer | None:
+    def _find(self, index: int) -> OtherWorker | None:
         if index == self._own_index:
             return None
-        peer = self._peers.get(index)
+        peer = self._others.get(index)
         if peer is None:
             path = socket_path(self._directory, index)
-            self._peers[index] = peer = Peer(index, path, self._owner, self._forget)
+            self._others[index] = peer = OtherWorker(index, path, self._owner, self._forget)
         return peer
 
     def _forget(self, index: int) -> None:
-        self._peers.pop(index, None)
+        self._others.pop(index, None)
         self._owner.changed()

@@ -21,7 +21,7 @@ class NoRequestError(Exception):
     """Raised in a slot when no request was made after all, so that it does not count for the endpoint."""
 
 
-class Slots:
+class RequestSlots:
     """At most `limit` requests at once to endpoints not known to be slow, and four times as many to slow ones.
 
     A request that turns out to be slow gives its slot back after a second. So dead endpoints, however many, cannot take

@@ -53,7 +53,7 @@ class Plan:
     socket_file: SocketFile | None = None
 
 
-def hand_over(plan: Plan, greeting: Greeting) -> NoReturn:
+def become_supervisor(plan: Plan, greeting: Greeting) -> NoReturn:
     """Listen, and become the supervisor, which also writes what is logged meanwhile.
 
     Args:

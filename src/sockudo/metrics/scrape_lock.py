@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 
-class Seat:
+class ScrapeLock:
     """A lock that one worker at a time has."""
 
     def __init__(self, directory: Path) -> None:

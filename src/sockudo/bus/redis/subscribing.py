@@ -16,7 +16,7 @@ import hiredis
 
 from sockudo.bus.broker.connection import settle
 from sockudo.bus.redis.counts import Counts
-from sockudo.bus.redis.joins import Answer, Joins
+from sockudo.bus.redis.joins import JoinAnswer, Joins
 from sockudo.bus.redis.verbs import Verbs
 from sockudo.redis_client.resp import Reply, RespConnection, encode
 
@@ -25,7 +25,7 @@ _PING: Final = encode(b"PING", _BARRIER)
 
 
 @dataclass(frozen=True, slots=True)
-class SubscriberEvents:
+class SubscribingEvents:
     """The callbacks of a subscriber; it calls them in the event loop.
 
     Attributes:
@@ -43,7 +43,7 @@ class SubscriberEvents:
     lost: Callable[[str], None]
 
 
-class Subscriber:
+class SubscribingConnection:
     """Subscribes over one connection, which is logged in and only streams from now on."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Subscriber:
         verbs: Verbs,
         wanted: Mapping[bytes, str],
         counts: Counts,
-        events: SubscriberEvents,
+        events: SubscribingEvents,
     ) -> None:
         """Take the connection over.
 
@@ -148,9 +148,9 @@ class Subscriber:
 
     def _confirmed(self, name: bytes, *, has_left: bool) -> None:
         answer = self._joins.answered(name)
-        if answer is Answer.LAST:
+        if answer is JoinAnswer.LAST:
             self._events.settled(name)
-        elif answer is Answer.UNASKED and has_left:
+        elif answer is JoinAnswer.UNASKED and has_left:
             # The slot of the name belongs to another master now.
             self._joins.forget(name)
             self._events.gone(name)

@@ -27,7 +27,7 @@ class WorkerError(SockudoError):
     """Workers cannot be started."""
 
 
-class Place:
+class WorkerPlace:
     """Keeps one worker alive.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""The line over which the workers of one machine tell each other their figures: a unix socket for each worker.
+"""Exchanges figures between the workers of one machine, over a unix socket for each worker.
 
 A worker that is asked answers and hangs up. The sockets are beside those of the bus, in a directory that belongs to the
 supervisor's user alone.
@@ -26,7 +26,7 @@ _decode: Final = msgspec.msgpack.Decoder(Known).decode
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
-class Line:
+class FigureExchange:
     """One worker's end.
 
     Args:

@@ -13,7 +13,7 @@ from sockudo.redis_client.resp import Reply, RespConnection, encode
 _BARRIER: Final = b"everything before this was taken"
 
 
-class Publisher:
+class PublishingConnection:
     """Publishes over one connection, which is logged in and only streams from now on."""
 
     def __init__(

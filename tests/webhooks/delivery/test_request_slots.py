@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from sockudo.webhooks.delivery.slots import QUICK, NoRequestError, Slots
+from sockudo.webhooks.delivery.request_slots import QUICK, NoRequestError, RequestSlots
 from tests.fakes.clock import FakeClock
 
 
@@ -15,7 +15,7 @@ async def ticks(count: int = 5) -> None:
 class Requests:
     """Requests that run until they are told to end."""
 
-    def __init__(self, slots: Slots) -> None:
+    def __init__(self, slots: RequestSlots) -> None:
         self._slots = slots
         self.running: list[str] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -48,7 +48,7 @@ class Requests:
 
 
 async def test_so_many_run_at_once_and_the_others_wait() -> None:
-    requests = Requests(Slots(2, FakeClock()))
+    requests = Requests(RequestSlots(2, FakeClock()))
     await requests.begin("a", "b", "c")
     assert requests.running == ["a", "b"]
     await requests.end("a")
@@ -58,7 +58,7 @@ async def test_so_many_run_at_once_and_the_others_wait() -> None:
 
 async def test_a_request_found_slow_gives_its_slot_back_once() -> None:
     clock = FakeClock()
-    requests = Requests(Slots(1, clock))
+    requests = Requests(RequestSlots(1, clock))
     await requests.begin("slow", "a", "b")
     assert requests.running == ["slow"]
     clock.advance(QUICK)
@@ -71,7 +71,7 @@ async def test_a_request_found_slow_gives_its_slot_back_once() -> None:
 
 async def test_slow_endpoints_have_slots_of_their_own_until_quick_again() -> None:
     clock = FakeClock()
-    requests = Requests(Slots(1, clock))
+    requests = Requests(RequestSlots(1, clock))
     slow = [f"slow{number}" for number in range(6)]
     for name in slow:
         await requests.begin(name)
@@ -89,7 +89,7 @@ async def test_slow_endpoints_have_slots_of_their_own_until_quick_again() -> Non
 
 async def test_silent_endpoints_take_no_slots_of_late_ones() -> None:
     clock = FakeClock()
-    slots = Slots(1, clock)
+    slots = RequestSlots(1, clock)
     requests, dead = Requests(slots), [f"dead{number}" for number in range(9)]
     for name in dead:
         with contextlib.suppress(TimeoutError):
@@ -111,7 +111,7 @@ async def test_silent_endpoints_take_no_slots_of_late_ones() -> None:
 
 async def test_a_slot_without_a_request_says_nothing_of_the_endpoint() -> None:
     clock = FakeClock()
-    slots = Slots(1, clock)
+    slots = RequestSlots(1, clock)
     requests = Requests(slots)
     await requests.begin("late")
     clock.advance(QUICK + 1)
@@ -125,7 +125,7 @@ async def test_a_slot_without_a_request_says_nothing_of_the_endpoint() -> None:
 
 
 async def test_a_request_that_is_cancelled_gives_its_slot_back() -> None:
-    slots = Slots(1, FakeClock())
+    slots = RequestSlots(1, FakeClock())
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(0), slots.slot("a"):
             await asyncio.sleep(10)
