@@ -59,6 +59,13 @@ def test_every_step_of_a_journey_exists() -> None:
     assert not problems, report(problems)
 
 
+def test_what_decides_while_a_store_is_away_exists() -> None:
+    index = section(PAGE, "## When a store or a bus is away")
+    assert len(_STEP.findall(index)) >= 8
+    problems = list(wrong_steps(index, read_modules(SRC)))
+    assert not problems, report(problems)
+
+
 def test_every_file_mentioned_exists() -> None:
     names = set(re.findall(r"`((?:\w+/)+\w+\.py)`", PAGE.read_text(encoding="utf-8")))
     assert [name for name in names if not (SRC / "sockudo" / name).exists() and not (ROOT / name).exists()] == []
