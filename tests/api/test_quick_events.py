@@ -132,8 +132,8 @@ class Outcome(NamedTuple):
 class Side:
     """A server that goes one of the two ways, and who listens there."""
 
-    def __init__(self, *, quick: bool) -> None:
-        self.stack = Stack(*APPS, cors={"origin": ["*"]})
+    def __init__(self, *, quick: bool, **changes: Any) -> None:
+        self.stack = Stack(*APPS, cors={"origin": ["*"]}, **changes)
         self.quick = 0
         self.client: StackClient = self.stack.connect()
         for channel in ("news", "private-a", "cache-a"):
@@ -200,9 +200,20 @@ def test_the_official_python_library_takes_the_quick_way(monkeypatch: pytest.Mon
     assert side.quick == 1
 
 
-@pytest.mark.parametrize("changes", [{"cors": {"origin": ["https://a.example"]}}, {"rate_limiter": {"enabled": True}}])
-def test_a_server_that_looks_at_headers_has_no_quick_way(changes: dict[str, Any]) -> None:
-    assert Stack(app(), **changes).front.publish_quickly is None
+def test_a_server_that_looks_at_headers_has_no_quick_way() -> None:
+    assert Stack(app(), cors={"origin": ["https://a.example"]}).front.publish_quickly is None
+
+
+@pytest.mark.parametrize("hops", [0, 1])
+def test_both_ways_count_the_same_against_a_rate_limit(hops: int) -> None:
+    limit = {"max_requests": 40, "window_seconds": 60, "trust_hops": hops}
+    limiter = {"enabled": True, "driver": "memory", "api_rate_limit": limit}
+    quick, general = (Side(quick=way, rate_limiter=limiter) for way in (True, False))
+    for name, post in [*USUAL.items(), *UNUSUAL.items(), *USUAL.items()]:
+        assert quick.outcome([post.encode()]) == general.outcome([post.encode()]), name
+    # The last ones were too many.
+    assert b" 429 " in quick.outcome([Post(event()).encode()]).answer
+    assert quick.quick > len(USUAL)
 
 
 def test_a_configured_prefix_is_part_of_the_quick_way() -> None:

@@ -10,8 +10,9 @@ rules:
 * The event is valid, and nobody asks for `info`. Neither the memory gate nor the app's quota refuses it.
 * Whatever is not so is left to the general way before anything has happened.
 
-The server that uses it has no rate limit by address, writes no CORS header that depends on the request, and does not
-trace: `Routes` would look at the headers for these.
+A rate limit by address counts a request when everything else about it is right; what is counted is answered here. A
+server has the quick way where limits are counted in memory, and so decided at once, where no CORS header depends on the
+request, and where nothing is traced.
 """
 
 from __future__ import annotations
@@ -24,13 +25,16 @@ from typing import Final, Protocol
 from sockudo.api.auth import TOLERANCE
 from sockudo.api.events import EventHandlers
 from sockudo.api.messages import EMPTY_OBJECT, Request, Response
+from sockudo.api.throttle import Throttle, rate_headers
+from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
 from sockudo.eventual import Eventual, Future, caught, dropped, later
 from sockudo.hub.totals import Totals
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.large_bodies import LARGE
 from sockudo.pusher.signatures import body_md5
-from sockudo.pusher.triggers import parse_trigger
+from sockudo.pusher.triggers import Trigger, parse_trigger
+from sockudo.ratelimit.counters import Checks
 from sockudo.timing.clock import Clock
 
 _SIGNATURE: Final = rb"(?:&auth_signature=([0-9a-f]{64}))?"
@@ -38,10 +42,14 @@ _TOKEN: Final = rb"([A-Za-z0-9_.~-]+)"
 
 
 class Failures(Protocol):
-    """What answers a request that failed."""
+    """What answers a request that failed or was refused."""
 
     def failure(self, request: Request, error: Exception) -> Response:
         """Return the answer, and tell the log."""
+        ...
+
+    def limited(self, request: Request, answer: Response) -> Response:
+        """Return the answer of a rate limit, and tell the log."""
         ...
 
 
@@ -49,7 +57,8 @@ class QuickEvents:
     """Publishes the events of requests that are as the official libraries send them.
 
     Args:
-        failures: answers where publishing fails, which is a fault of this server.
+        failures: answers where a request is refused after it was counted, or publishing fails.
+        throttle: the limit of each client address, and what counts its checks.
         path_prefix: what every path begins with.
     """
 
@@ -61,6 +70,7 @@ class QuickEvents:
         clock: Clock,
         totals: Totals,
         failures: Failures,
+        throttle: tuple[Throttle, Checks] | None,
         path_prefix: str,
     ) -> None:
         self._apps = apps
@@ -68,6 +78,7 @@ class QuickEvents:
         self._now = clock.now
         self._totals = totals
         self._failures = failures
+        self._throttle = throttle
         path = re.escape(path_prefix.encode()) + rb"/apps/" + _TOKEN + rb"/events"
         signed = rb"(&auth_timestamp=([0-9]{1,12})&auth_version=1\.0&body_md5=([0-9a-f]{32}))"
         self._parse = re.compile(
@@ -102,9 +113,34 @@ class QuickEvents:
             trigger = parse_trigger(body, app.publishing)
             if trigger.info:
                 return None
-            self._events.admit(app, 1)
+            if self._throttle is None:
+                self._events.admit(app, 1)
         except RequestRejected:
             return None
+        if self._throttle is not None:
+            return self._throttled(*self._throttle, app, trigger, body, request())
+        return self._send(app, trigger, body, request)
+
+    def _throttled(
+        self, throttle: Throttle, checks: Checks, app: App, trigger: Trigger, body: bytes, request: Request
+    ) -> Eventual[Response]:
+        # hot path
+        decision = throttle.admit(request, checks)
+        assert not isinstance(decision, Future), "limits in memory are decided at once"
+        if isinstance(decision, Response):
+            return self._failures.limited(request, decision)
+        headers = rate_headers(decision)
+        try:
+            self._events.admit(app, 1)
+        except RequestRejected as refused:
+            return self._failures.failure(request, refused).with_headers(*headers)
+        answer = self._send(app, trigger, body, lambda: request)
+        if isinstance(answer, Future):
+            return later(answer, lambda response: response.with_headers(*headers))
+        return answer.with_headers(*headers)
+
+    def _send(self, app: App, trigger: Trigger, body: bytes, request: Callable[[], Request]) -> Eventual[Response]:
+        # hot path
         try:
             published = self._events.send(app, [trigger])
         except Exception as error:

@@ -48,6 +48,7 @@ class Routes:
 
     Attributes:
         events: the handlers that publish.
+        throttle: the limit of each client address, if there is one.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Routes:
         self._clock = clock
         self._health = health
         self._cors = cors
-        self._throttle = throttle
+        self.throttle = throttle
         self._limited_calls, self._limited_others = limited.http_api, limited.other
         self._refusals = refusals
         self._totals = totals
@@ -122,10 +123,10 @@ class Routes:
         health = self._probe(request, parts)
         if health is not None:
             return health
-        if self._throttle is None:
+        if self.throttle is None:
             return self._route(request, path, parts)
         checks = self._limited_calls if parts[0] == "apps" else self._limited_others
-        admitted = self._throttle.admit(request, checks)
+        admitted = self.throttle.admit(request, checks)
         if isinstance(admitted, Future):
             return later(admitted, partial(self._admitted, request, path, parts))
         return self._admitted(request, path, parts, admitted)
@@ -134,11 +135,7 @@ class Routes:
         self, request: Request, path: str, parts: list[str], decision: Decision | Response
     ) -> Eventual[Response]:
         if isinstance(decision, Response):
-            if self._refusals.is_told(decision.status):
-                self._note(request, decision.status, decision.body.decode("utf-8", "replace"))
-            else:
-                self._refusals.count(decision.status)
-            return decision
+            return self.limited(request, decision)
         try:
             response = self._route(request, path, parts)
         except Exception as error:
@@ -147,6 +144,14 @@ class Routes:
             answered = caught(response, partial(self.failure, request))
             return later(answered, partial(_with_headers, rate_headers(decision)))
         return response.with_headers(*rate_headers(decision))
+
+    def limited(self, request: Request, answer: Response) -> Response:
+        """Return the answer of a rate limit, and tell the log."""
+        if self._refusals.is_told(answer.status):
+            self._note(request, answer.status, answer.body.decode("utf-8", "replace"))
+        else:
+            self._refusals.count(answer.status)
+        return answer
 
     def failure(self, request: Request, error: Exception) -> Response:
         """Return the answer to a request that failed or was refused, and tell the log."""

@@ -257,7 +257,7 @@ def _front(
             bodies=BodyBudget(max(http_api.max_bodies_in_flight_mb, http_api.request_limit_in_mb) * _MEGABYTE),
             needs_peer=stores.limiter is not None,
             after_bus=after_bus,
-            quick_events=_quick_events(settings, parts, stores, cors, routes),
+            quick_events=_quick_events(parts, stores, cors, routes, limited, settings.path_prefix),
         ),
         throttle=_throttle(settings, clock, "websocket", stores.limiter),
         limited=limited,
@@ -302,9 +302,10 @@ def _routes(
 
 
 def _quick_events(
-    settings: Settings, parts: _NodeParts, stores: Stores, cors: Cors, routes: Routes
+    parts: _NodeParts, stores: Stores, cors: Cors, routes: Routes, limited: RateLimitCounters, path_prefix: str
 ) -> QuickEvents | None:
-    if stores.limiter is not None or cors.looks_at_requests or parts.makers.traces:
+    decides_at_once = stores.limiter is None or isinstance(stores.limiter, MemoryRateLimiter)
+    if not decides_at_once or cors.looks_at_requests or parts.makers.traces:
         return None
     return QuickEvents(
         apps=stores.apps,
@@ -312,7 +313,8 @@ def _quick_events(
         clock=parts.node.clock,
         totals=parts.node.hub.totals,
         failures=routes,
-        path_prefix=settings.path_prefix,
+        throttle=None if routes.throttle is None else (routes.throttle, limited.http_api),
+        path_prefix=path_prefix,
     )
 
 

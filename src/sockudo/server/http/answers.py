@@ -31,8 +31,12 @@ class Answers:
 
     def encode(self, response: Response, *, keep_alive: bool, head_only: bool = False) -> bytes:
         """Return a response as bytes; with `head_only` without its body, as for HEAD."""
-        if response is EMPTY_OBJECT and keep_alive and not head_only:
-            return self._empty_object
+        if response.body is EMPTY_OBJECT.body and response.status == 200 and keep_alive and not head_only:
+            if response is EMPTY_OBJECT:
+                return self._empty_object
+            # What a rate limit tells comes behind the rest.
+            fields = "".join([f"{name}: {value}\r\n" for name, value in response.headers])
+            return b"%b%b\r\n{}" % (self._empty_object[:-4], fields.encode("latin-1"))
         return self._encode(response, keep_alive=keep_alive, head_only=head_only)
 
     def _encode(self, response: Response, *, keep_alive: bool, head_only: bool) -> bytes:
