@@ -74,16 +74,19 @@ class RedisPy:
 def redis(url: str) -> Adapter:
     from sockudo.bus.redis.adapter import RedisAdapter
     from sockudo.bus.redis.options import RedisOptions
+    from sockudo.config.sections.adapter import RedisAdapterSettings
     from sockudo.redis_client.options import RedisTarget
 
-    return RedisAdapter(RedisOptions(RedisTarget(url), prefix="bench:"))
+    return RedisAdapter(RedisOptions(RedisAdapterSettings(prefix="bench:"), RedisTarget(url)))
 
 
 def redis_cluster(url: str) -> Adapter:
     from sockudo.bus.redis.cluster import RedisClusterAdapter
     from sockudo.bus.redis.options import RedisClusterOptions
+    from sockudo.config.sections.adapter import RedisClusterAdapterSettings
+    from sockudo.redis_client.options import RedisNodes
 
-    return RedisClusterAdapter(RedisClusterOptions((url,), prefix="bench:"))
+    return RedisClusterAdapter(RedisClusterOptions(RedisClusterAdapterSettings(prefix="bench:"), RedisNodes((url,))))
 
 
 def rabbitmq(url: str) -> Adapter:

@@ -7,16 +7,11 @@ from typing import Any, get_args
 
 import pytest
 
-from sockudo.assembly.cluster import (
-    ADAPTERS,
-    adapter_class,
-    bus_from_settings,
-    redis_cluster_options,
-    redis_options,
-)
+from sockudo.assembly.cluster import ADAPTERS, adapter_class, bus_from_settings
 from sockudo.bus.kafka.options import logs_in as kafka_logs_in
 from sockudo.bus.kafka.options import uses_tls as kafka_uses_tls
 from sockudo.bus.rabbitmq.options import heartbeat
+from sockudo.bus.redis.options import RedisClusterOptions, RedisOptions
 from sockudo.config.model import Settings
 from sockudo.config.sections.adapter import AdapterDriver
 from sockudo.errors import ConfigError, MissingExtraError
@@ -27,6 +22,20 @@ from .conftest import Load, Problems
 
 def settings(adapter: dict[str, Any], **database: Any) -> Settings:
     return Settings.model_validate({"adapter": adapter, "database": {"redis": database}})
+
+
+def redis_options(chosen: Settings) -> RedisOptions:
+    """Return what the driver `redis` is told."""
+    options = ADAPTERS["redis"].options(chosen)
+    assert isinstance(options, RedisOptions)
+    return options
+
+
+def redis_cluster_options(chosen: Settings) -> RedisClusterOptions:
+    """Return what the driver `redis-cluster` is told."""
+    options = ADAPTERS["redis-cluster"].options(chosen)
+    assert isinstance(options, RedisClusterOptions)
+    return options
 
 
 def test_a_local_node_has_no_adapter() -> None:
@@ -46,10 +55,10 @@ def test_an_adapter_without_a_redis_uses_that_of_the_database() -> None:
 
 
 def test_both_connections_may_have_an_address_of_their_own() -> None:
-    redis = {"redis_pub_options": {"url": "redis://a"}, "redis_sub_options": {"url": "redis://b"}, "prefix": "x:"}
+    redis = {"redis_pub_options": {"url": "redis://a"}, "redis_sub_options": {"url": "redis://b"}}
     options = redis_options(settings({"redis": redis}))
     assert options.subscribe_target is not None
-    assert (options.target.url, options.subscribe_target.url, options.prefix) == ("redis://a", "redis://b", "x:")
+    assert (options.target.url, options.subscribe_target.url) == ("redis://a", "redis://b")
 
 
 def test_sentinels_are_taken_from_either_place() -> None:
@@ -62,12 +71,12 @@ def test_sentinels_are_taken_from_either_place() -> None:
 
 
 def test_redis_cluster_nodes_are_taken_from_either_place() -> None:
-    assert redis_cluster_options(settings({"cluster": {"nodes": ["a:1", "rediss://b:2"]}})).nodes == (
+    assert redis_cluster_options(settings({"cluster": {"nodes": ["a:1", "rediss://b:2"]}})).nodes.urls == (
         "redis://a:1",
         "rediss://b:2",
     )
     nodes = [{"host": "a", "port": 1}, {"host": "rediss://b:2"}, {"host": "::1"}]
-    assert redis_cluster_options(settings({}, cluster_nodes=nodes)).nodes == (
+    assert redis_cluster_options(settings({}, cluster_nodes=nodes)).nodes.urls == (
         "redis://a:1",
         "rediss://b:2",
         "redis://[::1]:7000",
@@ -78,6 +87,14 @@ def test_redis_cluster_nodes_are_taken_from_either_place() -> None:
 def test_a_redis_cluster_without_nodes_is_a_named_problem(adapter: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"adapter\.cluster\.nodes or database\.redis\.cluster_nodes"):
         bus_from_settings(settings(adapter))
+
+
+@pytest.mark.parametrize(("driver", "section"), [("redis", "redis"), ("redis-cluster", "cluster")])
+def test_a_driver_of_a_redis_reads_its_own_section(driver: str, section: str) -> None:
+    chosen = settings({"cluster": {"nodes": ["a:1"]}})
+    options = ADAPTERS[driver].options(chosen)
+    assert isinstance(options, (RedisOptions, RedisClusterOptions))
+    assert options.section is getattr(chosen.adapter, section)
 
 
 @pytest.mark.parametrize("driver", ["nats", "rabbitmq", "kafka"])

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import pytest
 
-from sockudo.assembly.redis import cluster_login, cluster_nodes
 from sockudo.config.effective import effective
 from sockudo.config.environment import variables_of
 from sockudo.config.kinds.section import Section, env_of, section_of
 from sockudo.config.model import Settings
+from sockudo.redis_client.places import cluster_login, cluster_nodes
 
 from .conftest import Load, Problems, document_with
 

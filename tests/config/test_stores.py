@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from sockudo.assembly.drivers import CACHES, RATE_LIMITERS, cache_class, rate_limiter_class
-from sockudo.assembly.redis import cluster_nodes
 from sockudo.assembly.store_options import cache_options, rate_limiter_options
 from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, MissingExtraError
 from sockudo.redis_client.options import RedisNodes, RedisStoreOptions, RedisTarget, Sentinels
+from sockudo.redis_client.places import cluster_nodes
 
 from .conftest import Load, Problems, document_with
 

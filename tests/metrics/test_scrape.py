@@ -98,6 +98,17 @@ async def test_refusals_are_counted_by_kind_never_by_peers_input() -> None:
             await client.expect("pusher:error")
             await client.send({"event": "pusher:subscribe", "data": {"channel": "private-x", "auth": "app-key:00"}})
             await client.expect("pusher:subscription_error")
+            await client.expect("pusher:error")
+            await client.send_text('{"channel":"x","data":{}}')
+            await client.expect("pusher:error")
+            await client.send_text('{"event":null}')
+            await client.expect("pusher:error")
+            data = "no JSON object"
+            auth = client.auth("presence-x", data)
+            await client.send(
+                {"event": "pusher:subscribe", "data": {"channel": "presence-x", "auth": auth, "channel_data": data}}
+            )
+            await client.expect("pusher:subscription_error")
         assert (await http(server.port, "GET", "/app/app-key", headers={"Upgrade": "websocket"})).status == 400
         assert (await ApiClient(server.port, secret="wrong").get("/channels")).status == 401
         one = await scraped(server)
@@ -111,6 +122,8 @@ async def test_refusals_are_counted_by_kind_never_by_peers_input() -> None:
         ("2", "app_disabled"): 1,
         ("3", "origin_not_allowed"): 1,
         (APP_ID, "message_parse_error"): 1,
+        (APP_ID, "missing_event_name"): 2,
+        (APP_ID, "authentication_error"): 1,
         (APP_ID, "authentication_failed"): 1,
     }
     codes = {code: one.value("sockudo_refusals_total", code=code) for code in ("4001", "4003", "4009", "401")}

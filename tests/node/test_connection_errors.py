@@ -3,10 +3,17 @@ from __future__ import annotations
 import pytest
 
 from sockudo.apps.app import App
-from sockudo.hub.totals import Totals
-from sockudo.node.connection_errors import count_refusal
+from sockudo.hub.totals import AppTotals, Totals
+from sockudo.node.connection_errors import count_refusal, count_refused
 from sockudo.pusher.codes import Code
-from sockudo.pusher.errors import CloseConnection
+from sockudo.pusher.errors import (
+    CloseConnection,
+    CommandRejected,
+    EventNameMissing,
+    MessageUnreadable,
+    PusherError,
+    SubscriptionRejected,
+)
 from tests.fakes.node import make_app
 
 APP = make_app()
@@ -30,3 +37,22 @@ def test_a_refusal_is_counted_for_apps_that_exist(
     totals = Totals()
     count_refusal(totals, app, CloseConnection(code, "why"))
     assert {app_id: dict(one.errors) for app_id, one in totals.items()} == {label: {kind: 1}}
+
+
+@pytest.mark.parametrize(
+    ("refused", "kinds"),
+    [
+        (MessageUnreadable("x"), ["message_parse_error"]),
+        (EventNameMissing("x"), ["missing_event_name"]),
+        (SubscriptionRejected("private-x", "AuthError", "x", 401), ["authentication_failed"]),
+        (SubscriptionRejected("presence-x", "InvalidMessage", "x", 400), ["authentication_error"]),
+        (SubscriptionRejected("presence-x", "LimitReached", "x", 4004), []),
+        (CloseConnection(Code.UNAUTHORIZED, "x").about_signature(b"signed"), ["authentication_failed"]),
+        (CloseConnection(Code.UNAUTHORIZED, "x"), ["authentication_error"]),
+        (CommandRejected("x", 4301), []),
+    ],
+)
+def test_a_refused_message_is_counted_by_what_is_wrong(refused: PusherError, kinds: list[str]) -> None:
+    totals = AppTotals()
+    count_refused(totals, refused)
+    assert dict(totals.errors) == dict.fromkeys(kinds, 1)

@@ -18,7 +18,7 @@ from sockudo.pusher.commands import (
     Unsubscribe,
     parse_command,
 )
-from sockudo.pusher.errors import CommandRejected, MessageUnreadable
+from sockudo.pusher.errors import CommandRejected, EventNameMissing, MessageUnreadable
 from tests.support.properties import QUICK, THOROUGH, json_values, refusal_by, texts
 
 
@@ -133,6 +133,16 @@ def test_a_refusal_of_unreadable_data_names_the_channel(event: str) -> None:
     refused = refusal(json.dumps({"event": f"pusher:{event}", "data": data}).encode())
     assert isinstance(refused, MessageUnreadable)
     assert refused.channel == ("x" * 200 if event == "subscribe" else None)
+
+
+@pytest.mark.parametrize("payload", [b"{}", b'{"channel":"x"}', b'{"event":null}', rb'{"a":"\ud83d"}'])
+def test_an_object_without_an_event_name_is_told_apart(payload: bytes) -> None:
+    assert isinstance(refusal(payload), EventNameMissing)
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b"5", b'{"event":5}', b'{"event":"a","channel":5}', b'{"a":1'])
+def test_a_message_that_is_no_such_object_lacks_no_name(payload: bytes) -> None:
+    assert type(refusal(payload)) is MessageUnreadable
 
 
 def test_an_empty_message_is_told_as_such() -> None:

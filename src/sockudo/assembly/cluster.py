@@ -6,25 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from sockudo.assembly.drivers import load_driver
-from sockudo.assembly.redis import cluster_login, cluster_nodes, database_sentinels, host_and_port, server_url
 from sockudo.bus.base import Adapter
-from sockudo.bus.redis.options import RedisClusterOptions, RedisOptions
+from sockudo.bus.redis.options import RedisClusterOptions, RedisOptions, redis_cluster_options, redis_options
 from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
-from sockudo.config.sections.adapter import RedisConnectionOptions
-from sockudo.config.sections.database import RedisDatabaseSettings
-from sockudo.errors import ConfigError
-from sockudo.redis_client.options import RedisTarget, RedisTiming, Sentinels
 
 Bus: TypeAlias = tuple[Adapter | None, ClusterTimes]
 
-_PUB: Final = "adapter.redis.redis_pub_options.url or database.redis"
-_SUB: Final = "adapter.redis.redis_sub_options.url or database.redis"
-_NODES: Final = "adapter.cluster.nodes or database.redis.cluster_nodes"
 # A node that is never taken for dead by its silence.
 _NEVER: Final = float("inf")
-# More often Redis is not asked for a sign of life, however short the node time-out is (seconds).
-_SHORTEST_PROBE: Final = 0.1
 
 
 def bus_from_settings(settings: Settings) -> Bus:
@@ -34,11 +24,8 @@ def bus_from_settings(settings: Settings) -> Bus:
         ConfigError: the driver lacks a setting.
         MissingExtraError: what the driver needs is not installed.
     """
-    health = settings.adapter.cluster_health
-    times = ClusterTimes(
-        heartbeat_interval=health.heartbeat_interval_ms / 1000,
-        node_timeout=health.node_timeout_ms / 1000 if health.enabled else _NEVER,
-    )
+    interval = settings.adapter.cluster_health.heartbeat_interval_ms / 1000
+    times = ClusterTimes(heartbeat_interval=interval, node_timeout=node_timeout(settings))
     return _adapter(settings), times
 
 
@@ -62,61 +49,18 @@ def adapter_class(driver: str) -> Any:
     return load_driver(f"adapter.driver {driver}", row.extra or driver, row.class_path)
 
 
-def redis_options(settings: Settings) -> RedisOptions:
-    """Return the options of the driver `redis`."""
-    section, database = settings.adapter.redis, settings.database.redis
-    publishing = section.redis_pub_options
-    target = _target(publishing, publishing, database, _PUB)
-    subscribing = _target(section.redis_sub_options, publishing, database, _SUB)
-    is_same = (subscribing.url, subscribing.password, subscribing.sentinels) == (
-        target.url,
-        target.password,
-        target.sentinels,
-    )
-    timing = _redis_timing(settings, section.requests_timeout)
-    return RedisOptions(target, None if is_same else subscribing, section.prefix, timing)
+def node_timeout(settings: Settings) -> float:
+    """Return after how much silence a node counts as dead (seconds)."""
+    health = settings.adapter.cluster_health
+    return health.node_timeout_ms / 1000 if health.enabled else _NEVER
 
 
-def redis_cluster_options(settings: Settings) -> RedisClusterOptions:
-    """Return the options of the driver `redis-cluster`."""
-    section, database = settings.adapter.cluster, settings.database.redis
-    nodes = cluster_nodes(database, section.nodes)
-    if not nodes:
-        raise ConfigError([f"{_NODES}: adapter.driver redis-cluster needs the address of at least one node"])
-    timing = _redis_timing(settings, section.request_timeout_ms)
-    return RedisClusterOptions(nodes, _NODES, *cluster_login(database), section.prefix, timing)
+def _redis(settings: Settings) -> RedisOptions:
+    return redis_options(settings.adapter.redis, settings.database.redis, node_timeout(settings))
 
 
-def _redis_timing(settings: Settings, connect_timeout_ms: int) -> RedisTiming:
-    """Return how patient the driver is: a node notices a silent Redis no later than the others miss that node."""
-    usual, health = RedisTiming(), settings.adapter.cluster_health
-    interval = usual.probe_interval
-    if health.enabled:
-        interval = min(interval, max(_SHORTEST_PROBE, health.node_timeout_ms / 1000 / usual.probes))
-    return RedisTiming(connect_timeout=connect_timeout_ms / 1000, probe_interval=interval)
-
-
-def _target(
-    own: RedisConnectionOptions, other: RedisConnectionOptions, database: RedisDatabaseSettings, setting: str
-) -> RedisTarget:
-    """Return where a connection goes: by its own options, else by the other connection's, else by `database.redis`."""
-    url = own.url or other.url
-    return RedisTarget(
-        url=url or server_url(database),
-        setting=setting,
-        username=database.username,
-        password=own.password or other.password or database.password,
-        db=database.db,
-        sentinels=_sentinels(own) or _sentinels(other) or (None if url else database_sentinels(database)),
-    )
-
-
-def _sentinels(options: RedisConnectionOptions) -> Sentinels | None:
-    sentinel = options.sentinel
-    if sentinel is None or not sentinel.hosts:
-        return None
-    hosts = tuple(host_and_port(host, 26379) for host in sentinel.hosts)
-    return Sentinels(hosts, sentinel.master_name, password=sentinel.password)
+def _redis_cluster(settings: Settings) -> RedisClusterOptions:
+    return redis_cluster_options(settings.adapter.cluster, settings.database.redis, node_timeout(settings))
 
 
 class AdapterDriver(NamedTuple):
@@ -134,8 +78,8 @@ class AdapterDriver(NamedTuple):
 
 
 ADAPTERS: Final[Mapping[str, AdapterDriver]] = {
-    "redis": AdapterDriver("sockudo.bus.redis.adapter:RedisAdapter", redis_options),
-    "redis-cluster": AdapterDriver("sockudo.bus.redis.cluster:RedisClusterAdapter", redis_cluster_options, "redis"),
+    "redis": AdapterDriver("sockudo.bus.redis.adapter:RedisAdapter", _redis),
+    "redis-cluster": AdapterDriver("sockudo.bus.redis.cluster:RedisClusterAdapter", _redis_cluster, "redis"),
     "nats": AdapterDriver("sockudo.bus.nats.adapter:NatsAdapter", lambda settings: settings.adapter.nats),
     "rabbitmq": AdapterDriver("sockudo.bus.rabbitmq.adapter:RabbitAdapter", lambda settings: settings.adapter.rabbitmq),
     "kafka": AdapterDriver("sockudo.bus.kafka.adapter:KafkaAdapter", lambda settings: settings.adapter.kafka),

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from sockudo.config.model import Settings
 from sockudo.ratelimit.networks import Networks
-from sockudo.server.accepting.certificates import TlsFiles
 from sockudo.server.accepting.door import Door
 from sockudo.server.accepting.redirect import Redirect
 from sockudo.server.accepting.renewal import Certificates
 from sockudo.server.front import Front
 from sockudo.server.server import Listening
-from sockudo.supervisor.listening.socket_file import SocketFile
+from sockudo.supervisor.listening.socket_file import socket_file_of
 from sockudo.timing.clock import Clock
 
 
 def listening_from_settings(settings: Settings, front: Front, clock: Clock) -> Listening:
     """Return where to listen; nothing is opened, and no file is read."""
-    path, names = settings.unix_socket, settings.proxy_protocol.networks
-    certificates = Certificates(_tls_files(settings), clock) if settings.speaks_tls else None
+    names = settings.proxy_protocol.networks
+    certificates = Certificates(settings.ssl, clock) if settings.speaks_tls else None
     proxies = Networks(names) if names else None
     refusals = front.websockets.node.refusals
     return Listening(
         host=settings.host,
         port=settings.port,
-        socket_file=SocketFile(path.path, path.mode, path.owner) if path.enabled else None,
+        socket_file=socket_file_of(settings.unix_socket),
         door=Door(front, refusals, clock, certificates, proxies) if certificates or proxies else None,
         redirect=_redirect(settings, front, clock, proxies),
     )
@@ -36,8 +35,3 @@ def _redirect(settings: Settings, front: Front, clock: Clock, proxies: Networks 
     if proxies is not None:
         redirect.door = Door(redirect, front.websockets.node.refusals, clock, None, proxies)
     return redirect
-
-
-def _tls_files(settings: Settings) -> TlsFiles:
-    ssl = settings.ssl
-    return TlsFiles(ssl.cert_path, ssl.key_path, ssl.passphrase, ssl.ca_path, ssl.min_version)

@@ -33,7 +33,7 @@ def metrics_from_settings(
         return None
     # A server without metrics does without the library.
     from sockudo.metrics.collector import Sources
-    from sockudo.metrics.service import MetricsOptions, MetricsService
+    from sockudo.metrics.service import MetricsService
 
     sources = Sources(
         node=node,
@@ -42,5 +42,4 @@ def metrics_from_settings(
         webhooks=webhooks,
         shares_queue=worker_sockets is not None and settings.queue.driver not in ("memory", "none"),
     )
-    options = MetricsOptions(section.host, section.port, section.prometheus.prefix, section.token, worker_sockets)
-    return MetricsService(options, sources)
+    return MetricsService(section, sources, worker_sockets)

@@ -6,15 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from sockudo.assembly.drivers import queue_class
-from sockudo.assembly.redis import cluster_login, cluster_nodes
-from sockudo.assembly.store_options import redis_target
 from sockudo.config.model import Settings
-from sockudo.errors import ConfigError
 from sockudo.queues.base import Queue
 from sockudo.queues.memory import MemoryQueue
 from sockudo.queues.redis.options import RedisQueueOptions
 from sockudo.queues.sqs.options import SqsQueueOptions
-from sockudo.redis_client.options import RedisNodes, RedisTiming
+from sockudo.redis_client.options import RedisTiming
+from sockudo.redis_client.places import redis_nodes, redis_target
 from sockudo.timing.clock import Clock
 
 _NODES: Final = "queue.redis_cluster.nodes or database.redis.cluster_nodes"
@@ -38,16 +36,13 @@ def queue_from_settings(settings: Settings, clock: Clock) -> Queue:
 
 def _redis_options(settings: Settings) -> RedisQueueOptions:
     section = settings.queue.redis
-    place = redis_target(settings, section.url_override, "queue.redis.url_override")
+    place = redis_target(settings.database.redis, section.url_override, "queue.redis.url_override")
     return RedisQueueOptions(section, place, _prefix(settings, section.prefix))
 
 
 def _redis_cluster_options(settings: Settings) -> RedisQueueOptions:
-    section, database = settings.queue.redis_cluster, settings.database.redis
-    nodes = cluster_nodes(database, section.nodes)
-    if not nodes:
-        raise ConfigError([f"{_NODES}: queue.driver redis-cluster needs the address of at least one node"])
-    place = RedisNodes(nodes, _NODES, *cluster_login(database))
+    section = settings.queue.redis_cluster
+    place = redis_nodes(settings.database.redis, section.nodes, _NODES, "queue.driver redis-cluster")
     timing = RedisTiming(answer_timeout=section.request_timeout_ms / 1000)
     return RedisQueueOptions(section, place, _prefix(settings, section.prefix), timing=timing)
 

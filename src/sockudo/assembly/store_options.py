@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sockudo.assembly.redis import cluster_login, cluster_nodes, database_sentinels, server_url
 from sockudo.config.model import Settings
-from sockudo.config.sections.cache import RedisCacheSettings
-from sockudo.config.sections.rate_limiter import RedisRateLimiterSettings
-from sockudo.errors import ConfigError
-from sockudo.redis_client.options import RedisNodes, RedisPlace, RedisStoreOptions, RedisTarget
+from sockudo.redis_client.options import RedisPlace, RedisStoreOptions, RedisStoreSection
+from sockudo.redis_client.places import redis_nodes, redis_target
 
 _NODES: Final = "database.redis.cluster_nodes"
 
@@ -36,34 +33,12 @@ def rate_limiter_options(settings: Settings) -> RedisStoreOptions:
     return RedisStoreOptions(_place(settings, "rate_limiter", limiter.driver, limiter.redis), prefix)
 
 
-def redis_target(settings: Settings, url: str | None, setting: str) -> RedisTarget:
-    """Return the one Redis of a part: that of its own URL, else `database.redis`, perhaps behind sentinels.
-
-    Args:
-        setting: the path of the part's own URL.
-    """
+def _place(settings: Settings, part: str, driver: str, section: RedisStoreSection) -> RedisPlace:
     database = settings.database.redis
-    return RedisTarget(
-        url=url or server_url(database),
-        setting=f"{setting} or database.redis",
-        username=database.username,
-        password=database.password,
-        db=database.db,
-        sentinels=None if url else database_sentinels(database),
-    )
-
-
-def _place(
-    settings: Settings, part: str, driver: str, section: RedisCacheSettings | RedisRateLimiterSettings
-) -> RedisPlace:
-    if driver != "redis-cluster" and not section.cluster_mode:
-        return redis_target(settings, section.url_override, f"{part}.redis.url_override")
-    database = settings.database.redis
-    nodes = cluster_nodes(database)
-    if not nodes:
-        why = f"{part}.driver redis-cluster" if driver == "redis-cluster" else f"{part}.redis.cluster_mode"
-        raise ConfigError([f"{_NODES}: {why} needs the address of at least one node"])
-    return RedisNodes(nodes, _NODES, *cluster_login(database))
+    if driver == "redis-cluster" or section.cluster_mode:
+        reason = f"{part}.driver redis-cluster" if driver == "redis-cluster" else f"{part}.redis.cluster_mode"
+        return redis_nodes(database, (), _NODES, reason)
+    return redis_target(database, section.url_override, f"{part}.redis.url_override")
 
 
 def _prefix(settings: Settings, own: str | None, name: str) -> str:

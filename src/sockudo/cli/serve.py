@@ -76,12 +76,11 @@ def _run_alone(loaded: Loaded) -> int:
 
 def _run_workers(loaded: Loaded, count: int) -> int:
     from sockudo.supervisor.listening.activation import take_activated_sockets
-    from sockudo.supervisor.listening.socket_file import SocketFile
+    from sockudo.supervisor.listening.socket_file import socket_file_of
     from sockudo.supervisor.reexec import Plan, become_supervisor
 
     settings = loaded.settings
     log.configure(**_logging(settings), plain=True)
-    path = settings.unix_socket
     plan = Plan(
         host=settings.host,
         port=settings.port,
@@ -93,7 +92,7 @@ def _run_workers(loaded: Loaded, count: int) -> int:
         environment=os.environ,
         logging=_logging(settings),
         sockets=take_activated_sockets(os.environ),
-        socket_file=SocketFile(path.path, path.mode, path.owner) if path.enabled else None,
+        socket_file=socket_file_of(settings.unix_socket),
     )
     return become_supervisor(plan, lambda addresses: _greeting(loaded, addresses, WORKERS_MARK))
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from sockudo.log import get_logger
 from sockudo.metrics.books import Books, Known
@@ -24,37 +23,46 @@ _TAKE_OVER: Final = 0.5
 _TRY_AGAIN: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class MetricsOptions:
-    """What the settings say.
+class PrefixSection(Protocol):
+    """What is read of the section `metrics.prometheus`."""
 
-    Attributes:
-        worker_sockets: the directory that the workers of a supervisor share, and the serial number of this one.
-    """
+    prefix: str
+
+
+class MetricsSection(Protocol):
+    """What is read of the section `metrics`, which fulfils it."""
 
     host: str
     port: int
-    prefix: str
-    token: str | None = field(repr=False)
-    worker_sockets: tuple[Path, int] | None = None
+    token: str | None
+
+    @property
+    def prometheus(self) -> PrefixSection:
+        """How the figures are named."""
 
 
 class MetricsService:
-    """Counts, listens for scrapes where no other worker does, and answers those that other workers make."""
+    """Counts, listens for scrapes where no other worker does, and answers those that other workers make.
 
-    def __init__(self, options: MetricsOptions, sources: Sources) -> None:
-        self._options = options
+    Args:
+        worker_sockets: the directory that the workers of a supervisor share, and the serial number of this one.
+    """
+
+    def __init__(
+        self, section: MetricsSection, sources: Sources, worker_sockets: tuple[Path, int] | None = None
+    ) -> None:
+        self._section = section
         self._collector = Collector(sources)
         self._books = Books()
         self._exchange: FigureExchange | None = None
         self._lock: ScrapeLock | None = None
-        if options.worker_sockets is not None:
-            directory, serial = options.worker_sockets
+        if worker_sockets is not None:
+            directory, serial = worker_sockets
             self._lock = ScrapeLock(directory)
             self._exchange = FigureExchange(directory, serial, self._answer, self._hear)
-        self._scrapes = Scrapes(self._collector, self._books, self._exchange, options.prefix)
+        self._scrapes = Scrapes(self._collector, self._books, self._exchange, section.prometheus.prefix)
         front, clock = sources.front, sources.node.clock
-        self.listener = MetricsListener(self._scrapes, options.token, front.timeouts, front.turn, clock.now)
+        self.listener = MetricsListener(self._scrapes, section.token, front.timeouts, front.turn, clock.now)
         self._news = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
 
@@ -97,16 +105,16 @@ class MetricsService:
         """Listen if no other worker does; return after how long to try again, 0 where it listens."""
         if self._lock is not None and not self._lock.take():
             return _TAKE_OVER
-        options = self._options
+        section = self._section
         try:
-            await self.listener.open(options.host, options.port)
+            await self.listener.open(section.host, section.port)
         except ListenError as error:
             if is_first:
                 reason = str(error.__cause__ or error)
                 _log.warning(
                     "metrics not served: it cannot listen (metrics.host, metrics.port)",
-                    host=options.host,
-                    port=options.port,
+                    host=section.host,
+                    port=section.port,
                     reason=reason,
                     again_in=_TRY_AGAIN,
                 )

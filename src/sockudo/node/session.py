@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from sockudo.hub.connection import MAX_UNREADABLE, UNREADABLE_SECONDS, Connection
-from sockudo.node import connection_errors
+from sockudo.node.connection_errors import count_refused
 from sockudo.node.node import Node
 from sockudo.node.publisher import Publisher
 from sockudo.node.subscriptions import Stage, Subscriptions, Wait
@@ -99,16 +99,14 @@ class Session:
                 connection.backlog = deque()
                 waiting.done.add_done_callback(partial(self._resume, connection, payload, waiting.stage))
         except CommandRejected as rejected:
-            if isinstance(rejected, MessageUnreadable):
-                connection.totals.errors[connection_errors.PARSE] += 1
-                if connection.sends_noise(self._node.clock.monotonic()):
-                    self._node.fail(connection, CloseConnection(Code.OVER_CAPACITY, _NOISE))
-                    return
+            count_refused(connection.totals, rejected)
+            if isinstance(rejected, MessageUnreadable) and connection.sends_noise(self._node.clock.monotonic()):
+                self._node.fail(connection, CloseConnection(Code.OVER_CAPACITY, _NOISE))
+                return
             connection.send(text_frame(events.error(rejected.message, rejected.code, rejected.channel)))
             self._note("command refused", connection, rejected.code, rejected, rejected.channel)
         except SubscriptionRejected as rejected:
-            if rejected.status == 401:
-                connection.totals.errors[connection_errors.AUTHENTICATION] += 1
+            count_refused(connection.totals, rejected)
             # The error event repeats it for libraries that do not know the first; without a 40xx code, on which
             # several of them hang up.
             connection.send(
@@ -119,8 +117,7 @@ class Session:
             connection.send(text_frame(events.error(rejected.message)))
             self._note("subscription refused", connection, rejected.status, rejected, rejected.channel)
         except CloseConnection as problem:
-            if problem.code == Code.UNAUTHORIZED:
-                connection.totals.errors[connection_errors.AUTHENTICATION] += 1
+            count_refused(connection.totals, problem)
             self._node.fail(connection, problem)
 
     def _note(

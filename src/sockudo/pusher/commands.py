@@ -12,7 +12,7 @@ from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
-from sockudo.pusher.errors import CommandRejected, MessageUnreadable
+from sockudo.pusher.errors import CommandRejected, EventNameMissing, MessageUnreadable
 from sockudo.pusher.surrogates import decode, raw_members
 
 CLIENT_EVENT_PREFIX: Final = "client-"
@@ -81,6 +81,10 @@ class _Frame(msgspec.Struct, gc=False):
     data: msgspec.Raw = msgspec.Raw(b"")
 
 
+class _Nameless(msgspec.Struct, gc=False):
+    event: None = None
+
+
 class _Named(msgspec.Struct, gc=False):
     channel: str | None = None
 
@@ -98,6 +102,7 @@ _decode_frame: Final = _frames.decode
 _decode_subscribe: Final = msgspec.json.Decoder(_SubscribeData)
 _decode_unsubscribe: Final = msgspec.json.Decoder(Unsubscribe)
 _decode_signin: Final = msgspec.json.Decoder(Signin)
+_nameless: Final = msgspec.json.Decoder(_Nameless)
 _decode_named: Final = msgspec.json.Decoder(_Named)
 _decode_text: Final = msgspec.json.Decoder(str)
 
@@ -112,6 +117,7 @@ def parse_command(payload: bytes) -> Command:
     Raises:
         MessageUnreadable: it is not UTF-8 (a binary message may be anything), not JSON, not an object, or lacks what
             its event needs.
+            `EventNameMissing` says that it is an object, and names no event.
         CommandRejected: the name of its event is reserved.
     """
     try:
@@ -158,8 +164,18 @@ def _mended_frame(payload: bytes) -> _Frame:
         if bytes(frame.data):
             frame.data = msgspec.Raw(raw_members(payload)["data"])
     except (ValueError, RecursionError) as problem:
-        raise MessageUnreadable(f"Invalid message format: {_reason(problem)}") from None
+        kind = EventNameMissing if _is_nameless(payload) else MessageUnreadable
+        raise kind(f"Invalid message format: {_reason(problem)}") from None
     return frame
+
+
+def _is_nameless(payload: bytes) -> bool:
+    """Tell whether an unreadable message is a JSON object without the name of an event."""
+    try:
+        decode(_nameless, payload)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _check_utf8(data: bytes) -> None:

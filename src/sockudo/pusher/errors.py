@@ -47,6 +47,10 @@ class MessageUnreadable(CommandRejected):
     """One message is no command: not UTF-8, not JSON, no event, or members of other types than the event needs."""
 
 
+class EventNameMissing(MessageUnreadable):
+    """One message is a JSON object, and names no event."""
+
+
 class SubscriptionRejected(PusherError):
     """One subscription is refused: `pusher:subscription_error` on its channel; the connection stays open.
 

@@ -1,12 +1,70 @@
 """Where a Redis is, and how patient its clients are. Values only: settings become options without the extra `redis`.
 
+The section `database.redis` fulfils `RedisSection`: a new setting is declared there, named here, and used.
+
 Rules: no `repr` shows a value that may hold a password.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
+
+
+class HostSection(Protocol):
+    """Settings of one server: its host, perhaps with a scheme, a login and a port, and its port otherwise."""
+
+    host: str
+    port: int
+
+
+class ClusterSection(Protocol):
+    """Settings of a Redis Cluster that differ from those of a single Redis."""
+
+    username: str | None
+    password: str | None
+    use_tls: bool
+
+
+class RedisSection(HostSection, Protocol):
+    """Settings of the Redis of all parts without an address of their own.
+
+    Attributes:
+        name: of the master that the sentinels watch.
+    """
+
+    db: int
+    username: str | None
+    password: str | None
+    sentinel_password: str | None
+    name: str
+
+    @property
+    def sentinels(self) -> Sequence[HostSection]:
+        """The sentinels, if there are any; they replace host and port."""
+
+    @property
+    def cluster_nodes(self) -> Sequence[HostSection]:
+        """Some nodes of a Redis Cluster."""
+
+    @property
+    def cluster(self) -> ClusterSection:
+        """The rest of a Redis Cluster's settings."""
+
+
+class RedisStoreSection(Protocol):
+    """Settings of a store in a Redis or a Redis Cluster.
+
+    Attributes:
+        prefix: the beginning of its keys; None takes that of all stores, and the store's name.
+        url_override: its own Redis; None takes that of `database.redis`.
+        cluster_mode: whether it is in the Redis Cluster of `database.redis`.
+    """
+
+    prefix: str | None
+    url_override: str | None
+    cluster_mode: bool
 
 
 @dataclass(frozen=True, slots=True)

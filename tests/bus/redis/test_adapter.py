@@ -11,6 +11,7 @@ import pytest
 from sockudo.bus.base import Adapter
 from sockudo.bus.redis.adapter import RedisAdapter
 from sockudo.bus.redis.options import RedisOptions
+from sockudo.config.sections.adapter import RedisAdapterSettings
 from sockudo.redis_client.options import RedisTarget, Sentinels
 from tests.contracts.adapter import AdapterContract
 from tests.servers.redis_sentinel import MASTER_NAME, SENTINEL_PASSWORD, SentinelGroup
@@ -21,8 +22,8 @@ _numbers = count()
 
 def three(target: RedisTarget, subscribe_target: RedisTarget | None = None) -> list[Adapter]:
     """Three adapters on a bus of their own: nobody else has their prefix."""
-    prefix = f"sockudo_{next(_numbers)}:"
-    return [RedisAdapter(RedisOptions(target, subscribe_target, prefix=prefix)) for _ in range(3)]
+    section = RedisAdapterSettings(prefix=f"sockudo_{next(_numbers)}:")
+    return [RedisAdapter(RedisOptions(section, target, subscribe_target)) for _ in range(3)]
 
 
 class TestRedisAdapter(AdapterContract):

@@ -12,8 +12,9 @@ import pytest
 
 from sockudo.bus.redis.cluster import RedisClusterAdapter
 from sockudo.bus.redis.options import RedisClusterOptions
+from sockudo.config.sections.adapter import RedisClusterAdapterSettings
 from sockudo.errors import DriverError
-from sockudo.redis_client.options import RedisTiming
+from sockudo.redis_client.options import RedisNodes, RedisTiming
 from tests.contracts.adapter import joined
 from tests.fakes.inbox import RecordingInbox
 from tests.servers.ports import free_port
@@ -28,7 +29,8 @@ Node = tuple[RedisClusterAdapter, RecordingInbox]
 
 
 def adapter_at(*urls: str, password: str | None = None) -> RedisClusterAdapter:
-    return RedisClusterAdapter(RedisClusterOptions(urls, SETTING, password=password, timing=IMPATIENT))
+    nodes = RedisNodes(urls, SETTING, password=password)
+    return RedisClusterAdapter(RedisClusterOptions(RedisClusterAdapterSettings(), nodes, IMPATIENT))
 
 
 @asynccontextmanager
@@ -355,6 +357,7 @@ async def test_a_password_that_is_refused_is_an_error_without_it(redis_acl: Redi
 
 
 def test_no_representation_shows_a_secret() -> None:
-    options = RedisClusterOptions(("redis://u:s3cret@h",), password="s3cret")
+    section = RedisClusterAdapterSettings(nodes=("redis://u:s3cret@h",))
+    options = RedisClusterOptions(section, RedisNodes(section.nodes, password="s3cret"))
     assert "s3cret" not in repr(options)
     assert "s3cret" not in repr(RedisClusterAdapter(options))

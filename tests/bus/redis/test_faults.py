@@ -13,6 +13,7 @@ import structlog
 
 from sockudo.bus.redis.adapter import RedisAdapter
 from sockudo.bus.redis.options import RedisOptions
+from sockudo.config.sections.adapter import RedisAdapterSettings
 from sockudo.errors import DriverError
 from sockudo.redis_client.options import RedisTarget, RedisTiming, Sentinels
 from tests.contracts.adapter import joined
@@ -26,7 +27,9 @@ SETTING = "adapter.redis.redis_pub_options.url"
 
 
 def adapter_at(url: str, timing: RedisTiming = IMPATIENT, password: str | None = None) -> RedisAdapter:
-    return RedisAdapter(RedisOptions(RedisTarget(url, SETTING, password=password), timing=timing))
+    return RedisAdapter(
+        RedisOptions(RedisAdapterSettings(), RedisTarget(url, SETTING, password=password), timing=timing)
+    )
 
 
 @asynccontextmanager
@@ -311,6 +314,8 @@ async def test_an_unusable_url_is_an_error_without_the_password(url: str) -> Non
 
 def test_no_representation_shows_a_secret() -> None:
     sentinels = Sentinels((("h", 1),), password="s3cret")
-    options = RedisOptions(RedisTarget("redis://u:s3cret@h", password="s3cret", sentinels=sentinels))
+    options = RedisOptions(
+        RedisAdapterSettings(), RedisTarget("redis://u:s3cret@h", password="s3cret", sentinels=sentinels)
+    )
     assert "s3cret" not in repr(options)
     assert "s3cret" not in repr(RedisAdapter(options))

@@ -10,6 +10,7 @@ import pytest
 
 from sockudo.bus.redis.adapter import RedisAdapter
 from sockudo.bus.redis.options import RedisOptions
+from sockudo.config.sections.adapter import RedisAdapterSettings
 from sockudo.errors import DriverError
 from sockudo.redis_client.options import RedisTarget, RedisTiming, Sentinels
 from tests.contracts.adapter import joined
@@ -25,7 +26,7 @@ def adapter_of(
 ) -> RedisAdapter:
     sentinels = Sentinels(group.hosts, name, password=secret)
     target = RedisTarget(setting="database.redis.sentinels", password=password, sentinels=sentinels)
-    return RedisAdapter(RedisOptions(target, timing=IMPATIENT))
+    return RedisAdapter(RedisOptions(RedisAdapterSettings(), target, timing=IMPATIENT))
 
 
 @asynccontextmanager

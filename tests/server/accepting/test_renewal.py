@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sockudo.server.accepting.certificates import TlsFiles
+from sockudo.config.sections.tls import SslSettings
 from sockudo.server.accepting.renewal import LOOK_EVERY, Certificates
 from tests.clients.attack import until
 from tests.clients.doors import TlsClient, publish, streams, tls_settings, trusting
@@ -53,7 +53,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def certificates(live: Certificate, clock: FakeClock) -> Iterator[Certificates]:
-    certificates = Certificates(TlsFiles(str(live.cert), str(live.key)), clock)
+    certificates = Certificates(SslSettings(cert_path=str(live.cert), key_path=str(live.key)), clock)
     certificates.load()
     yield certificates
     certificates.stop()
@@ -148,7 +148,8 @@ async def test_links_are_followed_to_renewed_files(
     (tmp_path / "..data").symlink_to("1")
     for file in ("tls.crt", "tls.key"):
         (tmp_path / file).symlink_to(f"..data/{file}")
-    certificates = Certificates(TlsFiles(str(tmp_path / "tls.crt"), str(tmp_path / "tls.key")), clock)
+    section = SslSettings(cert_path=str(tmp_path / "tls.crt"), key_path=str(tmp_path / "tls.key"))
+    certificates = Certificates(section, clock)
     certificates.load()
     (tmp_path / "..new").symlink_to("2")
     (tmp_path / "..new").rename(tmp_path / "..data")

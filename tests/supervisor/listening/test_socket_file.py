@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from sockudo.config.sections.unix_socket import UnixSocketSettings
 from sockudo.supervisor.listening import socket_file
-from sockudo.supervisor.listening.socket_file import SocketFile, SocketFileError
+from sockudo.supervisor.listening.socket_file import SocketFile, SocketFileError, socket_file_of
 from tests.clients.doors import UnixClient, answer, get
 from tests.servers.server import server_process
 from tests.servers.service_manager import listening_socket, service
@@ -249,3 +250,13 @@ async def test_tcp_sockets_that_are_given_do_not_stand_for_it(tmp_path: Path, pa
         async with service(tmp_path, [given], workers=workers, unix_socket=unix) as running:
             assert await running.ended() == 2
             assert "unix_socket.enabled" in running.log
+
+
+def test_settings_ask_for_a_unix_socket_only_explicitly(tmp_path: Path) -> None:
+    section = UnixSocketSettings(enabled=True, path=str(tmp_path / "s.sock"), permission_mode="640")
+    file = socket_file_of(section)
+    assert file is not None
+    with file.listen():
+        assert stat.S_IMODE(os.stat(file.path).st_mode) == 0o640
+    file.remove()
+    assert socket_file_of(UnixSocketSettings(path=section.path)) is None

@@ -30,7 +30,7 @@ class RedisAdapter:
 
     def __init__(self, options: RedisOptions) -> None:
         self._options = options
-        self._prefix = options.prefix.encode()
+        self._prefix = options.section.prefix.encode()
         self.counts = Counts()
         self._terms = Terms(PLAIN, options.timing, self.counts, test_name=self._prefix)
         # The names of all wanted topics; links read it.

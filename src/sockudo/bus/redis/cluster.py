@@ -30,7 +30,6 @@ from sockudo.bus.redis.verbs import SHARDED
 from sockudo.log import get_logger
 from sockudo.redis_client.key_slot import SLOTS, key_slot
 from sockudo.redis_client.map_keeper import MapUser, SlotMapKeeper
-from sockudo.redis_client.options import RedisNodes
 from sockudo.redis_client.slots import Address, SlotMap
 
 _log = get_logger("sockudo.redis")
@@ -43,7 +42,7 @@ class RedisClusterAdapter:
     """An `Adapter` over a Redis Cluster."""
 
     def __init__(self, options: RedisClusterOptions) -> None:
-        self._prefix = options.prefix.encode()
+        self._prefix = options.section.prefix.encode()
         self.counts = Counts()
         self._terms = Terms(SHARDED, options.timing, self.counts)
         self._waiters: Waiters[bytes] = Waiters()
@@ -53,9 +52,8 @@ class RedisClusterAdapter:
         self._owners: list[Master | None] = [None] * SLOTS
         self._assignments = Assignments(self._owners.__getitem__, self._waiters)
         self._masters: dict[Address, Master] = {}
-        nodes = RedisNodes(options.nodes, options.setting, options.username, options.password)
         user = MapUser(self._problem, self._use, self._looked)
-        self._keeper = SlotMapKeeper(nodes, options.timing, user)
+        self._keeper = SlotMapKeeper(options.nodes, options.timing, user)
         self._inbox: Inbox | None = None
         self._is_connected = False
         self._closing: set[asyncio.Task[None]] = set()

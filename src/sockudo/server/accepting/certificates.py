@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from sockudo.errors import SockudoError
 
@@ -20,66 +19,68 @@ class TlsError(SockudoError):
     """The files cannot be used. The message names the setting and the file, and never what is in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """Where everything is.
+class TlsSection(Protocol):
+    """What is read of the section `ssl`, which fulfils it.
 
     Attributes:
-        cert: the certificate and its chain (PEM).
-        key: its key (PEM).
+        cert_path: the certificate and its chain (PEM).
+        key_path: its key (PEM).
         passphrase: what the key is encrypted with, or None.
-        ca: authorities of clients' certificates (PEM); None where clients need none.
-        min_version: the oldest version of TLS that is spoken.
+        ca_path: authorities of clients' certificates (PEM); None where clients need none.
     """
 
-    cert: str
-    key: str
-    passphrase: str | None = field(default=None, repr=False)
-    ca: str | None = None
-    min_version: str = "1.2"
+    cert_path: str
+    key_path: str
+    passphrase: str | None
+    ca_path: str | None
 
     @property
-    def paths(self) -> tuple[str, ...]:
-        """Every file."""
-        return (self.cert, self.key) if self.ca is None else (self.cert, self.key, self.ca)
+    def min_version(self) -> str:
+        """The oldest version of TLS that is spoken."""
 
 
-def load_context(files: TlsFiles) -> ssl.SSLContext:
+def paths_of(files: TlsSection) -> tuple[str, ...]:
+    """Return every file."""
+    paths = (files.cert_path, files.key_path)
+    return paths if files.ca_path is None else (*paths, files.ca_path)
+
+
+def load_context(files: TlsSection) -> ssl.SSLContext:
     """Return what handshakes need.
 
     Raises:
         TlsError: a file cannot be used, or they do not fit.
     """
-    certificate = _text("ssl.cert_path", files.cert)
-    _text("ssl.key_path", files.key)
+    certificate = _text("ssl.cert_path", files.cert_path)
+    _text("ssl.key_path", files.key_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[files.min_version]
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(_PROTOCOLS)
-    _check_certificates("ssl.cert_path", files.cert, certificate)
+    _check_certificates("ssl.cert_path", files.cert_path, certificate)
     _load_key(context, files)
-    if files.ca is not None:
-        authorities = _text("ssl.ca_path", files.ca)
-        _check_certificates("ssl.ca_path", files.ca, authorities)
+    if files.ca_path is not None:
+        authorities = _text("ssl.ca_path", files.ca_path)
+        _check_certificates("ssl.ca_path", files.ca_path, authorities)
         context.load_verify_locations(cadata=authorities)
         context.verify_mode = ssl.CERT_REQUIRED
     return context
 
 
-def fingerprint(files: TlsFiles) -> str:
+def fingerprint(files: TlsSection) -> str:
     """Return the SHA-256 of the server's own certificate, as tools show it; nothing where it cannot be told."""
     try:
-        first, end, _ = Path(files.cert).read_text("ascii", "replace").partition("-----END CERTIFICATE-----")
+        first, end, _ = Path(files.cert_path).read_text("ascii", "replace").partition("-----END CERTIFICATE-----")
         der = ssl.PEM_cert_to_DER_cert(first[first.index("-----BEGIN CERTIFICATE-----") :] + end)
     except (OSError, ValueError):
         return ""
     return sha256(der).hexdigest()
 
 
-def contents(files: TlsFiles) -> bytes:
+def contents(files: TlsSection) -> bytes:
     """Return a digest of what is in the files; one that cannot be read counts as empty."""
     digest = sha256()
-    for path in files.paths:
+    for path in paths_of(files):
         try:
             digest.update(sha256(Path(path).read_bytes()).digest())
         except OSError:
@@ -105,22 +106,23 @@ def _check_certificates(setting: str, path: str, text: str) -> None:
         raise TlsError(f"{setting}: {path} has no certificate that can be read (PEM): {_reason(error)}") from None
 
 
-def _load_key(context: ssl.SSLContext, files: TlsFiles) -> None:
+def _load_key(context: ssl.SSLContext, files: TlsSection) -> None:
     asked = _Passphrase(files.passphrase)
     try:
-        context.load_cert_chain(files.cert, files.key, asked)
+        context.load_cert_chain(files.cert_path, files.key_path, asked)
     except (ssl.SSLError, OSError, ValueError) as error:
         raise TlsError(_key_problem(files, error, was_asked=asked.was_asked)) from None
 
 
-def _key_problem(files: TlsFiles, error: Exception, *, was_asked: bool) -> str:
+def _key_problem(files: TlsSection, error: Exception, *, was_asked: bool) -> str:
     if getattr(error, "reason", None) in _MISMATCHES:
-        return f"ssl.key_path: the key in {files.key} is not that of the certificate in {files.cert} (ssl.cert_path)"
+        other = f"{files.cert_path} (ssl.cert_path)"
+        return f"ssl.key_path: the key in {files.key_path} is not that of the certificate in {other}"
     if was_asked and files.passphrase is None:
-        return f"ssl.passphrase: the key in {files.key} (ssl.key_path) is encrypted: set its passphrase"
+        return f"ssl.passphrase: the key in {files.key_path} (ssl.key_path) is encrypted: set its passphrase"
     if was_asked:
-        return f"ssl.passphrase: the passphrase does not decrypt the key in {files.key} (ssl.key_path)"
-    return f"ssl.key_path: {files.key} has no key that can be used (PEM): {_reason(error)}"
+        return f"ssl.passphrase: the passphrase does not decrypt the key in {files.key_path} (ssl.key_path)"
+    return f"ssl.key_path: {files.key_path} has no key that can be used (PEM): {_reason(error)}"
 
 
 def _reason(error: Exception) -> str:

@@ -14,7 +14,7 @@ import ssl
 from typing import Final
 
 from sockudo.log import get_logger
-from sockudo.server.accepting.certificates import TlsFiles, contents, fingerprint, load_context
+from sockudo.server.accepting.certificates import TlsSection, contents, fingerprint, load_context, paths_of
 from sockudo.timing.clock import Clock, Handle
 
 _log = get_logger("sockudo.tls")
@@ -32,7 +32,7 @@ class Certificates:
 
     context: ssl.SSLContext
 
-    def __init__(self, files: TlsFiles, clock: Clock) -> None:
+    def __init__(self, files: TlsSection, clock: Clock) -> None:
         self._files = files
         self._clock = clock
         self._timer: Handle | None = None
@@ -103,7 +103,7 @@ class Certificates:
         self.context = context
         self._marks, self._used, self._failed, self._told = marks, found, b"", b""
         shown = await loop.run_in_executor(None, fingerprint, files)
-        _log.info("certificate renewed", path=files.cert, sha256=shown)
+        _log.info("certificate renewed", path=files.cert_path, sha256=shown)
 
     def _refuse(self, found: bytes, reason: str) -> None:
         if found == self._failed and found != self._told:
@@ -112,9 +112,9 @@ class Certificates:
         self._failed = found
 
 
-def _marks(files: TlsFiles) -> tuple[object, ...]:
+def _marks(files: TlsSection) -> tuple[object, ...]:
     """Return what changes when a file is replaced or written to."""
-    return tuple(_mark(path) for path in files.paths)
+    return tuple(_mark(path) for path in paths_of(files))
 
 
 def _mark(path: str) -> object:

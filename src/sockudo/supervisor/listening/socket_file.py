@@ -8,7 +8,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Final, Protocol
 
 from sockudo.errors import SockudoError
 from sockudo.supervisor.listening.listeners import BACKLOG
@@ -33,6 +33,27 @@ class SocketFileError(SockudoError):
 
     def __init__(self, path: str, reason: object, setting: str = "unix_socket.path") -> None:
         super().__init__(f"it cannot listen on {path} ({setting}): {reason}")
+
+
+class UnixSocketSection(Protocol):
+    """What is read of the section `unix_socket`.
+
+    Attributes:
+        owner: `user`, `user:group` or `:group`, by name or number; None leaves it to whoever runs the process.
+    """
+
+    enabled: bool
+    path: str
+    owner: str | None
+
+    @property
+    def mode(self) -> int:
+        """The permissions of the socket."""
+
+
+def socket_file_of(section: UnixSocketSection) -> SocketFile | None:
+    """Return the unix socket that the settings ask for, not made; None where they ask for host and port."""
+    return SocketFile(section.path, section.mode, section.owner) if section.enabled else None
 
 
 class SocketFile:

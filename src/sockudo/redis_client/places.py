@@ -1,19 +1,51 @@
-"""Settings -> where the Redis of a part is: `database.redis`, unless the part has an address of its own."""
+"""Finds where the Redis of a part is: `database.redis` says it, unless the part has an address of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sockudo.config.sections.database import ClusterNodeAddress, RedisDatabaseSettings
-from sockudo.redis_client.options import Sentinels
+from sockudo.errors import ConfigError
+from sockudo.redis_client.options import HostSection, RedisNodes, RedisSection, RedisTarget, Sentinels
 
 
-def server_url(database: RedisDatabaseSettings) -> str:
+def redis_target(database: RedisSection, url: str | None, setting: str) -> RedisTarget:
+    """Return the one Redis of a part: that of its own URL, else `database.redis`, perhaps behind sentinels.
+
+    Args:
+        setting: the path of the part's own URL.
+    """
+    return RedisTarget(
+        url=url or server_url(database),
+        setting=f"{setting} or database.redis",
+        username=database.username,
+        password=database.password,
+        db=database.db,
+        sentinels=None if url else database_sentinels(database),
+    )
+
+
+def redis_nodes(database: RedisSection, own: Iterable[str], setting: str, reason: str) -> RedisNodes:
+    """Return the Redis Cluster of a part: its own nodes, else those of `database.redis`.
+
+    Args:
+        setting: the paths of the settings that may have them.
+        reason: what asks for a Redis Cluster.
+
+    Raises:
+        ConfigError: there are no nodes.
+    """
+    urls = cluster_nodes(database, own)
+    if not urls:
+        raise ConfigError([f"{setting}: {reason} needs the address of at least one node"])
+    return RedisNodes(urls, setting, *cluster_login(database))
+
+
+def server_url(database: RedisSection) -> str:
     """Return the address of the server of `database.redis`."""
     return _url(database)
 
 
-def database_sentinels(database: RedisDatabaseSettings) -> Sentinels | None:
+def database_sentinels(database: RedisSection) -> Sentinels | None:
     """Return the sentinels of `database.redis`, if there are any."""
     if not database.sentinels:
         return None
@@ -21,7 +53,7 @@ def database_sentinels(database: RedisDatabaseSettings) -> Sentinels | None:
     return Sentinels(hosts, database.name, password=database.sentinel_password)
 
 
-def cluster_nodes(database: RedisDatabaseSettings, own: Iterable[str] = ()) -> tuple[str, ...]:
+def cluster_nodes(database: RedisSection, own: Iterable[str] = ()) -> tuple[str, ...]:
     """Return URLs of some nodes of a Redis Cluster: the part's own, else those of `database.redis`."""
     urls = tuple(address if "://" in address else f"redis://{address}" for address in own)
     urls = urls or tuple(_url(node) for node in database.cluster_nodes)
@@ -30,7 +62,7 @@ def cluster_nodes(database: RedisDatabaseSettings, own: Iterable[str] = ()) -> t
     return tuple(f"rediss://{url.removeprefix('redis://').removeprefix('rediss://')}" for url in urls)
 
 
-def cluster_login(database: RedisDatabaseSettings) -> tuple[str | None, str | None]:
+def cluster_login(database: RedisSection) -> tuple[str | None, str | None]:
     """Return user and password for a Redis Cluster: both its own, or both those of `database.redis`."""
     own = database.cluster
     return (own.username, own.password) if own.password is not None else (database.username, database.password)
@@ -42,7 +74,7 @@ def host_and_port(text: str, default: int) -> tuple[str, int]:
     return (host.strip("[]"), int(port)) if colon and port.isdecimal() else (text, default)
 
 
-def _url(server: ClusterNodeAddress | RedisDatabaseSettings) -> str:
+def _url(server: HostSection) -> str:
     """Return the address of a server. A port in its host wins over its own."""
     scheme, separator, rest = server.host.rpartition("://")
     login, at, place = rest.rpartition("@")
