@@ -22,24 +22,24 @@ DATABASE = RedisDatabaseSettings.model_validate(
 )
 
 
-def test_a_part_without_a_redis_of_its_own_has_that_of_the_database_section() -> None:
+def test_a_part_without_a_redis_uses_the_database_section() -> None:
     target = redis_target(DATABASE, None, "x.url")
     assert (target.url, target.db, target.username, target.password) == ("redis://r:1", 2, "u", "p")
     assert target.sentinels == Sentinels((("s", 3),), "m", password="sp")
     assert target.setting == "x.url or database.redis"
 
 
-def test_a_part_with_a_redis_of_its_own_asks_no_sentinels() -> None:
+def test_a_part_with_its_own_redis_asks_no_sentinels() -> None:
     target = redis_target(DATABASE, "rediss://own", "x.url")
     assert (target.url, target.sentinels) == ("rediss://own", None)
 
 
-def test_the_nodes_of_a_part_win_over_those_of_the_database_section() -> None:
+def test_nodes_of_a_part_win_over_the_database_section() -> None:
     assert redis_nodes(DATABASE, (), "x", "y") == RedisNodes(("redis://c:4",), "x", "u", "p")
     assert redis_nodes(DATABASE, ("a:1", "rediss://b"), "x", "y").urls == ("redis://a:1", "rediss://b")
 
 
-def test_a_cluster_without_nodes_is_a_problem_that_names_the_setting() -> None:
+def test_a_cluster_without_nodes_names_the_setting() -> None:
     with pytest.raises(ConfigError, match=r"^x\.nodes: x\.driver needs the address of at least one node$"):
         redis_nodes(RedisDatabaseSettings(), (), "x.nodes", "x.driver")
 
