@@ -237,3 +237,12 @@ def test_a_value_that_is_given_again_must_be_json_too(key: str) -> None:
         body = b'{"%b":%b,' % (key.encode(), first) + json.dumps(event).encode()[1:]
         assert isinstance(outcome(trigger_steps(body, DEFAULTS, NO_QUERY)), Trigger) is is_json
         assert agree(outcome(trigger_steps(body, LIMITS, NO_QUERY)), expected(body, batch=False))
+
+
+@pytest.mark.parametrize("byte", [b"\0", b"\n", b"\x1f", b"\\x"])
+@pytest.mark.parametrize("length", [1, 99, 101, 200_000])
+def test_a_key_that_is_no_json_refuses_the_body(byte: bytes, length: int) -> None:
+    key = b"k" * length
+    good, bad = (b'{"%b":1,"name":"e","channel":"a","data":"x"}' % text for text in (key, key[:-1] + byte))
+    assert isinstance(outcome(trigger_steps(good, DEFAULTS, NO_QUERY)), Trigger)
+    assert not isinstance(outcome(trigger_steps(bad, DEFAULTS, NO_QUERY)), Trigger)

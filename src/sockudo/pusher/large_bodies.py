@@ -32,7 +32,6 @@ from sockudo.pusher.triggers import (
 LARGE: Final = 64 * 1024
 
 _CHUNK: Final = 256 * 1024
-_MAX_KEY: Final = 100
 # Of socket ids and `info`, which the server makes or knows.
 _MAX_TEXT: Final = 1000
 # UTF-8 has so many bytes for a character.
@@ -132,7 +131,8 @@ def _members(spans: JsonSpans, position: int, read: Callable[[str, int], Walk]) 
         if spans.at(position) != ord('"'):
             raise spans.malformed(position)
         end = yield from spans.value(position)
-        key = _key(spans.text[position:end]) if end - position <= _MAX_KEY else ""
+        # Nobody wants a longer one, and it is checked no more than a long value that nobody wants.
+        key = _key(spans.text[position:end]) if end - position <= _CHUNK else ""
         position = yield from spans.after(end, b":")
         position = yield from read(key, position)
         is_last, position = yield from spans.is_last(position, b"}")
