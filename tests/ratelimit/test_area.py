@@ -98,5 +98,5 @@ def test_memory_of_another_version_stops_the_start() -> None:
 
 
 def test_a_descriptor_that_is_none_stops_the_start() -> None:
-    with pytest.raises(AreaError, match="cannot be used"):
+    with pytest.raises(AreaError, match="is unusable"):
         SharedArea(10_000, 4096)

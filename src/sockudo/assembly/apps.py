@@ -1,4 +1,4 @@
-"""Settings -> the app manager."""
+"""Makes the app manager that the settings ask for."""
 
 from __future__ import annotations
 
@@ -124,6 +124,7 @@ def _sql_server(driver: SqlDriver, section: MysqlSettings | PostgresSettings, se
 
 def _scylladb(settings: Settings) -> ScyllaDbOptions:
     options = ScyllaDbOptions(settings.database.scylladb)
-    if len({port for _, port in options.nodes}) > 1:
-        raise ConfigError(["database.scylladb.nodes: all nodes must have one port"])
+    ports = sorted({port for _, port in options.nodes})
+    if len(ports) > 1:
+        raise ConfigError([f"database.scylladb.nodes: all nodes must have one port, and these have {ports}"])
     return options

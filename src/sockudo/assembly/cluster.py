@@ -1,4 +1,4 @@
-"""Settings -> the adapter they ask for, and the times of the cluster."""
+"""Makes the adapter that the settings ask for, and reads the times of the cluster."""
 
 from __future__ import annotations
 

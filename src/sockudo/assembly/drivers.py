@@ -1,4 +1,4 @@
-"""Drivers by name. They are imported when they are chosen, so that an extra that is not installed is not missed."""
+"""Imports drivers by name when they are chosen, so that a server needs the extras of no other driver."""
 
 from __future__ import annotations
 

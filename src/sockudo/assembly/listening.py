@@ -1,4 +1,4 @@
-"""Settings -> where a server listens, and how sockets come in."""
+"""Reads from the settings where a server listens, and how sockets come in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings -> what serves metrics."""
+"""Makes what serves metrics, where the settings ask for it."""
 
 from __future__ import annotations
 

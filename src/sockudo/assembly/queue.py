@@ -1,4 +1,4 @@
-"""Settings -> the queue in which webhooks wait."""
+"""Makes the queue in which webhooks wait, in the store that the settings ask for."""
 
 from __future__ import annotations
 

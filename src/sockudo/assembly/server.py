@@ -1,4 +1,4 @@
-"""Settings -> the parts of a server, put together; it starts nothing."""
+"""Puts the parts of a server together as the settings ask; it starts nothing."""
 
 from __future__ import annotations
 

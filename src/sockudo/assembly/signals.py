@@ -1,4 +1,4 @@
-"""Signals that ask a running server for more of its log: SIGUSR2 for debug lines, SIGUSR1 for a diagnosis."""
+"""Answers signals that ask a running server for more of its log: SIGUSR2 for debug lines, SIGUSR1 for a diagnosis."""
 
 from __future__ import annotations
 

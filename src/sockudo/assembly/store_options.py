@@ -1,4 +1,4 @@
-"""Settings -> what the stores in a Redis need to know."""
+"""Reads from the settings where the stores in a Redis are, and how their keys begin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings -> the stores of apps, cached events and rate limits."""
+"""Makes the stores of apps, cached events and rate limits that the settings ask for."""
 
 from __future__ import annotations
 

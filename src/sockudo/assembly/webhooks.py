@@ -1,4 +1,4 @@
-"""Settings -> the webhooks of an app, and the service that sends those of all apps."""
+"""Makes the webhooks of an app, and the service that sends those of all apps."""
 
 from __future__ import annotations
 

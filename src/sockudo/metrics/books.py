@@ -1,4 +1,4 @@
-"""The counters of all workers of a machine, so that none goes back when a worker is replaced or dies.
+"""Keeps the counters of all workers of a machine, so that no counter goes back when a worker is replaced or dies.
 
 Strategy: each answer to a scrape is written into a ledger, which every worker gets a copy of before the answer leaves.
 A worker that ends in order tells the others its last figures. Whichever worker answers the next scrape therefore knows

@@ -1,4 +1,4 @@
-"""Reads the figures of this process when somebody asks for them; until then its parts count plain integers."""
+"""Reads the figures of this process when a scrape asks for them; until then its parts count in plain integers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures as Prometheus reads them: its text format, version 0.0.4.
+"""Writes figures in the text format of Prometheus, version 0.0.4.
 
 `prometheus-client` is imported with this module, and this module where `/metrics` is served.
 """

@@ -1,4 +1,4 @@
-"""The metric families: names, types, labels, meanings. `docs/metrics.md` has the same table.
+"""Lists the metric families: names, types, labels, meanings. `docs/metrics.md` has the same table.
 
 The first 23 are those of Sockudo, with its names; the rest are this server's own. Nine counters of the first are
 without `_total`, so that existing dashboards find them.
@@ -81,8 +81,8 @@ ORIGINAL: Final = (
     _counter("horizontal_adapter_sent_requests", "Questions to other nodes.", "app_id"),
     _counter("horizontal_adapter_received_requests", "Questions of other nodes.", "app_id"),
     _counter("horizontal_adapter_received_responses", "Answers of other nodes.", "app_id"),
-    _counter("rate_limit_checks_total", "What was held against a rate limit.", *_LIMITER),
-    _counter("rate_limit_triggered_total", "What a rate limit refused.", *_LIMITER),
+    _counter("rate_limit_checks_total", "Requests, connections and client events that a limit counts.", *_LIMITER),
+    _counter("rate_limit_triggered_total", "Those of them that the limit refused.", *_LIMITER),
     _counter("channel_subscriptions_total", "Subscriptions.", *_OF_CHANNELS),
     _counter(
         "channel_unsubscriptions_total", "Ended subscriptions, those of ended connections included.", *_OF_CHANNELS
@@ -119,11 +119,11 @@ OWN: Final = (
     _counter(
         "bus_messages_total", "Messages between nodes: `event` or `state`, `sent` or `received`.", "kind", "direction"
     ),
-    _counter("bus_messages_dropped_total", "Received messages that came to nothing.", "reason"),
+    _counter("bus_messages_dropped_total", "Received messages that the node dropped.", "reason"),
     _gauge("bus_connected", "Workers that reach the bus between nodes."),
     _largest("bus_lag_seconds", "How long the last sign of life was under way, where the bus brings it back."),
     _largest("cluster_nodes", "Nodes that are alive, this one included."),
-    _largest("replica_entries", "What is known of other nodes: `connections`, `channels`, `users`.", "kind"),
+    _largest("replica_entries", "What this node knows of other nodes: `connections`, `channels`, `users`.", "kind"),
 )
 
 FAMILIES: Final = {family.name: family for family in (*ORIGINAL, *OWN)}

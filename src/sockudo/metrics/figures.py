@@ -1,4 +1,4 @@
-"""The figures of one process, or of several together: values by family and labels, which can be added and sent."""
+"""Holds the figures of one process, or of several together: values by family and labels, to be added and sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP listener for scrapes: `GET /metrics` and nothing else, within the same limits as every other HTTP socket."""
+"""Listens for scrapes: it serves `GET /metrics` and nothing else, within the limits of every other HTTP socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures how late the event loop is: a timer that is due four times a second, and how long after that it fires."""
+"""Measures how late the event loop is: a timer is due four times a second, and fires some time after that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the figures of one process that belong to no app: its sockets, its event loop, webhooks, and the bus."""
+"""Reads the figures of a process that belong to no app: its sockets, its event loop, webhooks, and the bus."""
 
 from __future__ import annotations
 

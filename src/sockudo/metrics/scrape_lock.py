@@ -1,4 +1,4 @@
-"""Decides which of the workers of one machine listens for scrapes: the one that holds a lock, which ends with it."""
+"""Decides which worker of a machine listens for scrapes: the one that holds a lock, which ends with the worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers scrapes: the figures of this process, or of all workers of this machine, as text."""
+"""Answers scrapes with the figures of this process, or of all workers of this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memory that requests are counted in: of one process, or shared by the workers of one machine.
+"""Reserves the memory in which requests are counted: for one process, or for all workers of a machine.
 
 A supervisor makes the memory and hands its descriptor to every worker, so the counts outlive each of them. A worker
 locks the one table that it counts in, for a few microseconds. The system drops the locks of a process that dies, and
@@ -86,7 +86,7 @@ class SharedArea(Area):
         try:
             return mmap.mmap(self._descriptor, _HEAD_BYTES + size)
         except (OSError, ValueError) as error:
-            raise AreaError(f"the memory that workers count requests in cannot be used: {error}") from error
+            raise AreaError(f"the memory in which workers count requests is unusable: {error}") from error
 
     def _try(self, table: int) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""What was counted by client address since the start, by what it was for. Plain numbers, for whoever reads them."""
+"""Counts the checks of rate limits since the start, by what they were for; the metrics read these plain integers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A list of networks, and whether the address of a peer is in one of them."""
+"""Tells whether the address of a peer is in one of a list of networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exact sliding windows in a piece of memory of fixed size, which several processes may share.
+"""Counts in exact sliding windows, in a piece of memory of fixed size that several processes may share.
 
 A window is a list of entries, oldest first: when some units leave, and how many. Windows are found by a hash table, and
 stand in the order of their last units, so that those that are over are found at the front.

@@ -1,4 +1,4 @@
-"""A sliding window for limits of many events a second, such as the limits of an app.
+"""Counts in a sliding window for limits of many events a second, such as those of an app.
 
 It keeps a counter and a moment instead of a list of moments, because every event of every client asks it.
 """

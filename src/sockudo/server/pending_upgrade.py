@@ -1,4 +1,4 @@
-"""A socket whose upgrade waits for a store: for its app, or for the rate limiter."""
+"""Holds a socket whose upgrade waits for a store: for its app, or for the rate limiter."""
 
 from __future__ import annotations
 

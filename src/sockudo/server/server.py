@@ -1,4 +1,4 @@
-"""The server: listens, serves, and leaves in order."""
+"""Runs the sockets of a server: it listens, serves, and leaves in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deadlines of sockets, on one timing wheel with one timer."""
+"""Keeps the deadlines of sockets on one timing wheel with one timer."""
 
 from __future__ import annotations
 

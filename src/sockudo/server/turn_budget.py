@@ -1,4 +1,4 @@
-"""The time budget that all sockets share in one turn of the event loop.
+"""Shares the time of one turn of the event loop among all sockets.
 
 One turn of the loop reads every socket that has bytes, and one of them many times. Each protocol therefore counts what
 it reads on the budget that all of them share. A protocol whose bytes the budget does not admit keeps them, pauses its

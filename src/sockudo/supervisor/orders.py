@@ -1,4 +1,4 @@
-"""What a supervisor and its workers say to each other, and what tells a process which of them it is.
+"""Lists what a supervisor and its workers say to each other, and what tells a process which of them it is.
 
 The supervisor starts the same command again with one more variable in its environment. They talk over a socket, in
 lines: the worker says `ready`, or `failed` and why; the supervisor says `retire` (a new worker takes over), `drain`

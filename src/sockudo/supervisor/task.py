@@ -1,4 +1,4 @@
-"""What the command leaves for the supervisor that its process becomes (see `reexec`)."""
+"""Hands the task of a supervisor from the command to the process that the command becomes (see `reexec`)."""
 
 from __future__ import annotations
 

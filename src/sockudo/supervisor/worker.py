@@ -1,4 +1,4 @@
-"""The worker's end of the line to its supervisor (see `orders`)."""
+"""Gives a worker what its supervisor has for it, and tells the supervisor how the worker does (see `orders`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The supervisor's end of a worker: the process, and the line to it."""
+"""Watches one worker for its supervisor: the process, and the line to it."""
 
 from __future__ import annotations
 

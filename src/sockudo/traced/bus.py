@@ -1,4 +1,4 @@
-"""Contexts of traces on the bus: who sends one, and who takes it.
+"""Sends the context of a trace with an event over the bus, and takes it from there.
 
 An event on the bus names the socket that must not get it, or none. A context stands in the place of that name, behind
 a zero byte, which no socket id has. Nodes that do not trace, and those of earlier versions, look for such a socket,

@@ -1,4 +1,4 @@
-"""A hub that traces deliveries to the clients of this node."""
+"""Traces deliveries to the clients of this node."""
 
 from __future__ import annotations
 

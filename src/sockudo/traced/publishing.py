@@ -1,4 +1,4 @@
-"""Publishing with spans: of back ends over HTTP, and of clients."""
+"""Traces what back ends publish over HTTP, and what clients publish."""
 
 from __future__ import annotations
 

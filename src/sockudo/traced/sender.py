@@ -1,4 +1,4 @@
-"""A sender of webhooks that traces each attempt, and hands the trace on to the endpoint."""
+"""Traces each attempt at a webhook, and hands the trace on to the endpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of OpenTelemetry's own environment -> a `Tracing` that exports its spans.
+"""Makes a `Tracing` that exports spans as the environment of OpenTelemetry says.
 
 The library reads `OTEL_*` itself: sampling, resource, batches, and the endpoint and headers of the exporter.
 """
@@ -54,13 +54,13 @@ def _exporter() -> SpanExporter | None:
     name = os.environ.get(OTEL_TRACES_EXPORTER) or EXPORTERS[0]
     protocol = os.environ.get(OTEL_EXPORTER_OTLP_TRACES_PROTOCOL) or os.environ.get(OTEL_EXPORTER_OTLP_PROTOCOL)
     if name not in EXPORTERS:
-        raise ConfigError([f"OTEL_TRACES_EXPORTER: {name!r} is none of {', '.join(EXPORTERS)}"])
+        raise ConfigError([f"OTEL_TRACES_EXPORTER: {name!r} is unknown: set one of {', '.join(EXPORTERS)}"])
     if name == "none":
         return None
     if name == "console":
         return ConsoleSpanExporter()
     if protocol not in (None, "", _PROTOCOL):
-        raise ConfigError([f"OTEL_EXPORTER_OTLP_PROTOCOL: {protocol!r} is not installed, use {_PROTOCOL}"])
+        raise ConfigError([f"OTEL_EXPORTER_OTLP_PROTOCOL: {protocol!r} is not installed: set {_PROTOCOL}"])
     return OTLPSpanExporter()
 
 

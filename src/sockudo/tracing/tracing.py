@@ -1,4 +1,4 @@
-"""Spans of OpenTelemetry, with contexts in the text form of W3C: what the traced parts of a server need of it.
+"""Begins spans of OpenTelemetry, and reads and writes their contexts in the text form of W3C.
 
 Nothing here is told payloads, secrets, channels, socket ids or users: a span has the app, counts and outcomes.
 """
@@ -35,7 +35,7 @@ class Role(Enum):
 
 
 class Begun(Protocol):
-    """A span that has begun, and is to be ended once."""
+    """A span that has begun. Its user ends it once."""
 
     @property
     def context(self) -> Context:

@@ -241,7 +241,7 @@ async def test_trusted_networks_are_those_of_the_address_in_the_header() -> None
     [
         (get(), "the header is missing"),
         (b"\x16\x03\x01", "the header is missing"),
-        (b"PROXY TCP4 x y 1 1\r\n", "the header has an address that is none"),
+        (b"PROXY TCP4 x y 1 1\r\n", "the header has a text in place of an IP address"),
         (SIGNATURE + b"\x31\x11\x00\x00", "the header has the version and command 0x31, which are unknown"),
     ],
 )

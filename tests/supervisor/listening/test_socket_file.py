@@ -112,7 +112,7 @@ def test_a_server_whose_queue_is_full_is_alive(path: Path) -> None:
                 client = clients.enter_context(socket.socket(socket.AF_UNIX))
                 client.setblocking(False)
                 client.connect(str(path))
-        assert "there is a socket, and whether a server listens on it cannot be told" in problem(path)
+        assert "there is a socket, and it does not say whether a server listens on it" in problem(path)
     assert path.is_socket()
 
 

@@ -1,4 +1,4 @@
-"""Settings -> what makes the parts of a server: plain ones, or traced ones."""
+"""Chooses what makes the parts of a server: plain ones, or traced ones."""
 
 from __future__ import annotations
 

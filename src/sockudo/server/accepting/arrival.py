@@ -1,4 +1,4 @@
-"""A socket that has been accepted and does not speak HTTP yet: its PROXY header, its TLS handshake.
+"""Takes a socket from its acceptance to HTTP: reads its PROXY header, and makes its TLS handshake.
 
 Bytes are looked at before they are taken (MSG_PEEK), so that nothing of what follows the header is read here: the
 handshake, or HTTP, begins on a socket that is as the client made it.

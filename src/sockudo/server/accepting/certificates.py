@@ -1,4 +1,4 @@
-"""Makes what TLS handshakes need of files: a certificate, its key, and authorities for clients' certificates."""
+"""Loads from files what TLS handshakes need: a certificate, its key, and authorities for clients' certificates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The header in which a proxy names the client before everything else (PROXY protocol, versions 1 and 2).
+"""Reads the header in which a proxy names the client before everything else (PROXY protocol, versions 1 and 2).
 
 Version 1 is a line of text, version 2 is binary and may carry more values, which are passed over. A header may say that
 the connection is the proxy's own (LOCAL), or that it does not know the client (UNKNOWN).
@@ -119,7 +119,7 @@ def _client_of(line: bytes) -> str | None:
         try:
             source, _ = (kind(text.decode("ascii")) for text in rest[:2])
         except ValueError:
-            raise ProxyHeaderError("has an address that is none") from None
+            raise ProxyHeaderError("has a text in place of an IP address") from None
         return str(source)
     raise ProxyHeaderError("has a line that names no client")
 

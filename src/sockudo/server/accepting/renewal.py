@@ -1,4 +1,4 @@
-"""Keeps what TLS handshakes need up to date: takes renewed files while the server runs.
+"""Takes renewed certificates while the server runs, so that later TLS handshakes use them.
 
 The files are looked at every few seconds, by what they lead to (links are followed) and then by what is in them. New
 ones are loaded apart from those in use, and replace them as a whole; sockets that are open notice nothing. Files that

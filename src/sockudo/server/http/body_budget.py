@@ -1,4 +1,4 @@
-"""The memory budget that the bodies of all open requests share."""
+"""Limits the memory that the bodies of all open requests take together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A unix socket to listen on: made with its permissions, and removed at the end."""
+"""Makes a unix socket to listen on, with its permissions, and removes it at the end."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class SocketFile:
             except FileNotFoundError:
                 return
             except OSError as error:
-                reason = f"there is a socket, and whether a server listens on it cannot be told: {error}"
+                reason = f"there is a socket, and it does not say whether a server listens on it: {error}"
                 raise SocketFileError(self.path, reason) from error
         raise SocketFileError(self.path, "another server listens on it")
 
