@@ -17,10 +17,11 @@ from tests.servers.nodes import Nodes, Serve
 
 pytestmark = pytest.mark.every_topology
 
-# How many of 450 subscriptions may hear what was published before them. These servers read their connections at the
-# same time, so what came first may come to be second. On cache channels, where nobody waited for the bus, there would
-# be more than 250 with Kafka, and more than 25 with the others.
-MOST_LATE = {"nats": 10, "rabbitmq": 10, "kafka": 100}
+# How many of 450 subscriptions may hear what was published before them. NATS and RabbitMQ read their connections at the
+# same time, and nobody waits longer than a second for a bus: on a machine with a load of 18, Kafka had 2 and RabbitMQ 1
+# in one of five runs, and none in the others. Without the wait for the bus there are 11 to 145 with each of these, and
+# 7 to 88 with Redis; where answers do not wait for Kafka, there are 14 to 56.
+MOST_LATE = {"nats": 5, "rabbitmq": 5, "kafka": 5}
 PUBLISHERS = 4
 JOINERS = 40
 EVENTS = 300
