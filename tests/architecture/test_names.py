@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from tests.support.source import ROOT, Module, read_modules, report, write_tree
+from tests.support.source import ROOT, SRC, Module, read_modules, report, write_tree
 
 VAGUE: Final = re.compile(r"_*(common|general|helpers?|lib|manager\d*|misc|others?|stuff|things?|tools?|utils?|\w+\d$)")
 # The longest claim that the name of a test may make, in words.
@@ -65,6 +65,16 @@ def wordy_tests(root: Path) -> Iterator[str]:
                 yield f"tests/{name}:{line} {test} has {words} words, more than {MOST_WORDS}"
 
 
+def twins(modules: Iterable[Module]) -> Iterator[str]:
+    """Yield classes of the source that have one name: a reader who searches for it finds two things."""
+    found: dict[str, list[str]] = {}
+    for module in modules:
+        for node in module.tree.body:
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, []).append(module.name)
+    yield from (f"{name}: {', '.join(sorted(places))}" for name, places in found.items() if len(places) > 1)
+
+
 def texts(root: Path) -> Iterator[Path]:
     """Yield every text file of the project; what is downloaded or made by tools is not part of it."""
     for folder, folders, files in os.walk(root):
@@ -88,6 +98,11 @@ def unreadable(root: Path) -> Iterator[str]:
 
 def test_no_module_has_a_vague_name() -> None:
     assert list(vague_names(ROOT)) == []
+
+
+def test_no_two_classes_have_one_name() -> None:
+    problems = list(twins(read_modules(SRC).values()))
+    assert not problems, report(problems)
 
 
 def test_text_refers_only_to_what_its_readers_have() -> None:
@@ -126,6 +141,12 @@ def test_a_test_named_in_eleven_words_is_found(tmp_path: Path) -> None:
     assert sorted(wordy_tests(tmp_path)) == [
         f"tests/contracts.queue:{line} {eleven} has 11 words, more than 10" for line in (3, 4)
     ]
+
+
+def test_two_classes_of_one_name_are_found(tmp_path: Path) -> None:
+    tree = {"sockudo/__init__.py": "", "sockudo/hub.py": "class Line: ...\n", "sockudo/node.py": "class Line: ...\n"}
+    modules = read_modules(write_tree(tmp_path, tree))
+    assert list(twins(modules.values())) == ["Line: sockudo.hub, sockudo.node"]
 
 
 def test_a_line_that_only_its_author_understands_is_found(tmp_path: Path) -> None:

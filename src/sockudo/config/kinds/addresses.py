@@ -153,7 +153,7 @@ class CqlNode(Address):
 
 
 OptionalRedisUrl = Annotated[str | None, RedisAddress()]
-RedisNodes = tuple[Annotated[str, RedisNode()], ...]
+RedisNodeList = tuple[Annotated[str, RedisNode()], ...]
 NatsServers = tuple[Annotated[str, NatsAddress()], ...]
 KafkaBrokers = tuple[Annotated[str, KafkaBroker()], ...]
 CqlNodes = tuple[Annotated[str, CqlNode()], ...]

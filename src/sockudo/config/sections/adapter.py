@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from sockudo.config.kinds.addresses import NatsServers, OptionalRedisUrl, RedisNodes
+from sockudo.config.kinds.addresses import NatsServers, OptionalRedisUrl, RedisNodeList
 from sockudo.config.kinds.hosts import HostAndPort
 from sockudo.config.kinds.section import Section, env
 from sockudo.config.kinds.values import Count, Flag, NullAsEmpty, OneOf, OptionalCount, OptionalWords, Positive, Words
@@ -63,7 +63,7 @@ class RedisAdapterSettings(Section):
 class RedisClusterAdapterSettings(Section):
     """The bus over a Redis Cluster (driver `redis-cluster`)."""
 
-    nodes: Annotated[RedisNodes, NullAsEmpty(), env("REDIS_CLUSTER_NODES")] = Field(
+    nodes: Annotated[RedisNodeList, NullAsEmpty(), env("REDIS_CLUSTER_NODES")] = Field(
         default=(), repr=False, description="Addresses of some nodes; none takes database.redis.cluster_nodes."
     )
     prefix: Words = Field(default="sockudo_cluster:", description="Beginning of the names of all topics.")

@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sockudo.config.checks.restrictions import dropped, refusal, says_nothing
-from sockudo.config.problems import path_text
-
-Location = tuple[str | int, ...]
+from sockudo.config.problems import Location, path_text
 
 POLICY: Final = "policy"
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {

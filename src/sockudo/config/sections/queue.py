@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from sockudo.config.kinds.addresses import OptionalRedisUrl, RedisNodes
+from sockudo.config.kinds.addresses import OptionalRedisUrl, RedisNodeList
 from sockudo.config.kinds.section import Section, env
 from sockudo.config.kinds.values import Check, Flag, NullAsEmpty, OneOf, OptionalWords, Positive, Whole, Words
 from sockudo.config.kinds.web_values import WebUrl
@@ -60,7 +60,7 @@ class RedisClusterQueueSettings(Section):
     prefix: Annotated[OptionalWords, env("REDIS_CLUSTER_QUEUE_PREFIX")] = Field(
         default="sockudo_queue:", description=_NULL_PREFIX
     )
-    nodes: Annotated[RedisNodes, NullAsEmpty(), env("REDIS_CLUSTER_NODES")] = Field(
+    nodes: Annotated[RedisNodeList, NullAsEmpty(), env("REDIS_CLUSTER_NODES")] = Field(
         default=(), repr=False, description="Addresses of some nodes; none takes database.redis.cluster_nodes."
     )
     request_timeout_ms: Positive = Field(default=5000, description="How long an answer may take (milliseconds).")
