@@ -9,7 +9,7 @@ SockudoError
 ├── supervisor.listening.socket_file.SocketFileError   the unix socket cannot be made
 ├── server.accepting.certificates.TlsError   a certificate or a key cannot be used
 ├── server.accepting.proxy_header.ProxyHeaderError   a connection of a proxy begins without a proper header
-├── supervisor.places.WorkerError       workers cannot be started
+├── supervisor.worker_place.WorkerError   workers cannot be started
 ├── apps.database.store.AppExistsError   an app has the id or the key already
 └── cli.app_database.AppUnknownError     no app has the id
 

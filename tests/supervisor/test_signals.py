@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from sockudo.ratelimit.area import new_area
-from sockudo.supervisor import crew, places
+from sockudo.supervisor import crew, worker_place
 from sockudo.supervisor.crew import Crew
 from sockudo.supervisor.listening.listeners import close_listeners, open_listeners
-from sockudo.supervisor.places import WorkerError, WorkerPlace
 from sockudo.supervisor.supervisor import Supervisor
+from sockudo.supervisor.worker_place import WorkerError, WorkerPlace
 from tests.servers.workers import is_alive
 
 PROLOGUE = """
@@ -35,9 +35,9 @@ DIES_READY = 'line.sendall(b"ready\\n")\nsys.exit(3)\n'
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(places, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(worker_place, "FIRST_WAIT", 0.01)
     monkeypatch.setattr(crew, "_SPARE_SECONDS", 0.2)
-    monkeypatch.setattr(places, "LINGER", 0.0)
+    monkeypatch.setattr(worker_place, "LINGER", 0.0)
     monkeypatch.chdir(tmp_path)
 
 
@@ -147,23 +147,23 @@ async def test_a_failure_after_success_does_not_end_it() -> None:
 
 
 async def test_the_wait_is_short_again_after_a_good_life(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "_GOOD_LIFE", 0.0)
+    monkeypatch.setattr(worker_place, "_GOOD_LIFE", 0.0)
     async with supervised(DIES_READY) as run:
         await until(lambda: lives() >= 4)
         assert run.places[0]._wait <= 0.02
 
 
 async def test_the_wait_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "LONGEST_WAIT", 0.02)
+    monkeypatch.setattr(worker_place, "LONGEST_WAIT", 0.02)
     async with supervised(DIES_READY) as run:
         await until(lambda: lives() >= 5)
         assert run.places[0]._wait == 0.02
 
 
 async def test_a_place_that_waits_long_gets_no_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "_LONG_WAIT", 0.0)
+    monkeypatch.setattr(worker_place, "_LONG_WAIT", 0.0)
     aside: list[object] = []
-    monkeypatch.setattr(places, "set_aside", aside.append)
+    monkeypatch.setattr(worker_place, "set_aside", aside.append)
     async with supervised(SERVES, 2) as run:
         pids = await asyncio.wait_for(run.started, 60)
         os.kill(pids[1], signal.SIGKILL)

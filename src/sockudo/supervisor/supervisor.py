@@ -21,10 +21,10 @@ from sockudo.ratelimit.memory import SIZE
 from sockudo.supervisor.crew import Crew
 from sockudo.supervisor.kept_signals import take_kept_signals
 from sockudo.supervisor.listening.listeners import Sockets, close_listeners
-from sockudo.supervisor.places import WorkerPlace
 from sockudo.supervisor.service_manager import ServiceManager
 from sockudo.supervisor.stopping import Stopping
 from sockudo.supervisor.task import Task
+from sockudo.supervisor.worker_place import WorkerPlace
 
 _log = get_logger("sockudo.workers")
 

@@ -16,8 +16,8 @@ from typing import Any, Final
 import hiredis
 
 from sockudo.bus.redis.counts import Counts
-from sockudo.bus.redis.publishing import PublishingConnection
-from sockudo.bus.redis.subscribing import SubscribingConnection, SubscribingEvents
+from sockudo.bus.redis.publishing_connection import PublishingConnection
+from sockudo.bus.redis.subscribing_connection import SubscribingConnection, SubscribingEvents
 from sockudo.bus.redis.verbs import Verbs
 from sockudo.errors import DriverError
 from sockudo.redis_client.options import RedisTiming
