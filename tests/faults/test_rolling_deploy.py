@@ -25,6 +25,8 @@ _BACK_WITHIN: Final = 10.0
 _PUBLISHERS: Final = 3
 
 
+# A node that gets no core for as long as the others wait for it is dead to them, and its members leave.
+@pytest.mark.alone
 @pytest.mark.parametrize("bus", ["redis"], indirect=True)
 async def test_a_rolling_deploy_behind_haproxy_loses_nothing(bus: Bus, tmp_path: Path) -> None:
     nodes = [Node(name, tmp_path, bus, readiness_delay=recommended_delay()) for name in "abc"]
