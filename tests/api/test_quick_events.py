@@ -12,6 +12,9 @@ from pusher.http import Request as LibraryRequest
 from pusher.pusher_client import PusherClient
 
 from sockudo.api.events import EventHandlers
+from sockudo.apps.memory import MemoryAppManager
+from sockudo.errors import DriverError
+from sockudo.node.quotas import AppQuotas
 from tests.clients.signing import sign
 from tests.fakes.clock import FakeClock
 from tests.fakes.http_socket import read_answers
@@ -235,3 +238,31 @@ def test_a_failure_while_publishing_is_answered_with_500(
     quick, general = (side.outcome([Post(event()).encode()]) for side in sides)
     assert quick == general
     assert quick.answer.startswith(b"HTTP/1.1 500 ")
+
+
+@pytest.mark.parametrize("limiter", [{}, {"enabled": True, "driver": "memory"}])
+def test_a_quota_that_cannot_be_counted_is_answered_alike(
+    monkeypatch: pytest.MonkeyPatch, limiter: dict[str, Any]
+) -> None:
+    def fail(*_: object) -> None:
+        raise DriverError("another worker hangs while it counts")
+
+    monkeypatch.setattr(AppQuotas, "take_events", fail)
+    sides = (Side(quick=way, rate_limiter=limiter) for way in (True, False))
+    quick, general = (side.outcome([Post(event()).encode()]) for side in sides)
+    assert quick == general
+    assert quick.answer.startswith(b"HTTP/1.1 503 ")
+
+
+def test_no_unknown_app_is_looked_up_beyond_a_rate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = {"max_requests": 3, "window_seconds": 60}
+    side = Side(quick=True, rate_limiter={"enabled": True, "driver": "memory", "api_rate_limit": limit})
+    asked: list[str] = []
+
+    def by_id(_: MemoryAppManager, name: str) -> None:
+        asked.append(name)
+
+    monkeypatch.setattr(MemoryAppManager, "by_id", by_id)
+    for number in range(20):
+        side.outcome([Post(event(), path=f"/apps/guess{number}/events").encode()])
+    assert asked == ["guess0", "guess1", "guess2"]

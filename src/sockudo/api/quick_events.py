@@ -10,7 +10,8 @@ rules:
 * The event is valid, and nobody asks for `info`. Neither the memory gate nor the app's quota refuses it.
 * Whatever is not so is left to the general way before anything has happened.
 
-A rate limit by address counts a request when everything else about it is right; what is counted is answered here. A
+A rate limit by address counts a request when all but the memory gate and the quota was checked, and then it is
+answered here. A
 server has the quick way where limits are counted in memory, and so decided at once, where no CORS header depends on the
 request, and where nothing is traced.
 """
@@ -28,6 +29,7 @@ from sockudo.api.messages import EMPTY_OBJECT, Request, Response
 from sockudo.api.throttle import Throttle, rate_headers
 from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
+from sockudo.errors import DriverError
 from sockudo.eventual import Eventual, Future, caught, dropped, later
 from sockudo.hub.totals import Totals
 from sockudo.pusher.errors import RequestRejected
@@ -97,7 +99,11 @@ class QuickEvents:
             return None
         path, app_id, key, key_value, first, rest, timestamp, md5, last = found.groups()
         signature = first or last
-        app = self._apps.by_id(app_id.decode())
+        name = app_id.decode()
+        if self._apps.known(name) is None:
+            # A store would have to be asked, which a rate limit may forbid.
+            return None
+        app = self._apps.by_id(name)
         if isinstance(app, Future):
             dropped(app)
             return None
@@ -115,7 +121,7 @@ class QuickEvents:
                 return None
             if self._throttle is None:
                 self._events.admit(app, 1)
-        except RequestRejected:
+        except (RequestRejected, DriverError):
             return None
         if self._throttle is not None:
             return self._throttled(*self._throttle, app, trigger, body, request())
@@ -132,7 +138,7 @@ class QuickEvents:
         headers = rate_headers(decision)
         try:
             self._events.admit(app, 1)
-        except RequestRejected as refused:
+        except Exception as refused:
             return self._failures.failure(request, refused).with_headers(*headers)
         answer = self._send(app, trigger, body, lambda: request)
         if isinstance(answer, Future):
@@ -145,15 +151,15 @@ class QuickEvents:
             published = self._events.send(app, [trigger])
         except Exception as error:
             return self._failures.failure(request(), error)
-        totals = self._totals[app.id]
+        if published is None:
+            return self._counted(app.id, body)
+        failed = partial(self._failures.failure, request())
+        return caught(later(published, lambda _: self._counted(app.id, body)), failed)
+
+    def _counted(self, app_id: str, body: bytes) -> Response:
+        # hot path
+        totals = self._totals[app_id]
         totals.http_calls += 1
         totals.http_bytes_received += len(body)
         totals.http_bytes_sent += len(EMPTY_OBJECT.body)
-        if published is None:
-            return EMPTY_OBJECT
-        failed = partial(self._failures.failure, request())
-        return caught(later(published, _empty_object), failed)
-
-
-def _empty_object(_: None) -> Response:
-    return EMPTY_OBJECT
+        return EMPTY_OBJECT

@@ -90,8 +90,10 @@ class Bursts:
         except OSError as error:
             # Most likely the limit on open files: those that there are go on.
             _log.debug("further listeners unavailable", reason=str(error))
-        self._opening = None
-        self._closing = self._loop.call_later(_QUIET, self._close_if_quiet)
+        finally:
+            self._opening = None
+        if self._further and self._closing is None:
+            self._closing = self._loop.call_later(_QUIET, self._close_if_quiet)
 
     async def _open_one(self, bound: socket) -> None:
         another = bound.dup()
