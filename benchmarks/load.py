@@ -16,7 +16,7 @@ from typing import Any, Final
 _SOURCES: Final = Path(__file__).parent / "tools"
 _BUILT: Final = Path(__file__).parents[1] / ".cache" / "tools"
 _LIBRARIES: Final = {"wsload": ("-lcrypto",), "wslimit": ()}
-# What wsload ends with where an event was lost, doubled or out of order.
+# wsload ends with this status if an event was lost, doubled or out of order.
 _FAULTS: Final = 2
 
 

@@ -10,10 +10,9 @@ rules:
 * The event is valid, and nobody asks for `info`. Neither the memory gate nor the app's quota refuses it.
 * Whatever is not so is left to the general way before anything has happened.
 
-A rate limit by address counts a request when all but the memory gate and the quota was checked, and then it is
-answered here. A
-server has the quick way where limits are counted in memory, and so decided at once, where no CORS header depends on the
-request, and where nothing is traced.
+With a rate limit by address, the limit counts a request once its signature and its event were checked. From then on the
+quick way answers, also where the memory gate or the quota refuses. A server has the quick way where limits are counted
+in memory, and so decided at once, where no CORS header depends on the request, and where nothing is traced.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ _TOKEN: Final = rb"([A-Za-z0-9_.~-]+)"
 
 
 class Failures(Protocol):
-    """What answers a request that failed or was refused."""
+    """Answers requests that failed or were refused."""
 
     def failure(self, request: Request, error: Exception) -> Response:
         """Return the answer, and tell the log."""
@@ -158,8 +157,5 @@ class QuickEvents:
 
     def _counted(self, app_id: str, body: bytes) -> Response:
         # hot path
-        totals = self._totals[app_id]
-        totals.http_calls += 1
-        totals.http_bytes_received += len(body)
-        totals.http_bytes_sent += len(EMPTY_OBJECT.body)
+        self._totals[app_id].count_call(len(body), len(EMPTY_OBJECT.body))
         return EMPTY_OBJECT

@@ -278,10 +278,7 @@ class Routes:
     def _counted_response(self, app_id: str, request: Request, response: Response) -> Response:
         # hot path
         if response.status < 300:
-            totals = self._totals[app_id]
-            totals.http_calls += 1
-            totals.http_bytes_received += len(request.body)
-            totals.http_bytes_sent += len(response.body)
+            self._totals[app_id].count_call(len(request.body), len(response.body))
         return response
 
     def _finish(self, handler: Handler, call: Call) -> Eventual[Response]:

@@ -57,6 +57,13 @@ class AppTotals:
         self.channels: dict[str, int] = defaultdict(int)
         self.errors: dict[str, int] = defaultdict(int)
 
+    def count_call(self, received: int, sent: int) -> None:
+        """Count a call of the HTTP API that was carried out, and the bytes of both bodies."""
+        # hot path
+        self.http_calls += 1
+        self.http_bytes_received += received
+        self.http_bytes_sent += sent
+
 
 class Totals(dict[str, AppTotals]):
     """The totals by app id. They outlive the connections of the app, and begin with its first use."""

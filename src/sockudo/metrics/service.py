@@ -24,13 +24,13 @@ _TRY_AGAIN: Final = 5.0
 
 
 class PrefixSection(Protocol):
-    """What is read of the section `metrics.prometheus`."""
+    """The settings of the section `metrics.prometheus` that metrics read."""
 
     prefix: str
 
 
 class MetricsSection(Protocol):
-    """What is read of the section `metrics`, which fulfils it."""
+    """The settings of the section `metrics` that metrics read."""
 
     host: str
     port: int
@@ -93,7 +93,7 @@ class MetricsService:
             self._lock.leave()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
-            # Who takes over asks this worker for as long as its end of the exchange is open.
+            # The worker that takes over asks this one for as long as its end of the exchange is open.
             self._books.take_leave(exchange.serial, await self._collector.read(is_first=False))
             await exchange.tell(self._books.known())
             exchange.close()

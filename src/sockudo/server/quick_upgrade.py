@@ -40,7 +40,7 @@ class QuickUpgrades:
         self._websockets = websockets
         self._app_key = app_key
         self._reader = QuickReader()
-        self._targets: dict[bytes, Target | None] = {}
+        self._targets: dict[bytes, Target] = {}
 
     @property
     def remembered(self) -> int:

@@ -6,8 +6,9 @@ answer. Its rules:
 * The bytes are one whole head of printable ASCII, at most `LONGEST` long, and nothing behind it.
 * The request is `GET TARGET HTTP/1.1`, with nothing in the target but letters, digits and `_.~/?&=%+:-`.
 * `Host`, `Upgrade`, `Connection`, `Sec-WebSocket-Key` and `Sec-WebSocket-Version` are there once, and right; `Origin`
-  is there once at most. Nothing announces a body.
-* Every other name is a token (RFC 9110, section 5.6.2), and is ignored, as the general way ignores it.
+  is there once at most.
+* No header announces a body, an expectation or trailers. Every other name is a token (RFC 9110, section 5.6.2), and is
+  ignored, as the general way ignores it.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ _PROBE: Final = b"PROBE"
 
 
 class NatsEvents(Protocol):
-    """What a connection tells its adapter, which fulfils this."""
+    """The adapter of a connection, which hears from it."""
 
     def heard(self, key: bytes, label: bytes, data: bytes) -> None:
         """Take one message: the number of its subscription, its reply subject, and its payload."""

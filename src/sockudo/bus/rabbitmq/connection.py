@@ -25,7 +25,7 @@ _CLOSING_TIMEOUT: Final = 5.0
 
 
 class RabbitEvents(Protocol):
-    """What a connection tells its link, which fulfils this."""
+    """The link of a connection, which hears from it."""
 
     def message(self, tag: bytes, key: bytes, message_id: bytes, body: bytes) -> None:
         """Take one message."""

@@ -42,7 +42,7 @@ class ConnectionSection(Protocol):
 
 
 class RedisBusSection(Protocol):
-    """What the driver reads of the section `adapter.redis`.
+    """The settings of the section `adapter.redis` that the driver reads.
 
     Attributes:
         requests_timeout: how long connecting may take (milliseconds).
@@ -61,7 +61,7 @@ class RedisBusSection(Protocol):
 
 
 class RedisClusterBusSection(Protocol):
-    """What the driver reads of the section `adapter.cluster`.
+    """The settings of the section `adapter.cluster` that the driver reads.
 
     Attributes:
         request_timeout_ms: how long connecting may take.

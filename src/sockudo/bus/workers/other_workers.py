@@ -20,7 +20,7 @@ _LONGEST_WAIT: Final = 2.0
 
 
 class FeedKeeper(Protocol):
-    """What takes the connections to the other workers; the adapter fulfils it."""
+    """The adapter, which takes the connections to the other workers."""
 
     def new_feed(self, index: int, *, is_awaited: bool) -> Feed:
         """Return the protocol for one more connection."""

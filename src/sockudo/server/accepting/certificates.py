@@ -20,7 +20,7 @@ class TlsError(SockudoError):
 
 
 class TlsSection(Protocol):
-    """What is read of the section `ssl`, which fulfils it.
+    """The settings of the section `ssl` that TLS reads.
 
     Attributes:
         cert_path: the certificate and its chain (PEM).

@@ -36,7 +36,7 @@ class SocketFileError(SockudoError):
 
 
 class UnixSocketSection(Protocol):
-    """What is read of the section `unix_socket`.
+    """The settings of the section `unix_socket`.
 
     Attributes:
         owner: `user`, `user:group` or `:group`, by name or number; None leaves it to whoever runs the process.
