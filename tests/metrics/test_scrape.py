@@ -212,15 +212,6 @@ async def test_strangers_get_no_more_than_a_few_sockets() -> None:
             pass
 
 
-async def test_a_taken_port_is_only_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    taken = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", free_port())
-    port = taken.sockets[0].getsockname()[1]
-    metrics = {"enabled": True, "host": "127.0.0.1", "port": port}
-    async with taken, running_server(metrics=metrics) as server, PusherClient(server.port):
-        assert server.assembly.metrics is not None
-        assert not server.assembly.metrics.listener.is_open
-
-
 async def test_without_metrics_nothing_listens_and_nothing_is_measured() -> None:
     async with running_server() as server:
         assert server.assembly.metrics is None

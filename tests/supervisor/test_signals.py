@@ -18,6 +18,7 @@ from sockudo.supervisor.crew import Crew
 from sockudo.supervisor.listening.listeners import close_listeners, open_listeners
 from sockudo.supervisor.supervisor import Supervisor
 from sockudo.supervisor.worker_place import WorkerError, WorkerPlace
+from sockudo.supervisor.worker_process import Shared
 from tests.servers.workers import is_alive
 
 PROLOGUE = """
@@ -47,7 +48,7 @@ class Run:
     def __init__(self, script: str, count: int) -> None:
         Path("worker.py").write_text(PROLOGUE + script)
         self.listeners = open_listeners("127.0.0.1", 0, count, balanced=True)
-        self.crew = Crew([sys.executable, "worker.py"], os.environ, Path.cwd(), new_area(4096))
+        self.crew = Crew([sys.executable, "worker.py"], os.environ, Shared(Path.cwd(), new_area(4096)))
         self.supervisor = Supervisor(self.listeners, self.crew, grace=0.2, balanced=True)
         self.started: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
         self.task = asyncio.create_task(self.supervisor.run(lambda processes: self.started.set_result(processes)))

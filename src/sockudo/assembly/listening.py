@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sockudo.assembly.side_ports import side_ports_from_settings
 from sockudo.config.model import Settings
 from sockudo.ratelimit.networks import Networks
 from sockudo.server.accepting.door import Door
@@ -29,9 +30,9 @@ def listening_from_settings(settings: Settings, front: Front, clock: Clock) -> L
 
 
 def _redirect(settings: Settings, front: Front, clock: Clock, proxies: Networks | None) -> Redirect | None:
-    if not (settings.speaks_tls and settings.ssl.redirect_http):
+    if side_ports_from_settings(settings).redirect is None:
         return None
-    redirect = Redirect(front, settings.ssl.http_port, shares_port=settings.workers != 1)
+    redirect = Redirect(front)
     if proxies is not None:
         redirect.door = Door(redirect, front.websockets.node.refusals, clock, None, proxies)
     return redirect

@@ -89,7 +89,10 @@ async def _serve(
             adapter, times = worker.adapter(), _WORKER_TIMES
     assembly = assemble(settings, clock, adapter, times, shared=shared, makers=makers)
     log_signals.diagnosis = Diagnosis(assembly.front, assembly.node)
-    addresses = await assembly.start(worker.sockets if worker is not None else manager.sockets)
+    if worker is not None:
+        addresses = await assembly.start(worker.sockets, worker.side)
+    else:
+        addresses = await assembly.start(manager.sockets)
     _settle_memory()
     on_start(addresses)
     manager.ready()

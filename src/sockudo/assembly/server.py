@@ -22,6 +22,7 @@ from sockudo.api.users import UserHandlers
 from sockudo.assembly.listening import listening_from_settings
 from sockudo.assembly.makers.plain import PLAIN, Makers
 from sockudo.assembly.metrics import metrics_from_settings
+from sockudo.assembly.side_ports import side_ports_from_settings
 from sockudo.assembly.stores import Stores, stores_from_settings
 from sockudo.assembly.webhooks import needs_webhooks, service_from_settings
 from sockudo.bus.base import Adapter, ConfirmingAdapter
@@ -57,6 +58,7 @@ from sockudo.server.server import Server
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
 from sockudo.server.websocket import WebSocketContext
+from sockudo.supervisor.listening.side_ports import SidePorts, SideSockets
 from sockudo.timing.clock import Clock
 from sockudo.webhooks.base import NoWebhooks, WebhookEvents
 from sockudo.webhooks.service import WebhookService
@@ -83,9 +85,13 @@ class Assembly:
     webhooks: WebhookService | None
     metrics: MetricsService | None
     makers: Makers
+    side_ports: SidePorts
 
-    async def start(self, sockets: Sequence[socket] = ()) -> list[tuple[str, int]]:
+    async def start(self, sockets: Sequence[socket] = (), side: SideSockets | None = None) -> list[tuple[str, int]]:
         """Join the cluster, then listen, on sockets that are bound where they are given; return the addresses.
+
+        Args:
+            side: the sockets of the other ports, where another process has opened them.
 
         Raises:
             ConfigError: an app of the settings cannot be put into the database.
@@ -93,6 +99,17 @@ class Assembly:
             ListenError: the address cannot be had.
             TlsError: the files of TLS cannot be used.
         """
+        side = self.side_ports.open() if side is None else side
+        try:
+            return await self._start(sockets, side)
+        except BaseException:
+            self.server.close()
+            side.close()
+            if self.metrics is not None:
+                await self.metrics.aclose()
+            raise
+
+    async def _start(self, sockets: Sequence[socket], side: SideSockets) -> list[tuple[str, int]]:
         changed = await self.stores.start()
         if self.webhooks is not None:
             await self.webhooks.start()
@@ -103,9 +120,9 @@ class Assembly:
                 self.node.peers.app_changed(app_id)
             if self.webhooks is not None:
                 self.webhooks.webhooks.begin()
-            addresses = await self.server.start(sockets)
+            addresses = await self.server.start(sockets, side.redirect)
             if self.metrics is not None:
-                await self.metrics.start(addresses[0][1])
+                await self.metrics.start(addresses[0][1], side.metrics)
             return addresses
         except BaseException:
             if self.webhooks is not None:
@@ -197,7 +214,8 @@ def assemble(
     metrics = metrics_from_settings(
         settings, parts.node, parts.publisher, front, webhooks, None if shared is None else shared.worker_sockets
     )
-    return Assembly(server, parts.node, front, parts.remote_events, stores, webhooks, metrics, makers)
+    side_ports = side_ports_from_settings(settings)
+    return Assembly(server, parts.node, front, parts.remote_events, stores, webhooks, metrics, makers, side_ports)
 
 
 def _node_parts(

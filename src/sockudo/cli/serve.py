@@ -75,6 +75,7 @@ def _run_alone(loaded: Loaded) -> int:
 
 
 def _run_workers(loaded: Loaded, count: int) -> int:
+    from sockudo.assembly.side_ports import side_ports_from_settings
     from sockudo.supervisor.listening.activation import take_activated_sockets
     from sockudo.supervisor.listening.socket_file import socket_file_of
     from sockudo.supervisor.reexec import Plan, become_supervisor
@@ -93,6 +94,7 @@ def _run_workers(loaded: Loaded, count: int) -> int:
         logging=_logging(settings),
         sockets=take_activated_sockets(os.environ),
         socket_file=socket_file_of(settings.unix_socket),
+        side_ports=side_ports_from_settings(settings),
     )
     return become_supervisor(plan, lambda addresses: _greeting(loaded, addresses, WORKERS_MARK))
 

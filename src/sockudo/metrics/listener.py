@@ -18,7 +18,7 @@ from sockudo.server.http.protocol import HttpProtocol
 from sockudo.server.http.service import QuickPublish, QuickUpgrade, Socket
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
-from sockudo.supervisor.listening.listeners import open_listeners
+from sockudo.supervisor.listening.listeners import Sockets
 
 _log = get_logger("sockudo.metrics")
 
@@ -65,18 +65,12 @@ class MetricsListener:
         """Whether it listens."""
         return bool(self._servers)
 
-    async def open(self, host: str, port: int) -> None:
-        """Begin to listen.
-
-        Raises:
-            ListenError: the address cannot be had.
-        """
+    async def open(self, sockets: Sockets) -> None:
+        """Accept from sockets that listen."""
         loop = asyncio.get_running_loop()
-        # The name of a host may have to be asked for.
-        (sockets,) = await asyncio.to_thread(open_listeners, host, port, 1, balanced=False)
         for bound in sockets:
             self._servers.append(await loop.create_server(lambda: HttpProtocol(self), sock=bound))
-        self.port = sockets[0].getsockname()[1]
+        host, self.port = sockets[0].getsockname()[:2]
         _log.info("metrics served", host=host, port=self.port)
 
     def close(self) -> None:

@@ -14,13 +14,12 @@ from sockudo.metrics.exchange import FigureExchange
 from sockudo.metrics.listener import MetricsListener
 from sockudo.metrics.scrape_lock import ScrapeLock
 from sockudo.metrics.scrapes import Scrapes
-from sockudo.supervisor.listening.listeners import ListenError
+from sockudo.supervisor.listening.listeners import Sockets, close_listeners
 
 _log = get_logger("sockudo.metrics")
 
-# How often it is tried to listen, in seconds: where another worker does, and where the address cannot be had.
+# How often a worker looks whether it is the one that listens now (seconds).
 _TAKE_OVER: Final = 0.5
-_TRY_AGAIN: Final = 5.0
 
 
 class PrefixSection(Protocol):
@@ -32,8 +31,6 @@ class PrefixSection(Protocol):
 class MetricsSection(Protocol):
     """The settings of the section `metrics` that metrics read."""
 
-    host: str
-    port: int
     token: str | None
 
     @property
@@ -65,9 +62,12 @@ class MetricsService:
         self.listener = MetricsListener(self._scrapes, section.token, front.timeouts, front.turn, clock.now)
         self._news = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
+        self._sockets: Sockets = ()
+        self._is_started = False
 
-    async def start(self, port: int) -> None:
-        """Begin, for a server that clients reach on this port."""
+    async def start(self, port: int, sockets: Sockets) -> None:
+        """Begin, for a server that clients reach on this port; scrapers are served on these sockets."""
+        self._sockets, self._is_started = sockets, True
         self._scrapes.port = port
         self._collector.start()
         if self._exchange is not None:
@@ -76,18 +76,22 @@ class MetricsService:
                 await self._scrapes.learn(self._exchange)
             except OSError as error:
                 _log.warning("metrics of this worker not told to the others", reason=str(error))
-        wait = await self._try_to_listen(is_first=True)
-        if wait:
-            self._keeping = asyncio.create_task(self._keep_trying(wait))
+        if not sockets:
+            _log.warning("metrics not served: they were switched on after the start; restart the server")
+        elif not await self._is_open_now():
+            self._keeping = asyncio.create_task(self._keep_trying())
 
     async def aclose(self) -> None:
-        """Tell the other workers what was counted last, and end; may be called again."""
+        """Tell the other workers what was counted last, and end; may be called again, and before the start."""
+        if not self._is_started:
+            return
         if self._keeping is not None:
             self._keeping.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeping
             self._keeping = None
         self.listener.close()
+        close_listeners([self._sockets])
         self._scrapes.stop()
         if self._lock is not None:
             self._lock.leave()
@@ -101,34 +105,19 @@ class MetricsService:
                 self._lock.leave(is_last=True)
         self._collector.stop()
 
-    async def _try_to_listen(self, *, is_first: bool) -> float:
-        """Listen if no other worker does; return after how long to try again, 0 where it listens."""
+    async def _is_open_now(self) -> bool:
+        """Listen if no other worker does; tell whether this one does now."""
         if self._lock is not None and not self._lock.take():
-            return _TAKE_OVER
-        section = self._section
-        try:
-            await self.listener.open(section.host, section.port)
-        except ListenError as error:
-            if is_first:
-                reason = str(error.__cause__ or error)
-                _log.warning(
-                    "metrics not served: it cannot listen (metrics.host, metrics.port)",
-                    host=section.host,
-                    port=section.port,
-                    reason=reason,
-                    again_in=_TRY_AGAIN,
-                )
-            return _TRY_AGAIN
-        return 0.0
+            return False
+        await self.listener.open(self._sockets)
+        return True
 
-    async def _keep_trying(self, wait: float) -> None:
-        while wait:
+    async def _keep_trying(self) -> None:
+        while not await self._is_open_now():
             self._news.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
+                async with asyncio.timeout(_TAKE_OVER):
                     await self._news.wait()
-            is_first = wait != _TRY_AGAIN
-            wait = await self._try_to_listen(is_first=is_first)
 
     # What the other workers ask and tell
 

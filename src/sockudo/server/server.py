@@ -75,8 +75,11 @@ class Server:
         self._listeners: list[asyncio.Server] = []
         self._bursts: Bursts | None = None
 
-    async def start(self, sockets: Sequence[socket] = ()) -> list[tuple[str, int]]:
+    async def start(self, sockets: Sequence[socket] = (), redirect: Sockets = ()) -> list[tuple[str, int]]:
         """Begin to listen, on sockets that are bound where they are given; return the addresses.
+
+        Args:
+            redirect: the sockets for clients of plain HTTP.
 
         Raises:
             ListenError: the address cannot be had.
@@ -96,7 +99,7 @@ class Server:
         except OSError as error:
             raise ListenError(listening.host, listening.port, error) from error
         if listening.redirect is not None:
-            await listening.redirect.listen(listening.host, addresses[0][1])
+            await listening.redirect.open(redirect, addresses[0][1])
         self._front.timeouts.start()
         self._node.keepalive.start()
         return addresses
@@ -124,7 +127,7 @@ class Server:
         With `linger`, whoever is connected already is served for up to so many seconds before that, each HTTP socket
         for one more request. Where another process serves the address from now on, nobody need notice.
         """
-        self._close_listeners()
+        self.close()
         if linger:
             await self._wind_down(linger)
         self._node.is_draining = True
@@ -148,7 +151,7 @@ class Server:
 
     async def stop(self) -> None:
         """Drop what is left."""
-        self._close_listeners()
+        self.close()
         for connection in tuple(self._front.http_connections):
             connection.abort()
         self._node.disconnect_all()
@@ -163,7 +166,8 @@ class Server:
         if self._listening.door is not None:
             self._listening.door.stop()
 
-    def _close_listeners(self) -> None:
+    def close(self) -> None:
+        """Listen no more, and remove what shows where; may be called again."""
         if self._bursts is not None:
             self._bursts.close()
         for listener in self._listeners:

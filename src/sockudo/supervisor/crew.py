@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from sockudo import log
 from sockudo.bus.workers.socket_path import socket_path
 from sockudo.supervisor.listening.listeners import Sockets
 from sockudo.supervisor.stopping import Stopping
-from sockudo.supervisor.worker_process import WorkerProcess
+from sockudo.supervisor.worker_process import Shared, WorkerProcess
 
 _log = log.get_logger("sockudo.workers")
 
@@ -23,15 +22,14 @@ _SPARE_SECONDS: Final = 3.0
 class Crew:
     """Every worker that lives, in whichever place, those on their way out included.
 
-    Args:
-        counts: the descriptor of the memory in which all workers count what is limited.
+    Attributes:
+        shared: what every worker is given.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], directory: Path, counts: int) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], shared: Shared) -> None:
         self._command = command
         self._environment = environment
-        self._directory = directory
-        self._counts = counts
+        self.shared = shared
         self._serial = 0
         self._alive: set[WorkerProcess] = set()
         # Whether workers show lines for debugging; None while nobody has switched.
@@ -50,7 +48,7 @@ class Crew:
         """
         worker = WorkerProcess(index, self._serial)
         self._serial += 1
-        worker.start(self._command, self._environment, self._directory, sockets, self._counts)
+        worker.start(self._command, self._environment, sockets, self.shared)
         self._alive.add(worker)
         if self._debug is not None:
             worker.switch_debug(on=self._debug)
@@ -75,7 +73,7 @@ class Crew:
             if worker.exited.is_set():
                 self._alive.discard(worker)
                 # Nobody else would: a worker that was killed could not.
-                socket_path(self._directory, worker.serial).unlink(missing_ok=True)
+                socket_path(self.shared.directory, worker.serial).unlink(missing_ok=True)
 
     async def is_started(self, worker: WorkerProcess) -> bool:
         """Wait until a worker is ready, or will not be."""

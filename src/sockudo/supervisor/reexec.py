@@ -20,6 +20,7 @@ from typing import IO, Any, NoReturn, TypeAlias
 from sockudo import log
 from sockudo.supervisor.kept_signals import keeping_signals
 from sockudo.supervisor.listening.listeners import CAN_BALANCE, Sockets, close_listeners, open_listeners
+from sockudo.supervisor.listening.side_ports import NO_SIDE_PORTS, NO_SIDE_SOCKETS, SidePorts
 from sockudo.supervisor.listening.socket_file import SocketFile, address_of, check_given
 from sockudo.supervisor.orders import SUPERVISOR_VARIABLE
 from sockudo.supervisor.task import Task, open_standard_streams
@@ -39,6 +40,7 @@ class Plan:
         logging: the arguments of `log.configure`.
         sockets: what a service manager has opened: all workers share these, and no others are opened.
         socket_file: a unix socket in place of host and port, which all workers share.
+        side_ports: the ports beside it, which all workers share too.
     """
 
     host: str
@@ -51,6 +53,7 @@ class Plan:
     logging: Mapping[str, Any]
     sockets: Sockets = ()
     socket_file: SocketFile | None = None
+    side_ports: SidePorts = NO_SIDE_PORTS
 
 
 def become_supervisor(plan: Plan, greeting: Greeting) -> NoReturn:
@@ -60,7 +63,7 @@ def become_supervisor(plan: Plan, greeting: Greeting) -> NoReturn:
         greeting: makes the text for people from the addresses.
 
     Raises:
-        ListenError: the address cannot be had.
+        ListenError: an address cannot be had.
         SocketFileError: the unix socket cannot be made.
         OSError: the system cannot run the command again.
     """
@@ -68,8 +71,10 @@ def become_supervisor(plan: Plan, greeting: Greeting) -> NoReturn:
     balanced = plan.balanced and CAN_BALANCE and not plan.sockets and plan.socket_file is None
     with keeping_signals(), log.held() as lines:
         listeners = _listeners(plan, balanced=balanced)
-        directory = tempfile.mkdtemp(prefix="sockudo-")
+        side, directory = NO_SIDE_SOCKETS, ""
         try:
+            side = plan.side_ports.open()
+            directory = tempfile.mkdtemp(prefix="sockudo-")
             task = Task(
                 balanced=balanced,
                 grace=plan.grace,
@@ -80,10 +85,13 @@ def become_supervisor(plan: Plan, greeting: Greeting) -> NoReturn:
                 greeting=greeting([address_of(listening) for listening in listeners[0]]),
                 lines=lines.getvalue(),
                 unix_socket=_unix_socket(plan.socket_file),
+                side=side.numbers(),
             )
-            _run_again(plan, task, listeners)
+            _run_again(plan, task, [*listeners, side.all])
         finally:
-            os.rmdir(directory)
+            if directory:
+                os.rmdir(directory)
+            side.close()
             close_listeners(listeners)
             if plan.socket_file is not None:
                 plan.socket_file.remove()

@@ -25,6 +25,7 @@ from sockudo.supervisor.service_manager import ServiceManager
 from sockudo.supervisor.stopping import Stopping
 from sockudo.supervisor.task import Task
 from sockudo.supervisor.worker_place import WorkerPlace
+from sockudo.supervisor.worker_process import Shared
 
 _log = get_logger("sockudo.workers")
 
@@ -40,22 +41,22 @@ def supervise(task: Task, on_start: OnStart) -> int:
     Raises:
         WorkerError: a worker cannot start.
     """
-    listeners = task.listeners()
+    listeners, side = task.listeners(), task.side_sockets()
     directory = Path(task.directory)
     try:
         # It outlives every worker, so that none begins to count afresh.
         counts = new_area(SIZE)
     except OSError:
-        _tidy(task, listeners, directory)
+        _tidy(task, [*listeners, side.all], directory)
         raise
-    crew = Crew(task.command, os.environ, directory, counts)
+    crew = Crew(task.command, os.environ, Shared(directory, counts, side))
     try:
         supervisor = Supervisor(listeners, crew, grace=task.grace, balanced=task.balanced)
         supervisor.manager = ServiceManager.from_environment(os.environ)
         return asyncio.run(supervisor.run(on_start))
     finally:
         os.close(counts)
-        _tidy(task, listeners, directory)
+        _tidy(task, [*listeners, side.all], directory)
 
 
 def _tidy(task: Task, listeners: Sequence[Sockets], directory: Path) -> None:
@@ -156,6 +157,7 @@ class Supervisor:
         self.manager.stopping()
         # From here on it is the workers' sockets alone, so that the last one that leaves closes the port.
         close_listeners(self._listeners)
+        self._crew.shared.side.close()
         await self._crew.stop(self._grace, self.stopping)
         self.manager.close()
         _log.info("supervisor stopped")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sockudo.supervisor.listening.listeners import Sockets
+from sockudo.supervisor.listening.side_ports import SideSockets
 from sockudo.supervisor.listening.socket_file import SocketFile
 from sockudo.supervisor.orders import SUPERVISOR_VARIABLE
 
@@ -33,6 +34,7 @@ class Task:
         greeting: the text for people when every worker serves, with `WORKERS_MARK` in it.
         lines: what the command has logged and not written.
         unix_socket: the path of the unix socket, with what `SocketFile.made` says of it; None for an address.
+        side: the descriptors of the sockets of other ports (see `SideSockets`), which all workers share.
     """
 
     balanced: bool
@@ -44,6 +46,7 @@ class Task:
     greeting: str
     lines: str
     unix_socket: tuple[str, tuple[int, int, int]] | None = None
+    side: Sequence[Sequence[int]] = ()
 
     def remove_socket_file(self) -> None:
         """Remove the unix socket, unless another server has replaced it."""
@@ -59,6 +62,10 @@ class Task:
         for listening in sockets.values():
             listening.set_inheritable(False)
         return [tuple(sockets[number] for number in place) for place in self.places]
+
+    def side_sockets(self) -> SideSockets:
+        """Return the sockets of the other ports."""
+        return SideSockets.of_numbers(self.side)
 
     def greeting_with(self, processes: Sequence[int]) -> str:
         """Return the text for people, with the workers in it."""

@@ -16,6 +16,7 @@ from sockudo import log
 from sockudo.bus.base import Adapter
 from sockudo.bus.workers.adapter import IpcAdapter
 from sockudo.supervisor.listening.listeners import Sockets
+from sockudo.supervisor.listening.side_ports import NO_SIDE_SOCKETS, SideSockets
 from sockudo.supervisor.orders import (
     DEBUG_OFF,
     DEBUG_ON,
@@ -42,6 +43,7 @@ class Worker:
         sockets: what it listens on.
         control: the line to the supervisor.
         counts: the descriptor of the memory in which all workers count what is limited.
+        side: the sockets of the ports beside that of clients, which it shares with the other workers.
     """
 
     index: int
@@ -50,6 +52,7 @@ class Worker:
     sockets: Sockets
     control: socket.socket
     counts: int
+    side: SideSockets = NO_SIDE_SOCKETS
 
     @classmethod
     def from_environment(cls, variables: MutableMapping[str, str]) -> Worker | None:
@@ -65,6 +68,7 @@ class Worker:
             sockets=tuple(socket.socket(fileno=number) for number in given["sockets"]),
             control=socket.socket(fileno=given["control"]),
             counts=given["counts"],
+            side=SideSockets.of_numbers(given.get("side", ())),
         )
 
     @property

@@ -9,8 +9,10 @@ import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from sockudo.supervisor.listening.listeners import Sockets
+from sockudo.supervisor.listening.side_ports import NO_SIDE_SOCKETS, SideSockets
 from sockudo.supervisor.orders import (
     DEBUG_OFF,
     DEBUG_ON,
@@ -22,6 +24,20 @@ from sockudo.supervisor.orders import (
     RETIRE,
     WORKER_VARIABLE,
 )
+
+
+class Shared(NamedTuple):
+    """What all workers of a supervisor are given alike.
+
+    Attributes:
+        directory: where the sockets of the bus between the workers are.
+        counts: the descriptor of the memory in which all workers count what is limited.
+        side: the sockets of the ports beside that of clients.
+    """
+
+    directory: Path
+    counts: int
+    side: SideSockets = NO_SIDE_SOCKETS
 
 
 class WorkerProcess:
@@ -47,12 +63,17 @@ class WorkerProcess:
         self._rest = b""
 
     def start(
-        self, command: Sequence[str], environment: Mapping[str, str], directory: Path, sockets: Sockets, counts: int
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        sockets: Sockets,
+        shared: Shared,
     ) -> None:
         """Start the process.
 
         Args:
-            counts: the descriptor of the memory in which all workers count what is limited.
+            sockets: what it listens on.
+            shared: what it has in common with the other workers.
 
         Raises:
             OSError: the system has no room for it.
@@ -63,17 +84,18 @@ class WorkerProcess:
         given = {
             "index": self.index,
             "serial": self.serial,
-            "directory": os.fspath(directory),
+            "directory": os.fspath(shared.directory),
             "sockets": numbers,
+            "side": shared.side.numbers(),
             "control": theirs.fileno(),
-            "counts": counts,
+            "counts": shared.counts,
         }
         try:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 env={**environment, WORKER_VARIABLE: json.dumps(given)},
-                pass_fds=(*numbers, theirs.fileno(), counts),
+                pass_fds=(*numbers, *(one.fileno() for one in shared.side.all), theirs.fileno(), shared.counts),
                 # What a terminal sends to the foreground is for the supervisor, who tells the workers.
                 process_group=0,
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from tests.servers.certificates import Certificate
 from tests.servers.ports import free_port
 from tests.servers.server import running_server
 from tests.servers.workers import workers_process
-from tests.support.log_lines import CapturedLog
 
 
 def redirecting(made: Certificate, port: int) -> dict[str, Any]:
@@ -79,15 +77,6 @@ async def test_without_tls_nothing_is_redirected(made: Certificate) -> None:
             await ask(port)
 
 
-async def test_a_port_that_is_taken_is_a_warning(made: Certificate, capsys: pytest.CaptureFixture[str]) -> None:
-    logged, port = CapturedLog(capsys), free_port()
-    taken = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", port)
-    async with taken, running_server(**redirecting(made, port)):
-        (line,) = logged.lines("HTTP redirect unavailable (ssl.redirect_http, ssl.http_port)")
-        assert line["level"] == "warning"
-        assert str(port) in line["reason"]
-
-
 async def test_workers_redirect_together_and_while_they_are_replaced(made: Certificate, tmp_path: Path) -> None:
     port = free_port()
     async with workers_process(tmp_path, "--workers", "2", **redirecting(made, port)) as server:
@@ -96,4 +85,3 @@ async def test_workers_redirect_together_and_while_they_are_replaced(made: Certi
         server.send(signal.SIGHUP)
         await server.logged("workers: all replaced")
         assert {(await ask(port)).status for _ in range(8)} == {308}
-    assert not server.events("HTTP redirect unavailable (ssl.redirect_http, ssl.http_port)")

@@ -14,7 +14,7 @@ from sockudo.server.accepting.door import Door
 from sockudo.server.front import Front
 from sockudo.server.http.protocol import HttpProtocol
 from sockudo.server.http.service import QuickPublish, QuickUpgrade, Socket
-from sockudo.supervisor.listening.listeners import BACKLOG, ListenError, open_listeners
+from sockudo.supervisor.listening.listeners import BACKLOG, Sockets
 
 _log = get_logger("sockudo.server")
 
@@ -29,14 +29,10 @@ class Redirect:
 
     Args:
         front: what the sockets count with, until they are closed.
-        port: where plain HTTP is spoken.
-        shares_port: whether the workers of this server listen there together.
     """
 
-    def __init__(self, front: Front, port: int, *, shares_port: bool) -> None:
+    def __init__(self, front: Front) -> None:
         self._front = front
-        self._port = port
-        self._shares_port = shares_port
         self._tls_port = 0
         self._listeners: list[asyncio.Server] = []
         # What proxies that name their clients go through; None where there are none.
@@ -51,16 +47,13 @@ class Redirect:
         self.publish_quickly: QuickPublish | None = None
         self.upgrade_quickly: QuickUpgrade | None = None
 
-    async def listen(self, host: str, tls_port: int) -> None:
-        """Begin to listen on an address; a server that cannot have the port serves without it."""
+    async def open(self, sockets: Sockets, tls_port: int) -> None:
+        """Accept from sockets that listen, and send their clients to this port."""
         self._tls_port = tls_port
+        if not sockets:
+            _log.warning("HTTP redirect unavailable: it was switched on after the start; restart the server")
         loop = asyncio.get_running_loop()
-        try:
-            (opened,) = open_listeners(host, self._port, 1, balanced=False, shared=self._shares_port)
-        except ListenError as error:
-            _log.warning("HTTP redirect unavailable (ssl.redirect_http, ssl.http_port)", reason=str(error))
-            return
-        for bound in opened:
+        for bound in sockets:
             if self.door is not None:
                 self.door.open(bound)
             else:

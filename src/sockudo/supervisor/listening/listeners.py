@@ -41,8 +41,8 @@ _ABSENT: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 class ListenError(SockudoError):
     """The address cannot be had. The message names it, the settings and the reason."""
 
-    def __init__(self, host: str, port: int, reason: OSError) -> None:
-        super().__init__(f"it cannot listen on {host}:{port} (host, port): {reason}")
+    def __init__(self, host: str, port: int, reason: OSError, settings: str = "host, port") -> None:
+        super().__init__(f"it cannot listen on {host}:{port} ({settings}): {reason}")
 
 
 class _Target(NamedTuple):
@@ -50,33 +50,30 @@ class _Target(NamedTuple):
 
     Attributes:
         both_families: whether this is an IPv6 wildcard that also takes connections over IPv4.
-        shared: whether other processes listen there too.
     """
 
     family: int
     address: _Address
     both_families: bool = False
-    shared: bool = False
 
 
 _IPV4_WILDCARD: Final = "0.0.0.0"  # noqa: S104 - the address that a host name stood for
 _IPV6_WILDCARD: Final = "::"
 
 
-def open_listeners(host: str, port: int, places: int, *, balanced: bool, shared: bool = False) -> list[Sockets]:
+def open_listeners(host: str, port: int, places: int, *, balanced: bool, settings: str = "host, port") -> list[Sockets]:
     """Listen; return the sockets for each place, one for each address that the host stands for.
 
     Args:
-        shared: whether other processes of this server listen on the address too, with sockets that they open.
+        settings: what an error names.
 
     Raises:
         ListenError: the address cannot be had.
     """
     try:
-        targets = [target._replace(shared=shared) for target in _targets(host, port)]
-        opened = _open_each(targets, places if balanced else 1)
+        opened = _open_each(_targets(host, port), places if balanced else 1)
     except OSError as error:
-        raise ListenError(host, port, error) from error
+        raise ListenError(host, port, error, settings) from error
     return [tuple(sockets[place if balanced else 0] for sockets in opened) for place in range(places)]
 
 
@@ -116,7 +113,7 @@ def _open_each(targets: Sequence[_Target], count: int) -> list[Sockets]:
             is_last_hope = number == len(targets) and not opened
             if error.errno in _ABSENT and target.both_families:
                 address = (_IPV4_WILDCARD, target.address[1])
-                opened.append(_open(_Target(socket.AF_INET, address, shared=target.shared), count))
+                opened.append(_open(_Target(socket.AF_INET, address), count))
                 _log.warning(
                     "IPv6 unavailable: the server listens on IPv4 only", host=_IPV6_WILDCARD, reason=str(error)
                 )
@@ -162,7 +159,7 @@ def _bind(target: _Target, *, reuse_port: bool = False) -> socket.socket:
         made.setblocking(False)
         if sys.platform != "win32":  # where the option lets others take the port away
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if reuse_port or (target.shared and hasattr(socket, "SO_REUSEPORT")):
+        if reuse_port:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if target.family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not target.both_families))
