@@ -7,7 +7,7 @@ from typing import Any
 
 from sockudo.bus.broker.connection import BadBytesError
 from sockudo.bus.broker.pieces import Assembler
-from sockudo.bus.kafka.records import read_batches
+from sockudo.bus.kafka.records import build_batch, read_batches
 from sockudo.bus.nats.wire import NatsParser
 from sockudo.bus.rabbitmq.wire import RabbitParser
 from sockudo.bus.workers import wire as workers_wire
@@ -81,6 +81,17 @@ def _worker_frames(parts: list[bytes]) -> tuple[list[Any], bool]:
     return frames, False
 
 
+def kafka_compressed(data: bytes) -> None:
+    """Read a batch of Kafka whose records are compressed bytes: they are records or refused, and within the bound."""
+    heard: list[bytes] = []
+    batch = bytearray(build_batch([(b"t", b"")], 1)[:61]) + data[1:]
+    batch[8:12] = (len(batch) - 12).to_bytes(4, "big")
+    batch[22] = data[0] & 0x0F if data else 1
+    with contextlib.suppress(BadBytesError):
+        read_batches(bytes(batch), 0, lambda key, _, value: heard.append(key + value), lambda _: None, 1024)
+    assert sum(map(len, heard)) <= max(1024, len(data))
+
+
 def brokers(data: bytes) -> None:
     """Read bytes of a NATS, RabbitMQ or Kafka broker in pieces: they are parsed or refused."""
     heard: list[Any] = []
@@ -97,4 +108,4 @@ def brokers(data: bytes) -> None:
         for part in pieces(data):
             rabbit.feed(part)
     with contextlib.suppress(BadBytesError):
-        read_batches(b"".join(pieces(data)), 0, hear, hear)
+        read_batches(b"".join(pieces(data)), 0, hear, hear, 1024)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from ipaddress import ip_address
 from typing import TypeVar
 
 from sockudo.pusher.commands import ClientEvent, parse_command
@@ -17,6 +18,7 @@ from sockudo.pusher.triggers import (
     parse_raw_trigger,
     parse_trigger,
 )
+from sockudo.server.accepting.proxy_header import MAX_BYTES, ProxyHeader, ProxyHeaderError, begins_header
 from sockudo.websocket.frames import FrameReader
 from tests.fakes.http_socket import HttpSocket
 from tests.fuzz.inputs import pieces
@@ -56,6 +58,38 @@ def websocket(data: bytes) -> None:
 
 def _verdict(reader: FrameReader) -> tuple[int, str] | None:
     return None if reader.error is None else (reader.error.close_code, reader.error.reason)
+
+
+def proxy_headers(data: bytes) -> None:
+    """Read a PROXY header in pieces: it names an address or is refused, cuts make no difference, the rest is left."""
+    parts = pieces(data)
+    begun = b"".join(parts)
+    whole, error = _header([begun])
+    cut, cut_error = _header(parts)
+    assert (whole.is_complete, whole.client) == (cut.is_complete, cut.client)
+    assert (error is None) == (cut_error is None)
+    if whole.client is not None:
+        ip_address(whole.client)
+    if whole.is_complete:
+        assert begins_header(begun)
+    elif error is None:
+        # More bytes may come only where a header can still be complete.
+        assert len(begun) <= MAX_BYTES
+
+
+def _header(parts: Sequence[bytes]) -> tuple[ProxyHeader, str | None]:
+    """Return what was read of these pieces, and why no more was."""
+    header = ProxyHeader()
+    for part in parts:
+        if header.is_complete:
+            break
+        try:
+            taken = header.take(part)
+        except ProxyHeaderError as refused:
+            return header, str(refused)
+        assert 0 <= taken <= len(part)
+        assert taken == len(part) or header.is_complete
+    return header, None
 
 
 def commands(data: bytes) -> None:

@@ -13,12 +13,14 @@ CORPUS: Final = Path(__file__).parent / "corpus"
 TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "http": client_targets.http,
     "websocket": client_targets.websocket,
+    "proxy_headers": client_targets.proxy_headers,
     "commands": client_targets.commands,
     "triggers": client_targets.triggers,
     "envelopes": bus_targets.envelopes,
     "broker_pieces": bus_targets.broker_pieces,
     "workers": bus_targets.workers,
     "brokers": bus_targets.brokers,
+    "kafka_compressed": bus_targets.kafka_compressed,
 }
 
 

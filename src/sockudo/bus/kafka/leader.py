@@ -260,7 +260,9 @@ class Leader:
                 return
             if part.records:
                 offset = self._offsets[part.number]
-                self._offsets[part.number] = read_batches(part.records, offset, self._events.heard, self._unreadable)
+                self._offsets[part.number] = read_batches(
+                    part.records, offset, self._events.heard, self._unreadable, self._longest_batch
+                )
                 if self._fetching:
                     self._settle_fetched(part.number)
         fetcher = self._fetcher

@@ -13,11 +13,13 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
 from sockudo.bus.broker.connection import BadBytesError
+from sockudo.bus.kafka.compressed import CompressedError, unpacked
 
 # What a record takes besides its key and its value, and a batch besides its records, at most.
 OVERHEAD: Final = 100
 _VERSION: Final = 2
 _NONE: Final = -1
+_UNKNOWN: Final = 1
 # Who fills a batch minds its length.
 _UNLIMITED: Final = 2**30
 
@@ -45,12 +47,15 @@ def build_batch(records: Iterable[Record], milliseconds: int) -> bytes:
     return bytes(builder.build())
 
 
-def read_batches(data: bytes, position: int, heard: Heard, unreadable: Callable[[str], None]) -> int:
+def read_batches(
+    data: bytes, position: int, heard: Heard, unreadable: Callable[[str], None], most_unpacked: int
+) -> int:
     """Hand on the records from `position` on, each with its key, offset and value; returns the position after them.
 
     Args:
         unreadable: told why a batch cannot be read, such as one that a stranger has compressed in a way that nothing
             here can undo. It is passed over.
+        most_unpacked: how many bytes the records of a compressed batch may have.
 
     Raises:
         BadBytesError: what came is no batch of records.
@@ -59,7 +64,7 @@ def read_batches(data: bytes, position: int, heard: Heard, unreadable: Callable[
     for batch, is_control_batch, following in _batches(data):
         # What begins or ends a transaction is no message.
         if not is_control_batch:
-            for key, offset, value in _read(batch, position, unreadable):
+            for key, offset, value in _read(batch, data, position, most_unpacked, unreadable):
                 heard(key, offset, value)
         position = max(position, following)
     return position
@@ -78,14 +83,22 @@ def _batches(data: bytes) -> Iterator[tuple[Any, bool, int]]:
         raise BadBytesError(f"a batch of records that cannot be read: {problem}") from problem
 
 
-def _read(batch: Any, position: int, unreadable: Callable[[str], None]) -> list[tuple[bytes, int, bytes]]:
+def _read(
+    batch: Any, data: bytes, position: int, most_unpacked: int, unreadable: Callable[[str], None]
+) -> list[tuple[bytes, int, bytes]]:
     try:
+        # Batches of the formats before do not say how they are compressed.
+        if getattr(batch, "compression_type", _UNKNOWN):
+            batch = unpacked(batch, data, most_unpacked)
         return [
             (record.key, record.offset, record.value)
             for record in batch
             if record.offset >= position and record.key is not None and record.value is not None
         ]
-    # Whatever a decompressor or the library stumbles over, in what anybody may have published.
+    except CompressedError as problem:
+        unreadable(str(problem))
+        return []
+    # Whatever the library stumbles over, in what anybody may have published.
     except Exception as problem:
         unreadable(f"{type(problem).__name__}: {problem}")
         return []
