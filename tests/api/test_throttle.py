@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from sockudo.api.messages import Request, Response
+from sockudo.api.messages import EMPTY_OBJECT, Request, Response, error_response
 from sockudo.api.outage import Outage
-from sockudo.api.throttle import ClientNames, Throttle, rate_headers
+from sockudo.api.throttle import ClientNames, Throttle
 from sockudo.ratelimit.area import AreaError
 from sockudo.ratelimit.base import Decision, Limit, RateLimiter
 from sockudo.ratelimit.counters import Checks
@@ -34,23 +36,30 @@ def throttle(
     return Throttle(limiter or MemoryRateLimiter(FakeClock()), Limit(2, 60), name=name, clients=clients, outage=outage)
 
 
-def is_admitted(limit: Throttle, asked: Request) -> bool:
-    return isinstance(now(limit.admit(asked, Checks())), Decision)
+IsAdmitted = Callable[[Throttle, Request], bool]
 
 
-def test_each_address_has_its_own_limit() -> None:
+@pytest.fixture(params=["in general", "at once"])
+def is_admitted(request: pytest.FixtureRequest) -> IsAdmitted:
+    """What both ways must tell."""
+    if request.param == "in general":
+        return lambda limit, asked: isinstance(now(limit.admit(asked, Checks())), Decision)
+    return lambda limit, asked: isinstance(limit.admit_at_once(asked.peer, lambda: asked, Checks()), Decision)
+
+
+def test_each_address_has_its_own_limit(is_admitted: IsAdmitted) -> None:
     limit = throttle()
     assert [is_admitted(limit, request()) for _ in range(3)] == [True, True, False]
     assert is_admitted(limit, request("192.0.2.2"))
 
 
-def test_a_proxy_that_is_not_trusted_is_not_believed() -> None:
+def test_a_proxy_that_is_not_trusted_is_not_believed(is_admitted: IsAdmitted) -> None:
     limit = throttle()
     results = [is_admitted(limit, request(forwarded=f"198.51.100.{number}")) for number in range(3)]
     assert results == [True, True, False]
 
 
-def test_behind_a_trusted_proxy_its_clients_are_told_apart() -> None:
+def test_behind_a_trusted_proxy_its_clients_are_told_apart(is_admitted: IsAdmitted) -> None:
     limit = throttle(trust_hops=1)
     results = [is_admitted(limit, request(forwarded=f"198.51.100.{number}")) for number in range(3)]
     assert results == [True, True, True]
@@ -66,24 +75,24 @@ def test_behind_a_trusted_proxy_its_clients_are_told_apart() -> None:
     ],
 )
 def test_forwarded_headers_count_where_hops_and_networks_both_hold(
-    hops: int, networks: list[str], told_apart: bool
+    hops: int, networks: list[str], told_apart: bool, is_admitted: IsAdmitted
 ) -> None:
     limit = throttle(trust_hops=hops, trusted=Networks(networks))
     results = [is_admitted(limit, request(forwarded=f"198.51.100.{number}")) for number in range(3)]
     assert results == [True, True, told_apart]
 
 
-def test_a_trusted_unix_socket_names_its_clients() -> None:
+def test_a_trusted_unix_socket_names_its_clients(is_admitted: IsAdmitted) -> None:
     limit = throttle(trust_hops=1, trusted=Networks(["unix"]))
     assert all(is_admitted(limit, request(None, forwarded=f"198.51.100.{number}")) for number in range(3))
 
 
-def test_clients_without_an_address_share_a_limit() -> None:
+def test_clients_without_an_address_share_a_limit(is_admitted: IsAdmitted) -> None:
     limit = throttle()
     assert [is_admitted(limit, request(None)) for _ in range(3)] == [True, True, False]
 
 
-def test_limits_of_different_names_are_counted_apart() -> None:
+def test_limits_of_different_names_are_counted_apart(is_admitted: IsAdmitted) -> None:
     limiter = MemoryRateLimiter(FakeClock())
     for name in ("api", "websocket"):
         limit = throttle(limiter=limiter, name=name)
@@ -126,7 +135,11 @@ async def test_a_limiter_that_cannot_be_asked_refuses_everything() -> None:
 
 
 def test_every_answer_can_tell_what_is_left() -> None:
-    assert rate_headers(Decision(allowed=True, limit=100, remaining=99, reset_after=60)) == (
+    decision = Decision(allowed=True, limit=100, remaining=99, reset_after=60)
+    answer = error_response(404, "no", ("A", "b")).with_decision(decision).with_headers(("C", "d"))
+    assert answer.fields() == (
+        ("A", "b"),
+        ("C", "d"),
         ("X-RateLimit-Limit", "100"),
         ("X-RateLimit-Remaining", "99"),
         ("X-RateLimit-Reset", "60"),
@@ -140,7 +153,7 @@ async def test_open_admits_what_cannot_be_counted_and_tells_no_numbers() -> None
     admitted = await answer(asked)
     assert isinstance(admitted, Decision)
     assert admitted.allowed
-    assert rate_headers(admitted) == ()
+    assert EMPTY_OBJECT.with_decision(admitted).fields() == ()
     assert checks == Checks(checks=1, triggered=0, unanswered=1)
 
 
@@ -159,3 +172,21 @@ def test_checks_and_refusals_are_counted() -> None:
     for _ in range(5):
         limit.admit(request(), checks)
     assert checks == Checks(checks=5, triggered=3, unanswered=0)
+
+
+def test_both_ways_count_one_client_together() -> None:
+    limit, checks = throttle(), Checks()
+    assert isinstance(now(limit.admit(request(), checks)), Decision)
+    assert isinstance(limit.admit_at_once("192.0.2.1", request, checks), Decision)
+    assert isinstance(now(limit.admit(request(), checks)), Response)
+    refused = limit.admit_at_once("192.0.2.1", request, checks)
+    assert isinstance(refused, Response)
+    assert error_of(refused)[0] == 429
+    assert checks == Checks(checks=4, triggered=2)
+
+
+def test_peers_without_number_take_no_memory_beyond_the_bound() -> None:
+    limit = throttle()
+    for number in range(3000):
+        assert isinstance(limit.admit_at_once(f"10.0.{number >> 8}.{number & 255}", request, Checks()), Decision)
+    assert len(limit._meters) <= 1024

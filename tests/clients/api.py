@@ -145,6 +145,6 @@ def error_of(response: Response) -> tuple[int, str]:
 
 def header(response: Response, name: str) -> str | None:
     """Return the value of a header that comes at most once."""
-    values = [value for key, value in response.headers if key.lower() == name.lower()]
+    values = [value for key, value in response.fields() if key.lower() == name.lower()]
     assert len(values) <= 1
     return values[0] if values else None

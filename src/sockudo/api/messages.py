@@ -12,6 +12,7 @@ from sockudo.api.request_ids import request_ids
 from sockudo.eventual import Eventual, then
 from sockudo.pusher.errors import RequestRejected
 from sockudo.pusher.signatures import body_md5
+from sockudo.ratelimit.base import Decision
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
@@ -95,9 +96,14 @@ class RequestHead(Request):
 
 
 class Response:
-    """One answer. `headers` come besides Content-Type and Content-Length, which follow from the rest."""
+    """One answer.
 
-    __slots__ = ("body", "content_type", "headers", "status")
+    Attributes:
+        headers: those besides Content-Type and Content-Length, which follow from the rest.
+        decision: of the rate limit that counted the request, which the answer tells in headers of its own.
+    """
+
+    __slots__ = ("body", "content_type", "decision", "headers", "status")
 
     def __init__(
         self,
@@ -106,15 +112,39 @@ class Response:
         *,
         content_type: str = JSON,
         headers: tuple[tuple[str, str], ...] = (),
+        decision: Decision | None = None,
     ) -> None:
         self.status = status
         self.body = body
         self.content_type = content_type
         self.headers = headers
+        self.decision = decision
 
     def with_headers(self, *headers: tuple[str, str]) -> Response:
         """Return this answer with more headers."""
-        return Response(self.status, self.body, content_type=self.content_type, headers=self.headers + headers)
+        return Response(
+            self.status,
+            self.body,
+            content_type=self.content_type,
+            headers=self.headers + headers,
+            decision=self.decision,
+        )
+
+    def with_decision(self, decision: Decision | None) -> Response:
+        """Return this answer, which tells what a rate limit decided."""
+        return Response(self.status, self.body, content_type=self.content_type, headers=self.headers, decision=decision)
+
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """Return the headers, and those of the rate limit; Reset is in seconds from now."""
+        decision = self.decision
+        if decision is None or not decision.is_counted:
+            return self.headers
+        return (
+            *self.headers,
+            ("X-RateLimit-Limit", str(decision.limit)),
+            ("X-RateLimit-Remaining", str(decision.remaining)),
+            ("X-RateLimit-Reset", str(decision.reset_after)),
+        )
 
 
 class Accepted(Response):
@@ -122,13 +152,22 @@ class Accepted(Response):
 
     __slots__ = ("_finish",)
 
-    def __init__(self, finish: Callable[[], Eventual[Response]], headers: tuple[tuple[str, str], ...] = ()) -> None:
-        super().__init__(100, headers=headers)
+    def __init__(
+        self,
+        finish: Callable[[], Eventual[Response]],
+        headers: tuple[tuple[str, str], ...] = (),
+        decision: Decision | None = None,
+    ) -> None:
+        super().__init__(100, headers=headers, decision=decision)
         self._finish = finish
 
     def with_headers(self, *headers: tuple[str, str]) -> Accepted:
         """Return this answer, whose final answer has more headers."""
-        return Accepted(self._finish, self.headers + headers)
+        return Accepted(self._finish, self.headers + headers, self.decision)
+
+    def with_decision(self, decision: Decision | None) -> Accepted:
+        """Return this answer, whose final answer tells what a rate limit decided."""
+        return Accepted(self._finish, self.headers, decision)
 
     def finish(self) -> Eventual[Response]:
         """Return the final answer; the request must have its body."""
@@ -136,6 +175,8 @@ class Accepted(Response):
 
     def final(self, response: Response) -> Response:
         """Return a final answer with the headers that every answer to this request has."""
+        if self.decision is not None:
+            response = response.with_decision(self.decision)
         return response.with_headers(*self.headers) if self.headers else response
 
 

@@ -25,7 +25,7 @@ from typing import Final, Protocol
 from sockudo.api.auth import TOLERANCE
 from sockudo.api.events import EventHandlers
 from sockudo.api.messages import EMPTY_OBJECT, Request, Response
-from sockudo.api.throttle import Throttle, rate_headers
+from sockudo.api.throttle import Throttle
 from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
 from sockudo.errors import DriverError
@@ -86,10 +86,13 @@ class QuickEvents:
             rb"(" + path + rb")\?(auth_key=" + _TOKEN + rb")" + _SIGNATURE + signed + _SIGNATURE
         ).fullmatch
 
-    def publish(self, target: bytes, body: bytes, request: Callable[[], Request]) -> Eventual[Response] | None:
+    def publish(
+        self, target: bytes, body: bytes, peer: str | None, request: Callable[[], Request]
+    ) -> Eventual[Response] | None:
         """Publish the event of a POST and return the answer; None, and nothing happened, if the general way must.
 
         Args:
+            peer: the address of the other end, where anybody asks for it.
             request: makes the whole request.
         """
         # hot path
@@ -123,26 +126,26 @@ class QuickEvents:
         except (RequestRejected, DriverError):
             return None
         if self._throttle is not None:
-            return self._throttled(*self._throttle, app, trigger, body, request())
+            return self._throttled(peer, app, trigger, body, request)
         return self._send(app, trigger, body, request)
 
     def _throttled(
-        self, throttle: Throttle, checks: Checks, app: App, trigger: Trigger, body: bytes, request: Request
+        self, peer: str | None, app: App, trigger: Trigger, body: bytes, request: Callable[[], Request]
     ) -> Eventual[Response]:
         # hot path
-        decision = throttle.admit(request, checks)
-        assert not isinstance(decision, Future), "limits in memory are decided at once"
+        assert self._throttle is not None
+        throttle, checks = self._throttle
+        decision = throttle.admit_at_once(peer, request, checks)
         if isinstance(decision, Response):
-            return self._failures.limited(request, decision)
-        headers = rate_headers(decision)
+            return self._failures.limited(request(), decision)
         try:
             self._events.admit(app, 1)
         except Exception as refused:
-            return self._failures.failure(request, refused).with_headers(*headers)
-        answer = self._send(app, trigger, body, lambda: request)
+            return self._failures.failure(request(), refused).with_decision(decision)
+        answer = self._send(app, trigger, body, request)
         if isinstance(answer, Future):
-            return later(answer, lambda response: response.with_headers(*headers))
-        return answer.with_headers(*headers)
+            return later(answer, lambda response: response.with_decision(decision))
+        return answer.with_decision(decision)
 
     def _send(self, app: App, trigger: Trigger, body: bytes, request: Callable[[], Request]) -> Eventual[Response]:
         # hot path

@@ -14,7 +14,7 @@ from sockudo.api.cors import Cors
 from sockudo.api.events import EventHandlers
 from sockudo.api.health import HealthHandlers
 from sockudo.api.messages import Accepted, Request, Response, error_response, rejection_response
-from sockudo.api.throttle import Throttle, rate_headers
+from sockudo.api.throttle import Throttle
 from sockudo.api.users import UserHandlers
 from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
@@ -142,8 +142,8 @@ class Routes:
             response = self.failure(request, error)
         if isinstance(response, Future):
             answered = caught(response, partial(self.failure, request))
-            return later(answered, partial(_with_headers, rate_headers(decision)))
-        return response.with_headers(*rate_headers(decision))
+            return later(answered, partial(_with_decision, decision))
+        return response.with_decision(decision)
 
     def limited(self, request: Request, answer: Response) -> Response:
         """Return the answer of a rate limit, and tell the log."""
@@ -307,6 +307,10 @@ def _app_of_key(app: App | None) -> App:
 
 def _with_headers(headers: tuple[tuple[str, str], ...], response: Response) -> Response:
     return response.with_headers(*headers)
+
+
+def _with_decision(decision: Decision, response: Response) -> Response:
+    return response.with_decision(decision)
 
 
 def _decoded(part: str) -> str:

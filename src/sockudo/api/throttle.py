@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sockudo.api.messages import Request, Response, error_response
 from sockudo.api.outage import Outage
@@ -12,7 +13,11 @@ from sockudo.eventual import Eventual, Future, caught, later
 from sockudo.ratelimit.base import Decision, Limit, RateLimiter
 from sockudo.ratelimit.client_address import IPV6_PREFIX, client_ip
 from sockudo.ratelimit.counters import Checks
+from sockudo.ratelimit.memory import MemoryRateLimiter
 from sockudo.ratelimit.networks import Networks
+
+# Peers that publish often keep theirs; one that is made anew costs a look-up.
+_MAX_METERS: Final = 1024
 
 
 class ClientNames(NamedTuple):
@@ -44,14 +49,16 @@ class Throttle:
         self._setting = f"rate_limiter.{name}_rate_limit"
         self._trust_hops, self._ipv6_prefix, self._trusted = clients
         self._outage = outage
+        # What counts the requests of a peer, where a limiter in memory is the only one.
+        self._meters: dict[str | None, Callable[[], Decision]] = {}
 
     def admit(self, request: Request, checks: Checks) -> Eventual[Decision | Response]:
         """Count one request of its client; return what was decided, or the answer that refuses the request."""
         checks.checks += 1
-        peer, hops, prefix = request.peer, self._trust_hops, self._ipv6_prefix
-        if hops and (self._trusted is None or self._trusted.holds(peer)):
+        peer, prefix = request.peer, self._ipv6_prefix
+        if self._believes(peer):
             forwarded_for, real_ip = request.header_list(b"x-forwarded-for"), request.header(b"x-real-ip")
-            address = client_ip(peer, forwarded_for, real_ip, hops, prefix)
+            address = client_ip(peer, forwarded_for, real_ip, self._trust_hops, prefix)
         else:
             address = client_ip(peer, None, None, 0, prefix)
         try:
@@ -61,6 +68,41 @@ class Throttle:
         if isinstance(decision, Future):
             return caught(later(decision, partial(self._answer, checks)), partial(self._unavailable, checks))
         return self._answer(checks, decision)
+
+    def admit_at_once(self, peer: str | None, request: Callable[[], Request], checks: Checks) -> Decision | Response:
+        """Do what `admit` does, sooner; only for a limiter in memory.
+
+        Args:
+            peer: that of the request.
+            request: makes the request, whose headers may have to be read.
+        """
+        # hot path
+        meter = self._meters.get(peer) or self._new_meter(peer)
+        if meter is None:
+            decided = self.admit(request(), checks)
+            assert not isinstance(decided, Future), "limits in memory are decided at once"
+            return decided
+        checks.checks += 1
+        try:
+            decision = meter()
+        except DriverError as error:
+            return self._unavailable(checks, error)
+        return self._answer(checks, decision)
+
+    def _new_meter(self, peer: str | None) -> Callable[[], Decision] | None:
+        """Return what counts a peer's requests; None where their headers decide who is counted."""
+        if self._believes(peer):
+            return None
+        assert isinstance(self._limiter, MemoryRateLimiter)
+        if len(self._meters) >= _MAX_METERS:
+            self._meters.clear()
+        address = client_ip(peer, None, None, 0, self._ipv6_prefix)
+        meter = self._meters[peer] = self._limiter.meter(f"{self.name}::{address}", self._limit)
+        return meter
+
+    def _believes(self, peer: str | None) -> bool:
+        """Return whether a peer may name the client's address."""
+        return self._trust_hops > 0 and (self._trusted is None or self._trusted.holds(peer))
 
     def _answer(self, checks: Checks, decision: Decision) -> Decision | Response:
         self._outage.answered(self._setting)
@@ -76,22 +118,10 @@ class Throttle:
             f"Too Many Requests: Rate limit exceeded. The limit is {limit.requests} in {limit.seconds} s "
             f"({self._setting})"
         )
-        headers = (*rate_headers(decision), ("Retry-After", str(decision.reset_after)))
-        return error_response(429, text, *headers)
+        return error_response(429, text, ("Retry-After", str(decision.reset_after))).with_decision(decision)
 
     def _unavailable(self, checks: Checks, error: Exception) -> Decision | Response:
         checks.unanswered += 1
         if self._outage.admits(self._setting, str(error)):
             return Decision(True, self._limit.requests, 0, self._limit.seconds, is_counted=False)
         return error_response(500, "Rate limiter backend unavailable (rate_limiter.driver)")
-
-
-def rate_headers(decision: Decision) -> tuple[tuple[str, str], ...]:
-    """Return what an answer tells of its client's limit; Reset is in seconds from now."""
-    if not decision.is_counted:
-        return ()
-    return (
-        ("X-RateLimit-Limit", str(decision.limit)),
-        ("X-RateLimit-Remaining", str(decision.remaining)),
-        ("X-RateLimit-Reset", str(decision.reset_after)),
-    )

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sockudo.eventual import Eventual
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     """At most `requests` units in any `seconds` seconds."""
 
     requests: int
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The decision of a limiter, with the values for the X-RateLimit-* headers.
 
     `remaining` is how many units could be taken right now. `reset_after` is the whole seconds, at least 1, after

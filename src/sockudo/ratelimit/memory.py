@@ -7,12 +7,14 @@ their own. The memory is bounded (`SIZE`); `table.py` says what happens to keys 
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Final
 
 from sockudo.ratelimit.area import Area, SharedArea
 from sockudo.ratelimit.base import Decision, Limit
+from sockudo.ratelimit.meter import Meter
 from sockudo.ratelimit.table import Shape, Table
 from sockudo.timing.clock import Clock
 
@@ -61,14 +63,20 @@ class MemoryRateLimiter:
         Raises:
             AreaError: another worker hangs while it counts.
         """
-        name = self._name(key)
-        index = _PART_OF.get(key.partition("::")[0], 0) * _TABLES + name % _TABLES
+        index, name = self._place(key)
         area = self._area
         area.lock(index)
         try:
-            return self._tables[index].take(name // _TABLES, limit, cost, self._clock.monotonic())
+            return self._tables[index].take(name, limit, cost, self._clock.monotonic())
         finally:
             area.unlock(index)
+
+    def meter(self, key: str, limit: Limit) -> Callable[[], Decision]:
+        """Return what takes one unit of `limit` for `key` each time, as `consume` does, and sooner."""
+        if isinstance(self._area, SharedArea):
+            return partial(self.consume, key, limit)
+        index, name = self._place(key)
+        return Meter(self._tables[index], name, limit, self._clock.monotonic).take
 
     def check(self) -> None:
         """Memory can always be used."""
@@ -77,6 +85,11 @@ class MemoryRateLimiter:
         """Forget what is remembered, unless other workers need it."""
         if not isinstance(self._area, SharedArea):
             self._use(Area(len(self._tables) * self._shape.size))
+
+    def _place(self, key: str) -> tuple[int, int]:
+        """Return the number of the table of a key, and what the table knows it by."""
+        name = self._name(key)
+        return _PART_OF.get(key.partition("::")[0], 0) * _TABLES + name % _TABLES, name // _TABLES
 
     def _use(self, area: Area) -> None:
         size = self._shape.size

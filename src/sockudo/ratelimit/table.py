@@ -143,6 +143,29 @@ class Table:
         # Rounding can make the difference of two moments a hair longer than the window.
         return Decision(allowed, requests, max(0, requests - used), min(max(1, ceil(left)), seconds))
 
+    def newest_entry(self, name: int, now: float) -> tuple[int, int]:
+        """Return the window in which the key of a name counts, and its newest entry; zeros where it has none."""
+        window = self._find(name, now)
+        return (window, self._last[window]) if self._first[window] else (0, 0)
+
+    def add_to(self, window: int, entry: int, until: float, most: int) -> int:
+        """Add a unit to the newest entry of a window, which leaves as late as the unit then.
+
+        Only for a table that one process has alone, and an entry that has not left.
+
+        Returns:
+            The units in the window now; 0 where the unit was not added: the entry is not the newest any more, or there
+            are `most` units.
+        """
+        # hot path
+        used = self._used[window]
+        if used >= most or self._last[window] != entry:
+            return 0
+        self._until[entry] = until
+        self._units[entry] += 1
+        self._used[window] = used = used + 1
+        return used
+
     def repair(self) -> None:
         """Make everything anew but the lists of entries, which are whole at every moment."""
         shape, head = self._shape, self._head

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from sockudo.api.messages import EMPTY_OBJECT, TEXT, Response, error_response
+from sockudo.ratelimit.base import Decision
 from sockudo.server.http.answers import CONTINUE, Answers
 
 NOW = 1_700_000_000.0
@@ -50,3 +51,19 @@ def test_the_answer_to_a_publish_has_the_current_date() -> None:
 
 def test_continue_is_an_interim_answer() -> None:
     assert CONTINUE == b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def test_the_answer_to_a_counted_publish_tells_the_limit() -> None:
+    answers = Answers(COMMON, NOW)
+    decision = Decision(allowed=True, limit=100, remaining=99, reset_after=60)
+    for counted in (
+        EMPTY_OBJECT.with_decision(decision),
+        EMPTY_OBJECT.with_decision(decision).with_headers(("A", "b")),
+    ):
+        raw = answers.encode(counted, keep_alive=True)
+        assert raw.endswith(
+            b"\r\nX-RateLimit-Limit: 100\r\nX-RateLimit-Remaining: 99\r\nX-RateLimit-Reset: 60\r\n\r\n{}"
+        )
+        assert raw.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") == answers.encode(counted, keep_alive=False)
+    uncounted = EMPTY_OBJECT.with_decision(decision._replace(is_counted=False))
+    assert answers.encode(uncounted, keep_alive=True) == answers.encode(EMPTY_OBJECT, keep_alive=True)

@@ -7,6 +7,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 
 from sockudo.api.messages import EMPTY_OBJECT, Response
+from sockudo.ratelimit.base import Decision
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -14,13 +15,13 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class Answers:
     """Writes responses, each with a Date and the headers that every answer of this server has.
 
-    The answer to a publish is made once a second and not once a request.
+    The answer to a publish is made once a second and not once a request; what a rate limit tells is put behind it.
     """
 
     def __init__(self, common_headers: Iterable[tuple[str, str]], now: float) -> None:
         self._common = "".join([f"{name}: {value}\r\n" for name, value in common_headers])
         self._date = ""
-        self._empty_object = b""
+        self._empty_object = self._empty_head = b""
         self.renew(now)
 
     def renew(self, now: float) -> None:
@@ -28,16 +29,29 @@ class Answers:
         # RFC 9110, section 6.6.1: an origin server with a clock sends Date.
         self._date = f"Date: {formatdate(now, usegmt=True)}\r\n"
         self._empty_object = self._encode(EMPTY_OBJECT, keep_alive=True, head_only=False)
+        self._empty_head = self._empty_object[: -len(b"\r\n{}")]
 
     def encode(self, response: Response, *, keep_alive: bool, head_only: bool = False) -> bytes:
         """Return a response as bytes; with `head_only` without its body, as for HEAD."""
-        if response.body is EMPTY_OBJECT.body and response.status == 200 and keep_alive and not head_only:
+        # hot path
+        if keep_alive and not head_only:
             if response is EMPTY_OBJECT:
                 return self._empty_object
-            # What a rate limit tells comes behind the rest.
-            fields = "".join([f"{name}: {value}\r\n" for name, value in response.headers])
-            return b"%b%b\r\n{}" % (self._empty_object[:-4], fields.encode("latin-1"))
+            if response.body is EMPTY_OBJECT.body and response.status == 200 and not response.headers:
+                return self._counted(response.decision)
         return self._encode(response, keep_alive=keep_alive, head_only=head_only)
+
+    def _counted(self, decision: Decision | None) -> bytes:
+        """Return the answer to a publish that a rate limit has counted; its headers are those of `Response.fields`."""
+        # hot path
+        if decision is None or not decision.is_counted:
+            return self._empty_object
+        return b"%bX-RateLimit-Limit: %d\r\nX-RateLimit-Remaining: %d\r\nX-RateLimit-Reset: %d\r\n\r\n{}" % (
+            self._empty_head,
+            decision.limit,
+            decision.remaining,
+            decision.reset_after,
+        )
 
     def _encode(self, response: Response, *, keep_alive: bool, head_only: bool) -> bytes:
         body = response.body
@@ -45,7 +59,7 @@ class Answers:
         if body:
             lines.append(f"Content-Type: {response.content_type}\r\n")
         lines.append(f"Content-Length: {len(body)}\r\n{self._date}{self._common}")
-        lines += [f"{name}: {value}\r\n" for name, value in response.headers]
+        lines += [f"{name}: {value}\r\n" for name, value in response.fields()]
         if not keep_alive:
             lines.append("Connection: close\r\n")
         lines.append("\r\n")

@@ -156,7 +156,7 @@ class HttpProtocol(LargeRequests):
         service = self._service
         response: Eventual[Response] | None = None
         if service.publish_quickly is not None and method == b"POST" and type(self._body) is bytes:
-            response = service.publish_quickly(self._url, self._body, lambda: self._request(Request))
+            response = service.publish_quickly(self._url, self._body, self._peer, lambda: self._request(Request))
         if response is None:
             response = service.handle(self._request(Request))
         if isinstance(response, Response):

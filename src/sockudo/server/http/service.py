@@ -15,7 +15,7 @@ from sockudo.server.http.body_budget import BodyBudget
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
 
-QuickPublish = Callable[[bytes, bytes, Callable[[], Request]], "Response | Future[Response] | None"]
+QuickPublish = Callable[[bytes, bytes, str | None, Callable[[], Request]], "Response | Future[Response] | None"]
 QuickUpgrade = Callable[[bytes, asyncio.Transport, str | None], asyncio.Protocol | None]
 
 
