@@ -67,6 +67,32 @@ def test_units_close_together_are_one_entry() -> None:
     assert meter().remaining == 949
 
 
+def test_units_held_back_count_after_their_window_was_forgotten() -> None:
+    clock, limit = FakeClock(), Limit(2, 60)
+    limiter = MemoryRateLimiter(clock)
+    meter = limiter.meter("api::a", limit)
+    meter()
+    clock.advance(0.0008)
+    meter()
+    clock.advance(59.9995)
+    # Whoever comes next forgets the window of the first unit.
+    for number in range(200):
+        limiter.consume(f"api::{number}", limit)
+    assert meter() == Decision(True, 2, 0, 1)
+    assert not meter().allowed
+
+
+def test_a_key_has_one_meter_however_many_there_are() -> None:
+    clock, limit = FakeClock(), Limit(3, 60)
+    limiter = MemoryRateLimiter(clock)
+    before = limiter.meter("api::a", limit)
+    assert [before().allowed for _ in range(2)] == [True, True]
+    for number in range(2000):
+        limiter.meter(f"api::{number}", limit)()
+    after = limiter.meter("api::a", limit)
+    assert [before().allowed, after().allowed, before().allowed] == [True, False, False]
+
+
 def test_workers_count_together_through_meters() -> None:
     descriptor, clock, limit = new_area(SIZE), FakeClock(), Limit(4, 60)
     one, other = (MemoryRateLimiter(clock, SharedArea(descriptor, SIZE)).meter("api::a", limit) for _ in range(2))

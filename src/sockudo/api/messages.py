@@ -183,6 +183,20 @@ class Accepted(Response):
 EMPTY_OBJECT: Final = Response(200, b"{}")
 
 
+class Published(Response):
+    """The answer to a publish that a rate limit has counted: `EMPTY_OBJECT`, which tells the decision."""
+
+    __slots__ = ()
+
+    def __init__(self, decision: Decision) -> None:
+        # Written out: this is made for every publish.
+        self.status = 200
+        self.body = EMPTY_OBJECT.body
+        self.content_type = JSON
+        self.headers = ()
+        self.decision = decision
+
+
 def json_response(value: object, status: int = 200) -> Response:
     """Return `value` as JSON."""
     return Response(status, msgspec.json.encode(value))

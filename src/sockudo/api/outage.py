@@ -19,11 +19,15 @@ class Outage:
 
     Args:
         is_open: whether they are admitted (`rate_limiter.on_store_error`).
+
+    Attributes:
+        is_on: whether a request could not be counted lately.
     """
 
     def __init__(self, clock: Clock, *, is_open: bool) -> None:
         self._clock = clock
         self._is_open = is_open
+        self.is_on = False
         # Requests since the store was lost, and since the log was told last.
         self._all = self._new = 0
         self._told_at = self._failed_at = 0.0
@@ -32,6 +36,7 @@ class Outage:
         """Note a request that could not be counted; return whether it is admitted all the same."""
         now = self._clock.monotonic()
         is_first = not self._all
+        self.is_on = True
         self._all += 1
         self._new += 1
         self._failed_at = now
@@ -44,7 +49,8 @@ class Outage:
 
     def answered(self, setting: str) -> None:
         """Note that the store has counted a request."""
-        if self._all and self._clock.monotonic() - self._failed_at >= _QUIET:
+        if self.is_on and self._clock.monotonic() - self._failed_at >= _QUIET:
             told = {"admitted" if self._is_open else "refused": self._all}
             _log.info("rate limiter usable again", limit=setting, **told)
             self._all = self._new = 0
+            self.is_on = False

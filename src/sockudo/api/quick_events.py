@@ -24,7 +24,7 @@ from typing import Final, Protocol
 
 from sockudo.api.auth import TOLERANCE
 from sockudo.api.events import EventHandlers
-from sockudo.api.messages import EMPTY_OBJECT, Request, Response
+from sockudo.api.messages import EMPTY_OBJECT, Published, Request, Response
 from sockudo.api.throttle import Throttle
 from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
@@ -145,6 +145,8 @@ class QuickEvents:
         answer = self._send(app, trigger, body, request)
         if isinstance(answer, Future):
             return later(answer, lambda response: response.with_decision(decision))
+        if answer is EMPTY_OBJECT:
+            return Published(decision)
         return answer.with_decision(decision)
 
     def _send(self, app: App, trigger: Trigger, body: bytes, request: Callable[[], Request]) -> Eventual[Response]:

@@ -87,6 +87,8 @@ class Throttle:
             decision = meter()
         except DriverError as error:
             return self._unavailable(checks, error)
+        if decision.allowed and not self._outage.is_on:
+            return decision
         return self._answer(checks, decision)
 
     def _new_meter(self, peer: str | None) -> Callable[[], Decision] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from sockudo.eventual import Eventual
@@ -14,7 +15,8 @@ class Limit(NamedTuple):
     seconds: int
 
 
-class Decision(NamedTuple):
+@dataclass(slots=True)
+class Decision:
     """The decision of a limiter, with the values for the X-RateLimit-* headers.
 
     `remaining` is how many units could be taken right now. `reset_after` is the whole seconds, at least 1, after

@@ -28,6 +28,7 @@ SIZE: Final = _PARTS * _TABLES * SHAPE.size
 """Bytes that are never exceeded, whoever asks."""
 
 _REMEMBERED_NAMES: Final = 4096
+_MAX_METERS: Final = 1024
 
 
 class MemoryRateLimiter:
@@ -37,11 +38,13 @@ class MemoryRateLimiter:
         area: what the workers of this machine share; None where there is one process.
     """
 
-    __slots__ = ("_area", "_clock", "_name", "_shape", "_tables")
+    __slots__ = ("_area", "_clock", "_meters", "_name", "_shape", "_tables")
 
     def __init__(self, clock: Clock, area: Area | None = None, shape: Shape = SHAPE) -> None:
         self._clock = clock
         self._shape = shape
+        # The meter of each key that has one, so that none has two.
+        self._meters: dict[str, Meter] = {}
         self._use(area or Area(_PARTS * _TABLES * shape.size))
 
     @property
@@ -63,6 +66,9 @@ class MemoryRateLimiter:
         Raises:
             AreaError: another worker hangs while it counts.
         """
+        meter = self._meters.get(key)
+        if meter is not None:
+            meter.settle()
         index, name = self._place(key)
         area = self._area
         area.lock(index)
@@ -75,8 +81,13 @@ class MemoryRateLimiter:
         """Return what takes one unit of `limit` for `key` each time, as `consume` does, and sooner."""
         if isinstance(self._area, SharedArea):
             return partial(self.consume, key, limit)
-        index, name = self._place(key)
-        return Meter(self._tables[index], name, limit, self._clock.monotonic).take
+        meter = self._meters.get(key)
+        if meter is None:
+            if len(self._meters) >= _MAX_METERS:
+                self._retire_meters()
+            index, name = self._place(key)
+            meter = self._meters[key] = Meter(self._tables[index], name, limit, self._clock.monotonic)
+        return meter.take
 
     def check(self) -> None:
         """Memory can always be used."""
@@ -84,7 +95,13 @@ class MemoryRateLimiter:
     async def aclose(self) -> None:
         """Forget what is remembered, unless other workers need it."""
         if not isinstance(self._area, SharedArea):
+            self._retire_meters()
             self._use(Area(len(self._tables) * self._shape.size))
+
+    def _retire_meters(self) -> None:
+        for meter in self._meters.values():
+            meter.retire()
+        self._meters.clear()
 
     def _place(self, key: str) -> tuple[int, int]:
         """Return the number of the table of a key, and what the table knows it by."""

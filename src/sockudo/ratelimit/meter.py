@@ -1,7 +1,8 @@
-"""Counts the units of one key that come close together, without looking for its window each time.
+"""Counts the units of one key that come close together, and writes them into its window together.
 
 Units that come within a millisecond are one entry of the window, which leaves with the last of them. So a unit counts
-for up to a millisecond longer, and never shorter.
+for up to a millisecond longer, and never shorter. A key has one meter at a time, and whoever counts for the key in
+another way has it write what it holds back first (`settle`). So nothing is admitted that is too much.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from sockudo.ratelimit.base import Decision, Limit
 from sockudo.ratelimit.table import Table
 
 _TOGETHER_SECONDS: Final = 0.001
+_NEVER: Final = float("-inf")
 
 
 class Meter:
@@ -25,12 +27,15 @@ class Meter:
 
     __slots__ = (
         "_entry",
+        "_held",
+        "_is_retired",
+        "_last",
         "_limit",
         "_monotonic",
         "_name",
+        "_remaining",
         "_requests",
         "_reset",
-        "_seconds",
         "_table",
         "_until",
         "_window",
@@ -40,27 +45,54 @@ class Meter:
         self._table = table
         self._name = name
         self._limit = limit
-        self._requests, self._seconds = limit
+        self._requests = limit.requests
         self._monotonic = monotonic
-        # Units that come until then are added to this entry of this window.
-        self._until = float("-inf")
+        # Units that come until then are held back; the last came at this moment, and this many may come.
+        self._until = _NEVER
+        self._last = 0.0
+        self._held = self._remaining = 0
+        # Where they belong, and what decisions tell meanwhile.
         self._window = self._entry = self._reset = 0
+        self._is_retired = False
 
     def take(self) -> Decision:
         """Take one unit, as `RateLimiter.consume` does."""
         # hot path
         now = self._monotonic()
-        if now < self._until:
-            used = self._table.add_to(self._window, self._entry, now + self._seconds, self._requests)
-            if used:
-                return Decision(True, self._requests, self._requests - used, self._reset)
+        if now < self._until and self._remaining:
+            self._last = now
+            self._held += 1
+            remaining = self._remaining = self._remaining - 1
+            return Decision(True, self._requests, remaining, self._reset)
         return self._take(now)
+
+    def settle(self) -> None:
+        """Write what is held back."""
+        # hot path
+        self._until = _NEVER
+        held, self._held = self._held, 0
+        if not held:
+            return
+        table, last = self._table, self._last
+        if not table.add_to(self._window, self._entry, held, last + self._limit.seconds):
+            # The window is over for the unit that came first, and was forgotten.
+            table.take(self._name, self._limit, held, last)
+
+    def retire(self) -> None:
+        """Write what is held back, and hold back nothing more."""
+        self.settle()
+        self._is_retired = True
 
     def _take(self, now: float) -> Decision:
         # hot path
-        decision = self._table.take(self._name, self._limit, 1, now)
-        self._until = float("-inf")
-        if decision.allowed:
-            self._window, self._entry = self._table.newest_entry(self._name, now)
-            self._until, self._reset = now + _TOGETHER_SECONDS, decision.reset_after
+        self.settle()
+        table = self._table
+        decision = table.take(self._name, self._limit, 1, now)
+        if decision.remaining and decision.allowed and not self._is_retired:
+            self._window, self._entry = table.newest_entry(self._name, now)
+            self._until, self._reset, self._remaining = (
+                now + _TOGETHER_SECONDS,
+                decision.reset_after,
+                decision.remaining,
+            )
         return decision

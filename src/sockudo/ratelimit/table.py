@@ -148,23 +148,18 @@ class Table:
         window = self._find(name, now)
         return (window, self._last[window]) if self._first[window] else (0, 0)
 
-    def add_to(self, window: int, entry: int, until: float, most: int) -> int:
-        """Add a unit to the newest entry of a window, which leaves as late as the unit then.
+    def add_to(self, window: int, entry: int, cost: int, until: float) -> bool:
+        """Add units to the newest entry of a window, which leaves at this moment then; there must be room for them.
 
-        Only for a table that one process has alone, and an entry that has not left.
-
-        Returns:
-            The units in the window now; 0 where the unit was not added: the entry is not the newest any more, or there
-            are `most` units.
+        Only for a table that one process has alone. Returns whether the entry is still the newest of the window.
         """
         # hot path
-        used = self._used[window]
-        if used >= most or self._last[window] != entry:
-            return 0
+        if self._last[window] != entry or not self._first[window] or self._until[entry] > until:
+            return False
         self._until[entry] = until
-        self._units[entry] += 1
-        self._used[window] = used = used + 1
-        return used
+        self._units[entry] += cost
+        self._used[window] += cost
+        return True
 
     def repair(self) -> None:
         """Make everything anew but the lists of entries, which are whole at every moment."""

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from sockudo.api.messages import EMPTY_OBJECT, TEXT, Response, error_response
+from dataclasses import replace
+
+from sockudo.api.messages import EMPTY_OBJECT, TEXT, Published, Response, error_response
 from sockudo.ratelimit.base import Decision
 from sockudo.server.http.answers import CONTINUE, Answers
 
@@ -57,13 +59,14 @@ def test_the_answer_to_a_counted_publish_tells_the_limit() -> None:
     answers = Answers(COMMON, NOW)
     decision = Decision(allowed=True, limit=100, remaining=99, reset_after=60)
     for counted in (
+        Published(decision),
+        Published(decision).with_headers(("A", "b")),
         EMPTY_OBJECT.with_decision(decision),
-        EMPTY_OBJECT.with_decision(decision).with_headers(("A", "b")),
     ):
         raw = answers.encode(counted, keep_alive=True)
         assert raw.endswith(
             b"\r\nX-RateLimit-Limit: 100\r\nX-RateLimit-Remaining: 99\r\nX-RateLimit-Reset: 60\r\n\r\n{}"
         )
         assert raw.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") == answers.encode(counted, keep_alive=False)
-    uncounted = EMPTY_OBJECT.with_decision(decision._replace(is_counted=False))
+    uncounted = Published(replace(decision, is_counted=False))
     assert answers.encode(uncounted, keep_alive=True) == answers.encode(EMPTY_OBJECT, keep_alive=True)

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from email.utils import formatdate
 from http import HTTPStatus
 
-from sockudo.api.messages import EMPTY_OBJECT, Response
-from sockudo.ratelimit.base import Decision
+from sockudo.api.messages import EMPTY_OBJECT, Published, Response
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -37,21 +36,16 @@ class Answers:
         if keep_alive and not head_only:
             if response is EMPTY_OBJECT:
                 return self._empty_object
-            if response.body is EMPTY_OBJECT.body and response.status == 200 and not response.headers:
-                return self._counted(response.decision)
+            decision = response.decision
+            if type(response) is Published and decision is not None and decision.is_counted:
+                # The same as `Response.fields`.
+                return b"%bX-RateLimit-Limit: %d\r\nX-RateLimit-Remaining: %d\r\nX-RateLimit-Reset: %d\r\n\r\n{}" % (
+                    self._empty_head,
+                    decision.limit,
+                    decision.remaining,
+                    decision.reset_after,
+                )
         return self._encode(response, keep_alive=keep_alive, head_only=head_only)
-
-    def _counted(self, decision: Decision | None) -> bytes:
-        """Return the answer to a publish that a rate limit has counted; its headers are those of `Response.fields`."""
-        # hot path
-        if decision is None or not decision.is_counted:
-            return self._empty_object
-        return b"%bX-RateLimit-Limit: %d\r\nX-RateLimit-Remaining: %d\r\nX-RateLimit-Reset: %d\r\n\r\n{}" % (
-            self._empty_head,
-            decision.limit,
-            decision.remaining,
-            decision.reset_after,
-        )
 
     def _encode(self, response: Response, *, keep_alive: bool, head_only: bool) -> bytes:
         body = response.body
