@@ -186,6 +186,56 @@ def test_both_ways_do_the_same_wherever_a_request_is_split(name: str, sides: tup
         assert quick.outcome(parts) == general.outcome(parts), at
 
 
+KEEP_ALIVE: Final = (b"HTTP/1.1\r\n", b"HTTP/1.0\r\nConnection: keep-alive\r\n")
+# What replaces what in a usual request, and how many heads are known after it.
+HEADS: Final[Mapping[str, tuple[tuple[bytes, bytes], int]]] = {
+    "usual": ((b"", b""), 1),
+    "many fields": ((b"Host: x", b"Host: x\r\nUser-Agent: a\r\nAccept: */*\r\nX-Pusher-Library: b 1"), 1),
+    "lower case": ((b"Content-Length", b"content-length"), 1),
+    "blanks": ((b"Host: x", b"Host:   x  "), 1),
+    "long": ((b"Host: x", b"Host: x\r\nA: " + b"a" * 1024), 0),
+    "version 1.0": ((b"HTTP/1.1", b"HTTP/1.0"), 0),
+    "version 1.0 that stays": (KEEP_ALIVE, 0),
+    "version in a field": ((b"HTTP/1.1\r\n", b"HTTP/1.0\r\nConnection: keep-alive\r\nA: b HTTP/1.1\r\n"), 0),
+    "that ends": ((b"Host: x", b"Host: x\r\nConnection: close"), 0),
+    "upgrade": ((b"Host: x", b"Host: x\r\nConnection: upgrade\r\nUpgrade: h2c"), 1),
+    "no host": ((b"Host: x\r\n", b""), 0),
+    "two hosts": ((b"Host: x", b"Host: x\r\nHost: y"), 0),
+    "two lengths": ((b"Host: x", b"Host: x\r\nContent-Length: 63"), 0),
+    "expects": ((b"Host: x", b"Host: x\r\nExpect: 100-continue"), 0),
+    "line feeds": ((b"Host: x\r\n", b"Host: x\n"), 0),
+    "blank lines before": ((b"POST", b"\r\nPOST"), 0),
+    "another method": ((b"POST", b"PUT"), 0),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_head_that_came_before_is_read_alike(name: str, sides: tuple[Side, Side]) -> None:
+    change, known = HEADS[name]
+    events = [event(data=data) for data in ("abc", "xyz", "abc", "longer")]
+    for body in (*events, event(data="abc")[:-1] + b"!", b"{" + b" " * (len(events[0]) - 1)):
+        request = Post(body).encode().replace(*change, 1)
+        outcomes = [side.outcome([request]) for side in sides]
+        assert outcomes[0] == outcomes[1]
+        # Not alone in its read, and not whole.
+        for parts in ([request * 2], [request + b"\r\n"], [request[:-1], request[-1:]], [request[:-9]]):
+            outcomes = [side.outcome(parts) for side in sides]
+            assert outcomes[0] == outcomes[1]
+    quick, general = sides
+    # Bodies of two lengths were published.
+    assert len(quick.stack.front.known_heads) == 2 * known
+    assert len(general.stack.front.known_heads) == 0
+
+
+def test_a_known_head_is_read_in_order_behind_what_waits(sides: tuple[Side, Side]) -> None:
+    request = Post(event()).encode()
+    for side in sides:
+        side.outcome([request])
+    large = b"POST /apps/1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n" + b" " * 20_000
+    outcomes = [side.outcome([large + request, request, request]) for side in sides]
+    assert outcomes[0] == outcomes[1]
+
+
 def test_requests_in_a_row_are_answered_in_order(sides: tuple[Side, Side]) -> None:
     posts = [*USUAL.values(), UNUSUAL["info"], UNUSUAL["wrong signature"], *USUAL.values()]
     request = b"".join(post.encode() for post in posts)

@@ -11,6 +11,7 @@ from sockudo.api.messages import TEXT, Accepted, Request, Response
 from sockudo.eventual import Eventual, later
 from sockudo.server.http.answers import Answers
 from sockudo.server.http.body_budget import BodyBudget
+from sockudo.server.http.known_heads import KnownHeads
 from sockudo.server.http.protocol import HttpProtocol
 from sockudo.server.http.service import QuickPublish, QuickUpgrade, Socket
 from sockudo.server.timeouts import Timeouts
@@ -40,6 +41,7 @@ class EchoService:
         self.needs_peer = True
         self.after_bus: Callable[[Callable[[], None]], object] | None = None
         self.publish_quickly: QuickPublish | None = None
+        self.known_heads = KnownHeads()
         self.upgrade_quickly: QuickUpgrade | None = None
         self.requests: list[Request] = []
         self.refusals: list[int] = []

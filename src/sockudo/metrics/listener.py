@@ -14,6 +14,7 @@ from sockudo.metrics.exposition import CONTENT_TYPE
 from sockudo.metrics.scrapes import Scrapes
 from sockudo.server.http.answers import Answers
 from sockudo.server.http.body_budget import BodyBudget
+from sockudo.server.http.known_heads import KnownHeads
 from sockudo.server.http.protocol import HttpProtocol
 from sockudo.server.http.service import QuickPublish, QuickUpgrade, Socket
 from sockudo.server.timeouts import Timeouts
@@ -58,6 +59,7 @@ class MetricsListener:
         self.needs_peer = False
         self.after_bus: Callable[[Callable[[], None]], object] | None = None
         self.publish_quickly: QuickPublish | None = None
+        self.known_heads = KnownHeads()
         self.upgrade_quickly: QuickUpgrade | None = None
 
     @property

@@ -23,6 +23,7 @@ from sockudo.pusher.query import parse_query
 from sockudo.ratelimit.base import Decision
 from sockudo.ratelimit.counters import RateLimitCounters
 from sockudo.server.http import refusals
+from sockudo.server.http.known_heads import KnownHeads
 from sockudo.server.http.protocol import HttpProtocol
 from sockudo.server.http.service import HttpContext, QuickPublish, QuickUpgrade, Socket
 from sockudo.server.pending_upgrade import PendingUpgrade
@@ -71,6 +72,7 @@ class Front:
         self.needs_peer = http.needs_peer
         self.after_bus = http.after_bus
         self.publish_quickly: QuickPublish | None = None if http.quick_events is None else http.quick_events.publish
+        self.known_heads = KnownHeads()
         # A throttle looks at the headers.
         self.quick_upgrades = QuickUpgrades(apps, websockets, self._app_key) if throttle is None else None
         self.upgrade_quickly: QuickUpgrade | None = self.quick_upgrades.open if self.quick_upgrades else None

@@ -12,6 +12,7 @@ from sockudo.eventual import Eventual
 from sockudo.log import get_logger
 from sockudo.server.accepting.door import Door
 from sockudo.server.front import Front
+from sockudo.server.http.known_heads import KnownHeads
 from sockudo.server.http.protocol import HttpProtocol
 from sockudo.server.http.service import QuickPublish, QuickUpgrade, Socket
 from sockudo.supervisor.listening.listeners import BACKLOG, Sockets
@@ -45,6 +46,7 @@ class Redirect:
         self.needs_peer = False
         self.after_bus: Callable[[Callable[[], None]], object] | None = None
         self.publish_quickly: QuickPublish | None = None
+        self.known_heads = KnownHeads()
         self.upgrade_quickly: QuickUpgrade | None = None
 
     async def open(self, sockets: Sockets, tls_port: int) -> None:

@@ -16,6 +16,7 @@ import httptools
 from sockudo.api.messages import Request, Response
 from sockudo.eventual import Eventual
 from sockudo.server.http import refusals
+from sockudo.server.http.known_heads import Fields, KnownRequest
 from sockudo.server.http.large_requests import LargeRequests
 from sockudo.server.http.reader import MAX_PART, NONE
 from sockudo.server.http.service import Service
@@ -29,7 +30,7 @@ _NOTHING: Final = memoryview(b"")
 class HttpProtocol(LargeRequests):
     """One socket until it is closed or upgraded."""
 
-    __slots__ = ("_is_fresh", "_is_waiting", "_kept", "_successor", "_turn")
+    __slots__ = ("_is_fresh", "_is_waiting", "_kept", "_published", "_successor", "_turn")
 
     def __init__(self, service: Service) -> None:
         super().__init__(service)
@@ -40,6 +41,8 @@ class HttpProtocol(LargeRequests):
         self._is_waiting = False
         # Nothing has come yet.
         self._is_fresh = True
+        # The target, the size of the body and the header fields of the request that was published the quick way.
+        self._published: tuple[bytes, int, Fields] | None = None
 
     # The socket
 
@@ -73,9 +76,13 @@ class HttpProtocol(LargeRequests):
             self._is_fresh = False
             if self._upgraded_quickly(data):
                 return
-        problem = self._feed(self._parser, data)
-        if problem is not None:
-            self._interrupted(data, problem)
+        if self._stage != NONE or not self._published_again(data):
+            self._published = None
+            problem = self._feed(self._parser, data)
+            if problem is not None:
+                self._interrupted(data, problem)
+            if self._published is not None:
+                self._service.known_heads.learn(data, *self._published)
         if self._out:
             self._send_behind_bus()
 
@@ -151,18 +158,37 @@ class HttpProtocol(LargeRequests):
         self._hand_over(successor, b"")
         return True
 
+    def _published_again(self, data: bytes) -> bool:
+        """Publish the event of a request with a known head; return whether `data` was one."""
+        # hot path
+        service = self._service
+        if service.publish_quickly is None or self._is_paused or self._waiting or self._is_answering:
+            return False
+        known = service.known_heads.find(data)
+        if known is None:
+            return False
+        response = service.publish_quickly(known.target, known.body, self._peer, lambda: self._known_request(known))
+        if response is None:
+            return False
+        self._respond(response, "POST", keep_alive=True)
+        self._expires = service.timeouts.now + IDLE_TIMEOUT
+        return True
+
+    def _known_request(self, known: KnownRequest) -> Request:
+        url, _, query = known.target.decode("ascii").partition("?")
+        return Request("POST", url, query, known.fields, known.body, self._peer)
+
     def _carry_out(self, method: bytes, keep_alive: bool) -> None:
         # hot path
         service = self._service
         response: Eventual[Response] | None = None
         if service.publish_quickly is not None and method == b"POST" and type(self._body) is bytes:
             response = service.publish_quickly(self._url, self._body, self._peer, lambda: self._request(Request))
+            if response is not None and keep_alive and not self._is_chunked:
+                self._published = self._url, len(self._body), self._fields
         if response is None:
             response = service.handle(self._request(Request))
-        if isinstance(response, Response):
-            self._write(response, method.decode("ascii"), keep_alive)
-        else:
-            self._await(response, method.decode("ascii"), keep_alive)
+        self._respond(response, method.decode("ascii"), keep_alive)
 
     def _upgrade(self, request: Request, keep_alive: bool) -> bool:
         """Answer a request that asks for an upgrade; return whether the socket still speaks HTTP."""

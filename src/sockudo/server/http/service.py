@@ -12,6 +12,7 @@ from sockudo.api.quick_events import QuickEvents
 from sockudo.eventual import Eventual, Future
 from sockudo.server.http.answers import Answers
 from sockudo.server.http.body_budget import BodyBudget
+from sockudo.server.http.known_heads import KnownHeads
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
 
@@ -64,6 +65,8 @@ class Service(Protocol):
     after_bus: Callable[[Callable[[], None]], object] | None
     # Publishes the event of a target and a body, or returns None: then `handle` must.
     publish_quickly: QuickPublish | None
+    # The heads that came with such events.
+    known_heads: KnownHeads
     # Takes over a socket by its first bytes and the address of its peer, or returns None: then `upgrade` must.
     upgrade_quickly: QuickUpgrade | None
 
