@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeAlias
 
+from sockudo.api.messages import Request
+
 Fields: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 _METHOD: Final = b"POST "
@@ -32,6 +34,11 @@ class KnownRequest(NamedTuple):
     target: bytes
     body: bytes
     fields: Fields
+
+    def request(self, peer: str | None) -> Request:
+        """Return the request as a value."""
+        path, _, query = self.target.decode("ascii").partition("?")
+        return Request("POST", path, query, self.fields, self.body, peer)
 
 
 class KnownHeads:

@@ -16,7 +16,7 @@ import httptools
 from sockudo.api.messages import Request, Response
 from sockudo.eventual import Eventual
 from sockudo.server.http import refusals
-from sockudo.server.http.known_heads import Fields, KnownRequest
+from sockudo.server.http.known_heads import Fields
 from sockudo.server.http.large_requests import LargeRequests
 from sockudo.server.http.reader import MAX_PART, NONE
 from sockudo.server.http.service import Service
@@ -157,26 +157,6 @@ class HttpProtocol(LargeRequests):
             return False
         self._hand_over(successor, b"")
         return True
-
-    def _published_again(self, data: bytes) -> bool:
-        """Publish the event of a request with a known head; return whether `data` was one."""
-        # hot path
-        service = self._service
-        if service.publish_quickly is None or self._is_paused or self._waiting or self._is_answering:
-            return False
-        known = service.known_heads.find(data)
-        if known is None:
-            return False
-        response = service.publish_quickly(known.target, known.body, self._peer, lambda: self._known_request(known))
-        if response is None:
-            return False
-        self._respond(response, "POST", keep_alive=True)
-        self._expires = service.timeouts.now + IDLE_TIMEOUT
-        return True
-
-    def _known_request(self, known: KnownRequest) -> Request:
-        url, _, query = known.target.decode("ascii").partition("?")
-        return Request("POST", url, query, known.fields, known.body, self._peer)
 
     def _carry_out(self, method: bytes, keep_alive: bool) -> None:
         # hot path

@@ -17,7 +17,7 @@ from sockudo.eventual import Eventual, Future
 from sockudo.server.http.reader import HttpReader
 from sockudo.server.http.service import Service
 from sockudo.server.http.upload import Upload
-from sockudo.server.timeouts import HEAD_TIMEOUT
+from sockudo.server.timeouts import HEAD_TIMEOUT, IDLE_TIMEOUT
 
 # Answers that are gathered at most, so that a peer that does not read is noticed between two of them.
 _MAX_OUT: Final = 16
@@ -84,6 +84,22 @@ class HttpWriter(HttpReader):
             bytes(self._body),
             self._peer,
         )
+
+    def _published_again(self, data: bytes) -> bool:
+        """Publish the event of a request with a known head; return whether `data` was one."""
+        # hot path
+        service = self._service
+        if service.publish_quickly is None or self._is_paused or self._waiting or self._is_answering:
+            return False
+        known = service.known_heads.find(data)
+        if known is None:
+            return False
+        response = service.publish_quickly(known.target, known.body, self._peer, lambda: known.request(self._peer))
+        if response is None:
+            return False
+        self._respond(response, "POST", keep_alive=True)
+        self._expires = service.timeouts.now + IDLE_TIMEOUT
+        return True
 
     def _must_wait(self) -> bool:
         return bool(self._is_paused or self._waiting or self._is_answering)
