@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+import pytest
+
 from sockudo.config.model import Settings
 from tests.clients.client import ApiClient, PusherClient
 from tests.servers.server import app, running_server
@@ -73,13 +75,15 @@ async def test_too_much_data_is_refused_as_shown() -> None:
         assert (answer.status, answer.json()) == (413, refusal)
 
 
-async def test_a_webhook_is_posted_as_shown() -> None:
+@pytest.mark.parametrize("driver", ["memory", "none"])
+async def test_a_webhook_is_posted_as_shown(driver: str) -> None:
     head, _, body = the_block(WEBHOOKS, "text", "POST").partition("\n\n")
     first, *fields = head.splitlines()
     async with webhook_receiver() as receiver:
         _, path, _ = first.split()
         hook = {"url": receiver.url + path, "event_types": ["channel_occupied"]}
-        async with running_server(app(webhooks=[hook])) as server, PusherClient(server.port) as client:
+        serving = running_server(app(webhooks=[hook]), queue={"driver": driver})
+        async with serving as server, PusherClient(server.port) as client:
             await client.subscribe("news")
             await receiver.until(lambda: bool(receiver.requests))
     (request,) = receiver.requests

@@ -1,0 +1,104 @@
+"""Every block of code and every row of a table in the documentation has a test, or a reason in proofs.toml."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from tests.docs.test_security_page import named_in
+from tests.support.pages import pages
+from tests.support.source import ROOT, report
+
+PROOFS: Final[Mapping[str, Any]] = tomllib.loads(Path(__file__).with_name("proofs.toml").read_text())
+# The list of changes is history. test_reference.py writes the list of settings anew, and compares.
+LEFT_OUT: Final = ("CHANGELOG.md", "docs/configuration.md")
+_FENCE: Final = re.compile(r"^```\w+\n.*?^```$", re.MULTILINE | re.DOTALL)
+_HEADING: Final = re.compile(r"^(#+ .+)$", re.MULTILINE)
+_TABLE: Final = re.compile(r"^\|.*\n\| ?---.*\n((?:\|.*\n?)+)", re.MULTILINE)
+_BLOCK: Final = "(a block)"
+
+
+def parts(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each heading with what is below it up to the next one; a block of code is a mark there."""
+    _, *rest = _HEADING.split(_FENCE.sub(_BLOCK, text))
+    yield from zip(rest[::2], rest[1::2], strict=True)
+
+
+def rows(text: str) -> Iterator[str]:
+    """Yield the first cells of all rows of the tables in a text."""
+    for table in _TABLE.findall(text):
+        yield from (row.split("|")[1].strip() for row in table.splitlines())
+
+
+def unproved(name: str, text: str, proofs: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a page shows without a proof."""
+    blocks, tables = (proofs[kind].get(name, {}) for kind in ("blocks", "tables"))
+    for heading, below in parts(text):
+        if _BLOCK in below and heading not in blocks:
+            yield f"{name} {heading}: a block of code"
+        proof = tables.get(heading, {})
+        if isinstance(proof, dict):
+            yield from (f"{name} {heading}: {row}" for row in rows(below) if not row.startswith(tuple(proof)))
+
+
+def vanished(name: str, text: str, proofs: Mapping[str, Any]) -> Iterator[str]:
+    """Yield proofs of what a page does not show."""
+    below = dict(parts(text))
+    for heading in proofs["blocks"].get(name, {}):
+        if _BLOCK not in below.get(heading, ""):
+            yield f"{name} {heading}: no block of code"
+    for heading, proof in proofs["tables"].get(name, {}).items():
+        shown = list(rows(below.get(heading, "")))
+        if not shown:
+            yield f"{name} {heading}: no table"
+        for start in proof if isinstance(proof, dict) else ():
+            if not any(row.startswith(start) for row in shown):
+                yield f"{name} {heading}: no row {start}"
+
+
+def proofs_of(value: Any) -> Iterator[str]:
+    """Yield the tests that are named, at whatever depth; a reason names none."""
+    if isinstance(value, dict):
+        for one in value.values():
+            yield from proofs_of(one)
+    elif isinstance(value, list):
+        yield from value
+
+
+def shown() -> dict[str, str]:
+    """Return the pages by name."""
+    texts = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in pages()}
+    return {name: text for name, text in texts.items() if name not in LEFT_OUT}
+
+
+def test_every_block_and_row_has_a_proof() -> None:
+    problems = [problem for name, text in shown().items() for problem in unproved(name, text, PROOFS)]
+    assert not problems, report(problems)
+
+
+def test_every_proof_is_of_something_shown() -> None:
+    texts = shown()
+    names = {*PROOFS["blocks"], *PROOFS["tables"]}
+    assert names <= set(texts)
+    problems = [problem for name in names for problem in vanished(name, texts[name], PROOFS)]
+    assert not problems, report(problems)
+
+
+def test_every_test_named_exists() -> None:
+    problems = []
+    for proof in {*proofs_of(PROOFS)}:
+        file, _, test = proof.partition("::")
+        path = ROOT / "tests" / file
+        if not path.is_file() or (test and test not in named_in(path)):
+            problems.append(proof)
+    assert not problems, report(sorted(problems))
+
+
+def test_what_has_no_proof_is_found() -> None:
+    text = "# A\n\n```sh\nls\n```\n\n## B\n\n| x | y |\n|---|---|\n| one | 1 |\n| two | 2 |\n"
+    proofs = {"blocks": {"p.md": {"## B": []}}, "tables": {"p.md": {"## B": {"one": [], "three": []}}}}
+    assert list(unproved("p.md", text, proofs)) == ["p.md # A: a block of code", "p.md ## B: two"]
+    assert list(vanished("p.md", text, proofs)) == ["p.md ## B: no block of code", "p.md ## B: no row three"]
