@@ -1,15 +1,16 @@
-"""Every block of code and every row of a table in the documentation has a test, or a reason in proofs.toml."""
+"""Every block of code, row of a table and point of a list on the pages has a test, or a reason in proofs.toml."""
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from tests.docs.test_security_page import named_in
-from tests.support.pages import pages
+from tests.support.pages import bullets, pages
 from tests.support.source import ROOT, report
 
 PROOFS: Final[Mapping[str, Any]] = tomllib.loads(Path(__file__).with_name("proofs.toml").read_text())
@@ -33,30 +34,36 @@ def rows(text: str) -> Iterator[str]:
         yield from (row.split("|")[1].strip() for row in table.splitlines())
 
 
+def blocks(text: str) -> Iterator[str]:
+    """Yield a mark for each block in a text."""
+    yield from (_BLOCK for _ in range(text.count(_BLOCK)))
+
+
+# What a page shows -> how it is found below a heading.
+KINDS: Final[Mapping[str, Callable[[str], Iterable[str]]]] = {"blocks": blocks, "tables": rows, "statements": bullets}
+
+
 def unproved(name: str, text: str, proofs: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a page shows without a proof."""
-    blocks, tables = (proofs[kind].get(name, {}) for kind in ("blocks", "tables"))
-    for heading, below in parts(text):
-        if _BLOCK in below and heading not in blocks:
-            yield f"{name} {heading}: a block of code"
-        proof = tables.get(heading, {})
+    for (heading, below), (kind, find) in itertools.product(parts(text), KINDS.items()):
+        page = proofs[kind].get(name, {})
+        proof = page.get(heading, {}) if isinstance(page, dict) else page
         if isinstance(proof, dict):
-            yield from (f"{name} {heading}: {row}" for row in rows(below) if not row.startswith(tuple(proof)))
+            yield from (f"{name} {heading}: {one}" for one in find(below) if not one.startswith(tuple(proof)))
 
 
 def vanished(name: str, text: str, proofs: Mapping[str, Any]) -> Iterator[str]:
     """Yield proofs of what a page does not show."""
     below = dict(parts(text))
-    for heading in proofs["blocks"].get(name, {}):
-        if _BLOCK not in below.get(heading, ""):
-            yield f"{name} {heading}: no block of code"
-    for heading, proof in proofs["tables"].get(name, {}).items():
-        shown = list(rows(below.get(heading, "")))
-        if not shown:
-            yield f"{name} {heading}: no table"
-        for start in proof if isinstance(proof, dict) else ():
-            if not any(row.startswith(start) for row in shown):
-                yield f"{name} {heading}: no row {start}"
+    for kind, find in KINDS.items():
+        page = proofs[kind].get(name, {})
+        for heading, proof in page.items() if isinstance(page, dict) else ():
+            found = list(find(below.get(heading, "")))
+            if not found:
+                yield f"{name} {heading}: none of the {kind}"
+            for start in proof if isinstance(proof, dict) else ():
+                if not any(one.startswith(start) for one in found):
+                    yield f"{name} {heading}: no {start}"
 
 
 def proofs_of(value: Any) -> Iterator[str]:
@@ -81,7 +88,7 @@ def test_every_block_and_row_has_a_proof() -> None:
 
 def test_every_proof_is_of_something_shown() -> None:
     texts = shown()
-    names = {*PROOFS["blocks"], *PROOFS["tables"]}
+    names = {name for kind in KINDS for name in PROOFS[kind]}
     assert names <= set(texts)
     problems = [problem for name in names for problem in vanished(name, texts[name], PROOFS)]
     assert not problems, report(problems)
@@ -98,7 +105,7 @@ def test_every_test_named_exists() -> None:
 
 
 def test_what_has_no_proof_is_found() -> None:
-    text = "# A\n\n```sh\nls\n```\n\n## B\n\n| x | y |\n|---|---|\n| one | 1 |\n| two | 2 |\n"
-    proofs = {"blocks": {"p.md": {"## B": []}}, "tables": {"p.md": {"## B": {"one": [], "three": []}}}}
-    assert list(unproved("p.md", text, proofs)) == ["p.md # A: a block of code", "p.md ## B: two"]
-    assert list(vanished("p.md", text, proofs)) == ["p.md ## B: no block of code", "p.md ## B: no row three"]
+    text = "# A\n\n```sh\nls\n```\n\n## B\n\n| x | y |\n|---|---|\n| one | 1 |\n| two | 2 |\n\n* a\n  b\n"
+    proofs = {"blocks": {"p.md": {"## B": []}}, "tables": {"p.md": {"## B": {"one": [], "six": []}}}, "statements": {}}
+    assert list(unproved("p.md", text, proofs)) == ["p.md # A: (a block)", "p.md ## B: two", "p.md ## B: a b"]
+    assert list(vanished("p.md", text, proofs)) == ["p.md ## B: none of the blocks", "p.md ## B: no six"]

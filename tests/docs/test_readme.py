@@ -14,8 +14,9 @@ from typing import Final
 import pytest
 
 from sockudo import __version__
+from tests.clients.client import PusherClient
 from tests.servers.missing import missing
-from tests.servers.server import ServerProcess, server_process
+from tests.servers.server import ServerProcess, running_server, server_process
 from tests.setup.npm import NODE_FOLDER, has_node_packages
 from tests.support.pages import code_blocks, the_block
 from tests.support.source import ROOT
@@ -88,3 +89,10 @@ def test_the_banner_begins_as_shown(tmp_path: Path) -> None:
 
 def without_socket_id(text: str) -> str:
     return re.sub(r"\d+\.\d{2,}", "SOCKET", text)
+
+
+async def test_the_second_protocol_of_sockudo_is_refused() -> None:
+    async with running_server() as server:
+        code, text = await PusherClient(server.port, query="?protocol=2").expect_refusal()
+    assert code == 4007
+    assert text.startswith("Unsupported protocol version")
