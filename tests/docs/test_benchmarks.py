@@ -14,6 +14,7 @@ import pytest
 from tests.servers.missing import missing
 from tests.servers.ports import free_port
 from tests.servers.processes import program
+from tests.servers.redis_server import RedisProcess
 from tests.setup.apt import C_COMPILER
 from tests.support.source import ROOT
 
@@ -65,3 +66,28 @@ def test_three_nodes_are_measured_beside_one() -> None:
     lines = run("cluster", *options).splitlines()
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| alone", "| alone", "| redis", "| redis"]
     assert all(line.endswith("| yes |") for line in lines[2:])
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("replica --scale 2 --connections 2000", "of a core with 10 nodes"),
+        ("leaks --cycles 200", '"growth_kb": '),
+        ("presence --members 20 --rounds 1", '"cpu_us_per_member_told": '),
+        ("tls --sockets 100 --events 160 --rounds 1", "memory"),
+        ("stalled --sockets 50 --burst 2", '"dropped": 50'),
+        ("soak --seconds 3 --idle 50", "nothing was lost, nothing grew"),
+        ("workers --help", "--share"),
+    ],
+    ids=lambda words: words.split()[0],
+)
+def test_a_benchmark_prints_its_figures(words: str, shown: str) -> None:
+    script, *arguments = words.split()
+    if script == "soak":
+        program("redis-server", "redis-server")
+    assert shown in run(script, *arguments)
+
+
+def test_a_message_over_redis_is_measured(redis_server: RedisProcess) -> None:
+    options = ("--driver", "redis", "--url", redis_server.url, "--seconds", "0.2", "--rounds", "1")
+    assert len(re.findall(r"in a tick: [\d.]+ us of CPU a message", run("bus", *options))) == 3

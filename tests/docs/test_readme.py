@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -13,7 +14,10 @@ from typing import Final
 import pytest
 
 from sockudo import __version__
-from tests.servers.server import ServerProcess, server_process
+from tests.clients.client import PusherClient
+from tests.servers.missing import missing
+from tests.servers.server import ServerProcess, running_server, server_process
+from tests.setup.npm import NODE_FOLDER, has_node_packages
 from tests.support.pages import code_blocks, the_block
 from tests.support.source import ROOT
 
@@ -55,6 +59,25 @@ def test_what_is_published_as_shown_is_received_as_shown(server: ServerProcess) 
     assert printed == the_block(README, "text", "occupied")
 
 
+def test_the_receiver_for_node_prints_what_is_shown(server: ServerProcess, tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None or not has_node_packages():
+        missing("node or its packages are not installed: python -m tests.setup")
+    (tmp_path / "node_modules").symlink_to(NODE_FOLDER / "node_modules")
+    script = tmp_path / "receive.mjs"
+    script.write_text(the_block(README, "js", "new Pusher").replace("6001", str(server.port)))
+    with subprocess.Popen([node, str(script)], stdout=subprocess.PIPE, text=True) as receiver:
+        try:
+            assert receiver.stdout is not None
+            received = receiver.stdout.readline()
+            publish = program(the_block(README, "python", "pusher.Pusher"), server.port)
+            subprocess.run(publish, capture_output=True, check=True, timeout=30)
+            received += receiver.stdout.readline()
+        finally:
+            receiver.kill()
+    assert received == the_block(README, "text", "subscribed\ncreated")
+
+
 def test_the_banner_begins_as_shown(tmp_path: Path) -> None:
     with server_process(tmp_path, port=0) as running:
         log = (tmp_path / "server.log").read_text()
@@ -66,3 +89,10 @@ def test_the_banner_begins_as_shown(tmp_path: Path) -> None:
 
 def without_socket_id(text: str) -> str:
     return re.sub(r"\d+\.\d{2,}", "SOCKET", text)
+
+
+async def test_the_second_protocol_of_sockudo_is_refused() -> None:
+    async with running_server() as server:
+        code, text = await PusherClient(server.port, query="?protocol=2").expect_refusal()
+    assert code == 4007
+    assert text.startswith("Unsupported protocol version")

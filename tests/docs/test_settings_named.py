@@ -89,7 +89,7 @@ def test_the_two_example_files_and_the_environment_say_the_same(tmp_path: Path) 
 
 def test_every_configuration_shown_loads_without_a_warning(tmp_path: Path) -> None:
     shown = 0
-    for page in (README, REFERENCE, ROOT / "docs/deployment.md"):
+    for page in (README, REFERENCE, ROOT / "docs/deployment.md", ROOT / "docs/metrics.md"):
         for language, text in code_blocks(page):
             document = {"json": json.loads, "toml": tomllib.loads}.get(language, lambda _: {})(text)
             if document:

@@ -19,6 +19,7 @@ from tests.clients.client import ApiClient
 from tests.servers.server import clean_environ, document, server_process
 
 ON = {"TRACING_ENABLED": "true"}
+_BY_RATIO = "parentbased_traceidratio"
 
 
 async def test_a_collector_gets_a_servers_spans_with_its_name(tmp_path: Path) -> None:
@@ -68,6 +69,23 @@ def test_a_collector_that_is_not_there_holds_nobody_up(monkeypatch: pytest.Monke
 def test_other_exporters_are_chosen_by_name(monkeypatch: pytest.MonkeyPatch, exporter: str) -> None:
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", exporter)
     exporting("1").shut_down(5)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "share", "is_taken"),
+    [("", "", True), ("always_off", "", False), (_BY_RATIO, "0", False), (_BY_RATIO, "1", True)],
+)
+def test_the_sampler_that_is_named_takes_traces(
+    monkeypatch: pytest.MonkeyPatch, sampler: str, share: str, is_taken: bool
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+    for name, value in (("OTEL_TRACES_SAMPLER", sampler), ("OTEL_TRACES_SAMPLER_ARG", share)):
+        if value:
+            monkeypatch.setenv(name, value)
+    tracing = exporting("1")
+    with tracing.span("publish", Role.SERVER, None):
+        assert (tracing.carried() is not None) is is_taken
+    tracing.shut_down(5)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from sockudo.config.model import Settings
 from sockudo.errors import ConfigError, SockudoError
 
 WAIT: Final = 1.0
+# Wider than any row: a terminal may break a line, but an id or a heading that is cut cannot be read.
+_UNBROKEN: Final = 1000
 
 
 def list_nodes(config: Path | None, seconds: float = WAIT) -> None:
@@ -35,7 +37,8 @@ def list_nodes(config: Path | None, seconds: float = WAIT) -> None:
     if not found:
         click.echo(f"No node answered in {seconds:g} s.", err=True)
         sys.exit(1)
-    Console(highlight=False).print(_table(found, time.time()))
+    # A host may have any name, and means nothing to the console.
+    Console(highlight=False, markup=False, emoji=False, width=_UNBROKEN).print(_table(found, time.time()))
 
 
 async def _ask(settings: Settings, seconds: float) -> dict[str, Heartbeat]:

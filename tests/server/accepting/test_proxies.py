@@ -17,6 +17,8 @@ from tests.servers.broker_process import BrokerProcess, find_program
 from tests.servers.certificates import Certificate
 from tests.servers.ports import free_port
 from tests.servers.server import running_server
+from tests.support.pages import the_block
+from tests.support.source import ROOT
 
 LIMITED: Final[dict[str, Any]] = {
     "rate_limiter": {
@@ -28,6 +30,10 @@ LIMITED: Final[dict[str, Any]] = {
 # HAProxy calls from here; its clients from elsewhere.
 FROM_HAPROXY: Final[dict[str, Any]] = {"proxy_protocol": {"networks": ["127.0.0.1"]}}
 ROUTE: Final = get("/apps/1/channels")
+# What the page shows for HAProxy and nginx.
+PAGE: Final = ROOT / "docs" / "deployment.md"
+SHOWN_OPTIONS: Final = the_block(PAGE, "text", "send-proxy").partition("10.0.1.5:6001 ")[2].strip()
+SHOWN_UPSTREAM: Final = the_block(PAGE, "nginx", "upstream")
 
 
 @contextlib.contextmanager
@@ -68,7 +74,7 @@ def nginx(folder: Path, path: Path) -> Iterator[int]:
         f"user root; daemon off; pid {folder}/nginx.pid; error_log stderr; events {{}}\n"
         f"http {{ access_log off; {bodies}\n"
         "map $http_upgrade $connection_upgrade { default upgrade; '' ''; }\n"
-        f"upstream sockudo {{ server unix:{path}; keepalive 32; }}\n"
+        f"{SHOWN_UPSTREAM.replace('/run/sockudo/sockudo.sock', str(path))}\n"
         f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://sockudo; proxy_http_version 1.1;\n"
         "proxy_set_header Host $host; proxy_set_header Upgrade $http_upgrade;\n"
         "proxy_set_header Connection $connection_upgrade;\n"
@@ -89,7 +95,7 @@ async def remaining(port: int, client: str) -> int:
     return int(line.partition(":")[2])
 
 
-@pytest.mark.parametrize("version", ["send-proxy", "send-proxy-v2"])
+@pytest.mark.parametrize("version", ["send-proxy", SHOWN_OPTIONS])
 async def test_haproxy_names_its_clients_in_a_header(tmp_path: Path, version: str) -> None:
     async with running_server(**LIMITED, **FROM_HAPROXY) as server:
         with haproxy(tmp_path, f"127.0.0.1:{server.port} {version}") as port:
