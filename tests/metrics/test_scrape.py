@@ -226,7 +226,7 @@ async def test_a_full_table_of_idle_sockets_keeps_no_scraper_out() -> None:
             writer.close()
 
 
-async def test_a_scrape_under_way_keeps_its_place_in_a_full_table(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_scrape_under_way_never_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving() as server:
         assert server.assembly.metrics is not None
         hold = asyncio.Event()
