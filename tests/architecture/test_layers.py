@@ -74,7 +74,6 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "multiprocessing": (),
     "opentelemetry": ("tracing",),
     "pydantic": ("config",),
-    "prometheus_client": ("metrics",),
     "pydantic_core": ("config",),
     "re2": ("apps",),
     "rich": ("cli",),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sockudo.metrics.books import Books
 from sockudo.metrics.figures import Figures
 from tests.support.properties import THOROUGH
+from tests.support.steps import finished
 
 NAME = "new_connections_total"
 
@@ -26,49 +27,71 @@ def shown(whole: Figures) -> float:
 
 
 def test_workers_that_answer_are_added() -> None:
-    whole = Books().settle({0: figures(5), 1: figures(7)}, [])
+    whole = finished(Books().settle({0: figures(5), 1: figures(7)}, []))
     assert (shown(whole), whole.samples("connected")) == (12, [(("1",), 2.0)])
 
 
 def test_a_killed_worker_keeps_the_counts_that_were_shown() -> None:
     books = Books()
-    books.settle({0: figures(5), 1: figures(7)}, [])
-    whole = books.settle({0: figures(6)}, [])
+    finished(books.settle({0: figures(5), 1: figures(7)}, []))
+    whole = finished(books.settle({0: figures(6)}, []))
     assert (shown(whole), whole.samples("connected")) == (13, [(("1",), 1.0)])
-    assert shown(books.settle({0: figures(6), 2: figures(1)}, [])) == 14
+    assert shown(finished(books.settle({0: figures(6), 2: figures(1)}, []))) == 14
 
 
 def test_a_worker_that_leaves_in_order_keeps_its_counts() -> None:
     books = Books()
-    books.settle({0: figures(5), 1: figures(7)}, [])
+    finished(books.settle({0: figures(5), 1: figures(7)}, []))
     leaving = Books()
     leaving.take_leave(1, figures(9))
     books.learn(leaving.known())
-    assert shown(books.settle({0: figures(5)}, [])) == 14
+    assert shown(finished(books.settle({0: figures(5)}, []))) == 14
     # Said once more by another worker that had heard it too.
     books.learn(leaving.known())
-    assert shown(books.settle({0: figures(5)}, [])) == 14
+    assert shown(finished(books.settle({0: figures(5)}, []))) == 14
 
 
 def test_a_worker_that_leaves_and_still_answers_is_counted_once() -> None:
     books = Books()
     books.take_leave(1, figures(9))
-    assert shown(books.settle({0: figures(5), 1: figures(9)}, [])) == 14
-    assert shown(books.settle({0: figures(5)}, [])) == 14
+    assert shown(finished(books.settle({0: figures(5), 1: figures(9)}, []))) == 14
+    assert shown(finished(books.settle({0: figures(5)}, []))) == 14
 
 
 def test_a_worker_that_answers_late_is_shown_as_before() -> None:
     books = Books()
-    books.settle({0: figures(5), 1: figures(7)}, [])
-    assert shown(books.settle({0: figures(5)}, [1])) == 12
-    assert shown(books.settle({0: figures(5), 1: figures(8)}, [])) == 13
+    finished(books.settle({0: figures(5), 1: figures(7)}, []))
+    assert shown(finished(books.settle({0: figures(5)}, [1]))) == 12
+    assert shown(finished(books.settle({0: figures(5), 1: figures(8)}, []))) == 13
 
 
 def test_whoever_answers_next_knows_what_was_shown() -> None:
     first, second = Books(), Books()
-    first.settle({0: figures(5), 1: figures(7)}, [])
+    finished(first.settle({0: figures(5), 1: figures(7)}, []))
     second.learn(first.known())
-    assert shown(second.settle({1: figures(7)}, [])) == 12
+    assert shown(finished(second.settle({1: figures(7)}, []))) == 12
+
+
+def test_what_is_learnt_while_figures_are_added_is_not_lost() -> None:
+    books, other, leaving = Books(), Books(), Books()
+    steps = books.settle({0: figures(5), 1: figures(7)}, [])
+    next(steps)
+    leaving.take_leave(1, figures(9))
+    books.learn(leaving.known())
+    # Another worker was still answering a scrape.
+    finished(other.settle({0: figures(5), 2: figures(3)}, []))
+    books.learn(other.known())
+    assert shown(finished(steps)) == 15
+    assert shown(finished(books.settle({0: figures(5)}, []))) == 17
+
+
+def test_a_worker_is_told_only_of_newer_scrapes() -> None:
+    first, second = Books(), Books()
+    finished(first.settle({0: figures(5)}, []))
+    told = first.known(since=second.number)
+    second.learn(told)
+    assert told.ledger is not None
+    assert first.known(since=second.number).ledger is None
 
 
 @given(data=st.data())
@@ -96,7 +119,7 @@ def test_the_sum_never_goes_back_whatever_happens_to_workers(data: st.DataObject
             asked = [other for other in counts if other not in silent]
             for other in asked:
                 books[one].learn(books[other].known())
-            whole = books[one].settle({other: figures(counts[other]) for other in asked}, silent)
+            whole = finished(books[one].settle({other: figures(counts[other]) for other in asked}, silent))
             for other in books.keys() - {one}:
                 books[other].learn(books[one].known())
             assert shown(whole) >= before

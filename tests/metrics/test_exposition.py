@@ -5,6 +5,7 @@ from sockudo.metrics.families import FAMILIES, ORIGINAL, Family, FamilyType
 from sockudo.metrics.figures import Figures
 from sockudo.timing.histogram import Histogram
 from tests.support.scrapes import parsed
+from tests.support.steps import finished
 
 # Names and types as existing dashboards have them.
 NAMES = """
@@ -31,6 +32,10 @@ def everything() -> Figures:
     return figures
 
 
+def text(figures: Figures, prefix: str, port: int) -> bytes:
+    return finished(exposition(figures, prefix, port))
+
+
 def filled(family: Family) -> Histogram:
     histogram = Histogram(family.bounds)
     for value in (family.bounds[0], family.bounds[-1] + 1):
@@ -39,7 +44,7 @@ def filled(family: Family) -> Histogram:
 
 
 def test_the_families_of_sockudo_have_its_names_and_types() -> None:
-    scrape = parsed(exposition(everything(), "sockudo_", 6001).decode())
+    scrape = parsed(text(everything(), "sockudo_", 6001).decode())
     wanted = [one.split() for one in NAMES.strip().split(",")]
     assert [[one.name, one.kind.value] for one in ORIGINAL] == wanted
     assert [scrape.type_of(f"sockudo_{name}") for name, _ in wanted] == [kind for _, kind in wanted]
@@ -47,7 +52,7 @@ def test_the_families_of_sockudo_have_its_names_and_types() -> None:
 
 
 def test_every_sample_has_exactly_its_familys_labels_and_the_port() -> None:
-    scrape = parsed(exposition(everything(), "p_", 6001).decode())
+    scrape = parsed(text(everything(), "p_", 6001).decode())
     for name, labels in scrape.samples:
         family = max(
             (one for one in FAMILIES.values() if name.startswith(f"p_{one.name}")), key=lambda one: len(one.name)
@@ -57,7 +62,7 @@ def test_every_sample_has_exactly_its_familys_labels_and_the_port() -> None:
 
 
 def test_no_name_is_changed_by_the_library() -> None:
-    names = parsed(exposition(everything(), "sockudo_", 6001).decode()).names()
+    names = parsed(text(everything(), "sockudo_", 6001).decode()).names()
     suffixes = ("_bucket", "_count", "_sum")
     wanted: set[str] = set()
     for family in FAMILIES.values():
@@ -67,10 +72,17 @@ def test_no_name_is_changed_by_the_library() -> None:
 
 
 def test_buckets_are_cumulated_up_to_infinity() -> None:
-    scrape = parsed(exposition(everything(), "", 1).decode())
+    scrape = parsed(text(everything(), "", 1).decode())
     assert [scrape.value("broadcast_latency_ms_bucket", le=bound) for bound in ("0.5", "5000", "+Inf")] == [1, 1, 2]
     assert (scrape.value("broadcast_latency_ms_count"), scrape.value("broadcast_latency_ms_sum")) == (2, 5001.5)
 
 
+def test_values_of_labels_may_be_any_text() -> None:
+    figures = Figures({})
+    figures.set("connection_errors_total", 1, 'a"b\\c\nd', "é")
+    (line,) = (one for one in text(figures, "", 1).decode().splitlines() if not one.startswith("#"))
+    assert line == r'connection_errors_total{app_id="a\"b\\c\nd",error_type="é",port="1"} 1.0'
+
+
 def test_families_without_samples_are_left_out() -> None:
-    assert exposition(Figures({}), "sockudo_", 6001) == b""
+    assert text(Figures({}), "sockudo_", 6001) == b""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from sockudo.metrics.figures import Figures, added
 from sockudo.timing.histogram import Histogram
+from tests.support.steps import finished
 
 
 def figures(connected: float, largest: float, lag: float) -> Figures:
@@ -16,10 +17,16 @@ def figures(connected: float, largest: float, lag: float) -> Figures:
 
 
 def test_figures_of_processes_are_added_and_maxima_are_not() -> None:
-    whole = added([figures(2, 70, 0.1), figures(3, 50, 2.0)])
+    whole = finished(added([figures(2, 70, 0.1), figures(3, 50, 2.0)]))
     assert whole.samples("connected") == [(("1",), 5.0)]
     assert whole.samples("outbox_largest_bytes") == [((), 70.0)]
     assert whole.samples("event_loop_lag_seconds") == [((), [1.0, 0.0, 1.0, 2.1])]
+
+
+def test_adding_leaves_the_parts_as_they_were() -> None:
+    parts = [figures(2, 70, 0.1), figures(3, 50, 2.0)]
+    finished(added(parts))
+    assert parts == [figures(2, 70, 0.1), figures(3, 50, 2.0)]
 
 
 def test_gauges_end_with_their_process_and_counters_do_not() -> None:
@@ -36,4 +43,4 @@ def test_labels_may_be_any_text() -> None:
 
 def test_histograms_of_two_versions_are_not_mixed() -> None:
     first, second = Figures({"event_loop_lag_seconds": {"[]": [1.0, 2.0]}}), figures(1, 1, 0.1)
-    assert added([first, second]).samples("event_loop_lag_seconds") == [((), [1.0, 0.0, 0.0, 0.1])]
+    assert finished(added([first, second])).samples("event_loop_lag_seconds") == [((), [1.0, 0.0, 0.0, 0.1])]

@@ -11,7 +11,7 @@ import pytest
 
 from sockudo.metrics import scrapes
 from sockudo.metrics.families import ORIGINAL, FamilyType
-from sockudo.metrics.listener import MOST_SOCKETS
+from sockudo.metrics.listener import MOST_SOCKETS, MetricsListener
 from tests.clients.client import ApiClient, PusherClient, http
 from tests.servers.ports import free_port
 from tests.servers.server import APP_ID, RunningServer, app, running_server
@@ -196,20 +196,70 @@ async def test_a_scraper_without_the_token_gets_nothing() -> None:
         assert (await scrape(port, TOKEN)).value("sockudo_workers") == 1
 
 
-async def test_strangers_get_no_more_than_a_few_sockets() -> None:
+async def asked_for_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    """Make a request that is answered at once, and return the answer; empty where the socket is closed."""
+    writer.write(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+        return head + await reader.readuntil(b"}")
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return b""
+
+
+async def test_a_full_table_of_idle_sockets_keeps_no_scraper_out() -> None:
     async with serving() as server:
         port = metrics_port(server)
         idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(MOST_SOCKETS)]
-        assert (await ask(port)).status == 503
+        for pair in idle:
+            assert await asked_for_nothing(*pair)
+        oldest, second = idle[:2]
+        assert await asked_for_nothing(*oldest)
+        assert (await ask(port)).status == 200
+        # Who has been silent for longest gives way: not the oldest, who has spoken again.
+        assert await second[0].read() == b""
+        assert await asked_for_nothing(*oldest)
+        for _ in range(2 * MOST_SOCKETS):
+            assert (await ask(port)).status == 200
+        async with PusherClient(server.port):
+            pass
         for _, writer in idle:
             writer.close()
 
-        async def status() -> int:
-            return (await ask(port)).status
 
-        await eventually(status, 200)
-        async with PusherClient(server.port):
-            pass
+async def test_a_scrape_under_way_never_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving() as server:
+        assert server.assembly.metrics is not None
+        hold = asyncio.Event()
+        listener = server.assembly.metrics.listener
+        made = listener._scrapes.text  # a scrape has to take as long as the test wants
+
+        async def slow() -> bytes:
+            await hold.wait()
+            return await made()
+
+        monkeypatch.setattr(listener._scrapes, "text", slow)
+        asking = [asyncio.create_task(ask(listener.port)) for _ in range(MOST_SOCKETS)]
+        await eventually(lambda: _answering(listener), MOST_SOCKETS)
+        assert (await ask(listener.port)).status == 503
+        hold.set()
+        assert {answer.status for answer in await asyncio.gather(*asking)} == {200}
+
+
+async def _answering(listener: MetricsListener) -> int:
+    return sum(socket.is_answering for socket in listener._sockets)
+
+
+async def test_a_socket_that_asks_nothing_is_closed_soon() -> None:
+    async with serving(speed=10) as server:
+        elsewhere, patient = await asyncio.open_connection("127.0.0.1", server.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", metrics_port(server))
+        writer.write(b"GET /metr")
+        ends = {asyncio.create_task(one.read()): one for one in (elsewhere, reader)}
+        (first, *_), _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        assert ends[first] is reader
+        await asyncio.wait(ends)
+        for one in (patient, writer):
+            one.close()
 
 
 async def test_without_metrics_nothing_listens_and_nothing_is_measured() -> None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import json
+import os
+import random
 import shutil
+import socket
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -12,11 +19,17 @@ import pytest
 
 from sockudo.config.model import Settings
 from sockudo.supervisor.listening.listeners import BACKLOG
+from tests.clients.client import PusherClient
+from tests.servers.server import clean_environ, document
+from tests.servers.workers import WorkersProcess
 from tests.support.source import ROOT
 
 FOLDER: Final = ROOT / "ops" / "systemd"
 # What `systemd-analyze security` calls exposed begins at 50.
 MOST_EXPOSED: Final = 20
+SERVICE_DROP_IN: Final = "sockudo.service.d/low-ports.conf"
+SOCKET_DROP_IN: Final = "sockudo.socket.d/https.conf"
+FIRST_UNPRIVILEGED: Final = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 
 
 def values(unit: str) -> dict[str, str]:
@@ -48,6 +61,86 @@ def test_systemd_finds_nothing_wrong_with_the_units(units: list[str]) -> None:
     assert analyze("verify", *units) == ""
 
 
+@pytest.fixture
+def units_with_drop_ins(units: list[str], tmp_path: Path) -> list[str]:
+    for name in (SERVICE_DROP_IN, SOCKET_DROP_IN):
+        (tmp_path / name).parent.mkdir()
+        shutil.copy(FOLDER / name, tmp_path / name)
+    return units
+
+
+def test_systemd_finds_nothing_wrong_with_the_drop_ins(units_with_drop_ins: list[str], tmp_path: Path) -> None:
+    assert analyze("verify", *units_with_drop_ins) == ""
+    # It does read them.
+    with (tmp_path / SERVICE_DROP_IN).open("a") as drop_in:
+        drop_in.write("NoSuchKey=1\n")
+    assert "NoSuchKey" in analyze("verify", *units_with_drop_ins)
+
+
+def test_low_ports_make_the_service_little_more_exposed(units_with_drop_ins: list[str]) -> None:
+    analyze("security", "--offline=true", f"--threshold={MOST_EXPOSED + 5}", "--no-pager", units_with_drop_ins[0])
+
+
+def test_the_service_may_open_low_ports_with_its_drop_in_alone() -> None:
+    service, drop_in = values("sockudo.service"), values(SERVICE_DROP_IN)
+    assert (service["CapabilityBoundingSet"], service["AmbientCapabilities"]) == ("", "")
+    assert drop_in == {
+        "CapabilityBoundingSet": "CAP_NET_BIND_SERVICE",
+        "AmbientCapabilities": "CAP_NET_BIND_SERVICE",
+        # Capabilities of a user namespace count for nothing that belongs to the machine.
+        "PrivateUsers": "no",
+    }
+    lines = (FOLDER / SOCKET_DROP_IN).read_text().splitlines()
+    assert lines[-2:] == ["ListenStream=", "ListenStream=443"]
+
+
+def free_low_port() -> int:
+    while True:
+        port = random.SystemRandom().randrange(600, 1024)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
+@contextlib.asynccontextmanager
+async def started_with(rights: Mapping[str, str], folder: Path, port: int) -> AsyncIterator[WorkersProcess]:
+    """Start two workers with the capabilities that a unit gives, for a user without any others."""
+    config = folder / "config.json"
+    config.write_text(json.dumps(document(port=port)))
+    capability = rights["CapabilityBoundingSet"].removeprefix("CAP_").lower()
+    given = f"-all,+{capability}" if capability else "-all"
+    ambient = f"+{rights['AmbientCapabilities'].removeprefix('CAP_').lower()}" if capability else "-all"
+    process = await asyncio.create_subprocess_exec(
+        *("setpriv", "--no-new-privs", "--securebits", "+noroot", "--bounding-set", given),
+        *("--inh-caps", given, "--ambient-caps", ambient),
+        *(sys.executable, "-m", "sockudo", "serve", "--config", str(config), "--workers", "2"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=folder,
+        env={**clean_environ(), "PYTHONUNBUFFERED": "1", "LOG_OUTPUT_FORMAT": "json"},
+    )
+    server = WorkersProcess(process)
+    try:
+        yield server
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await server.ended()
+
+
+async def test_a_server_with_these_rights_alone_opens_low_ports(tmp_path: Path) -> None:
+    if shutil.which("setpriv") is None or os.geteuid() != 0:
+        pytest.skip("only root with setpriv can take capabilities away")
+    port = free_low_port()
+    async with started_with(values(SERVICE_DROP_IN), tmp_path, port) as server:
+        await server.greeted()
+        async with PusherClient(port):
+            pass
+    if int(FIRST_UNPRIVILEGED.read_text()) > port:
+        async with started_with(values("sockudo.service"), tmp_path, port) as server:
+            assert await server.ended() == 2
+            assert any("port" in line for line in server.lines)
+
+
 def test_the_service_may_do_little(units: list[str]) -> None:
     analyze("security", "--offline=true", f"--threshold={MOST_EXPOSED}", "--no-pager", units[0])
 
@@ -70,3 +163,5 @@ def test_the_page_shows_the_units_that_are_shipped() -> None:
     page = (ROOT / "docs" / "operations.md").read_text()
     assert "ops/systemd/sockudo.service" in page
     assert "ops/systemd/sockudo.socket" in page
+    assert f"ops/systemd/{SERVICE_DROP_IN}" in page
+    assert f"ops/systemd/{SOCKET_DROP_IN}" in page

@@ -28,7 +28,6 @@ SERVING: Final = frozenset(
         "httptools",
         "idna",
         "msgspec",
-        "prometheus-client",
         "pydantic",
         "rich",
         "structlog",

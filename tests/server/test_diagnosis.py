@@ -7,7 +7,8 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from sockudo.server.diagnosis import Diagnosis
-from tests.clients.client import PusherClient
+from tests.clients.client import ApiClient, PusherClient
+from tests.clients.raw import RawWebSocket
 from tests.fakes.memory_bus import MemoryBus
 from tests.servers.server import RunningServer, running_server
 from tests.support.waiting import eventually
@@ -66,3 +67,22 @@ async def test_it_shows_other_nodes_and_no_user_data() -> None:
     (app,) = told["other nodes"]["apps"]
     assert (told["other nodes"]["nodes"], app["channels"], app["members"]) == (1, 1, 1)
     assert "HIDDEN" not in repr(told)
+
+
+async def test_it_tells_the_largest_outboxes_first() -> None:
+    async with (
+        running_server(websocket={"max_buffer_kb": 10_000}) as server,
+        RawWebSocket(server.port, receive_buffer=4096) as slow,
+        RawWebSocket(server.port, receive_buffer=4096) as slower,
+    ):
+        await slow.subscribe("news")
+        await slower.subscribe("sports")
+        api = ApiClient(server.port)
+        sockets = server.assembly.front.websockets.sockets
+        while not all(socket.unsent_bytes for socket in sockets):
+            for channel, size in (("news", 20_000), ("sports", 40_000)):
+                await api.trigger(channel, "x" * size)
+        outboxes = (await diagnosis_of(server))["largest outboxes"]["outboxes"]
+    sizes = [one["bytes"] for one in outboxes]
+    assert sizes == sorted(sizes, reverse=True)
+    assert [set(one) for one in outboxes] == [{"app", "socket_id", "bytes"}] * 2

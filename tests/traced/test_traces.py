@@ -18,6 +18,7 @@ from sockudo.assembly.makers.plain import PLAIN, Makers
 from sockudo.assembly.makers.traced import TracedMakers
 from sockudo.tracing.tracing import Tracing
 from tests.clients.client import Answer, ApiClient, PusherClient, http
+from tests.fakes.memory_bus import MemoryBus
 from tests.servers.server import SECRET, RunningServer, app, running_server, settings
 from tests.servers.topologies import adapter_settings
 from tests.servers.webhook_receiver import webhook_receiver
@@ -75,11 +76,12 @@ async def publish(port: int, channel: str, headers: Mapping[str, str] | None = N
 async def two_nodes(
     request: pytest.FixtureRequest, driver: str, makers: tuple[Makers, Makers], **changes: Any
 ) -> AsyncIterator[tuple[RunningServer, RunningServer]]:
-    adapter = adapter_settings(driver, request)
+    memory = MemoryBus()
+    adapter = {} if driver == "memory" else adapter_settings(driver, request)
     async with contextlib.AsyncExitStack() as stack:
         nodes = []
         for each in makers:
-            bus, _ = bus_from_settings(settings(adapter=adapter))
+            bus = memory.adapter() if driver == "memory" else bus_from_settings(settings(adapter=adapter))[0]
             nodes.append(await stack.enter_async_context(running_server(adapter=bus, makers=each, **changes)))
         await eventually(lambda: _others(nodes), [1, 1])
         yield nodes[0], nodes[1]
@@ -111,6 +113,53 @@ async def test_a_trace_goes_from_request_over_bus_to_delivery(
     assert parent_of(received) == id_of(sent)
     assert parent_of(other.one("deliver")) == id_of(received)
     assert published.attributes == {"sockudo.app": "1", "sockudo.events": 1, "sockudo.channels": 1}
+
+
+@pytest.mark.parametrize("driver", ["memory", "redis"])
+@pytest.mark.parametrize("channel", ["news", "cache-news"])
+async def test_an_event_that_excludes_a_socket_keeps_its_trace(
+    request: pytest.FixtureRequest, driver: str, channel: str
+) -> None:
+    one, other = Traced(), Traced()
+    async with (
+        two_nodes(request, driver, (one.makers, other.makers)) as (first, second),
+        PusherClient(second.port) as excluded,
+        PusherClient(second.port) as client,
+    ):
+        for each in (excluded, client):
+            await each.subscribe(channel)
+            if channel.startswith("cache"):
+                await each.expect("pusher:cache_miss")
+        headers = {"traceparent": TRACEPARENT}
+        assert (await publish(first.port, channel, headers, socket_id=excluded.socket_id)).status == 200
+        assert (await client.expect("event"))["data"] == "a payload"
+        await excluded.expect_nothing()
+        for each in (excluded, client):
+            assert each.socket_id not in "".join(span.to_json() for span in (*one.spans, *other.spans))
+    assert {trace_of(span) for span in (*one.spans, *other.spans)} == {TRACE}
+    assert parent_of(one.one("bus send")) == id_of(one.one("publish"))
+    assert parent_of(other.one("bus receive")) == id_of(one.one("bus send"))
+    assert parent_of(other.one("deliver")) == id_of(other.one("bus receive"))
+
+
+@pytest.mark.parametrize("driver", ["memory", "redis"])
+async def test_a_client_event_keeps_its_trace_over_the_bus(request: pytest.FixtureRequest, driver: str) -> None:
+    one, other = Traced(), Traced()
+    async with (
+        two_nodes(request, driver, (one.makers, other.makers)) as (first, second),
+        PusherClient(first.port) as sender,
+        PusherClient(second.port) as client,
+    ):
+        for each in (sender, client):
+            await each.subscribe("private-room")
+        await sender.send(typing("private-room"))
+        await client.expect("client-typing")
+        await sender.expect_nothing()
+    cause, sent, received = one.one("client event"), one.one("bus send"), other.one("bus receive")
+    assert parent_of(sent) == id_of(cause)
+    assert parent_of(received) == id_of(sent)
+    assert parent_of(other.one("deliver")) == id_of(received)
+    assert len({trace_of(span) for span in (*one.spans, *other.spans)}) == 1
 
 
 async def test_nodes_with_and_without_traces_understand_each_other(request: pytest.FixtureRequest) -> None:

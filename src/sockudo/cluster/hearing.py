@@ -200,7 +200,7 @@ class Hearing:
                 self._counters.events_received += 1
                 self._counters.cached_received += 1
                 handler.keep(app_id, name, frame)
-                handler.deliver(app_id, name, frame, except_id)
+                handler.deliver(app_id, name, frame, envelope.without_context(except_id))
             case Terminate(app_id, user_id):
                 handler.terminate(app_id, user_id)
             case ForceReconnect(app_id, user_id):

@@ -125,7 +125,8 @@ def read_answers(figures: Figures, counters: ClusterCounters) -> None:
     figures.set_histogram("horizontal_adapter_resolve_time", counters.answer_times, _CLUSTER)
 
 
-def read_latency(figures: Figures, latency: BroadcastLatency) -> None:
-    """Read how long broadcasts took."""
-    for (app_id, label, size), histogram in latency.histograms.items():
+def read_latency(figures: Figures, latency: BroadcastLatency) -> Iterator[None]:
+    """Read how long broadcasts took, one audience a step."""
+    for (app_id, label, size), histogram in list(latency.histograms.items()):
         figures.set_histogram("broadcast_latency_ms", histogram, app_id, _TYPES[label], size_name(size))
+        yield

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from sockudo.metrics.figures import Figures, added
+from sockudo.timing.slices import Steps
 
 
 class Ledger(msgspec.Struct):
@@ -34,11 +35,12 @@ class Known(msgspec.Struct):
     """What one worker tells another.
 
     Attributes:
+        ledger: None where the other has it already.
         farewells: the last figures of workers that have ended, by serial number.
         figures: its own of this moment, where it was asked for them.
     """
 
-    ledger: Ledger
+    ledger: Ledger | None
     farewells: dict[int, Figures]
     figures: Figures | None = None
 
@@ -50,40 +52,59 @@ class Books:
         self._ledger = Ledger()
         self._farewells: dict[int, Figures] = {}
 
-    def known(self, figures: Figures | None = None) -> Known:
-        """Return what another worker is told."""
-        return Known(self._ledger, self._farewells, figures)
+    @property
+    def number(self) -> int:
+        """The number of the last scrape that this worker knows of."""
+        return self._ledger.number
+
+    def known(self, figures: Figures | None = None, since: int = -1) -> Known:
+        """Return what another worker is told that knows of scrapes up to the number `since`."""
+        return Known(self._ledger if self._ledger.number > since else None, self._farewells, figures)
 
     def learn(self, known: Known) -> None:
         """Take what another worker tells."""
-        if known.ledger.number > self._ledger.number:
+        if known.ledger is not None and known.ledger.number > self._ledger.number:
             self._ledger = known.ledger
-        departed = self._ledger.departed_serials
-        farewells = {**self._farewells, **known.farewells}
-        self._farewells = {serial: last for serial, last in farewells.items() if serial not in departed}
+        self._farewells = {**self._farewells, **known.farewells}
+        self._drop_old_farewells()
 
     def take_leave(self, serial: int, figures: Figures) -> None:
         """Note the last figures of a worker."""
         self._farewells[serial] = figures.counters()
 
-    def settle(self, answers: Mapping[int, Figures], silent: Collection[int]) -> Figures:
-        """Return the figures of all workers together, and write them down.
+    def settle(self, answers: Mapping[int, Figures], silent: Collection[int]) -> Steps[Figures]:
+        """Add up the figures of all workers, and write them down.
+
+        What is learnt meanwhile counts: of another scrape at once, of a worker that leaves in the next one.
 
         Args:
             answers: of each worker that has answered.
             silent: workers that are there, and have not.
         """
-        ledger, departing = self._ledger, dict(self._farewells)
-        for serial, last in ledger.last.items():
-            if serial not in answers and serial not in silent:
-                departing.setdefault(serial, last)
-        gone = {serial: last for serial, last in departing.items() if serial not in answers}
-        gone = {serial: last for serial, last in gone.items() if serial not in ledger.departed_serials}
-        departed = added([ledger.departed, *gone.values()])
-        unheard = {serial: ledger.last[serial] for serial in silent if serial in ledger.last and serial not in gone}
+        while True:
+            ledger = self._ledger
+            gone = self._gone(ledger, answers, silent)
+            departed = yield from added([ledger.departed, *gone.values()])
+            unheard = {serial: ledger.last[serial] for serial in silent if serial in ledger.last and serial not in gone}
+            whole = yield from added([departed, *unheard.values(), *answers.values()])
+            if self._ledger is ledger:
+                break
         present = {serial: figures.counters() for serial, figures in answers.items()}
         self._ledger = Ledger(
             ledger.number + 1, departed, ledger.departed_serials | gone.keys(), {**unheard, **present}
         )
-        self._farewells = {}
-        return added([departed, *unheard.values(), *answers.values()])
+        self._drop_old_farewells()
+        return whole
+
+    def _gone(self, ledger: Ledger, answers: Mapping[int, Figures], silent: Collection[int]) -> dict[int, Figures]:
+        """Return the last figures of the workers that have ended since the last scrape."""
+        departing = dict(self._farewells)
+        for serial, last in ledger.last.items():
+            if serial not in answers and serial not in silent:
+                departing.setdefault(serial, last)
+        departed = ledger.departed_serials
+        return {serial: last for serial, last in departing.items() if serial not in answers and serial not in departed}
+
+    def _drop_old_farewells(self) -> None:
+        departed = self._ledger.departed_serials
+        self._farewells = {serial: last for serial, last in self._farewells.items() if serial not in departed}

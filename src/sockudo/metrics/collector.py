@@ -77,7 +77,7 @@ class Collector:
         yield from apps.read_apps(figures, hub)
         yield from apps.read_channels(figures, hub, peers, "" if cluster is None else cluster.node_id)
         apps.read_rate_limits(figures, sources.front.limited)
-        apps.read_latency(figures, self._latency)
+        yield from apps.read_latency(figures, self._latency)
         yield from process.read_sockets(figures, sources.front)
         process.read_node(figures, node)
         process.read_flusher(figures, hub.flusher)

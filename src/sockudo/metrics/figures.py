@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
 from sockudo.metrics.families import FAMILIES, FamilyType
 from sockudo.timing.histogram import Histogram
+from sockudo.timing.slices import Steps
 
 Labels: TypeAlias = tuple[str, ...]
 Value: TypeAlias = float | list[float]
 """A number, or of a histogram the number of values in each bucket (not cumulated) and last their sum."""
+
+
+# Samples that are added in one step.
+_STEP: Final = 100
 
 
 class Figures(msgspec.Struct):
@@ -39,24 +44,35 @@ class Figures(msgspec.Struct):
         samples[key] = _sum(samples.get(key), [*map(float, histogram.counts), histogram.sum])
 
     def counters(self) -> Figures:
-        """Return what is left of these figures when their process is gone: all but the gauges."""
-        return Figures({name: dict(kept) for name, kept in self.values.items() if _kind(name) is not FamilyType.GAUGE})
+        """Return what is left of these figures when their process is gone: all but the gauges.
+
+        Both share their samples, so nothing more may be set in either.
+        """
+        return Figures({name: kept for name, kept in self.values.items() if _kind(name) is not FamilyType.GAUGE})
 
     def samples(self, name: str) -> list[tuple[Labels, Value]]:
         """Return the samples of a family."""
         return [(labels_of(key), value) for key, value in sorted(self.values.get(name, {}).items())]
 
 
-def added(parts: Iterable[Figures]) -> Figures:
-    """Return the figures of several processes as one."""
+def added(parts: Iterable[Figures]) -> Steps[Figures]:
+    """Add the figures of several processes; the parts stay as they are."""
     whole = Figures({})
     for part in parts:
         for name, samples in part.values.items():
-            into = whole.values.setdefault(name, {})
-            is_maximum = name in FAMILIES and FAMILIES[name].is_maximum
-            for key, value in samples.items():
-                into[key] = _largest(into.get(key), value) if is_maximum else _sum(into.get(key), value)
+            if name in whole.values:
+                yield from _add(whole.values[name], samples, is_maximum=name in FAMILIES and FAMILIES[name].is_maximum)
+            else:
+                whole.values[name] = samples.copy()
+                yield None
     return whole
+
+
+def _add(into: dict[str, Value], samples: dict[str, Value], *, is_maximum: bool) -> Steps[None]:
+    for number, (key, value) in enumerate(samples.items()):
+        into[key] = _largest(into.get(key), value) if is_maximum else _sum(into.get(key), value)
+        if number % _STEP == 0:
+            yield None
 
 
 def labels_of(key: str) -> Labels:

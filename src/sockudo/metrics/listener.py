@@ -11,11 +11,11 @@ from sockudo.api.messages import Request, Response, error_response
 from sockudo.eventual import Eventual
 from sockudo.log import get_logger
 from sockudo.metrics.exposition import CONTENT_TYPE
+from sockudo.metrics.scrape_socket import ScrapeSocket
 from sockudo.metrics.scrapes import Scrapes
 from sockudo.server.http.answers import Answers
 from sockudo.server.http.body_budget import BodyBudget
 from sockudo.server.http.known_heads import KnownHeads
-from sockudo.server.http.protocol import HttpProtocol
 from sockudo.server.http.service import QuickPublish, QuickUpgrade, Socket
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
@@ -47,7 +47,8 @@ class MetricsListener:
         self._scrapes = scrapes
         self._credentials = None if token is None else f"Bearer {token}".encode()
         self._now = now
-        self._sockets: set[Socket] = set()
+        # The one that has been silent for longest is the first.
+        self._sockets: dict[ScrapeSocket, None] = {}
         self._servers: list[asyncio.Server] = []
         self.port = 0
         self.answers = Answers((), now())
@@ -71,7 +72,7 @@ class MetricsListener:
         """Accept from sockets that listen."""
         loop = asyncio.get_running_loop()
         for bound in sockets:
-            self._servers.append(await loop.create_server(lambda: HttpProtocol(self), sock=bound))
+            self._servers.append(await loop.create_server(lambda: ScrapeSocket(self, self._heard), sock=bound))
         host, self.port = sockets[0].getsockname()[:2]
         _log.info("metrics served", host=host, port=self.port)
 
@@ -104,9 +105,18 @@ class MetricsListener:
         return self.handle(request)
 
     def turn_away(self) -> Response | None:
-        """Return the answer to a socket that is one too many."""
+        """Make room for a new socket: the one that has been silent for longest gives way to it.
+
+        A socket whose scrape is under way keeps its place. Where all are such sockets, return the refusal.
+        """
         if len(self._sockets) < MOST_SOCKETS:
             return None
+        for socket in self._sockets:
+            if not socket.is_answering:
+                # The event loop says later that it is gone; its place is free now.
+                del self._sockets[socket]
+                socket.abort()
+                return None
         text = f"Over capacity: the metrics port has room for {MOST_SOCKETS} connections"
         return error_response(503, text, ("Retry-After", "1"))
 
@@ -115,11 +125,18 @@ class MetricsListener:
 
     def opened(self, connection: Socket) -> None:
         """Note a new socket."""
-        self._sockets.add(connection)
+        assert isinstance(connection, ScrapeSocket), "the listener makes no other"
+        self._sockets[connection] = None
 
     def closed(self, connection: Socket) -> None:
         """Forget a socket."""
-        self._sockets.discard(connection)
+        if isinstance(connection, ScrapeSocket):
+            self._sockets.pop(connection, None)
+
+    def _heard(self, socket: ScrapeSocket) -> None:
+        if socket in self._sockets:
+            del self._sockets[socket]
+            self._sockets[socket] = None
 
     def _is_allowed(self, request: Request) -> bool:
         if self._credentials is None:

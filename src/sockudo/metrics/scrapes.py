@@ -11,6 +11,7 @@ from sockudo.metrics.collector import Collector
 from sockudo.metrics.exchange import FigureExchange
 from sockudo.metrics.exposition import exposition
 from sockudo.metrics.figures import Figures
+from sockudo.timing.slices import Slices
 
 # However many ask, figures are read no more often.
 FRESH: Final = 0.1
@@ -21,13 +22,17 @@ class Scrapes:
 
     Args:
         exchange: asks the other workers and tells them; None in a process that is alone.
+        slices: runs what takes long where there are many apps.
     """
 
-    def __init__(self, collector: Collector, books: Books, exchange: FigureExchange | None, prefix: str) -> None:
+    def __init__(
+        self, collector: Collector, books: Books, exchange: FigureExchange | None, prefix: str, slices: Slices
+    ) -> None:
         self._collector = collector
         self._books = books
         self._exchange = exchange
         self._prefix = prefix
+        self._slices = slices
         self._running: asyncio.Task[bytes] | None = None
         self._text = b""
         self._read_at = float("-inf")
@@ -57,20 +62,23 @@ class Scrapes:
     async def _read(self) -> bytes:
         own = await self._collector.read()
         figures = own if self._exchange is None else await self._of_all(self._exchange, own)
-        # In a thread, because it takes long where apps are many.
-        self._text = await asyncio.to_thread(exposition, figures, self._prefix, self.port)
+        self._text = await self._slices.run(exposition(figures, self._prefix, self.port))
         self._read_at = time.monotonic()
         return self._text
 
     async def learn(self, exchange: FigureExchange) -> None:
         """Learn what the workers that are there know: each of them may be the last one that does."""
-        for known in await asyncio.gather(*map(exchange.ask, exchange.others()), return_exceptions=True):
+        for known in await self._ask(exchange, exchange.others()):
             if isinstance(known, Known):
                 self._books.learn(known)
 
+    async def _ask(self, exchange: FigureExchange, serials: list[int]) -> list[Known | BaseException | None]:
+        questions = (exchange.ask(serial, self._books.number) for serial in serials)
+        return await asyncio.gather(*questions, return_exceptions=True)
+
     async def _of_all(self, exchange: FigureExchange, own: Figures) -> Figures:
         serials = exchange.others()
-        heard = await asyncio.gather(*(exchange.ask(serial) for serial in serials), return_exceptions=True)
+        heard = await self._ask(exchange, serials)
         answers, silent = {exchange.serial: own}, []
         for serial, known in zip(serials, heard, strict=True):
             if isinstance(known, Known):
@@ -81,7 +89,7 @@ class Scrapes:
                 exchange.forget(serial)
             else:
                 silent.append(serial)
-        figures = self._books.settle(answers, silent)
+        figures = await self._slices.run(self._books.settle(answers, silent))
         figures.set("workers_unanswered", len(silent))
         await exchange.tell(self._books.known())
         return figures

@@ -53,11 +53,12 @@ class MetricsService:
         self._books = Books()
         self._exchange: FigureExchange | None = None
         self._lock: ScrapeLock | None = None
+        slices = sources.node.slices
         if worker_sockets is not None:
             directory, serial = worker_sockets
             self._lock = ScrapeLock(directory)
-            self._exchange = FigureExchange(directory, serial, self._answer, self._hear)
-        self._scrapes = Scrapes(self._collector, self._books, self._exchange, section.prometheus.prefix)
+            self._exchange = FigureExchange(directory, serial, self._answer, self._hear, slices)
+        self._scrapes = Scrapes(self._collector, self._books, self._exchange, section.prometheus.prefix, slices)
         front, clock = sources.front, sources.node.clock
         self.listener = MetricsListener(self._scrapes, section.token, front.timeouts, front.turn, clock.now)
         self._news = asyncio.Event()
@@ -121,8 +122,8 @@ class MetricsService:
 
     # What the other workers ask and tell
 
-    async def _answer(self) -> Known:
-        return self._books.known(await self._collector.read(is_first=False))
+    async def _answer(self, since: int) -> Known:
+        return self._books.known(await self._collector.read(is_first=False), since)
 
     def _hear(self, known: Known) -> None:
         self._books.learn(known)

@@ -1,19 +1,15 @@
 """Sends the context of a trace with an event over the bus, and takes it from there.
 
-An event on the bus names the socket that must not get it, or none. A context stands in the place of that name, behind
-a zero byte, which no socket id has. Nodes that do not trace, and those of earlier versions, look for such a socket,
-find none, and exclude nobody. So an event that really excludes a socket goes without a context.
+An event on the bus names the socket that must not get it, or none. A context goes before that name. Nodes that do not
+trace read past it, so they keep the same socket from the event.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 from sockudo.cluster.cluster import Cluster
+from sockudo.cluster.messages.envelope import TracedExclusion, with_context
 from sockudo.node.remote_events import RemoteEvents
 from sockudo.tracing.tracing import TRACEPARENT, Role, Tracing, context_of
-
-_MARK: Final = "\0"
 
 
 class TracedCluster(Cluster):
@@ -44,16 +40,14 @@ class TracedRemoteEvents(RemoteEvents):
     tracing: Tracing
 
     def deliver(self, app_id: str, name: str, frame: bytes, except_id: str | None, is_stored: bool = False) -> None:
-        if except_id is None or not except_id.startswith(_MARK):
+        if not isinstance(except_id, TracedExclusion):
             super().deliver(app_id, name, frame, except_id, is_stored)
             return
-        parent = context_of({TRACEPARENT: except_id[1:]})
+        parent = context_of({TRACEPARENT: except_id.context})
         with self.tracing.span("bus receive", Role.CONSUMER, parent, app=app_id):
-            super().deliver(app_id, name, frame, None, is_stored)
+            super().deliver(app_id, name, frame, str(except_id) or None, is_stored)
 
 
 def _with_context(except_id: str | None, tracing: Tracing) -> str | None:
-    if except_id is not None:
-        return except_id
     carried = tracing.carried()
-    return None if carried is None else _MARK + carried
+    return except_id if carried is None else with_context(carried, except_id)

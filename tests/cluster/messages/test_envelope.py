@@ -42,6 +42,25 @@ def test_an_event_arrives_as_it_was_sent(except_id: str | None) -> None:
     assert envelope.parse_event(data) == (b"\x81\x01x", except_id)
 
 
+@pytest.mark.parametrize("except_id", [None, "1.2", "x" * 199])
+def test_a_context_goes_with_an_event_and_changes_no_id(except_id: str | None) -> None:
+    context = f"00-{'ab' * 16}-{'cd' * 8}-01"
+    rest = envelope.event_rest(b"\x81\x01x", envelope.with_context(context, except_id))
+    frame, excluded = envelope.parse_event(envelope.header(envelope.EVENT, NODE) + rest)
+    assert frame == b"\x81\x01x"
+    assert isinstance(excluded, envelope.TracedExclusion)
+    assert (excluded, excluded.context) == (except_id or "", context)
+
+
+@pytest.mark.parametrize("named", ["\0", "\0" + "x" * 54, "\0" * 80])
+def test_half_a_context_is_the_id_of_no_socket(named: str) -> None:
+    data = envelope.header(envelope.EVENT, NODE) + envelope.event_rest(b"frame", named)
+    frame, excluded = envelope.parse_event(data)
+    assert frame == b"frame"
+    assert excluded is not None
+    assert excluded.startswith("\0")
+
+
 def test_an_impossible_socket_id_excludes_nobody() -> None:
     header = envelope.header(envelope.EVENT, NODE)
     assert envelope.parse_event(header + envelope.event_rest(b"frame", "x" * 256)) == (b"frame", None)

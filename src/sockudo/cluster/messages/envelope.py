@@ -3,8 +3,8 @@
     kind (1 byte)   sender's node id (8 bytes)   rest
 
 Of an event, stored or not, the rest is the length of the socket id that must not get it (1 byte, 0 for none), that id,
-and the frame as its receivers write it to their sockets. Where no socket is left out, the id may be a zero byte and
-the context of a trace (`traced/bus.py`), which is the id of no socket. Of everything else it is MessagePack.
+and the frame as its receivers write it to their sockets. Nodes that trace put a zero byte and the context of the trace
+before the id (`traced/bus.py`). No socket id begins with that byte. Of everything else the rest is MessagePack.
 """
 
 from __future__ import annotations
@@ -77,8 +77,23 @@ _BODIES: Final[Mapping[int, type[msgspec.Struct]]] = {
 ID_BYTES: Final = 8
 HEADER_BYTES: Final = 1 + ID_BYTES
 
+# Stands before a context; and the length of a context, `traceparent` in version 00 of W3C's form.
+_TRACED: Final = "\0"
+_CONTEXT_LENGTH: Final = 55
+
 # Checks a JSON value without building objects.
 _skip: Final = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+class TracedExclusion(str):
+    """The id of the socket that must not get an event, empty where there is none, with the context of a trace.
+
+    Code that knows of no traces takes it for the id that it is.
+    """
+
+    __slots__ = ("context",)
+
+    context: str
 
 
 def new_node_id() -> str:
@@ -112,7 +127,23 @@ def parse_event(data: bytes) -> tuple[bytes, str | None]:
     if not length:
         return data[start:], None
     end = start + length
-    return data[end:], data[start:end].decode("utf-8", "surrogateescape")
+    except_id = data[start:end].decode("utf-8", "surrogateescape")
+    return data[end:], without_context(except_id) if length > _CONTEXT_LENGTH else except_id
+
+
+def with_context(context: str, except_id: str | None) -> str:
+    """Return what an event message names in the place of a socket id, so that the context of a trace goes with it."""
+    return f"{_TRACED}{context}{except_id or ''}"
+
+
+def without_context(except_id: str | None) -> str | None:
+    """Return the socket id alone of what an event message names; it has the context of the trace as an attribute."""
+    if except_id is None or not except_id.startswith(_TRACED):
+        return except_id
+    end = len(_TRACED) + _CONTEXT_LENGTH
+    excluded = TracedExclusion(except_id[end:])
+    excluded.context = except_id[len(_TRACED) : end]
+    return excluded
 
 
 def parse(data: bytes) -> msgspec.Struct | None:

@@ -21,7 +21,7 @@ from sockudo.server.http.large_requests import LargeRequests
 from sockudo.server.http.reader import MAX_PART, NONE
 from sockudo.server.http.service import Service
 from sockudo.server.http.upload import Upload
-from sockudo.server.timeouts import BODY_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT
+from sockudo.server.timeouts import BODY_TIMEOUT, IDLE_TIMEOUT
 from sockudo.server.turn_budget import READ_COST
 
 _NOTHING: Final = memoryview(b"")
@@ -59,7 +59,7 @@ class HttpProtocol(LargeRequests):
             peer = transport.get_extra_info("peername")
             self._peer = peer[0] if isinstance(peer, tuple) else None
         self._service.opened(self)
-        self._expire_in(HEAD_TIMEOUT)
+        self._expire_in(self.head_timeout)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
@@ -120,7 +120,7 @@ class HttpProtocol(LargeRequests):
         elif self._stage == NONE or self._waiting or self._kept:
             self._end()
         else:
-            part, seconds = ("body", BODY_TIMEOUT) if self._head_done else ("head", HEAD_TIMEOUT)
+            part, seconds = ("body", BODY_TIMEOUT) if self._head_done else ("head", self.head_timeout)
             self._refuse(refusals.too_slow(part, seconds))
 
     def on_message_complete(self) -> None:

@@ -7,7 +7,7 @@ its bytes. A body that is not small is taken only when the head of its request w
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import ClassVar, Final
 
 import httptools
 
@@ -39,7 +39,13 @@ NONE, _BEGUN, _HEAD, _BODY = range(4)
 
 
 class HttpReader(asyncio.Protocol):
-    """The half of a socket that reads. What a request is good for, and when the socket ends, the other half decides."""
+    """The half of a socket that reads. What a request is good for, and when the socket ends, the other half decides.
+
+    Attributes:
+        head_timeout: seconds until a head must be complete.
+    """
+
+    head_timeout: ClassVar[int] = HEAD_TIMEOUT
 
     __slots__ = (
         "_body",
@@ -261,7 +267,7 @@ class HttpReader(asyncio.Protocol):
             self._line_bytes += len(data)
         if self._stage == _BEGUN:
             self._stage = _HEAD
-            self._expire_in(HEAD_TIMEOUT)
+            self._expire_in(self.head_timeout)
         if self._line_bytes > MAX_HEAD_BYTES:
             self._refuse(refusals.head_too_large(MAX_HEAD_BYTES))
 
