@@ -54,6 +54,13 @@ class Service:
                 assert receiving.done(), f"the server ended:\n{self.log}"
                 self.told.append(receiving.result().decode())
 
+    def heard(self) -> list[str]:
+        """Return what was said so far and, of a server that has ended, all of it."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.told.append(self._line.recv(4096).decode())
+        return self.told
+
     def forget(self) -> None:
         """Forget what was said so far."""
         self.told.clear()

@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import signal
 from collections.abc import Callable, Coroutine
 from typing import Final
 
 from sockudo.assembly.cluster import Bus, bus_from_settings
 from sockudo.assembly.makers.tracing import makers_from_settings
 from sockudo.assembly.server import Assembly, SharedByWorkers, assemble
-from sockudo.assembly.signals import LogSignals
+from sockudo.assembly.signals import LogSignals, ReloadSignal
+from sockudo.assembly.start import end_process, started, stop_within
 from sockudo.cluster.times import ClusterTimes
 from sockudo.config.model import Settings
 from sockudo.log import get_logger
 from sockudo.ratelimit.area import SharedArea
 from sockudo.ratelimit.memory import SIZE
 from sockudo.server.diagnosis import Diagnosis
+from sockudo.supervisor.kept_signals import drop_signals, keep_signals, take_kept_signals
 from sockudo.supervisor.open_files import raise_limit
 from sockudo.supervisor.service_manager import ServiceManager
 from sockudo.supervisor.stopping import Stopping
@@ -29,6 +30,9 @@ _log = get_logger("sockudo")
 
 # New objects before they are looked at; how often that is before those that stayed are, and that before all are.
 COLLECT_AFTER: Final = (10_000, 2, 1_000_000)
+
+# How long all parts together may take to stop when the process is told to hurry.
+_HURRY_SECONDS: Final = 1.0
 
 # Workers share a machine: no network between them can be slow, and who is silent is dead.
 _WORKER_TIMES = ClusterTimes(heartbeat_interval=0.5, node_timeout=3.0, introduction=0.05)
@@ -42,7 +46,9 @@ def run(
     make_clock: Callable[[asyncio.AbstractEventLoop], Clock] = LoopClock,
     manager: ServiceManager | None = None,
 ) -> int:
-    """Serve until SIGTERM or SIGINT; return the exit status.
+    """Serve until SIGTERM or SIGINT; return the exit status, which is 0 also for a start that was given up.
+
+    Signals may have been kept waiting until this takes them.
 
     Args:
         on_start: called with the addresses once the server listens.
@@ -59,7 +65,9 @@ def run(
     """
     raise_limit()
     with asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(_serve(settings, on_start, worker, bus, make_clock, manager or ServiceManager()))
+        status = runner.run(_serve(settings, on_start, worker, bus, make_clock, manager or ServiceManager()))
+    drop_signals()
+    return status
 
 
 async def _serve(
@@ -73,13 +81,14 @@ async def _serve(
     loop = asyncio.get_running_loop()
     stopping = Stopping()
     stopping.listen(loop)
-    if manager.is_there:
-        loop.add_signal_handler(signal.SIGHUP, _refuse_reload, manager)
+    reloads = ReloadSignal(manager)
+    reloads.listen(loop)
     log_signals = LogSignals()
     if worker is not None:
         await worker.follow(stopping, log_signals.diagnose)
     else:
         log_signals.listen(loop)
+    take_kept_signals()
     clock = make_clock(loop)
     adapter, times = bus or bus_from_settings(settings)
     makers, shared = makers_from_settings(settings), None
@@ -89,22 +98,27 @@ async def _serve(
             adapter, times = worker.adapter(), _WORKER_TIMES
     assembly = assemble(settings, clock, adapter, times, shared=shared, makers=makers)
     log_signals.diagnosis = Diagnosis(assembly.front, assembly.node)
-    if worker is not None:
-        addresses = await assembly.start(worker.sockets, worker.side)
-    else:
-        addresses = await assembly.start(manager.sockets)
-    _settle_memory()
-    on_start(addresses)
-    manager.ready()
-    if worker is not None:
-        worker.ready()
-    await stopping.asked()
-    manager.stopping()
-    await _leave(assembly, settings, stopping, clock)
+    sockets, side = (manager.sockets, None) if worker is None else (worker.sockets, worker.side)
+    addresses = await started(assembly, sockets, side, stopping)
+    if addresses is not None:
+        _settle_memory()
+        on_start(addresses)
+        manager.ready()
+        if worker is not None:
+            worker.ready()
+        reloads.is_serving = True
+        await stopping.asked()
+        reloads.is_serving = False
+        manager.stopping()
+        await _leave(assembly, settings, stopping, clock)
     if worker is not None:
         worker.tidy()
     manager.close()
     _log.info("server stopped")
+    if addresses is None or stopping.is_hurried:
+        end_process()
+    # The process ends now, and no further signal changes how.
+    keep_signals()
     return 0
 
 
@@ -118,14 +132,8 @@ async def _leave(assembly: Assembly, settings: Settings, stopping: Stopping, clo
     deadline = clock.monotonic() + settings.shutdown_grace_period + stopping.linger
     await _unless_hurried(assembly.server.drain(settings.shutdown_grace_period, linger=stopping.linger), stopping)
     await _unless_hurried(assembly.stop(max(0.0, deadline - clock.monotonic())), stopping)
-    await assembly.stop()
-
-
-def _refuse_reload(manager: ServiceManager) -> None:
-    """Answer a service manager that asks one process for what only a supervisor can do; it would end the process."""
-    manager.reloading()
-    _log.warning("reload ignored: the server is one process and has no workers to replace; restart the service")
-    manager.ready()
+    if stopping.is_hurried:
+        await stop_within(assembly, _HURRY_SECONDS)
 
 
 async def _unless_hurried(step: Coroutine[None, None, None], stopping: Stopping) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +15,9 @@ from sockudo.cli.failures import EXIT_CONFIGURATION, EXIT_FAILED, reporting
 from sockudo.cli.loading import load_or_exit
 from sockudo.config.load import Loaded
 from sockudo.config.model import Settings
-from sockudo.errors import SockudoError
+from sockudo.errors import ConfigError, SockudoError
 from sockudo.supervisor.cores import usable_cores
+from sockudo.supervisor.kept_signals import keeping_signals
 from sockudo.supervisor.orders import WORKER_VARIABLE
 from sockudo.supervisor.task import WORKERS_MARK
 
@@ -32,21 +32,27 @@ _Addresses: TypeAlias = list[tuple[str, int]]
 def run_server(config: Path | None, host: str | None, port: str | None, workers: str | None) -> None:
     """Start the server and exit with its status."""
     worker = _worker()
-    try:
-        loaded = load_or_exit(config, host=host, port=port, workers=workers)
-    except SystemExit:
-        if worker is not None:
-            worker.failed("the configuration cannot be used any more")
-        raise
-    settings = loaded.settings
-    count = usable_cores() if settings.workers == "auto" else settings.workers
-    if worker is not None:
-        status = _run_worker(settings, worker)
-    elif count > 1:
-        status = reporting(lambda: _run_workers(loaded, count))
+    if worker is None:
+        # Nothing has begun that a signal would have to stop; what it asks for is done once somebody takes it.
+        with keeping_signals():
+            status = _run_first(config, host, port, workers)
     else:
-        status = reporting(lambda: _run_alone(loaded))
+        try:
+            loaded = load_or_exit(config, host=host, port=port, workers=workers)
+        except SystemExit:
+            worker.refused("the configuration cannot be used any more")
+            raise
+        status = _run_worker(loaded.settings, worker)
     sys.exit(status)
+
+
+def _run_first(config: Path | None, host: str | None, port: str | None, workers: str | None) -> int:
+    """Run the process that was started: the only one, or the supervisor of several."""
+    loaded = load_or_exit(config, host=host, port=port, workers=workers)
+    count = usable_cores() if loaded.settings.workers == "auto" else loaded.settings.workers
+    if count > 1:
+        return reporting(lambda: _run_workers(loaded, count))
+    return reporting(lambda: _run_alone(loaded))
 
 
 def _worker() -> Worker | None:
@@ -63,9 +69,6 @@ def _worker() -> Worker | None:
 
 def _run_alone(loaded: Loaded) -> int:
     log.configure(**_logging(loaded.settings))
-    for number in (signal.SIGUSR1, signal.SIGUSR2):
-        # Until the server takes them; they would end the process.
-        signal.signal(number, signal.SIG_IGN)
     # Only this command needs the server, so only this command waits for it to be imported; a supervisor never does.
     from sockudo.assembly.run import run
     from sockudo.supervisor.service_manager import ServiceManager
@@ -107,6 +110,9 @@ def _run_worker(settings: Settings, worker: Worker) -> int:
     worker.take_name()
     try:
         return run(settings, lambda _: None, worker)
+    except ConfigError as error:
+        worker.refused(str(error))
+        return EXIT_CONFIGURATION
     except SockudoError as error:
         # The supervisor says it, once for all workers, if it gives up.
         worker.failed(str(error))

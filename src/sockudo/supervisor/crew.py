@@ -17,6 +17,8 @@ _log = log.get_logger("sockudo.workers")
 _START_SECONDS: Final = 60.0
 # What a worker may take beyond its time before it is told to hurry, and then before it is killed.
 _SPARE_SECONDS: Final = 3.0
+# How long a worker may take to give up its start.
+_START_STOP_SECONDS: Final = 1.0
 
 
 class Crew:
@@ -108,10 +110,13 @@ class Crew:
 
     async def stop(self, grace: float, stopping: Stopping) -> None:
         """Let every worker leave in order, and wait for them."""
-        workers = tuple(self._alive)
-        for worker in workers:
+        serving = [worker for worker in self._alive if worker.is_ready]
+        starting = [worker for worker in self._alive if not worker.is_ready]
+        for worker in serving:
             worker.drain()
-        await self.ended(workers, grace, stopping)
+        for worker in starting:
+            worker.end_start()
+        await asyncio.gather(self.ended(serving, grace, stopping), self.ended(starting, _START_STOP_SECONDS, stopping))
 
 
 async def _all_exited(workers: Collection[WorkerProcess]) -> None:

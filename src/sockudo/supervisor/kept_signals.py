@@ -1,4 +1,4 @@
-"""Keeps the signals for a supervisor waiting while the command becomes it, so that none of them ends the process."""
+"""Keeps signals waiting where none may end the process by itself: while a server starts, and when it has stopped."""
 
 from __future__ import annotations
 
@@ -15,6 +15,17 @@ def keeping_signals() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def keep_signals() -> None:
+    """Let signals wait from now on."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _signals())
+
+
+def drop_signals() -> None:
+    """Let no signal do anything any more, those that have waited included; to be called when no event loop has them."""
+    for number in _signals():
+        signal.signal(number, signal.SIG_IGN)
 
 
 def take_kept_signals() -> None:

@@ -1,7 +1,8 @@
 """Lists what a supervisor and its workers say to each other, and what tells a process which of them it is.
 
 The supervisor starts the same command again with one more variable in its environment. They talk over a socket, in
-lines: the worker says `ready`, or `failed` and why; the supervisor says `retire` (a new worker takes over), `drain`
+lines: the worker says `ready`, or `failed` and why, or `refused` and why (its configuration cannot be used, so another
+attempt would fail too); the supervisor says `retire` (a new worker takes over), `drain`
 (the server stops) and `hurry`, and of the log `debug on`, `debug off` and `diagnose`. The end of the stream means that
 the other one is gone, whatever has ended it.
 """
@@ -15,6 +16,7 @@ SUPERVISOR_VARIABLE: Final = "_SOCKUDO_SUPERVISOR"
 
 READY: Final = b"ready"
 FAILED: Final = b"failed"
+REFUSED: Final = b"refused"
 RETIRE: Final = b"retire"
 DRAIN: Final = b"drain"
 HURRY: Final = b"hurry"

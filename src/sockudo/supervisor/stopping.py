@@ -50,6 +50,16 @@ class Stopping:
         self.ask(reason)
         self._hurried.set()
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether the process is asked to stop."""
+        return self._asked.is_set()
+
+    @property
+    def is_hurried(self) -> bool:
+        """Whether it is asked to hurry."""
+        return self._hurried.is_set()
+
     async def asked(self) -> None:
         """Wait until the process is asked to stop."""
         await self._asked.wait()

@@ -19,8 +19,9 @@ from sockudo.log import get_logger
 from sockudo.ratelimit.area import new_area
 from sockudo.ratelimit.memory import SIZE
 from sockudo.supervisor.crew import Crew
-from sockudo.supervisor.kept_signals import take_kept_signals
+from sockudo.supervisor.kept_signals import keep_signals, take_kept_signals
 from sockudo.supervisor.listening.listeners import Sockets, close_listeners
+from sockudo.supervisor.roll import Roll
 from sockudo.supervisor.service_manager import ServiceManager
 from sockudo.supervisor.stopping import Stopping
 from sockudo.supervisor.task import Task
@@ -51,8 +52,8 @@ def supervise(task: Task, on_start: OnStart) -> int:
         raise
     crew = Crew(task.command, os.environ, Shared(directory, counts, side))
     try:
-        supervisor = Supervisor(listeners, crew, grace=task.grace, balanced=task.balanced)
-        supervisor.manager = ServiceManager.from_environment(os.environ)
+        manager = ServiceManager.from_environment(os.environ)
+        supervisor = Supervisor(listeners, crew, manager, grace=task.grace, balanced=task.balanced)
         return asyncio.run(supervisor.run(on_start))
     finally:
         os.close(counts)
@@ -72,12 +73,16 @@ def _tidy(task: Task, listeners: Sequence[Sockets], directory: Path) -> None:
 class Supervisor:
     """Keeps a worker in each place.
 
+    Args:
+        manager: the service manager that is told what happens.
+
     Attributes:
         stopping: how it is told to stop.
-        manager: the service manager that is told what happens.
     """
 
-    def __init__(self, listeners: Sequence[Sockets], crew: Crew, *, grace: float, balanced: bool) -> None:
+    def __init__(
+        self, listeners: Sequence[Sockets], crew: Crew, manager: ServiceManager, *, grace: float, balanced: bool
+    ) -> None:
         self._listeners = listeners
         self._crew = crew
         self._grace = grace
@@ -85,9 +90,8 @@ class Supervisor:
             WorkerPlace(index, sockets, crew, owns_sockets=balanced) for index, sockets in enumerate(listeners)
         ]
         self.stopping = Stopping()
-        self.manager = ServiceManager()
-        self._roll: asyncio.Task[None] | None = None
-        self._roll_again = False
+        self._manager = manager
+        self._roll = Roll(self._places, grace, manager)
 
     async def run(self, on_start: OnStart) -> int:
         """Supervise until told to stop; see `supervise`."""
@@ -102,62 +106,58 @@ class Supervisor:
         parts.append(loop.create_task(self._serve(on_start)))
         await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         failure = next((part.exception() for part in parts if part.done() and part.exception()), None)
-        if self._roll is not None:
-            parts.append(self._roll)
         for part in parts:
             part.cancel()
         await asyncio.gather(*parts, return_exceptions=True)
+        # A worker that was told to stop, as every process of a service may be, has not failed.
+        is_failed = failure is not None and not self.stopping.is_asked
         await self._stop()
-        if failure is not None:
+        # The process ends now, and no further signal changes how.
+        keep_signals()
+        if failure is not None and is_failed:
             raise failure
         return 0
 
     def roll(self) -> None:
         """Replace every worker, one after the other; when told again meanwhile, do it once more."""
-        if self._roll is None:
-            self._roll = asyncio.get_running_loop().create_task(self._replace_all())
+        if self.stopping.is_asked:
+            _log.warning("reload ignored: the server is stopping")
         else:
-            self._roll_again = True
+            self._roll.ask()
 
     async def _serve(self, on_start: OnStart) -> None:
-        """Tell when every worker serves, and return when they are to stop."""
+        """Keep the workers' work going until they are to stop."""
         asked = asyncio.ensure_future(self.stopping.asked())
-        proven = asyncio.ensure_future(self._all_proven())
+        rolling = asyncio.ensure_future(self._roll_when_proven(on_start))
         try:
-            await asyncio.wait({asked, proven}, return_when=asyncio.FIRST_COMPLETED)
-            if proven.done():
-                on_start([place.worker.pid for place in self._places if place.worker])
-                self.manager.ready()
-            await asked
+            await asyncio.wait({asked, rolling}, return_when=asyncio.FIRST_COMPLETED)
+            if rolling.done():
+                rolling.result()
         finally:
             asked.cancel()
-            proven.cancel()
+            rolling.cancel()
+            await asyncio.gather(asked, rolling, return_exceptions=True)
+
+    async def _roll_when_proven(self, on_start: OnStart) -> None:
+        """Tell when every worker serves, and replace workers from then on, whenever that is asked for.
+
+        Not earlier: a worker that starts may have read the configuration before somebody changed it and asked.
+        """
+        await self._all_proven()
+        on_start([place.worker.pid for place in self._places if place.worker])
+        self._manager.ready()
+        await self._roll.run()
 
     async def _all_proven(self) -> None:
         for place in self._places:
             await place.proven.wait()
 
-    async def _replace_all(self) -> None:
-        _log.info("workers: replacement begins")
-        self.manager.reloading()
-        for place in self._places:
-            if not await place.replace(self._grace):
-                _log.error("workers: replacement stopped, the old workers go on")
-                break
-        else:
-            _log.info("workers: all replaced")
-        self.manager.ready()
-        self._roll = None
-        if self._roll_again:
-            self._roll_again = False
-            self.roll()
-
     async def _stop(self) -> None:
         _log.info("supervisor stopping", reason=self.stopping.reason or "failed", grace_period=self._grace)
-        self.manager.stopping()
+        self._manager.stopping()
         # From here on it is the workers' sockets alone, so that the last one that leaves closes the port.
         close_listeners(self._listeners)
         self._crew.shared.side.close()
         await self._crew.stop(self._grace, self.stopping)
-        self.manager.close()
+        self._manager.close()
         _log.info("supervisor stopped")

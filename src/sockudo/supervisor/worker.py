@@ -26,6 +26,7 @@ from sockudo.supervisor.orders import (
     HURRY,
     LINGER,
     READY,
+    REFUSED,
     RETIRE,
     WORKER_VARIABLE,
 )
@@ -83,10 +84,15 @@ class Worker:
 
     @staticmethod
     def leave_signals() -> None:
-        """Leave to the supervisor the signals for it; they would end this process."""
+        """Leave to the supervisor the signals for it; they would end this process.
+
+        Those that stop a server end it until its event loop takes them: nothing has begun yet.
+        """
         # A service manager sends them to every process: a worker that switched by itself would switch back.
         for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(number, signal.SIG_IGN)
+        # Python would write a traceback.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def take_name(self) -> None:
         """Show which worker this is where processes are listed."""
@@ -107,6 +113,10 @@ class Worker:
     def failed(self, reason: str) -> None:
         """Tell the supervisor why this worker cannot serve."""
         self._say(FAILED + b" " + json.dumps(reason).encode())
+
+    def refused(self, reason: str) -> None:
+        """Tell the supervisor what is wrong with the configuration, so that it does not try again by itself."""
+        self._say(REFUSED + b" " + json.dumps(reason).encode())
 
     def tidy(self) -> None:
         """Remove the directory if this was the last worker of a supervisor that died and could not do it."""

@@ -21,6 +21,7 @@ from sockudo.supervisor.orders import (
     FAILED,
     HURRY,
     READY,
+    REFUSED,
     RETIRE,
     WORKER_VARIABLE,
 )
@@ -48,6 +49,7 @@ class WorkerProcess:
         is_ready: whether it has said so.
         exited: set when the process is gone.
         failure: why it could not start, where it could say so.
+        is_refused: whether another attempt would fail for the same reason.
     """
 
     def __init__(self, index: int, serial: int) -> None:
@@ -57,6 +59,7 @@ class WorkerProcess:
         self.is_ready = False
         self.exited = asyncio.Event()
         self.failure = ""
+        self.is_refused = False
         self.started_at = asyncio.get_running_loop().time()
         self._process: subprocess.Popen[bytes]
         self._line: socket.socket
@@ -145,6 +148,11 @@ class WorkerProcess:
         """Let it write a diagnosis to the log."""
         self._say(DIAGNOSE)
 
+    def end_start(self) -> None:
+        """Let it give up its start; one that has not come to listen to its supervisor ends too."""
+        self.drain()
+        self._process.terminate()
+
     def kill(self) -> None:
         """End it, whatever it does."""
         self._process.kill()
@@ -178,8 +186,9 @@ class WorkerProcess:
         if word == READY:
             self.is_ready = True
             self.started.set()
-        elif word == FAILED:
+        elif word in (FAILED, REFUSED):
             self.failure = str(json.loads(rest))
+            self.is_refused = word == REFUSED
 
     def _close_line(self) -> None:
         if self._line.fileno() >= 0:
