@@ -84,5 +84,14 @@ def test_values_of_labels_may_be_any_text() -> None:
     assert line == r'connection_errors_total{app_id="a\"b\\c\nd",error_type="é",port="1"} 1.0'
 
 
+def test_samples_of_another_version_are_left_out() -> None:
+    figures = Figures({})
+    figures.set("connected", 1, "1", "label of tomorrow")
+    figures.set("event_loop_lag_seconds", 1, "0")
+    figures.set_histogram("flush_batch_sockets", Histogram((1.0,)), "0")
+    figures.set("workers", 2)
+    assert parsed(text(figures, "", 1).decode()).names() == {"workers"}
+
+
 def test_families_without_samples_are_left_out() -> None:
     assert text(Figures({}), "sockudo_", 6001) == b""
