@@ -33,7 +33,7 @@ def everything() -> Figures:
 
 
 def text(figures: Figures, prefix: str, port: int) -> bytes:
-    return finished(exposition(figures, prefix, port))
+    return b"".join(finished(exposition(figures, prefix, port)))
 
 
 def filled(family: Family) -> Histogram:

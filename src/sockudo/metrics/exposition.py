@@ -19,8 +19,8 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _STEP: Final = 20
 
 
-def exposition(figures: Figures, prefix: str, port: int) -> Steps[bytes]:
-    """Write figures as text; `port` is where clients reach the server."""
+def exposition(figures: Figures, prefix: str, port: int) -> Steps[list[bytes]]:
+    """Write figures as text, in parts; `port` is where clients reach the server."""
     parts: list[bytes] = []
     for family in FAMILIES.values():
         samples = figures.values.get(family.name)
@@ -39,7 +39,7 @@ def exposition(figures: Figures, prefix: str, port: int) -> Steps[bytes]:
                 yield None
         parts.append("".join(lines).encode())
         yield None
-    return b"".join(parts)
+    return parts
 
 
 def _fits(family: Family, labels: Labels, value: Value) -> bool:
