@@ -316,7 +316,7 @@ async def test_a_start_that_is_given_up_removes_the_unix_socket(
     assembly = put_together(path)
     assert assembly.metrics is not None
     monkeypatch.setattr(assembly.metrics, "start", never)
-    start = asyncio.create_task(started(assembly, (), stopping))
+    start = asyncio.create_task(started(assembly, (), None, stopping))
     await eventually(lambda: asyncio.to_thread(path.exists))
     stopping.ask("test")
     assert await start is None
@@ -334,7 +334,7 @@ async def test_a_start_that_fails_removes_the_unix_socket(tmp_path: Path, monkey
     assert assembly.metrics is not None
     monkeypatch.setattr(assembly.metrics, "start", fail)
     with pytest.raises(DriverError, match="no metrics"):
-        await started(assembly, (), Stopping())
+        await started(assembly, (), None, Stopping())
     assert not path.exists()
 
 
@@ -347,6 +347,6 @@ async def test_a_part_that_does_not_stop_is_left_alone(
     monkeypatch.setattr(assembly.metrics, "start", never)
     monkeypatch.setattr(assembly.metrics, "aclose", never)
     stopping.ask("test")
-    assert await asyncio.wait_for(started(assembly, (), stopping), 30) is None
+    assert await asyncio.wait_for(started(assembly, (), None, stopping), 30) is None
     assert len(captured.lines("server stop cut short: a store or the bus does not answer")) == 1
     await assembly.stores.aclose()

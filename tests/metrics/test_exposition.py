@@ -33,7 +33,7 @@ def everything() -> Figures:
 
 
 def text(figures: Figures, prefix: str, port: int) -> bytes:
-    return finished(exposition(figures, prefix, port))
+    return b"".join(finished(exposition(figures, prefix, port)))
 
 
 def filled(family: Family) -> Histogram:
@@ -82,6 +82,15 @@ def test_values_of_labels_may_be_any_text() -> None:
     figures.set("connection_errors_total", 1, 'a"b\\c\nd', "é")
     (line,) = (one for one in text(figures, "", 1).decode().splitlines() if not one.startswith("#"))
     assert line == r'connection_errors_total{app_id="a\"b\\c\nd",error_type="é",port="1"} 1.0'
+
+
+def test_samples_of_another_version_are_left_out() -> None:
+    figures = Figures({})
+    figures.set("connected", 1, "1", "label of tomorrow")
+    figures.set("event_loop_lag_seconds", 1, "0")
+    figures.set_histogram("flush_batch_sockets", Histogram((1.0,)), "0")
+    figures.set("workers", 2)
+    assert parsed(text(figures, "", 1).decode()).names() == {"workers"}
 
 
 def test_families_without_samples_are_left_out() -> None:

@@ -13,6 +13,7 @@ from sockudo.metrics import scrapes
 from sockudo.metrics.families import ORIGINAL, FamilyType
 from sockudo.metrics.listener import MOST_SOCKETS, MetricsListener
 from tests.clients.client import ApiClient, PusherClient, http
+from tests.clients.raw import HttpConnection
 from tests.servers.ports import free_port
 from tests.servers.server import APP_ID, RunningServer, app, running_server
 from tests.support.scrapes import Scrape, ask, scrape
@@ -185,6 +186,14 @@ async def test_only_get_metrics_is_answered_on_the_metrics_port() -> None:
         assert (await http(server.port, "GET", "/metrics")).status == 404
 
 
+async def test_one_connection_serves_one_scrape_after_the_other() -> None:
+    async with serving() as server, HttpConnection(metrics_port(server)) as connection:
+        for _ in range(3):
+            await connection.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = await connection.answer()
+            assert (answer.status, b"sockudo_workers" in answer.body) == (200, True)
+
+
 async def test_a_scraper_without_the_token_gets_nothing() -> None:
     async with serving(token=TOKEN) as server:
         port = metrics_port(server)
@@ -233,7 +242,7 @@ async def test_a_scrape_under_way_never_gives_way(monkeypatch: pytest.MonkeyPatc
         listener = server.assembly.metrics.listener
         made = listener._scrapes.text  # a scrape has to take as long as the test wants
 
-        async def slow() -> bytes:
+        async def slow() -> list[bytes]:
             await hold.wait()
             return await made()
 

@@ -69,6 +69,40 @@ async def test_one_scrape_sums_workers_and_counts_shared_channels_once(tmp_path:
         assert one.value("sockudo_connected", port=str(server.port)) == CLIENTS
 
 
+async def test_each_worker_shows_its_own_loop_sockets_and_outboxes(tmp_path: Path) -> None:
+    async with workers(tmp_path) as (server, port), crowd(server.port):
+
+        async def sums() -> list[float]:
+            one = await scraped(port)
+            of_each = [one.value("sockudo_sockets", state="websocket", worker=worker) for worker in ("0", "1")]
+            lags = [one.value("sockudo_event_loop_lag_seconds_count", worker=worker) > 0 for worker in ("0", "1")]
+            return [sum(of_each), *lags]
+
+        await eventually(sums, [CLIENTS, True, True])
+        one = await scraped(port)
+        for name in ("sockets", "outbox_bytes", "outbox_largest_bytes", "flush_batch_sockets_count"):
+            found = {dict(labels)["worker"] for sample, labels in one.samples if sample == f"sockudo_{name}"}
+            assert found == {"0", "1"}
+        other = 1 - (await server.logged("metrics served"))[0]["worker"]
+        stalled = server.pids[other]
+        before = one.value("sockudo_event_loop_lag_seconds_sum", worker=str(other))
+        os.kill(stalled, signal.SIGSTOP)
+        try:
+            await eventually(lambda: unanswered(port), 1)
+        finally:
+            os.kill(stalled, signal.SIGCONT)
+
+        async def is_late() -> bool:
+            after = await scraped(port)
+            return after.value("sockudo_event_loop_lag_seconds_sum", worker=str(other)) > before + 1
+
+        await eventually(is_late)
+
+
+async def unanswered(port: int) -> float:
+    return (await scraped(port)).value("sockudo_workers_unanswered")
+
+
 async def test_counters_never_go_back_while_workers_are_replaced(tmp_path: Path) -> None:
     async with workers(tmp_path) as (server, port):
         async with crowd(server.port):

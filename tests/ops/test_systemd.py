@@ -81,7 +81,7 @@ def test_low_ports_make_the_service_little_more_exposed(units_with_drop_ins: lis
     analyze("security", "--offline=true", f"--threshold={MOST_EXPOSED + 5}", "--no-pager", units_with_drop_ins[0])
 
 
-def test_the_service_opens_low_ports_with_its_drop_in_alone() -> None:
+def test_only_the_drop_in_lets_the_service_open_low_ports() -> None:
     service, drop_in = values("sockudo.service"), values(SERVICE_DROP_IN)
     assert (service["CapabilityBoundingSet"], service["AmbientCapabilities"]) == ("", "")
     assert drop_in == {

@@ -21,11 +21,13 @@ def metrics_from_settings(
     publisher: Publisher,
     front: Front,
     webhooks: WebhookService | None,
+    worker: int,
     worker_sockets: tuple[Path, int] | None,
 ) -> MetricsService | None:
     """Return what serves metrics, not started; None where they are off.
 
     Args:
+        worker: the place of this process among the workers of a supervisor; 0 without one.
         worker_sockets: the directory that the workers of a supervisor share, and the serial number of this one.
     """
     section = settings.metrics
@@ -40,6 +42,7 @@ def metrics_from_settings(
         publisher=publisher,
         front=front,
         webhooks=webhooks,
+        worker=str(worker),
         shares_queue=worker_sockets is not None and settings.queue.driver not in ("memory", "none"),
     )
     return MetricsService(section, sources, worker_sockets)

@@ -93,7 +93,7 @@ async def _serve(
     adapter, times = bus or bus_from_settings(settings)
     makers, shared = makers_from_settings(settings), None
     if worker is not None:
-        shared = SharedByWorkers(worker.worker_sockets, SharedArea(worker.counts, SIZE))
+        shared = SharedByWorkers(worker.index, worker.worker_sockets, SharedArea(worker.counts, SIZE))
         if adapter is None:
             adapter, times = worker.adapter(), _WORKER_TIMES
     assembly = assemble(settings, clock, adapter, times, shared=shared, makers=makers)

@@ -149,10 +149,12 @@ class SharedByWorkers(NamedTuple):
     """What the workers of one supervisor share.
 
     Attributes:
+        place: that of this worker among them.
         worker_sockets: the directory of their sockets, and the serial number of this worker.
         area: the memory in which they all count what is limited.
     """
 
+    place: int
     worker_sockets: tuple[Path, int]
     area: Area
 
@@ -212,7 +214,13 @@ def assemble(
     front = _front(settings, clock, parts, stores, health, _after_bus(adapter, clock))
     server = Server(front, parts.node, listening_from_settings(settings, front, clock))
     metrics = metrics_from_settings(
-        settings, parts.node, parts.publisher, front, webhooks, None if shared is None else shared.worker_sockets
+        settings,
+        parts.node,
+        parts.publisher,
+        front,
+        webhooks,
+        0 if shared is None else shared.place,
+        None if shared is None else shared.worker_sockets,
     )
     side_ports = side_ports_from_settings(settings)
     return Assembly(server, parts.node, front, parts.remote_events, stores, webhooks, metrics, makers, side_ports)

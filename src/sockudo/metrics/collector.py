@@ -30,6 +30,7 @@ class Sources:
     """The parts of a server that count.
 
     Attributes:
+        worker: the place of this process among the workers of its machine.
         shares_queue: whether several processes have one queue of webhooks.
     """
 
@@ -37,6 +38,7 @@ class Sources:
     publisher: Publisher
     front: Front
     webhooks: WebhookService | None
+    worker: str
     shares_queue: bool
 
 
@@ -78,10 +80,10 @@ class Collector:
         yield from apps.read_channels(figures, hub, peers, "" if cluster is None else cluster.node_id)
         apps.read_rate_limits(figures, sources.front.limited)
         yield from apps.read_latency(figures, self._latency)
-        yield from process.read_sockets(figures, sources.front)
+        yield from process.read_sockets(figures, sources.front, sources.worker)
         process.read_node(figures, node)
-        process.read_flusher(figures, hub.flusher)
-        figures.set_histogram("event_loop_lag_seconds", self._lag.histogram)
+        process.read_flusher(figures, hub.flusher, sources.worker)
+        figures.set_histogram("event_loop_lag_seconds", self._lag.histogram, sources.worker)
         if cluster is not None:
             apps.read_answers(figures, cluster.counters)
             process.read_cluster(figures, cluster)

@@ -19,8 +19,8 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _STEP: Final = 20
 
 
-def exposition(figures: Figures, prefix: str, port: int) -> Steps[bytes]:
-    """Write figures as text; `port` is where clients reach the server."""
+def exposition(figures: Figures, prefix: str, port: int) -> Steps[list[bytes]]:
+    """Write figures as text, in parts; `port` is where clients reach the server."""
     parts: list[bytes] = []
     for family in FAMILIES.values():
         samples = figures.values.get(family.name)
@@ -30,14 +30,22 @@ def exposition(figures: Figures, prefix: str, port: int) -> Steps[bytes]:
         lines = [f"# HELP {name} {family.text}\n# TYPE {name} {family.kind.value}\n"]
         bounds = [*(f"{bound:g}" for bound in family.bounds), "+Inf"]
         for number, (key, value) in enumerate(samples.items(), 1):
-            lines.append(_sample(name, _labels(family, labels_of(key), port), bounds, value))
+            labels = labels_of(key)
+            if _fits(family, labels, value):
+                lines.append(_sample(name, _labels(family, labels, port), bounds, value))
             if number % _STEP == 0:
                 parts.append("".join(lines).encode())
                 lines.clear()
                 yield None
         parts.append("".join(lines).encode())
         yield None
-    return b"".join(parts)
+    return parts
+
+
+def _fits(family: Family, labels: Labels, value: Value) -> bool:
+    # Another version of a worker may have other labels and buckets, while workers are replaced.
+    numbers = len(value) - 2 if isinstance(value, list) else 0
+    return len(labels) == len(family.labels) and numbers == len(family.bounds)
 
 
 def _labels(family: Family, values: Labels, port: int) -> str:

@@ -11,7 +11,7 @@ from sockudo.api.messages import Request, Response, error_response
 from sockudo.eventual import Eventual
 from sockudo.log import get_logger
 from sockudo.metrics.exposition import CONTENT_TYPE
-from sockudo.metrics.scrape_socket import ScrapeSocket
+from sockudo.metrics.scrape_socket import ScrapeSocket, TextInParts
 from sockudo.metrics.scrapes import Scrapes
 from sockudo.server.http.answers import Answers
 from sockudo.server.http.body_budget import BodyBudget
@@ -146,7 +146,7 @@ class MetricsListener:
 
     async def _scrape(self) -> Response:
         try:
-            return Response(200, await self._scrapes.text(), content_type=CONTENT_TYPE)
+            return TextInParts(await self._scrapes.text(), CONTENT_TYPE)
         except Exception as error:
             _log.error("metrics: scrape failed", exc_info=error)
             return error_response(500, "Internal server error")

@@ -22,7 +22,7 @@ def read_node(figures: Figures, node: Node) -> None:
         figures.set("refusals_total", count, str(code))
 
 
-def read_sockets(figures: Figures, front: Front) -> Steps[None]:
+def read_sockets(figures: Figures, front: Front, worker: str) -> Steps[None]:
     """Read the sockets, and what waits to be sent to them, some sockets a step."""
     websockets = list(front.websockets.sockets)
     unsent, largest, serving = 0, 0, 0
@@ -32,21 +32,21 @@ def read_sockets(figures: Figures, front: Front) -> Steps[None]:
         largest = max(largest, size)
         serving += socket.is_serving
         yield None
-    figures.set("sockets", len(front.http_connections), "http")
-    figures.set("sockets", serving, "websocket")
-    figures.set("sockets", len(websockets) - serving, "closing")
+    figures.set("sockets", len(front.http_connections), "http", worker)
+    figures.set("sockets", serving, "websocket", worker)
+    figures.set("sockets", len(websockets) - serving, "closing", worker)
     figures.set("sockets_refused_total", front.room.refused)
-    figures.set("outbox_bytes", unsent)
-    figures.set("outbox_largest_bytes", largest)
+    figures.set("outbox_bytes", unsent, worker)
+    figures.set("outbox_largest_bytes", largest, worker)
 
 
-def read_flusher(figures: Figures, flusher: Flusher) -> None:
+def read_flusher(figures: Figures, flusher: Flusher, worker: str) -> None:
     """Read how many sockets were written at a time."""
     histogram = Histogram(BATCH_BOUNDS)
     for size, times in enumerate(flusher.batches[: SLICE + 1]):
         if times:
             histogram.add(size, times)
-    figures.set_histogram("flush_batch_sockets", histogram)
+    figures.set_histogram("flush_batch_sockets", histogram, worker)
 
 
 def read_deliveries(figures: Figures, counters: DeliveryCounters) -> None:

@@ -33,13 +33,13 @@ class Scrapes:
         self._exchange = exchange
         self._prefix = prefix
         self._slices = slices
-        self._running: asyncio.Task[bytes] | None = None
-        self._text = b""
+        self._running: asyncio.Task[list[bytes]] | None = None
+        self._text: list[bytes] = []
         self._read_at = float("-inf")
         self.port = 0
 
-    async def text(self) -> bytes:
-        """Return the exposition."""
+    async def text(self) -> list[bytes]:
+        """Return the exposition, in parts."""
         if time.monotonic() - self._read_at < FRESH:
             return self._text
         if self._running is None:
@@ -53,13 +53,13 @@ class Scrapes:
         if self._running is not None:
             self._running.cancel()
 
-    def _done(self, task: asyncio.Task[bytes]) -> None:
+    def _done(self, task: asyncio.Task[list[bytes]]) -> None:
         self._running = None
         if not task.cancelled():
             # Who has asked is told; nobody may be left.
             task.exception()
 
-    async def _read(self) -> bytes:
+    async def _read(self) -> list[bytes]:
         own = await self._collector.read()
         figures = own if self._exchange is None else await self._of_all(self._exchange, own)
         self._text = await self._slices.run(exposition(figures, self._prefix, self.port))

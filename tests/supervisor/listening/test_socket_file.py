@@ -201,6 +201,15 @@ async def test_one_process_serves_on_the_socket_and_removes_it(tmp_path: Path, p
     assert "curl --unix-socket" in LogFile(tmp_path).text
 
 
+@is_root
+async def test_a_server_gives_its_socket_the_owner_and_mode(tmp_path: Path, path: Path) -> None:
+    asked = {"enabled": True, "path": str(path), "permission_mode": "640", "owner": "nobody:daemon"}
+    with server_process(tmp_path, unix_socket=asked):
+        assert await ask(path) == 200
+        found = status(path)
+        assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (65534, 1, 0o640)
+
+
 async def test_workers_share_the_socket_while_they_are_replaced(tmp_path: Path, path: Path) -> None:
     async with workers_process(tmp_path, "--workers", "2", **settings(path)) as server:
         await server.greeted()

@@ -49,13 +49,17 @@ class Answers:
 
     def _encode(self, response: Response, *, keep_alive: bool, head_only: bool) -> bytes:
         body = response.body
+        head = self.head(response, len(body), keep_alive=keep_alive)
+        return head if head_only else head + body
+
+    def head(self, response: Response, size: int, *, keep_alive: bool) -> bytes:
+        """Return the head of a response whose body has this size."""
         lines = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}\r\n"]
-        if body:
+        if size:
             lines.append(f"Content-Type: {response.content_type}\r\n")
-        lines.append(f"Content-Length: {len(body)}\r\n{self._date}{self._common}")
+        lines.append(f"Content-Length: {size}\r\n{self._date}{self._common}")
         lines += [f"{name}: {value}\r\n" for name, value in response.fields()]
         if not keep_alive:
             lines.append("Connection: close\r\n")
         lines.append("\r\n")
-        head = "".join(lines).encode("latin-1")
-        return head if head_only else head + body
+        return "".join(lines).encode("latin-1")
