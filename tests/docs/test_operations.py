@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
 import yaml
 
-from tests.support.pages import section
+from tests.servers.processes import program
+from tests.servers.server import clean_environ
+from tests.support.pages import code_blocks, section
 from tests.support.source import ROOT
 
 PAGE: Final = ROOT / "docs" / "operations.md"
@@ -48,3 +53,19 @@ def test_every_folder_of_operations_is_on_the_page() -> None:
     text = PAGE.read_text()
     names = {path.name for path in (ROOT / "ops").iterdir() if path.is_dir()}
     assert {name for name in names if f"ops/{name}/" not in text} == set()
+
+
+def test_the_secret_shown_is_what_the_chart_needs(tmp_path: Path) -> None:
+    (block,) = [block.text for block in code_blocks(PAGE, "sh") if "> sockudo.env" in block.text]
+    program("openssl", "openssl")
+    subprocess.run(["bash", "-euo", "pipefail", "-c", block], cwd=tmp_path, check=True, timeout=30)
+    file = tmp_path / "sockudo.env"
+    assert file.stat().st_mode & 0o077 == 0
+    values = yaml.safe_load((ROOT / "ops" / "helm" / "sockudo" / "values.yaml").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(values["config"]))
+    environ = clean_environ() | dict(line.split("=", 1) for line in file.read_text().splitlines())
+    command = [sys.executable, "-m", "sockudo", "check-config", "config.json"]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith("OK\n")
+    assert "1 (key chat-key)" in done.stdout
+    assert not done.stderr
