@@ -12,7 +12,7 @@ from sockudo.eventual import Eventual, later
 from sockudo.server.http.answers import Answers
 from sockudo.server.http.body_budget import BodyBudget
 from sockudo.server.http.protocol import HttpProtocol
-from sockudo.server.http.service import QuickPublish, QuickUpgrade, Socket
+from sockudo.server.http.service import QuickPublish, Socket
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
 from tests.fakes.clock import FakeClock
@@ -40,7 +40,6 @@ class EchoService:
         self.needs_peer = True
         self.after_bus: Callable[[Callable[[], None]], object] | None = None
         self.publish_quickly: QuickPublish | None = None
-        self.upgrade_quickly: QuickUpgrade | None = None
         self.requests: list[Request] = []
         self.refusals: list[int] = []
         self.connections: set[Socket] = set()

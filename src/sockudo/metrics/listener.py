@@ -15,7 +15,7 @@ from sockudo.metrics.scrapes import Scrapes
 from sockudo.server.http.answers import Answers
 from sockudo.server.http.body_budget import BodyBudget
 from sockudo.server.http.protocol import HttpProtocol
-from sockudo.server.http.service import QuickPublish, QuickUpgrade, Socket
+from sockudo.server.http.service import QuickPublish, Socket
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
 from sockudo.supervisor.listening.listeners import open_listeners
@@ -58,7 +58,6 @@ class MetricsListener:
         self.needs_peer = False
         self.after_bus: Callable[[Callable[[], None]], object] | None = None
         self.publish_quickly: QuickPublish | None = None
-        self.upgrade_quickly: QuickUpgrade | None = None
 
     @property
     def is_open(self) -> bool:

@@ -1,13 +1,12 @@
-"""Opens WebSockets the quick way: the first bytes of a socket are a handshake as browsers and client libraries send it.
+"""Reads handshakes the quick way: as browsers and client libraries send them, in the first bytes of a socket.
 
 What is not so is left to the general way (`front.Front.upgrade`), before anything has happened: an unknown app, a store
-that has to be asked, whatever `websocket/quick_handshake.py` does not read. Whom the node refuses, it refuses here as
-there. A server with a limit on new connections by address has no quick way.
+that has to be asked, whatever `websocket/quick_handshake.py` does not read. A server with a limit on new connections by
+address has no quick way.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -17,7 +16,6 @@ from sockudo.apps.base import AppManager
 from sockudo.eventual import Future, dropped
 from sockudo.node.node import Opening
 from sockudo.pusher.query import parse_query
-from sockudo.server.websocket import WebSocketContext, WebSocketProtocol
 from sockudo.websocket.quick_handshake import QuickReader, fields_of
 
 # Clients of one library have the same target; a stream of made-up ones does not grow the table.
@@ -29,15 +27,14 @@ Target = tuple[str, str, str | None]
 
 
 class QuickUpgrades:
-    """Opens WebSockets.
+    """Reads handshakes.
 
     Args:
         app_key: returns the key in a path, or None where the path is no WebSocket.
     """
 
-    def __init__(self, apps: AppManager, websockets: WebSocketContext, app_key: Callable[[str], str | None]) -> None:
+    def __init__(self, apps: AppManager, app_key: Callable[[str], str | None]) -> None:
         self._apps = apps
-        self._websockets = websockets
         self._app_key = app_key
         self._reader = QuickReader()
         self._targets: dict[bytes, Target] = {}
@@ -47,11 +44,10 @@ class QuickUpgrades:
         """How many targets and names of headers are remembered."""
         return len(self._targets) + self._reader.remembered
 
-    def open(self, data: bytes, transport: asyncio.Transport, peer: str | None) -> asyncio.Protocol | None:
-        """Take over a socket whose first bytes these are; None, and nothing happened, if the general way must.
+    def read(self, data: bytes) -> tuple[bytes, Opening] | None:
+        """Return the 101 response to the first bytes of a socket, and what its client says.
 
-        Args:
-            peer: the client's address where it is known; else the socket's own counts.
+        None is for the general way: nothing has happened.
         """
         # hot path
         handshake = self._reader.read(data)
@@ -67,10 +63,7 @@ class QuickUpgrades:
         if isinstance(app, Future):
             dropped(app)
             return None
-        protocol = WebSocketProtocol(self._websockets, transport)
-        opening = Opening(app, version, handshake.origin, path, partial(_ids_of, handshake.lines))
-        protocol.open(handshake.response, opening, peer)
-        return protocol
+        return handshake.response, Opening(app, version, handshake.origin, path, partial(_ids_of, handshake.lines))
 
     def _learn(self, text: bytes) -> Target | None:
         path, _, query = text.decode("ascii").partition("?")

@@ -10,10 +10,11 @@ from typing import Final
 from sockudo.api.messages import Request, Response, error_response
 from sockudo.eventual import Eventual
 from sockudo.log import get_logger
+from sockudo.server.accepting.arrived import ArrivedProtocol, Handing
 from sockudo.server.accepting.door import Door
 from sockudo.server.front import Front
 from sockudo.server.http.protocol import HttpProtocol
-from sockudo.server.http.service import QuickPublish, QuickUpgrade, Socket
+from sockudo.server.http.service import QuickPublish, Socket
 from sockudo.supervisor.listening.listeners import BACKLOG, ListenError, open_listeners
 
 _log = get_logger("sockudo.server")
@@ -49,7 +50,6 @@ class Redirect:
         self.needs_peer = False
         self.after_bus: Callable[[Callable[[], None]], object] | None = None
         self.publish_quickly: QuickPublish | None = None
-        self.upgrade_quickly: QuickUpgrade | None = None
 
     async def listen(self, host: str, tls_port: int) -> None:
         """Begin to listen on an address; a server that cannot have the port serves without it."""
@@ -92,6 +92,10 @@ class Redirect:
     ) -> asyncio.Protocol | Eventual[Response]:
         """Answer as any other request: a client that follows redirects upgrades over TLS."""
         return self.handle(request)
+
+    def arrived(self, arrival: Handing) -> ArrivedProtocol:
+        """Return the protocol of a socket that has come through the door."""
+        return ArrivedProtocol(self, arrival)
 
     def turn_away(self) -> Response | None:
         """Return the answer to a new socket for which there is no room, and count it; None where there is room."""

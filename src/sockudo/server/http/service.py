@@ -16,7 +16,6 @@ from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
 
 QuickPublish = Callable[[bytes, bytes, Callable[[], Request]], "Response | Future[Response] | None"]
-QuickUpgrade = Callable[[bytes, asyncio.Transport, str | None], asyncio.Protocol | None]
 
 
 class Socket(Protocol):
@@ -64,8 +63,6 @@ class Service(Protocol):
     after_bus: Callable[[Callable[[], None]], object] | None
     # Publishes the event of a target and a body, or returns None: then `handle` must.
     publish_quickly: QuickPublish | None
-    # Takes over a socket by its first bytes and the address of its peer, or returns None: then `upgrade` must.
-    upgrade_quickly: QuickUpgrade | None
 
     @property
     def is_draining(self) -> bool:
