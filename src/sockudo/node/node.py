@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
@@ -34,8 +35,7 @@ from sockudo.webhooks.base import NoWebhooks, WebhookEvents
 from sockudo.websocket.frames import text_frame
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(NamedTuple):
     """What a client says when it connects.
 
     Attributes:

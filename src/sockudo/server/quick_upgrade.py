@@ -16,7 +16,8 @@ from sockudo.apps.base import AppManager
 from sockudo.eventual import Future, dropped
 from sockudo.node.node import Opening
 from sockudo.pusher.query import parse_query
-from sockudo.websocket.quick_handshake import QuickReader, fields_of
+from sockudo.websocket.handshake import accepted
+from sockudo.websocket.quick_handshake import QuickReader, fields_of, target_of
 
 # Clients of one library have the same target; a stream of made-up ones does not grow the table.
 _MOST_TARGETS: Final = 1024
@@ -41,7 +42,7 @@ class QuickUpgrades:
 
     @property
     def remembered(self) -> int:
-        """How many targets and names of headers are remembered."""
+        """How many targets, lines and names of headers are remembered."""
         return len(self._targets) + self._reader.remembered
 
     def read(self, data: bytes) -> tuple[bytes, Opening] | None:
@@ -53,7 +54,8 @@ class QuickUpgrades:
         handshake = self._reader.read(data)
         if handshake is None:
             return None
-        target = self._targets.get(handshake.target) or self._learn(handshake.target)
+        lines, websocket_key, origin = handshake
+        target = self._targets.get(lines[0]) or self._learn(lines[0])
         if target is None:
             return None
         path, key, version = target
@@ -63,17 +65,20 @@ class QuickUpgrades:
         if isinstance(app, Future):
             dropped(app)
             return None
-        return handshake.response, Opening(app, version, handshake.origin, path, partial(_ids_of, handshake.lines))
+        return accepted(websocket_key), Opening(app, version, origin, path, partial(_ids_of, lines))
 
-    def _learn(self, text: bytes) -> Target | None:
+    def _learn(self, request: bytes) -> Target | None:
+        text = target_of(request)
+        if text is None or len(text) > _LONGEST_TARGET:
+            return None
         path, _, query = text.decode("ascii").partition("?")
         key = self._app_key(path)
-        if key is None or len(text) > _LONGEST_TARGET:
+        if key is None:
             return None
         if len(self._targets) >= _MOST_TARGETS:
             self._targets.clear()
         target = path, key, parse_query(query).last.get("protocol") if query else None
-        self._targets[text] = target
+        self._targets[request] = target
         return target
 
 
