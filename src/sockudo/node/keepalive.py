@@ -57,7 +57,7 @@ class Keepalive(Ticker):
         """Watch over a new connection, which has been heard just now."""
         # hot path
         at = connection.last_activity + self._limits.activity_timeout
-        if self._limits.user_authentication_timeout:
+        if self._limits.user_authentication_timeout and connection.app.enable_user_authentication:
             at = min(at, self._unauthorised_until(connection))
         self._deadlines.add(connection, int(at))
 

@@ -8,7 +8,7 @@ has not said anything is young: it counts among the HTTP sockets, and ends after
 from __future__ import annotations
 
 import asyncio
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 from sockudo.server.http.protocol import HttpProtocol
 from sockudo.server.http.service import Service
@@ -49,7 +49,7 @@ class AcceptedSocket(WebSocketProtocol):
         entrance = self._entrance
         assert entrance is not None
         # uvloop's transports are not instances of asyncio's class.
-        made: asyncio.Transport = cast(asyncio.Transport, transport)
+        made: Any = transport
         no_room = entrance.turn_away()
         if no_room is not None:
             made.set_protocol(_IGNORING)

@@ -29,6 +29,7 @@ _MOST_LINES: Final = 1024
 _LONGEST_LINE: Final = 512
 
 _END: Final = b"\r\n\r\n"
+_USUAL_KEY: Final = b"Sec-WebSocket-Key: "
 # Everything that is not printable.
 _ODD: Final = bytes({*range(32), *range(127, 256)})
 _REQUEST: Final = re.compile(rb"GET (/[A-Za-z0-9_.~/?&=%+:-]*) HTTP/1\.1")
@@ -105,13 +106,16 @@ class QuickReader:
         for line in fields:
             good_for = known.get(line)
             if good_for is None:
-                good_for = self._judge(line)
+                if line[:19] == _USUAL_KEY and is_key(line[19:]):
+                    good_for, key = _KEY, line[19:]
+                else:
+                    good_for = self._judge(line)
             if good_for:
                 if good_for < 0 or good_for & seen:
                     return None
                 seen |= good_for
                 if good_for == _KEY:
-                    key = _value(line)
+                    key = key or _value(line)
                 elif good_for == _ORIGIN:
                     origin = _value(line).decode("ascii")
         if seen & ~_ORIGIN != _NEEDED:
