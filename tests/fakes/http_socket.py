@@ -13,7 +13,7 @@ from sockudo.server.http.answers import Answers
 from sockudo.server.http.body_budget import BodyBudget
 from sockudo.server.http.known_heads import KnownHeads
 from sockudo.server.http.protocol import HttpProtocol
-from sockudo.server.http.service import QuickPublish, QuickUpgrade, Socket
+from sockudo.server.http.service import QuickPublish, Socket
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
 from tests.fakes.clock import FakeClock
@@ -42,7 +42,6 @@ class EchoService:
         self.after_bus: Callable[[Callable[[], None]], object] | None = None
         self.publish_quickly: QuickPublish | None = None
         self.known_heads = KnownHeads()
-        self.upgrade_quickly: QuickUpgrade | None = None
         self.requests: list[Request] = []
         self.refusals: list[int] = []
         self.connections: set[Socket] = set()

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from sockudo.apps.app import App
 from sockudo.hub.changes import Left, Offline
 from sockudo.hub.connection import Connection
-from sockudo.hub.hub import Hub
+from sockudo.hub.hub import Hub, is_quick_to_remove
 from sockudo.hub.outbox import Flusher
 from sockudo.pusher.channels import kind_of
 from sockudo.pusher.members import Identity
@@ -130,6 +130,43 @@ def test_a_presence_channel_takes_members_only(setting: Setting) -> None:
     connection = setting.connect("1.1")
     with pytest.raises(AssertionError, match="has members only"):
         setting.hub.subscribe(connection, "presence-x", kind_of("presence-x"))
+
+
+def state_of(hub: Hub) -> list[object]:
+    """Return what the table has of the first app, and its totals."""
+    totals = hub.totals["1"]
+    counts = [totals.disconnections, dict(totals.unsubscriptions), dict(totals.channels)]
+    return [hub.app_ids(), hub.connection_count("1"), [channel.name for channel in hub.channels("1")], counts]
+
+
+@pytest.mark.parametrize("name", ["", "a", "private-a", "cache-a"])
+@pytest.mark.parametrize("has_company", [False, True])
+def test_removing_at_once_and_in_steps_is_the_same(name: str, has_company: bool) -> None:
+    outcomes = []
+    for at_once in (True, False):
+        setting = Setting()
+        leaver = setting.connect("1.1")
+        if has_company:
+            setting.join(setting.connect("1.2"), name or "b")
+        if name:
+            setting.join(leaver, name)
+        assert is_quick_to_remove(leaver)
+        changes = [setting.hub.remove_at_once(leaver)] if at_once else setting.left(leaver)
+        told = [(left.channel.name, left.last_here, left.member_removed) for left in changes if left is not None]
+        assert leaver.subscriptions is None
+        assert setting.hub.remove_at_once(leaver) is None
+        outcomes.append([told, *state_of(setting.hub)])
+    assert outcomes[0] == outcomes[1]
+
+
+def test_members_users_and_crowds_of_channels_leave_in_steps() -> None:
+    setting = Setting()
+    member, user, crowded = (setting.connect(f"1.{number}") for number in range(3))
+    setting.join(member, "presence-a", "ann")
+    setting.hub.sign_in(user, Identity("bob"))
+    for name in ("a", "b"):
+        setting.join(crowded, name)
+    assert not any(map(is_quick_to_remove, (member, user, crowded)))
 
 
 def test_removing_a_connection_leaves_every_channel_once(setting: Setting) -> None:

@@ -13,6 +13,12 @@ class Socket:
         self._timeouts = timeouts
         self._again = again
 
+    def drain(self) -> None:
+        raise NotImplementedError
+
+    def abort(self) -> None:
+        raise NotImplementedError
+
     def expire(self, now: int) -> None:
         self.expired.append(now)
         if self._again:
@@ -70,3 +76,54 @@ def test_one_timer_ticks_once_a_second_until_it_is_stopped() -> None:
     timeouts.stop()
     clock.advance(5)
     assert len(ticks) == 5
+
+
+def test_young_and_closing_sockets_expire_in_their_order() -> None:
+    clock, timeouts, _ = started()
+    first, second, closing = Socket(timeouts), Socket(timeouts), Socket(timeouts)
+    timeouts.young[first] = timeouts.now
+    clock.advance(2)
+    timeouts.young[second] = timeouts.now
+    timeouts.begin_closing(closing)
+    clock.advance(3)
+    assert closing.expired == []
+    clock.advance(1)
+    assert closing.expired == [1006]
+    clock.advance(4)
+    assert first.expired == []
+    clock.advance(1)
+    assert (first.expired, second.expired) == ([1011], [])
+    clock.advance(100)
+    assert (len(first.expired), len(second.expired), len(closing.expired)) == (1, 1, 1)
+    assert not timeouts.young
+    assert not timeouts.closing
+
+
+def test_a_close_that_begins_again_has_its_whole_time() -> None:
+    clock, timeouts, _ = started()
+    again, other = Socket(timeouts), Socket(timeouts)
+    timeouts.begin_closing(again)
+    timeouts.begin_closing(other)
+    clock.advance(2)
+    timeouts.begin_closing(again)
+    clock.advance(2)
+    assert (again.expired, other.expired) == ([], [1004])
+    clock.advance(2)
+    assert again.expired == [1006]
+
+
+def test_thousands_of_young_sockets_expire_over_several_turns() -> None:
+    clock, timeouts, _ = started()
+    sockets = [Socket(timeouts) for _ in range(1000)]
+    timeouts.young.update(dict.fromkeys(sockets, timeouts.now))
+    clock.set_monotonic(clock.monotonic() + 20)
+    timeouts.now += 20
+    timeouts.second_passed()
+    turns = 1
+    while timeouts.young:
+        before = len(timeouts.young)
+        clock.run_soon()
+        assert before - len(timeouts.young) <= 64
+        turns += 1
+    assert turns >= 1000 // 64
+    assert all(len(socket.expired) == 1 for socket in sockets)

@@ -102,6 +102,19 @@ def test_an_item_that_fails_holds_up_no_other() -> None:
     assert len(taken) == 199
 
 
+def test_several_items_that_fail_are_told_together() -> None:
+    clock, watch, _ = watched(3)
+
+    class Failing(list[Item]):
+        def append(self, item: Item) -> None:
+            raise ValueError("a mistake")
+
+    watch.taken = Failing()
+    with pytest.raises(ExceptionGroup) as told:
+        tick(clock, watch)
+    assert [str(error) for error in told.value.exceptions] == ["a mistake"] * 3
+
+
 def test_nothing_expires_after_the_stop() -> None:
     clock, watch, _ = watched(500)
     tick(clock, watch)

@@ -133,3 +133,26 @@ def test_an_idle_loop_is_not_woken() -> None:
     slices = Slices(bench.clock)
     slices.in_order(bench.pieces("short", 3))
     assert bench.clock.run_soon() == 0
+
+
+def test_short_work_takes_its_time_of_the_turn() -> None:
+    bench = Bench()
+    time = bench.clock.slice_time
+    taken = 0
+    while time.take(BUDGET / 8):
+        taken += 1
+    assert taken in (7, 8)
+    slices = Slices(bench.clock)
+    slices.in_order(bench.pieces("work", 3))
+    assert len(bench.turns[0]) < 3
+    # A turn that is asked for begins with the whole time.
+    bench.next_turn()
+    assert time.take(BUDGET / 8)
+
+
+def test_short_work_waits_inside_of_other_work() -> None:
+    time = FakeClock().slice_time
+    time.begin()
+    assert not time.take(0.0)
+    time.end()
+    assert time.take(0.0)

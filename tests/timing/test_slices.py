@@ -225,3 +225,17 @@ async def test_work_that_a_step_gives_joins_the_turn() -> None:
     slices.run(giving())
     clock.run_soon()
     assert (log, slices.is_idle) == (["given", "a0"], True)
+
+
+def test_short_work_never_overtakes_ordered_work() -> None:
+    clock, done = busy_clock(), list[str]()
+    slices = Slices(clock)
+    assert slices.may_skip_order(0.0)
+    slices.in_order(pieces("a", 10, done))
+    answers = []
+    while not slices.is_idle:
+        answers.append(slices.may_skip_order(0.0))
+        clock.run_soon()
+    assert answers
+    assert not any(answers)
+    assert slices.may_skip_order(0.0)

@@ -68,6 +68,23 @@ class Hub:
         routes.totals.disconnections += 1
         return self._leave_all(routes, connection)
 
+    def remove_at_once(self, connection: Connection) -> Left | None:
+        """Forget a connection that `is_quick_to_remove`, in one step; return how it has left its channel."""
+        # hot path
+        app_id = connection.app.id
+        routes = self._apps.get(app_id)
+        if routes is None or routes.connections.pop(connection.socket_id, None) is None:
+            return None
+        routes.totals.disconnections += 1
+        subscriptions, connection.subscriptions = connection.subscriptions, None
+        left = None
+        if subscriptions:
+            name, user_id = subscriptions.popitem()
+            left = _leave(routes, routes.channels[name], connection, user_id)
+        if not routes.connections and routes.is_empty:
+            del self._apps[app_id]
+        return left
+
     def _leave_all(self, routes: AppRoutes, connection: Connection) -> Iterator[Left | Offline]:
         subscriptions, connection.subscriptions = connection.subscriptions, None
         for name, user_id in (subscriptions or {}).items():
@@ -181,6 +198,20 @@ class Hub:
         """Return the connections signed in as a user."""
         routes = self._apps.get(app_id)
         return () if routes is None else routes.users.connections(user_id)
+
+
+def is_quick_to_remove(connection: Connection) -> bool:
+    """Tell whether a connection leaves with at most one change, of which no other client is told at once.
+
+    It is not signed in, and on one channel at most, on which nobody is a member.
+    """
+    # hot path
+    if connection.user is not None:
+        return False
+    subscriptions = connection.subscriptions
+    if not subscriptions:
+        return True
+    return len(subscriptions) == 1 and next(iter(subscriptions.values())) is None
 
 
 def _leave(routes: AppRoutes, channel: Channel, connection: Connection, user_id: str | None) -> Left:

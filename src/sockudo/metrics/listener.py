@@ -16,7 +16,7 @@ from sockudo.metrics.scrapes import Scrapes
 from sockudo.server.http.answers import Answers
 from sockudo.server.http.body_budget import BodyBudget
 from sockudo.server.http.known_heads import KnownHeads
-from sockudo.server.http.service import QuickPublish, QuickUpgrade, Socket
+from sockudo.server.http.service import QuickPublish, Socket
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
 from sockudo.supervisor.listening.listeners import Sockets
@@ -61,7 +61,6 @@ class MetricsListener:
         self.after_bus: Callable[[Callable[[], None]], object] | None = None
         self.publish_quickly: QuickPublish | None = None
         self.known_heads = KnownHeads()
-        self.upgrade_quickly: QuickUpgrade | None = None
 
     @property
     def is_open(self) -> bool:

@@ -58,7 +58,8 @@ class Announcer:
                 self._hub.flusher.wake()
         else:
             self._journal.channel_changed(app_id, channel.name)
-        self._counts.changed(connection.app, channel)
+        if connection.app.enable_subscription_count:
+            self._counts.changed(connection.app, channel)
         if self._webhooks.is_on:
             self._report_joined(app_id, joined)
 
@@ -78,7 +79,8 @@ class Announcer:
         if user_id is not None and not self._replica.has_member(app_id, channel.name, user_id):
             channel.broadcast(text_frame(member_removed(channel.name, user_id)))
             self._hub.flusher.wake()
-        self._counts.changed(connection.app, channel)
+        if connection.app.enable_subscription_count:
+            self._counts.changed(connection.app, channel)
 
     def departing(self, connection: Connection, changes: Iterator[Left | Offline]) -> Iterator[None]:
         """Tell the others that a connection is gone from everywhere it was, one change a step."""

@@ -45,6 +45,8 @@ class Keepalive(Ticker):
         self.heard_by = clock.monotonic() + TICK + _SLACK
         # What `heard_by` was while a tick came late -> when that tick came, oldest first.
         self._late: dict[float, float] = {}
+        # Forgets a connection.
+        self.discard: Callable[[Connection], None] = self._deadlines.discard
 
     def start(self) -> None:
         """Begin to tick."""
@@ -52,12 +54,12 @@ class Keepalive(Ticker):
         self.heard_by = self._clock.monotonic() + TICK + _SLACK
 
     def add(self, connection: Connection) -> None:
-        """Watch over a new connection."""
-        self._schedule(connection)
-
-    def discard(self, connection: Connection) -> None:
-        """Forget a connection."""
-        self._deadlines.discard(connection)
+        """Watch over a new connection, which has been heard just now."""
+        # hot path
+        at = connection.last_activity + self._limits.activity_timeout
+        if self._limits.user_authentication_timeout and connection.app.enable_user_authentication:
+            at = min(at, self._unauthorised_until(connection))
+        self._deadlines.add(connection, int(at))
 
     def second_passed(self) -> None:
         """Look at those whose deadline has come."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from sockudo.apps.app import App
 from sockudo.apps.base import AppManager
@@ -11,7 +12,7 @@ from sockudo.cluster.peers import Peers
 from sockudo.hub.capacity import Capacity
 from sockudo.hub.changes import Left, Offline
 from sockudo.hub.connection import Connection, Wire
-from sockudo.hub.hub import Hub
+from sockudo.hub.hub import Hub, is_quick_to_remove
 from sockudo.node.announcer import Announcer
 from sockudo.node.connection_errors import count_refusal
 from sockudo.node.keepalive import Keepalive
@@ -34,8 +35,7 @@ from sockudo.webhooks.base import NoWebhooks, WebhookEvents
 from sockudo.websocket.frames import text_frame
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(NamedTuple):
     """What a client says when it connects.
 
     Attributes:
@@ -51,6 +51,11 @@ class Opening:
     origin: str | None = None
     path: str | None = None
     ids: Callable[[], Mapping[str, str]] = dict
+
+
+# What it takes at most to let go of a connection on one channel, if no other client and no back end is told: measured
+# are 1.2 us, and 5 in a server that does much else in between.
+_LEAVE_SECONDS: Final = 0.000005
 
 
 @dataclass(slots=True)
@@ -164,14 +169,31 @@ class Node:
 
         Nothing is delivered to it any more. It leaves what it had joined in slices, where that is much.
         """
+        # hot path
         if not connection.is_open:
             return
         connection.end()
         self.keepalive.discard(connection)
         self.counters.disconnections += 1
-        changes = self.hub.remove(connection)
-        self.peers.journal.connections_changed(connection.app.id)
-        self.slices.in_order(self._depart(connection, changes))
+        if self._leaves_quickly(connection):
+            left = self.hub.remove_at_once(connection)
+            self.peers.journal.connections_changed(connection.app.id)
+            if left is not None:
+                self.announcer.left(connection, left)
+        else:
+            changes = self.hub.remove(connection)
+            self.peers.journal.connections_changed(connection.app.id)
+            self.slices.in_order(self._depart(connection, changes))
+
+    def _leaves_quickly(self, connection: Connection) -> bool:
+        """Tell whether to let a connection leave costs so little that no slice of time need be cut for it."""
+        # hot path
+        app = connection.app
+        return (
+            not (app.enable_subscription_count or app.webhooks or self.webhooks.is_on)
+            and is_quick_to_remove(connection)
+            and self.slices.may_skip_order(_LEAVE_SECONDS)
+        )
 
     def _depart(self, connection: Connection, changes: Iterator[Left | Offline]) -> Iterator[None]:
         yield from self.announcer.departing(connection, changes)

@@ -80,7 +80,7 @@ class Diagnosis:
         outboxes: list[tuple[int, str, str]] = []
         for number, websocket in enumerate(tuple(self._front.websockets.sockets)):
             states[websocket.state] += 1
-            size = websocket.unsent
+            size = websocket.unsent_bytes
             connection = websocket.connection
             if size and connection is not None:
                 outboxes = nlargest(MOST, [*outboxes, (size, connection.app.id, connection.socket_id)])

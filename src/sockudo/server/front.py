@@ -22,10 +22,11 @@ from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.query import parse_query
 from sockudo.ratelimit.base import Decision
 from sockudo.ratelimit.counters import RateLimitCounters
+from sockudo.server.accepted_socket import AcceptedSocket
+from sockudo.server.accepting.arrived import ArrivedSocket, Handing
 from sockudo.server.http import refusals
 from sockudo.server.http.known_heads import KnownHeads
-from sockudo.server.http.protocol import HttpProtocol
-from sockudo.server.http.service import HttpContext, QuickPublish, QuickUpgrade, Socket
+from sockudo.server.http.service import HttpContext, QuickPublish, Socket
 from sockudo.server.pending_upgrade import PendingUpgrade
 from sockudo.server.quick_upgrade import QuickUpgrades
 from sockudo.server.timeouts import Timeouts
@@ -74,32 +75,43 @@ class Front:
         self.publish_quickly: QuickPublish | None = None if http.quick_events is None else http.quick_events.publish
         self.known_heads = KnownHeads()
         # A throttle looks at the headers.
-        self.quick_upgrades = QuickUpgrades(apps, websockets, self._app_key) if throttle is None else None
-        self.upgrade_quickly: QuickUpgrade | None = self.quick_upgrades.open if self.quick_upgrades else None
+        self.quick_upgrades = QuickUpgrades(apps, self._app_key) if throttle is None else None
         self.is_draining = False
         self.room = SocketRoom()
-        self.http_connections: set[Socket] = set()
+        self._http: set[Socket] = set()
         self._on_idle: Callable[[], None] | None = None
 
-    def protocol(self) -> HttpProtocol:
+    def protocol(self) -> AcceptedSocket:
         """Return the protocol of a new socket."""
-        return HttpProtocol(self)
+        return AcceptedSocket(self)
+
+    def arrived(self, arrival: Handing) -> ArrivedSocket:
+        """Return the protocol of a socket that has come through a door."""
+        return ArrivedSocket(self, arrival)
 
     def turn_away(self) -> Response | None:
         """Return the answer to a new socket for which there is no room, and count it; None where there is room."""
-        if self.open_count < self.room.most:
+        # hot path
+        if len(self._http) + len(self.timeouts.young) + len(self.websockets.sockets) < self.room.most:
             return None
         self.room.refused += 1
         return refusals.no_room(self.room.most)
 
     def opened(self, connection: Socket) -> None:
         """Note a new socket."""
-        self.http_connections.add(connection)
+        self._http.add(connection)
 
     def closed(self, connection: Socket) -> None:
         """Forget a socket that is gone or no longer HTTP."""
-        self.http_connections.discard(connection)
+        self._http.discard(connection)
         self._tell_if_idle()
+
+    def left_young(self, socket: AcceptedSocket) -> None:
+        """Forget a young socket, which is gone or has said what it is."""
+        # hot path
+        self.timeouts.young.pop(socket, None)
+        if self._on_idle is not None:
+            self._tell_if_idle()
 
     def handle(self, request: Request) -> Eventual[Response]:
         """Answer a request."""
@@ -171,16 +183,22 @@ class Front:
             response = error_response(refused.status, refused.reason, *refused.headers)
             self.refused(response, request)
             return response
-        protocol = WebSocketProtocol(self.websockets, transport)
+        protocol = WebSocketProtocol(self.websockets)
+        protocol.take_over(transport)
         version = parse_query(request.query).last.get("protocol") if request.query else None
         opening = Opening(app, version, request.header(b"origin"), request.path, request.ids)
         protocol.open(handshake, opening, request.peer)
         return protocol
 
     @property
+    def http_connections(self) -> set[Socket]:
+        """The sockets that speak HTTP, and those that have not said anything yet."""
+        return {*self._http, *self.timeouts.young}
+
+    @property
     def open_count(self) -> int:
         """How many sockets are open."""
-        return len(self.http_connections) + self.websockets.open_count
+        return len(self._http) + len(self.timeouts.young) + self.websockets.open_count
 
     def wind_down(self, on_idle: Callable[[], None]) -> None:
         """Let every HTTP connection end with its next answer.
@@ -202,11 +220,11 @@ class Front:
 
     def close_idle(self) -> None:
         """Close the HTTP connections on which no request is under way."""
-        for connection in tuple(self.http_connections):
+        for connection in self.http_connections:
             connection.drain()
 
     def _tell_if_idle(self) -> None:
-        if self._on_idle is not None and not self.http_connections:
+        if self._on_idle is not None and not (self._http or self.timeouts.young):
             self._on_idle()
 
     def _app_key(self, path: str) -> str | None:

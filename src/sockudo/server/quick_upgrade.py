@@ -1,13 +1,12 @@
-"""Opens WebSockets the quick way: the first bytes of a socket are a handshake as browsers and client libraries send it.
+"""Reads handshakes the quick way: as browsers and client libraries send them, in the first bytes of a socket.
 
 What is not so is left to the general way (`front.Front.upgrade`), before anything has happened: an unknown app, a store
-that has to be asked, whatever `websocket/quick_handshake.py` does not read. Whom the node refuses, it refuses here as
-there. A server with a limit on new connections by address has no quick way.
+that has to be asked, whatever `websocket/quick_handshake.py` does not read. A server with a limit on new connections by
+address has no quick way.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -17,8 +16,8 @@ from sockudo.apps.base import AppManager
 from sockudo.eventual import Future, dropped
 from sockudo.node.node import Opening
 from sockudo.pusher.query import parse_query
-from sockudo.server.websocket import WebSocketContext, WebSocketProtocol
-from sockudo.websocket.quick_handshake import QuickReader, fields_of
+from sockudo.websocket.handshake import accepted
+from sockudo.websocket.quick_handshake import QuickReader, fields_of, target_of
 
 # Clients of one library have the same target; a stream of made-up ones does not grow the table.
 _MOST_TARGETS: Final = 1024
@@ -29,35 +28,34 @@ Target = tuple[str, str, str | None]
 
 
 class QuickUpgrades:
-    """Opens WebSockets.
+    """Reads handshakes.
 
     Args:
         app_key: returns the key in a path, or None where the path is no WebSocket.
     """
 
-    def __init__(self, apps: AppManager, websockets: WebSocketContext, app_key: Callable[[str], str | None]) -> None:
+    def __init__(self, apps: AppManager, app_key: Callable[[str], str | None]) -> None:
         self._apps = apps
-        self._websockets = websockets
         self._app_key = app_key
         self._reader = QuickReader()
         self._targets: dict[bytes, Target] = {}
 
     @property
     def remembered(self) -> int:
-        """How many targets and names of headers are remembered."""
+        """How many targets, lines and names of headers are remembered."""
         return len(self._targets) + self._reader.remembered
 
-    def open(self, data: bytes, transport: asyncio.Transport, peer: str | None) -> asyncio.Protocol | None:
-        """Take over a socket whose first bytes these are; None, and nothing happened, if the general way must.
+    def read(self, data: bytes) -> tuple[bytes, Opening] | None:
+        """Return the 101 response to the first bytes of a socket, and what its client says.
 
-        Args:
-            peer: the client's address where it is known; else the socket's own counts.
+        None is for the general way: nothing has happened.
         """
         # hot path
         handshake = self._reader.read(data)
         if handshake is None:
             return None
-        target = self._targets.get(handshake.target) or self._learn(handshake.target)
+        lines, websocket_key, origin = handshake
+        target = self._targets.get(lines[0]) or self._learn(lines[0])
         if target is None:
             return None
         path, key, version = target
@@ -67,20 +65,20 @@ class QuickUpgrades:
         if isinstance(app, Future):
             dropped(app)
             return None
-        protocol = WebSocketProtocol(self._websockets, transport)
-        opening = Opening(app, version, handshake.origin, path, partial(_ids_of, handshake.lines))
-        protocol.open(handshake.response, opening, peer)
-        return protocol
+        return accepted(websocket_key), Opening(app, version, origin, path, partial(_ids_of, lines))
 
-    def _learn(self, text: bytes) -> Target | None:
+    def _learn(self, request: bytes) -> Target | None:
+        text = target_of(request)
+        if text is None or len(text) > _LONGEST_TARGET:
+            return None
         path, _, query = text.decode("ascii").partition("?")
         key = self._app_key(path)
-        if key is None or len(text) > _LONGEST_TARGET:
+        if key is None:
             return None
         if len(self._targets) >= _MOST_TARGETS:
             self._targets.clear()
         target = path, key, parse_query(query).last.get("protocol") if query else None
-        self._targets[text] = target
+        self._targets[request] = target
         return target
 
 

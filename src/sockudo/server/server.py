@@ -152,7 +152,7 @@ class Server:
     async def stop(self) -> None:
         """Drop what is left."""
         self.close()
-        for connection in tuple(self._front.http_connections):
+        for connection in self._front.http_connections:
             connection.abort()
         self._node.disconnect_all()
         while not self._node.slices.is_idle:

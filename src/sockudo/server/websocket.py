@@ -15,7 +15,7 @@ from sockudo.node.session import Session
 from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.events import error
 from sockudo.ratelimit.client_address import plain_address
-from sockudo.server.timeouts import CLOSE_TIMEOUT, Timeouts
+from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import READ_COST, TurnBudget
 from sockudo.websocket.frames import BINARY, CLOSE, PING, PONG, TEXT, FrameReader, close_frame, encode_frame, text_frame
 
@@ -78,10 +78,8 @@ class WebSocketProtocol(asyncio.Protocol):
         "write",
     )
 
-    def __init__(self, context: WebSocketContext, transport: asyncio.Transport) -> None:
+    def __init__(self, context: WebSocketContext) -> None:
         self._context = context
-        self._transport = transport
-        self._reader = FrameReader(context.max_message_bytes)
         self._connection: Connection | None = None
         self._turn = context.turn
         # Bytes that are not carried out yet, and whether a later turn will come to them: then nothing more is read.
@@ -89,18 +87,21 @@ class WebSocketProtocol(asyncio.Protocol):
         self._is_waiting = False
         # The node has asked for a pause.
         self._is_held = False
-        self.write: Callable[[bytes], None] = transport.write
         self.deadline = 0
+
+    def take_over(self, transport: asyncio.Transport) -> None:
+        """Become the protocol of a socket that has spoken HTTP."""
+        self._attach(transport)
+        transport.set_protocol(self)
+
+    def _attach(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.write: Callable[[bytes], None] = transport.write
 
     @property
     def connection(self) -> Connection | None:
         """The connection that was accepted; None where it was refused, or is gone."""
         return self._connection
-
-    @property
-    def unsent(self) -> int:
-        """Bytes that the peer has not taken yet."""
-        return self._transport.get_write_buffer_size()
 
     @property
     def state(self) -> str:
@@ -117,41 +118,20 @@ class WebSocketProtocol(asyncio.Protocol):
         Args:
             peer: the client's address where it has been asked for; else the socket's own counts.
         """
-        context, transport = self._context, self._transport
+        context = self._context
+        self._reader = FrameReader(context.max_message_bytes)
         context.sockets.add(self)
-        transport.set_write_buffer_limits(high=context.max_buffer_bytes)
-        transport.set_protocol(self)
+        self._transport.set_write_buffer_limits(high=context.max_buffer_bytes)
         try:
             connection = context.node.connect(opening, self)
         except CloseConnection as refused:
             self.write(handshake + text_frame(error(refused.message, refused.code)))
             self.close(refused.code, refused.message)
-            self._note(opening, refused, peer)
+            _note(context.node, opening, refused, self._transport, peer)
         else:
             self._connection = connection
             # One write: the transport makes a system call of each.
             self.write(handshake + context.node.greeting(connection))
-
-    def _note(self, opening: Opening, refused: CloseConnection, peer: str | None) -> None:
-        refusals = self._context.node.refusals
-        if refusals.is_told(refused.code):
-            if peer is None:
-                own = self._transport.get_extra_info("peername")
-                peer = own[0] if isinstance(own, tuple) else None
-            refusals.note(
-                "connection refused",
-                refused.code,
-                refused.message,
-                app=opening.app.id if isinstance(opening.app, App) else None,
-                path=opening.path,
-                protocol=opening.protocol,
-                origin=opening.origin,
-                peer=None if peer is None else plain_address(peer),
-                signed_text=b"",
-                **opening.ids(),
-            )
-        else:
-            refusals.count(refused.code)
 
     def data_received(self, data: bytes) -> None:
         # hot path
@@ -161,7 +141,7 @@ class WebSocketProtocol(asyncio.Protocol):
             return
         connection = self._connection
         if connection is None or not connection.is_open:
-            self._await_close(data)
+            self._unserved(data)
             return
         context = self._context
         connection.last_activity = context.node.keepalive.heard_by
@@ -191,7 +171,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         context, connection = self._context, self._connection
-        context.timeouts.discard(self)
+        context.timeouts.closing.pop(self, None)
         self._kept = _NOTHING
         if connection is not None:
             self._connection = None
@@ -228,7 +208,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake; the socket goes when the peer answers, or a few seconds later."""
         self.write(close_frame(code, reason))
-        self._context.timeouts.schedule(self, CLOSE_TIMEOUT)
+        self._context.timeouts.begin_closing(self)
 
     def abort(self) -> None:
         """Drop the socket at once."""
@@ -276,7 +256,8 @@ class WebSocketProtocol(asyncio.Protocol):
             self._transport.pause_reading()
             self._turn.wait(self)
 
-    def _await_close(self, data: bytes) -> None:
+    def _unserved(self, data: bytes) -> None:
+        """Take the bytes of a client that is refused or being closed: only its close frame counts."""
         for opcode, _ in self._reader.feed(data):
             if opcode == CLOSE:
                 self._end_transport()
@@ -309,5 +290,29 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _end_transport(self) -> None:
         # What is unsent still goes out, but only while the peer reads.
-        self._context.timeouts.schedule(self, CLOSE_TIMEOUT)
+        self._context.timeouts.begin_closing(self)
         self._transport.close()
+
+
+def _note(
+    node: Node, opening: Opening, refused: CloseConnection, transport: asyncio.Transport, peer: str | None
+) -> None:
+    refusals = node.refusals
+    if refusals.is_told(refused.code):
+        if peer is None:
+            own = transport.get_extra_info("peername")
+            peer = own[0] if isinstance(own, tuple) else None
+        refusals.note(
+            "connection refused",
+            refused.code,
+            refused.message,
+            app=opening.app.id if isinstance(opening.app, App) else None,
+            path=opening.path,
+            protocol=opening.protocol,
+            origin=opening.origin,
+            peer=None if peer is None else plain_address(peer),
+            signed_text=b"",
+            **opening.ids(),
+        )
+    else:
+        refusals.count(refused.code)

@@ -30,43 +30,49 @@ _NOTHING: Final[set[Any]] = set()
 class Deadlines(Generic[T]):
     """Items, each with the second at which it comes due."""
 
-    __slots__ = ("_asked", "_buckets", "_now", "_size")
+    __slots__ = ("_asked", "_buckets", "_now")
 
     def __init__(self, now: int = 0) -> None:
         self._buckets: dict[int, set[T]] = {}
         # The second up to which the buckets are emptied, and the second up to which the owner has asked.
         self._now = now
         self._asked = now
-        self._size = 0
 
     def __len__(self) -> int:
-        return self._size
+        return sum(map(len, self._buckets.values()))
 
     def schedule(self, item: T, at: int) -> None:
         """Let `item` come due at second `at`, or in the next tick if that has passed; move it if it is scheduled."""
+        if item.deadline:
+            if item.deadline == at:
+                return
+            self.discard(item)
+        self.add(item, at)
+
+    def add(self, item: T, at: int) -> None:
+        """Schedule an `item` that is not scheduled, as `schedule` does."""
+        # hot path
         # An emptied bucket is never read again, so no item may go into it, nor into one that is being emptied, which
         # would never end.
-        at = max(at, self._asked + 1)
-        if item.deadline == at:
-            return
-        self.discard(item)
+        if at <= self._asked:
+            at = self._asked + 1
         bucket = self._buckets.get(at)
         if bucket is None:
             bucket = self._buckets[at] = set()
         bucket.add(item)
         item.deadline = at
-        self._size += 1
 
     def discard(self, item: T) -> None:
         """Forget `item`; do nothing if it is not scheduled."""
-        if item.deadline == 0:
+        # hot path
+        at = item.deadline
+        if at == 0:
             return
-        bucket = self._buckets[item.deadline]
+        bucket = self._buckets[at]
         bucket.remove(item)
         if not bucket:
-            del self._buckets[item.deadline]
+            del self._buckets[at]
         item.deadline = 0
-        self._size -= 1
 
     def due(self, now: int, limit: int = sys.maxsize) -> list[T]:
         """Return every item whose second has come, earliest second first; they are no longer scheduled.
@@ -87,7 +93,6 @@ class Deadlines(Generic[T]):
             self._now = max(self._now, now)
         for item in items:
             item.deadline = 0
-        self._size -= len(items)
         return items
 
     def _passed(self, now: int) -> range | list[int]:

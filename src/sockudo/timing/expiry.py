@@ -34,6 +34,10 @@ class Expiry(Ticker, Generic[T]):
         """Handle an item whose second has come."""
         raise NotImplementedError
 
+    def due(self, limit: int) -> list[T]:
+        """Return items that have come due, and forget them; if there are more than `limit`, others come later."""
+        return self._deadlines.due(self.now, limit)
+
     def second_passed(self) -> None:
         """Handle the items that have come due."""
         # Items left over from the last second are due now, too.
@@ -41,16 +45,17 @@ class Expiry(Ticker, Generic[T]):
         self._take()
 
     def _take(self) -> None:
-        items = self._deadlines.due(self.now, _PART)
-        # The next turn is scheduled first, so that an item that fails does not keep the others from it.
+        items = self.due(_PART)
+        # An item that fails keeps the others from nothing.
         self._rest = self._clock.call_soon(self._take) if len(items) == _PART else None
-        for index, item in enumerate(items):
+        errors = []
+        for item in items:
             try:
                 self.came_due(item)
-            except Exception:
-                for other in items[index + 1 :]:
-                    self._deadlines.schedule(other, self.now)
-                raise
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0] if len(errors) == 1 else ExceptionGroup("deadlines", errors)
 
     def _forget_rest(self) -> None:
         if self._rest is not None:

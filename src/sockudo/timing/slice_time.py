@@ -52,6 +52,17 @@ class SliceTime:
             left = self._until - self._monotonic()
             self._left = left if left > 0.0 else 0.0
 
+    def take(self, seconds: float) -> bool:
+        """Tell whether short work may be done at once; it takes that time of the turn, and no look at the clock.
+
+        It may not inside of other work, nor where less is left.
+        """
+        # hot path
+        if self._depth or self._left < seconds:
+            return False
+        self._left -= seconds
+        return True
+
     def renew(self) -> None:
         """Give the whole budget again, where a turn is asked for that is not the loop's."""
         self._left = BUDGET

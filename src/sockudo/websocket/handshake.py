@@ -66,7 +66,11 @@ def accept(method: bytes, http_version: str, headers: Sequence[tuple[bytes, byte
 
 def accepted(key: bytes) -> bytes:
     """Return the complete 101 response to a handshake with this key."""
-    return b"%b%b\r\n\r\n" % (_RESPONSE_START, _accept_value(key))
+    # hot path
+    # The proof that the handshake was understood (4.2.2, 5.4). SHA-1 is what the RFC asks for; nothing secret depends
+    # on it.
+    digest = hashlib.sha1(key + _GUID, usedforsecurity=False).digest()
+    return b"%b%b\r\n\r\n" % (_RESPONSE_START, binascii.b2a_base64(digest, newline=False))
 
 
 def _collect(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -118,13 +122,6 @@ def is_key(key: bytes) -> bool:
         return len(binascii.a2b_base64(key, strict_mode=True)) == 16
     except binascii.Error:
         return False
-
-
-def _accept_value(key: bytes) -> bytes:
-    """Return the proof that the handshake was understood (4.2.2, 5.4)."""
-    # SHA-1 is what the RFC asks for; nothing secret depends on it.
-    digest = hashlib.sha1(key + _GUID, usedforsecurity=False).digest()
-    return binascii.b2a_base64(digest, newline=False)
 
 
 def _is_later_than_1_0(http_version: str) -> bool:

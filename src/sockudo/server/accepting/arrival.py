@@ -12,8 +12,8 @@ import ssl
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from sockudo.server.accepting.arrived import Handing
 from sockudo.server.accepting.proxy_header import MAX_BYTES, SIGNATURE, ProxyHeader, ProxyHeaderError, begins_header
-from sockudo.server.http.protocol import HttpProtocol
 from sockudo.server.http.service import Service
 from sockudo.server.timeouts import CLOSE_TIMEOUT, HEAD_TIMEOUT
 
@@ -30,11 +30,19 @@ _PLAIN_ANSWER: Final = (
 )
 
 
+class ArrivalService(Service, Protocol):
+    """What answers the requests of a socket that arrives."""
+
+    def arrived(self, arrival: Handing) -> asyncio.Protocol:
+        """Return the protocol of a socket that is ready for HTTP."""
+        ...
+
+
 class Acceptor(Protocol):
     """What a socket that arrives needs of who accepted it."""
 
     @property
-    def service(self) -> Service:
+    def service(self) -> ArrivalService:
         """What answers the requests of a socket."""
         ...
 
@@ -240,8 +248,8 @@ class Arrival:
             self._socket.close()
         self._leave()
 
-    def _protocol(self) -> HttpProtocol:
-        return ArrivedProtocol(self._host.service, self)
+    def _protocol(self) -> asyncio.Protocol:
+        return self._host.service.arrived(self)
 
     def _stop_reading(self) -> None:
         asyncio.get_running_loop().remove_reader(self._socket)
@@ -252,22 +260,6 @@ class Arrival:
         self._host.service.timeouts.discard(self)
         self._host.service.closed(self)
         self._host.left(self)
-
-
-class ArrivedProtocol(HttpProtocol):
-    """HTTP on a socket that has come through a door."""
-
-    __slots__ = ("_arrival",)
-
-    def __init__(self, service: Service, arrival: Arrival) -> None:
-        super().__init__(service)
-        self._arrival = arrival
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # The socket counts once, as what it is now.
-        self._arrival.handed_over()
-        super().connection_made(transport)
-        self._peer = self._arrival.client or self._peer
 
 
 def _reason(error: OSError) -> str:

@@ -17,9 +17,8 @@ from typing import Final
 from sockudo.log import get_logger
 from sockudo.node.refusal_log import RefusalLog
 from sockudo.ratelimit.networks import Networks
-from sockudo.server.accepting.arrival import Arrival
+from sockudo.server.accepting.arrival import Arrival, ArrivalService
 from sockudo.server.accepting.renewal import Certificates
-from sockudo.server.http.service import Service
 from sockudo.supervisor.listening.listeners import BACKLOG
 from sockudo.timing.clock import Clock
 
@@ -53,7 +52,7 @@ class Door:
 
     def __init__(
         self,
-        service: Service,
+        service: ArrivalService,
         refusals: RefusalLog,
         clock: Clock,
         certificates: Certificates | None,

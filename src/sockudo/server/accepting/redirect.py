@@ -10,11 +10,12 @@ from typing import Final
 from sockudo.api.messages import Request, Response, error_response
 from sockudo.eventual import Eventual
 from sockudo.log import get_logger
+from sockudo.server.accepting.arrived import ArrivedProtocol, Handing
 from sockudo.server.accepting.door import Door
 from sockudo.server.front import Front
 from sockudo.server.http.known_heads import KnownHeads
 from sockudo.server.http.protocol import HttpProtocol
-from sockudo.server.http.service import QuickPublish, QuickUpgrade, Socket
+from sockudo.server.http.service import QuickPublish, Socket
 from sockudo.supervisor.listening.listeners import BACKLOG, Sockets
 
 _log = get_logger("sockudo.server")
@@ -47,7 +48,6 @@ class Redirect:
         self.after_bus: Callable[[Callable[[], None]], object] | None = None
         self.publish_quickly: QuickPublish | None = None
         self.known_heads = KnownHeads()
-        self.upgrade_quickly: QuickUpgrade | None = None
 
     async def open(self, sockets: Sockets, tls_port: int) -> None:
         """Accept from sockets that listen, and send their clients to this port."""
@@ -87,6 +87,10 @@ class Redirect:
     ) -> asyncio.Protocol | Eventual[Response]:
         """Answer as any other request: a client that follows redirects upgrades over TLS."""
         return self.handle(request)
+
+    def arrived(self, arrival: Handing) -> ArrivedProtocol:
+        """Return the protocol of a socket that has come through the door."""
+        return ArrivedProtocol(self, arrival)
 
     def turn_away(self) -> Response | None:
         """Return the answer to a new socket for which there is no room, and count it; None where there is room."""

@@ -30,7 +30,7 @@ _NOTHING: Final = memoryview(b"")
 class HttpProtocol(LargeRequests):
     """One socket until it is closed or upgraded."""
 
-    __slots__ = ("_is_fresh", "_is_waiting", "_kept", "_published", "_successor", "_turn")
+    __slots__ = ("_is_waiting", "_kept", "_published", "_successor", "_turn")
 
     def __init__(self, service: Service) -> None:
         super().__init__(service)
@@ -39,8 +39,6 @@ class HttpProtocol(LargeRequests):
         # Bytes that are not parsed yet, and whether a later turn will come to them: then nothing more is read.
         self._kept = _NOTHING
         self._is_waiting = False
-        # Nothing has come yet.
-        self._is_fresh = True
         # The target, the size of the body and the header fields of the request that was published the quick way.
         self._published: tuple[bytes, int, Fields] | None = None
 
@@ -61,6 +59,13 @@ class HttpProtocol(LargeRequests):
         self._service.opened(self)
         self._expire_in(self.head_timeout)
 
+    def take_over(self, transport: asyncio.Transport, peer: str | None, began: int) -> None:
+        """Become the protocol of a socket that was accepted in the second `began`, and whose first bytes come now."""
+        self._transport = transport
+        self._peer = peer
+        self._service.opened(self)
+        self._expire_in(self.head_timeout - (self._service.timeouts.now - began))
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
 
@@ -72,10 +77,6 @@ class HttpProtocol(LargeRequests):
             return
         if self._parser is None or self._is_ended:
             return
-        if self._is_fresh:
-            self._is_fresh = False
-            if self._upgraded_quickly(data):
-                return
         if self._stage != NONE or not self._published_again(data):
             self._published = None
             problem = self._feed(self._parser, data)
@@ -148,16 +149,6 @@ class HttpProtocol(LargeRequests):
 
     # Parts
 
-    def _upgraded_quickly(self, data: bytes) -> bool:
-        """Hand the socket over if its first bytes are an ordinary handshake."""
-        # hot path
-        upgrade = self._service.upgrade_quickly
-        successor = None if upgrade is None else upgrade(data, self._transport, self._peer)
-        if successor is None:
-            return False
-        self._hand_over(successor, b"")
-        return True
-
     def _carry_out(self, method: bytes, keep_alive: bool) -> None:
         # hot path
         service = self._service
@@ -196,7 +187,6 @@ class HttpProtocol(LargeRequests):
         """Tell whether bytes can be parsed at once; else keep them, and carry out as many as this turn has time for."""
         if not self._kept and len(data) <= MAX_PART and self._turn.has_time():
             return True
-        self._is_fresh = False
         if not (self._parser is None or self._is_ended):
             self._kept = memoryview(self._kept.tobytes() + data if self._kept else data)
         if not self._is_waiting:

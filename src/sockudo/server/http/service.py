@@ -17,7 +17,6 @@ from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
 
 QuickPublish = Callable[[bytes, bytes, str | None, Callable[[], Request]], "Response | Future[Response] | None"]
-QuickUpgrade = Callable[[bytes, asyncio.Transport, str | None], asyncio.Protocol | None]
 
 
 class Socket(Protocol):
@@ -67,8 +66,6 @@ class Service(Protocol):
     publish_quickly: QuickPublish | None
     # The heads that came with such events.
     known_heads: KnownHeads
-    # Takes over a socket by its first bytes and the address of its peer, or returns None: then `upgrade` must.
-    upgrade_quickly: QuickUpgrade | None
 
     @property
     def is_draining(self) -> bool:
