@@ -53,7 +53,7 @@ TESTED_TOGETHER: Final[Mapping[str, Together]] = {
     "sockudo.redis_client": Together(("redis_client/clients.py", "redis_client/test_cluster.py"), _DRIVERS),
     "sockudo.server": Together(("fakes/http_socket.py",), "the halves of what is tested there"),
     "sockudo.supervisor": Together(
-        ("supervisor/test_signals.py", "servers/forge_process.py"), "tested with real worker processes"
+        ("supervisor/small_workers.py", "servers/forge_process.py"), "tested with real worker processes"
     ),
     "sockudo.traced": Together(("traced/test_traces.py",), "tested by servers whose spans are collected"),
     "sockudo.webhooks": Together(

@@ -194,7 +194,7 @@ async def test_a_stop_ends_workers_that_wait(tmp_path: Path, silent: Silent, dri
     assert not server.events("worker cannot start")
 
 
-async def test_every_process_of_a_starting_service_may_be_told_to_stop(tmp_path: Path, silent: Silent) -> None:
+async def test_every_starting_process_may_be_told_to_stop(tmp_path: Path, silent: Silent) -> None:
     async with starting(tmp_path, silent, "cache", 2) as server:
         for pid in (*children(server.process.pid), server.process.pid):
             os.kill(pid, signal.SIGTERM)

@@ -103,13 +103,7 @@ async def _serve(
     if addresses is not None:
         _settle_memory()
         on_start(addresses)
-        manager.ready()
-        if worker is not None:
-            worker.ready()
-        reloads.is_serving = True
-        await stopping.asked()
-        reloads.is_serving = False
-        manager.stopping()
+        await _serve_until_asked(stopping, worker, manager, reloads)
         await _leave(assembly, settings, stopping, clock)
     if worker is not None:
         worker.tidy()
@@ -120,6 +114,19 @@ async def _serve(
     # The process ends now, and no further signal changes how.
     keep_signals()
     return 0
+
+
+async def _serve_until_asked(
+    stopping: Stopping, worker: Worker | None, manager: ServiceManager, reloads: ReloadSignal
+) -> None:
+    """Tell whoever started this process that it serves, and wait until it is to stop."""
+    manager.ready()
+    if worker is not None:
+        worker.ready()
+    reloads.is_serving = True
+    await stopping.asked()
+    reloads.is_serving = False
+    manager.stopping()
 
 
 async def _leave(assembly: Assembly, settings: Settings, stopping: Stopping, clock: Clock) -> None:
