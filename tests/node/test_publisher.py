@@ -89,7 +89,7 @@ class TickBus(NoPeers):
 
 
 @pytest.mark.parametrize("channel", ["news", "cache-news", "#server-to-user-u1", "private-news"])
-def test_an_event_leaves_for_the_bus_before_it_is_written_here(channel: str) -> None:
+def test_an_event_leaves_for_the_bus_before_the_sockets_here(channel: str) -> None:
     wire = RecordingWire()
     world = World(make_peers=lambda hub, clock: TickBus(clock, wire.log))
     sender, client = world.connect(), world.connect(wire)

@@ -80,7 +80,7 @@ class Hearing:
         self._work = context.work
         self._counters = context.counters
         self._refusals = context.refusals
-        self._channel = interest.channel
+        self._interest = interest
         self._membership = membership
         self._merging = merging
         self._heartbeats = heartbeats
@@ -101,7 +101,7 @@ class Hearing:
         elif data[1 : envelope.HEADER_BYTES] == self._own_id:
             self._heartbeats.heard(data)
         elif data[0] in envelope.EVENTS:
-            channel = self._channel(topic)
+            channel = self._interest.channel(topic)
             if channel is not None and self.handler is not None:
                 # Nearly every event excludes nobody.
                 if data[_EXCLUSION]:

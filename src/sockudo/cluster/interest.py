@@ -44,19 +44,13 @@ def is_needed(hub: Hub, app_id: str, name: str) -> bool:
 
 
 class Interest:
-    """Joins topics before the first subscriber is told of success, and leaves them after the last.
-
-    Attributes:
-        channel: returns the channel of a topic that this node has joined; the method of a dict, since every event of
-            another node calls it.
-    """
+    """Joins topics before the first subscriber is told of success, and leaves them after the last."""
 
     def __init__(self, adapter: Adapter, clock: Clock, is_needed: Callable[[str, str], bool]) -> None:
         self._adapter = adapter
         self._clock = clock
         self._is_needed = is_needed
         self._channels: dict[str, JoinedChannel] = {}
-        self.channel: Callable[[str], JoinedChannel | None] = self._channels.get
         self._joining: dict[str, asyncio.Future[None]] = {}
         # topic -> when it may be left, oldest first
         self._lingering: OrderedDict[str, float] = OrderedDict()
@@ -66,6 +60,10 @@ class Interest:
 
     def __len__(self) -> int:
         return len(self._channels)
+
+    def channel(self, topic: str) -> JoinedChannel | None:
+        """Return the channel of a topic that this node has joined."""
+        return self._channels.get(topic)
 
     def join(
         self, app_id: str, name: str, *, is_kept: bool = False, has_caught_up: bool = False
