@@ -77,7 +77,6 @@ def test_three_nodes_are_measured_beside_one() -> None:
         ("tls --sockets 100 --events 160 --rounds 1", "memory"),
         ("stalled --sockets 50 --burst 2", '"dropped": 50'),
         ("soak --seconds 3 --idle 50", "nothing was lost, nothing grew"),
-        ("workers --help", "--share"),
     ],
     ids=lambda words: words.split()[0],
 )
@@ -91,3 +90,11 @@ def test_a_benchmark_prints_its_figures(words: str, shown: str) -> None:
 def test_a_message_over_redis_is_measured(redis_server: RedisProcess) -> None:
     options = ("--driver", "redis", "--url", redis_server.url, "--seconds", "0.2", "--rounds", "1")
     assert len(re.findall(r"in a tick: [\d.]+ us of CPU a message", run("bus", *options))) == 3
+
+
+def test_an_event_on_one_worker_is_measured_beside_two() -> None:
+    lines = run("workers", "--cpu", "--rounds", "1", "--seconds", "0.5").splitlines()
+    few, many = lines[2:]
+    assert few.startswith("| 10 sockets, 1000 a second | ")
+    assert many.startswith("| 100 sockets, 200 a second | ")
+    assert all(re.search(r"\| \d+ us \| \d+ us \| [\d.]+ x \|$", line) for line in (few, many))

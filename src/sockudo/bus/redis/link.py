@@ -16,7 +16,7 @@ from typing import Any, Final
 import hiredis
 
 from sockudo.bus.redis.counts import Counts
-from sockudo.bus.redis.publishing_connection import PublishingConnection
+from sockudo.bus.redis.publishing_connection import PublishingConnection, may_be_quiet
 from sockudo.bus.redis.subscribing_connection import SubscribingConnection, SubscribingEvents
 from sockudo.bus.redis.verbs import Verbs
 from sockudo.errors import DriverError
@@ -80,6 +80,8 @@ class RedisLink:
         terms: Terms,
         wanted: Mapping[bytes, str],
         events: RedisLinkEvents,
+        *,
+        is_quiet: bool,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._connections = connections
@@ -92,7 +94,11 @@ class RedisLink:
         self._lost: asyncio.Future[str] = self._loop.create_future()
         self.identity: ConnectionId | None = None
         self.publisher = PublishingConnection(
-            connections[0], terms.verbs.publish, on_other=self._publishing_replied, on_lost=self.fail
+            connections[0],
+            terms.verbs.publish,
+            on_other=self._publishing_replied,
+            on_lost=self.fail,
+            is_quiet=is_quiet,
         )
         self.subscriber = SubscribingConnection(
             connections[1],
@@ -114,7 +120,7 @@ class RedisLink:
     def ask_role(self) -> None:
         """Ask the server for its role; the link fails where it is no longer a master."""
         self._roles_asked += 1
-        self._connections[0].write(_ROLE)
+        self.publisher.ask(_ROLE)
 
     @property
     def is_doubtful(self) -> bool:
@@ -169,12 +175,11 @@ class RedisLink:
         if max(self._silence) >= self._timing.probes:
             self.fail(f"the server did not answer {self._timing.probes} PINGs")
             return
-        publishing, subscribing = self._connections
         if self._server.must_be_master:
             self.ask_role()
         else:
-            publishing.write(_PING)
-        subscribing.write(_PING)
+            self.publisher.ask(_PING)
+        self._connections[1].write(_PING)
         self._timer = self._loop.call_later(self._timing.probe_interval, self._probe)
 
     def _publishing_replied(self, reply: Reply) -> None:
@@ -223,11 +228,12 @@ async def open_link(
                 await ask(connection, server, verb, terms.test_name, *data)
             if len(opened) == 1:
                 identity = await _introduce(connection, server, previous)
+                is_quiet = terms.verbs.may_be_quiet and await may_be_quiet(connection)
     except BaseException:
         for connection in opened:
             await connection.abandon()
         raise
-    link = RedisLink((opened[0], opened[1]), servers[0], terms, wanted, events)
+    link = RedisLink((opened[0], opened[1]), servers[0], terms, wanted, events, is_quiet=is_quiet)
     link.identity = identity
     return link
 

@@ -19,7 +19,12 @@ Batches = Callable[[Iterable[bytes]], Iterator[list[bytes]]]
 
 @dataclass(frozen=True, slots=True)
 class Verbs:
-    """The commands of one kind, and the words with which the server's replies begin."""
+    """The commands of one kind, and the words with which the server's replies begin.
+
+    Attributes:
+        batches: splits names into lists that fit into one command each.
+        may_be_quiet: whether messages need no answer. In a cluster an answer tells that a slot has moved.
+    """
 
     publish: bytes
     subscribe: bytes
@@ -27,8 +32,8 @@ class Verbs:
     message: bytes
     subscribed: bytes
     unsubscribed: bytes
-    # Splits names into lists that fit into one command each.
     batches: Batches
+    may_be_quiet: bool
 
 
 def _in_chunks(names: Iterable[bytes]) -> Iterator[list[bytes]]:
@@ -44,8 +49,22 @@ def _by_slot(names: Iterable[bytes]) -> Iterator[list[bytes]]:
 
 
 PLAIN: Final = Verbs(
-    b"PUBLISH", b"SUBSCRIBE", b"UNSUBSCRIBE", b"message", b"subscribe", b"unsubscribe", batches=_in_chunks
+    b"PUBLISH",
+    b"SUBSCRIBE",
+    b"UNSUBSCRIBE",
+    b"message",
+    b"subscribe",
+    b"unsubscribe",
+    batches=_in_chunks,
+    may_be_quiet=True,
 )
 SHARDED: Final = Verbs(
-    b"SPUBLISH", b"SSUBSCRIBE", b"SUNSUBSCRIBE", b"smessage", b"ssubscribe", b"sunsubscribe", batches=_by_slot
+    b"SPUBLISH",
+    b"SSUBSCRIBE",
+    b"SUNSUBSCRIBE",
+    b"smessage",
+    b"ssubscribe",
+    b"sunsubscribe",
+    batches=_by_slot,
+    may_be_quiet=False,
 )
