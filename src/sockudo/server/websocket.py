@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sockudo.apps.app import App
+from sockudo.hub.broadcast import Encoding
 from sockudo.hub.connection import Connection
 from sockudo.node import connection_errors
 from sockudo.node.node import Node, Opening
@@ -96,6 +97,11 @@ class WebSocketProtocol(asyncio.Protocol):
     def connection(self) -> Connection | None:
         """The connection that was accepted; None where it was refused, or is gone."""
         return self._connection
+
+    @property
+    def encoding(self) -> Encoding | None:
+        """The form of what is written; None for plain text frames."""
+        return None
 
     @property
     def unsent(self) -> int:
