@@ -22,6 +22,7 @@ from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.query import parse_query
 from sockudo.ratelimit.base import Decision
 from sockudo.ratelimit.counters import RateLimitCounters
+from sockudo.server.compressed_websocket import new_websocket
 from sockudo.server.http import refusals
 from sockudo.server.http.protocol import HttpProtocol
 from sockudo.server.http.service import HttpContext, QuickPublish, QuickUpgrade, Socket
@@ -29,7 +30,7 @@ from sockudo.server.pending_upgrade import PendingUpgrade
 from sockudo.server.quick_upgrade import QuickUpgrades
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
-from sockudo.server.websocket import WebSocketContext, WebSocketProtocol
+from sockudo.server.websocket import WebSocketContext
 from sockudo.supervisor.open_files import SocketRoom
 from sockudo.websocket.handshake import HandshakeError, accept, is_upgrade
 
@@ -164,12 +165,14 @@ class Front:
             return app
         try:
             handshake = accept(request.method.encode(), http_version, request.headers)
+            compression = self.websockets.compression
+            agreed = None if compression is None else compression.agree_on_head(request.headers)
         except HandshakeError as refused:
             totals[app_label(app)].errors[connection_errors.UPGRADE_FAILED] += 1
             response = error_response(refused.status, refused.reason, *refused.headers)
             self.refused(response, request)
             return response
-        protocol = WebSocketProtocol(self.websockets, transport)
+        protocol = new_websocket(self.websockets, transport, agreed)
         version = parse_query(request.query).last.get("protocol") if request.query else None
         opening = Opening(app, version, request.header(b"origin"), request.path, request.ids)
         protocol.open(handshake, opening, request.peer)

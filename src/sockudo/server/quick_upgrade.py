@@ -17,7 +17,9 @@ from sockudo.apps.base import AppManager
 from sockudo.eventual import Future, dropped
 from sockudo.node.node import Opening
 from sockudo.pusher.query import parse_query
-from sockudo.server.websocket import WebSocketContext, WebSocketProtocol
+from sockudo.server.compressed_websocket import new_websocket
+from sockudo.server.websocket import WebSocketContext
+from sockudo.websocket.handshake import HandshakeError
 from sockudo.websocket.quick_handshake import QuickReader, fields_of
 
 # Clients of one library have the same target; a stream of made-up ones does not grow the table.
@@ -39,7 +41,8 @@ class QuickUpgrades:
         self._apps = apps
         self._websockets = websockets
         self._app_key = app_key
-        self._reader = QuickReader()
+        self._compression = websockets.compression
+        self._reader = QuickReader(reads_extensions=self._compression is not None)
         self._targets: dict[bytes, Target] = {}
 
     @property
@@ -67,7 +70,13 @@ class QuickUpgrades:
         if isinstance(app, Future):
             dropped(app)
             return None
-        protocol = WebSocketProtocol(self._websockets, transport)
+        agreed = None
+        if self._compression is not None and handshake.extensions is not None:
+            try:
+                agreed = self._compression.agree(handshake.extensions)
+            except HandshakeError:
+                return None
+        protocol = new_websocket(self._websockets, transport, agreed)
         opening = Opening(app, version, handshake.origin, path, partial(_ids_of, handshake.lines))
         protocol.open(handshake.response, opening, peer)
         return protocol

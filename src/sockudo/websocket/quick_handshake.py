@@ -6,7 +6,7 @@ answer. Its rules:
 * The bytes are one whole head of printable ASCII, at most `LONGEST` long, and nothing behind it.
 * The request is `GET TARGET HTTP/1.1`, with nothing in the target but letters, digits and `_.~/?&=%+:-`.
 * `Host`, `Upgrade`, `Connection`, `Sec-WebSocket-Key` and `Sec-WebSocket-Version` are there once, and right; `Origin`
-  is there once at most.
+  is there once at most, and so is `Sec-WebSocket-Extensions` where extensions are negotiated.
 * No header announces a body, an expectation or trailers. Every other name is a token (RFC 9110, section 5.6.2), and is
   ignored, as the general way ignores it.
 """
@@ -32,6 +32,7 @@ _REFUSED: Final = frozenset((b"content-length", b"transfer-encoding", b"expect",
 _SINGLE: Final = frozenset(
     (b"host", b"upgrade", b"connection", b"sec-websocket-key", b"sec-websocket-version", b"origin")
 )
+_EXTENSIONS: Final = b"sec-websocket-extensions"
 _IGNORED: Final = b""
 _ODD_NAME: Final = b"?"
 
@@ -43,20 +44,27 @@ class QuickHandshake(NamedTuple):
         target: path and query, as sent.
         response: the complete 101 response.
         origin: the header of this name.
+        extensions: the header `Sec-WebSocket-Extensions`, where it is read.
         lines: every line of the head, the request line first.
     """
 
     target: bytes
     response: bytes
     origin: str | None
+    extensions: bytes | None
     lines: list[bytes]
 
 
 class QuickReader:
-    """Reads handshakes, and remembers the names of headers."""
+    """Reads handshakes, and remembers the names of headers.
 
-    def __init__(self) -> None:
+    Args:
+        reads_extensions: whether the header about extensions matters.
+    """
+
+    def __init__(self, *, reads_extensions: bool = False) -> None:
         self._names: dict[bytes, bytes] = {}
+        self._single = _SINGLE | {_EXTENSIONS} if reads_extensions else _SINGLE
 
     @property
     def remembered(self) -> int:
@@ -89,7 +97,13 @@ class QuickReader:
         ):
             return None
         origin = fields.get(b"origin")
-        return QuickHandshake(request[1], accepted(key), None if origin is None else origin.decode("ascii"), lines)
+        return QuickHandshake(
+            request[1],
+            accepted(key),
+            None if origin is None else origin.decode("ascii"),
+            fields.get(_EXTENSIONS),
+            lines,
+        )
 
     def _fields(self, lines: list[bytes]) -> dict[bytes, bytes] | None:
         """Return the fields that matter, by their lower-case names; None where one of them, or any name, is odd."""
@@ -112,7 +126,7 @@ class QuickReader:
             return _ODD_NAME
         if len(self._names) >= _MOST_NAMES:
             self._names.clear()
-        known = lower if lower in _SINGLE else _IGNORED
+        known = lower if lower in self._single else _IGNORED
         self._names[name] = known
         return known
 
