@@ -6,7 +6,7 @@ import asyncio
 
 from sockudo.node.node import Opening
 from sockudo.server.compression import Agreed
-from sockudo.server.websocket import WebSocketContext, WebSocketProtocol
+from sockudo.server.websocket import PART, WebSocketContext, WebSocketProtocol
 from sockudo.websocket.inflating import InflatingReader
 
 
@@ -43,9 +43,11 @@ class CompressedWebSocket(WebSocketProtocol):
     def data_received(self, data: bytes) -> None:
         # hot path
         reader, connection = self._inflating, self._connection
-        if data and self._is_behind:
-            # The transport had it when it was paused.
+        if data and not self._is_working and (self._is_behind or len(data) > PART):
+            # The transport had it when it was paused; or it may ask for much that has to be compressed.
             self._kept = memoryview(self._kept.tobytes() + data)
+            if not self._is_waiting:
+                self.proceed()
             return
         super().data_received(data)
         self._is_behind = reader.is_behind

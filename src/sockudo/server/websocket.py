@@ -29,7 +29,7 @@ _MAX_EXCESS: Final = 64 * 1024
 
 # Bytes of one connection that are carried out between two looks at the clock: at worst 85 messages, or eight events for
 # all subscribers of a channel; or a part of one large message.
-_PART: Final = 512
+PART: Final = 512
 _MAX_PART: Final = 64 * 1024
 
 _NOTHING: Final = memoryview(b"")
@@ -263,7 +263,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _may_take(self, data: bytes) -> bool:
         """Tell whether bytes can be read at once; else keep them, and carry out as many as this turn has time for."""
-        if not self._kept and len(data) <= _PART and self._turn.has_time():
+        if not self._kept and len(data) <= PART and self._turn.has_time():
             return True
         self._kept = memoryview(self._kept.tobytes() + data if self._kept else data)
         if not self._is_waiting:
@@ -273,7 +273,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def _work(self, until: float) -> None:
         turn = self._turn
         while (self._kept or self._is_behind) and not self._is_held:
-            size = 0 if self._is_behind else max(_PART, min(self._reader.missing, _MAX_PART))
+            size = 0 if self._is_behind else max(PART, min(self._reader.missing, _MAX_PART))
             part, self._kept = bytes(self._kept[:size]), self._kept[size:]
             # This part is admitted; who reads next looks at the clock.
             turn.left = len(part) + READ_COST
