@@ -13,6 +13,8 @@ CORPUS: Final = Path(__file__).parent / "corpus"
 TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "http": client_targets.http,
     "websocket": client_targets.websocket,
+    "compression": client_targets.compression,
+    "extensions": client_targets.extensions,
     "commands": client_targets.commands,
     "triggers": client_targets.triggers,
     "envelopes": bus_targets.envelopes,
