@@ -72,9 +72,19 @@ def sign(text: str) -> str:
 
 
 class Client:
-    """One WebSocket; over TLS with a `context`."""
+    """One WebSocket; over TLS with a `context`.
 
-    def __init__(self, port: int, receive_buffer: int | None = None, context: ssl.SSLContext | None = None) -> None:
+    Args:
+        headers: more lines of the handshake, each with its end.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        receive_buffer: int | None = None,
+        context: ssl.SSLContext | None = None,
+        headers: bytes = b"",
+    ) -> None:
         self.socket = socket.socket()
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -84,7 +94,8 @@ class Client:
             self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
         self.socket.sendall(
             b"GET /app/%b HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" % KEY.encode()
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%b\r\n"
+            % (KEY.encode(), headers)
         )
         established = self.read_until(b'activity_timeout\\":')
         self.socket_id = established.partition(b'socket_id\\":\\"')[2].partition(b"\\")[0].decode()

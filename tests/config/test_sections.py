@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from sockudo.config.sections.app_manager import AppManagerSettings
+from sockudo.config.sections.limits import WebSocketSettings
 from sockudo.config.sections.sql_databases import MysqlSettings, PoolingSettings, PostgresSettings, pool_size
 from sockudo.config.sections.tls import SslSettings
 from sockudo.config.sections.unix_socket import UnixSocketSettings
@@ -244,3 +245,22 @@ def test_a_switch_of_another_kind_is_wrong(wrong: object, problems_of: Problems)
     (problem,) = problems_of({"ssl": {"enabled": wrong}})
 
     assert problem.startswith("ssl.enabled: expected true or false")
+
+
+@pytest.mark.parametrize("name", ["dedicated", "window256b", "Window4kb", "window32kb"])
+def test_other_ways_to_compress_mean_the_one_there_is(name: str) -> None:
+    (warning,) = WebSocketSettings.model_validate({"compression": name}).advice()
+
+    assert warning.startswith(f'websocket.compression "{name.lower()}" means "shared" here')
+
+
+@pytest.mark.parametrize("name", ["disabled", "shared"])
+def test_the_two_ways_of_compression_have_no_warning(name: str) -> None:
+    assert WebSocketSettings.model_validate({"compression": name}).advice() == []
+
+
+def test_the_variable_of_compression_is_that_of_the_original(load_document: Load) -> None:
+    loaded = load_document({"app_manager": {"array": {"apps": []}}}, {"WEBSOCKET_COMPRESSION": "dedicated"})
+
+    assert loaded.settings.websocket.compression == "dedicated"
+    assert any("websocket.compression" in warning for warning in loaded.warnings)

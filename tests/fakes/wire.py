@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from sockudo.hub.broadcast import Encoding
+
 Frame = dict[str, Any]
 
 
@@ -28,12 +30,15 @@ class RecordingWire:
     """A `Wire` for tests.
 
     Attributes:
+        encoding: the form of what is written.
         writes: every call of `write`, as it came.
         closed: code and reason of each call of `close`.
         pings: how often a sign of life was asked for.
         is_paused: nothing is read from the client.
         log: the order of all of it: events, `(close, code)` and `ping`.
     """
+
+    encoding: Encoding | None = None
 
     def __init__(self) -> None:
         self.writes: list[bytes] = []

@@ -19,7 +19,10 @@ from sockudo.pusher.triggers import (
     parse_trigger,
 )
 from sockudo.server.accepting.proxy_header import MAX_BYTES, ProxyHeader, ProxyHeaderError, begins_header
+from sockudo.websocket.extensions import negotiate
 from sockudo.websocket.frames import FrameReader
+from sockudo.websocket.handshake import HandshakeError
+from sockudo.websocket.inflating import InflatingReader
 from tests.fakes.http_socket import HttpSocket
 from tests.fuzz.inputs import pieces
 
@@ -54,6 +57,33 @@ def websocket(data: bytes) -> None:
     assert messages == whole.feed(b"".join(parts))
     assert _verdict(cut) == _verdict(whole)
     assert all(len(payload) <= _LONGEST_MESSAGE for _, payload in messages)
+
+
+def compression(data: bytes) -> None:
+    """Feed a reader that inflates with frames in pieces, as `websocket` does."""
+    parts = pieces(data)
+    whole, cut = InflatingReader(_LONGEST_MESSAGE), InflatingReader(_LONGEST_MESSAGE)
+    messages = [message for part in parts for message in _inflated(cut, part)]
+    assert messages == _inflated(whole, b"".join(parts))
+    assert _verdict(cut) == _verdict(whole)
+    assert all(len(payload) <= _LONGEST_MESSAGE for _, payload in messages)
+
+
+def _inflated(reader: InflatingReader, data: bytes) -> list[tuple[int, bytes]]:
+    messages = reader.feed(data)
+    while reader.is_behind:
+        messages += reader.feed(b"")
+    return messages
+
+
+def extensions(data: bytes) -> None:
+    """Negotiate on a header: it is agreed on, declined or refused, and what is agreed on is one extension."""
+    try:
+        agreement = negotiate(data)
+    except HandshakeError:
+        return
+    if agreement is not None:
+        assert agreement == negotiate(agreement.answer)
 
 
 def _verdict(reader: FrameReader) -> tuple[int, str] | None:

@@ -14,6 +14,8 @@ TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "http": client_targets.http,
     "websocket": client_targets.websocket,
     "proxy_headers": client_targets.proxy_headers,
+    "compression": client_targets.compression,
+    "extensions": client_targets.extensions,
     "commands": client_targets.commands,
     "triggers": client_targets.triggers,
     "envelopes": bus_targets.envelopes,

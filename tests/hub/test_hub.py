@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sockudo.apps.app import App
+from sockudo.hub.broadcast import Broadcast
 from sockudo.hub.changes import Left, Offline
 from sockudo.hub.connection import Connection
 from sockudo.hub.hub import Hub, is_quick_to_remove
@@ -106,7 +107,7 @@ def test_channels_with_one_name_in_two_apps_are_separate(setting: Setting) -> No
     mine, theirs = setting.connect("1.1"), setting.connect("1.2", OTHER_APP)
     assert setting.join(mine, "news") == (True, None)
     assert setting.join(theirs, "news") == (True, None)
-    assert setting.hub.deliver("1", "news", FRAME) == 1
+    assert setting.hub.deliver("1", "news", Broadcast(FRAME)) == 1
     assert setting.received(mine, theirs) == [1, 0]
 
 
@@ -231,7 +232,7 @@ def test_users_of_one_name_in_two_apps_are_two(setting: Setting) -> None:
     setting.hub.sign_in(mine, Identity("7"))
     assert not setting.hub.is_online("2", "7")
     assert setting.hub.sign_in(theirs, Identity("7"))
-    setting.hub.deliver_to_user("1", "7", FRAME)
+    setting.hub.deliver_to_user("1", "7", Broadcast(FRAME))
     assert setting.received(mine, theirs) == [1, 0]
 
 
@@ -239,7 +240,7 @@ def test_a_users_frame_reaches_every_connection_but_the_excluded(setting: Settin
     first, second, other = (setting.connect(socket_id) for socket_id in ("1.1", "1.2", "1.3"))
     for connection, user_id in ((first, "7"), (second, "7"), (other, "8")):
         setting.hub.sign_in(connection, Identity(user_id))
-    setting.hub.deliver_to_user("1", "7", FRAME, except_id="1.2")
+    setting.hub.deliver_to_user("1", "7", Broadcast(FRAME), except_id="1.2")
     assert setting.received(first, second, other) == [1, 0, 0]
 
 
@@ -247,17 +248,17 @@ def test_a_frame_reaches_every_subscriber_but_the_one_left_out(setting: Setting)
     first, second, other = (setting.connect(socket_id) for socket_id in ("1.1", "1.2", "1.3"))
     setting.join(first, "news")
     setting.join(second, "news")
-    assert setting.hub.deliver("1", "news", FRAME, "1.2") == 1
-    assert setting.hub.deliver("1", "news", FRAME, "unknown") == 2
+    assert setting.hub.deliver("1", "news", Broadcast(FRAME), "1.2") == 1
+    assert setting.hub.deliver("1", "news", Broadcast(FRAME), "unknown") == 2
     assert setting.received(first, second, other) == [2, 1, 0]
 
 
 def test_what_is_published_for_nobody_reaches_nobody(setting: Setting) -> None:
-    assert setting.hub.deliver("1", "news", FRAME) == 0
+    assert setting.hub.deliver("1", "news", Broadcast(FRAME)) == 0
     setting.connect("1.1")
-    assert setting.hub.deliver("1", "news", FRAME) == 0
-    setting.hub.deliver_to_user("1", "7", FRAME)
-    setting.hub.deliver_to_user("3", "7", FRAME)
+    assert setting.hub.deliver("1", "news", Broadcast(FRAME)) == 0
+    setting.hub.deliver_to_user("1", "7", Broadcast(FRAME))
+    setting.hub.deliver_to_user("3", "7", Broadcast(FRAME))
     assert setting.hub.channels("3") == ()
     assert setting.hub.channel("3", "news") is None
     assert setting.hub.user_connections("3", "7") == ()
@@ -267,10 +268,10 @@ def test_what_is_published_for_nobody_reaches_nobody(setting: Setting) -> None:
 def test_what_was_published_before_a_connection_joined_never_reaches_it(setting: Setting) -> None:
     first, second = setting.connect("1.1"), setting.connect("1.2")
     setting.join(first, "news")
-    setting.hub.deliver("1", "news", FRAME)
+    setting.hub.deliver("1", "news", Broadcast(FRAME))
     setting.join(second, "news")
     assert setting.received(first, second) == [1, 0]
-    setting.hub.deliver("1", "news", FRAME)
+    setting.hub.deliver("1", "news", Broadcast(FRAME))
     assert setting.received(first, second) == [2, 1]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from sockudo.hub.broadcast import Broadcast
 from sockudo.hub.connection import Connection
 from sockudo.hub.hub import Hub
 from sockudo.hub.outbox import Flusher
@@ -32,9 +33,9 @@ def test_a_broadcast_counts_each_recipient_and_its_bytes() -> None:
     hub = Hub(Flusher(FakeClock().call_soon))
     for connection in connected(hub, "1.1", "1.2", "1.3"):
         hub.subscribe(connection, "news", kind_of("news"))
-    assert hub.deliver(APP.id, "news", FRAME) == 3
-    assert hub.deliver(APP.id, "news", FRAME, "1.2") == 2
-    assert hub.deliver(APP.id, "news", FRAME, "9.9") == 3
+    assert hub.deliver(APP.id, "news", Broadcast(FRAME)) == 3
+    assert hub.deliver(APP.id, "news", Broadcast(FRAME), "1.2") == 2
+    assert hub.deliver(APP.id, "news", Broadcast(FRAME), "9.9") == 3
     totals = hub.totals[APP.id]
     assert (totals.messages_sent, totals.bytes_sent) == (8, 8 * len(FRAME))
 
@@ -44,7 +45,7 @@ def test_a_frame_for_one_connection_is_counted() -> None:
     (connection,) = connected(hub, "1.1")
     connection.send(FRAME)
     hub.sign_in(connection, _user("u"))
-    hub.deliver_to_user(APP.id, "u", FRAME)
+    hub.deliver_to_user(APP.id, "u", Broadcast(FRAME))
     assert hub.totals[APP.id].messages_sent == 2
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 
 from sockudo.cluster.local import NoPeers
 from sockudo.eventual import Future
+from sockudo.hub.broadcast import Packed
 from sockudo.pusher.channels import kind_of
 from sockudo.pusher.members import Identity
 from sockudo.pusher.triggers import Target, Trigger
@@ -374,3 +375,14 @@ def test_what_makes_a_publish_long_is_bytes_channels_and_subscribers() -> None:
         world.connect().subscribe("news")
     assert not is_long(world.app, [event_on("news", "a")] * 50)
     assert is_long(world.app, [event_on("news", "a")] * 70)
+
+
+def test_what_subscribers_get_compressed_makes_a_publish_long_sooner() -> None:
+    world, wire = World(), RecordingWire()
+    is_long = world.publisher.is_long
+    few = [event_on("news", data=b"x" * 10_000)] * 8
+    world.connect().subscribe("news")
+    assert not is_long(world.app, few)
+    wire.encoding = Packed(bytes)
+    world.connect(wire).subscribe("news")
+    assert is_long(world.app, few)

@@ -67,6 +67,10 @@ QUICK: Final = {
     "no blank": changed("Upgrade", "Upgrade:WebSocket"),
     "blanks": changed("Upgrade", "Upgrade:   websocket  "),
     "behind a proxy": head(*USUAL_HEADERS, "X-Forwarded-For: 192.0.2.7", "X-Request-Id: 4711"),
+    "several extensions": head(
+        *USUAL_HEADERS, "Sec-WebSocket-Extensions: mux, permessage-deflate; server_max_window_bits=9"
+    ),
+    "no extension that is known": head(*USUAL_HEADERS, "Sec-WebSocket-Extensions: x-webkit-deflate-frame"),
     "no protocol": to("/app/app-key"),
     "slash": to("/app/app-key/"),
     "two slashes": to("//app/app-key?protocol=7"),
@@ -79,6 +83,13 @@ QUICK: Final = {
     "other origin": to("/app/picky-key?protocol=7", "Origin: https://bad.example"),
     "no origin": to("/app/picky-key?protocol=7"),
     "over quota": to("/app/full-key?protocol=7"),
+}
+# Where extensions are negotiated, heads that offer one go the general way.
+EXTENSIONS: Final = {
+    "two lines of extensions": head(
+        *USUAL_HEADERS, "Sec-WebSocket-Extensions: mux", "Sec-WebSocket-Extensions: permessage-deflate"
+    ),
+    "malformed extensions": head(*USUAL_HEADERS, "Sec-WebSocket-Extensions: permessage-deflate;"),
 }
 GENERAL: Final = {
     "unknown app": to("/app/nobody?protocol=7"),
@@ -199,6 +210,24 @@ def test_both_ways_do_the_same(name: str, sides: tuple[Side, Side]) -> None:
     for _ in range(2):
         assert quick.outcome([data]) == general.outcome([data])
     assert quick.quick == (2 if name in QUICK else 0)
+
+
+@pytest.mark.parametrize("name", [*QUICK, *GENERAL, *EXTENSIONS])
+def test_both_ways_agree_on_the_same_compression(name: str) -> None:
+    compressing = {"websocket": {"compression": "shared"}}
+    quick, general = Side(quick=True, **compressing), Side(quick=False, **compressing)
+    data = (QUICK | GENERAL | EXTENSIONS)[name]
+    for _ in range(2):
+        assert quick.outcome([data]) == general.outcome([data])
+    offers = b"sec-websocket-extensions" in data.lower()
+    assert quick.quick == (2 if name in QUICK and not offers else 0)
+
+
+@pytest.mark.parametrize("name", EXTENSIONS)
+def test_extensions_are_not_looked_at_without_compression(name: str, sides: tuple[Side, Side]) -> None:
+    quick, general = sides
+    assert quick.outcome([EXTENSIONS[name]]) == general.outcome([EXTENSIONS[name]])
+    assert quick.quick == 1
 
 
 @pytest.mark.parametrize("name", [*QUICK, "a frame behind", "two requests", "body", "two hosts", "bare line feed"])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sockudo.hub.broadcast import Broadcast
 from sockudo.websocket.frames import text_frame
 from tests.clients.frames import (
     BINARY,
@@ -27,7 +28,7 @@ SUBSCRIBE = masked_frame(TEXT, b'{"event":"pusher:subscribe","data":{"channel":"
 
 def publish(stack: Stack, channel: str, payload: bytes = b"{}") -> None:
     """Let an event reach everybody on a channel."""
-    stack.node.hub.deliver("1", channel, text_frame(payload))
+    stack.node.hub.deliver("1", channel, Broadcast(text_frame(payload)))
     stack.clock.run_soon()
 
 
@@ -112,7 +113,7 @@ def test_queued_frames_leave_before_the_echo_of_a_close() -> None:
     stack = Stack()
     client = stack.connect()
     client.subscribe("news")
-    stack.node.hub.deliver("1", "news", text_frame(b"{}"))
+    stack.node.hub.deliver("1", "news", Broadcast(text_frame(b"{}")))
     client.transport.feed(masked_frame(PING, b"1") + masked_close(1000))
     assert [opcode for opcode, _ in client.frames()] == [PONG, TEXT, CLOSE]
 
@@ -206,7 +207,7 @@ def test_a_violation_ends_with_its_code_and_one_leave(name: str) -> None:
     stack = Stack()
     client, witness = presence_pair(stack)
     publish(stack, "presence-room")
-    stack.node.hub.deliver("1", "presence-room", text_frame(b'{"event":"queued"}'))
+    stack.node.hub.deliver("1", "presence-room", Broadcast(text_frame(b'{"event":"queued"}')))
     client.transport.feed(frame)
     stack.clock.run_soon()
     *others, close = client.events()
@@ -438,7 +439,8 @@ def test_a_client_far_above_the_limit_is_dropped_at_once() -> None:
     slow.transport.stall()
     # What arises in one tick is written at once, and may be any number of frames.
     for _ in range(10):
-        stack.node.hub.deliver("1", "presence-room", text_frame(b'{"event":"n","data":"%b"}' % (b"x" * 9000)))
+        frame = text_frame(b'{"event":"n","data":"%b"}' % (b"x" * 9000))
+        stack.node.hub.deliver("1", "presence-room", Broadcast(frame))
     stack.clock.advance(0)
     assert slow.transport.was_aborted
     assert len(slow.transport.unsent) == 0
@@ -452,7 +454,7 @@ def test_a_slow_client_gets_one_close_frame(last: bytes) -> None:
     slow, witness = presence_pair(stack)
     slow.transport.stall()
     # Queued, and too much as soon as it is written.
-    stack.node.hub.deliver("1", "presence-room", text_frame(b'{"event":"n","data":"%b"}' % (b"x" * 2000)))
+    stack.node.hub.deliver("1", "presence-room", Broadcast(text_frame(b'{"event":"n","data":"%b"}' % (b"x" * 2000))))
     slow.transport.feed(last)
     stack.clock.run_soon()
     slow.transport.take()
@@ -467,7 +469,7 @@ def test_a_slow_client_being_closed_gets_one_close_frame() -> None:
     stack = slow_stack()
     slow, _ = presence_pair(stack)
     slow.transport.stall()
-    stack.node.hub.deliver("1", "presence-room", text_frame(b'{"event":"n","data":"%b"}' % (b"x" * 2000)))
+    stack.node.hub.deliver("1", "presence-room", Broadcast(text_frame(b'{"event":"n","data":"%b"}' % (b"x" * 2000))))
     stack.node.terminate_user(the_app(stack), "leaver")
     slow.transport.take()
     assert [opcode for opcode, _ in slow.frames()].count(CLOSE) == 1

@@ -11,6 +11,7 @@ import pytest
 
 from sockudo.websocket import frames
 from sockudo.websocket.frames import BINARY, CONTINUATION, PING, TEXT, FrameReader
+from sockudo.websocket.masking import unmask
 from tests.clients.frames import KEY, NO_KEY, masked_close, masked_frame
 from tests.support.readers import is_idle
 
@@ -33,9 +34,9 @@ def held(reader: FrameReader) -> int:
 def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """Count what the reader does: headers looked at, octets unmasked, octets of whole texts validated."""
     counts = {"headers": 0, "unmasked": 0, "validated": 0}
-    read_header, unmask, is_utf8 = frames._Assembler._read_header, frames._unmask, frames._is_utf8
+    read_header, is_utf8 = frames.FrameAssembler._read_header, frames._is_utf8
 
-    def count_header(self: frames._Assembler, data: bytes, position: int) -> int:
+    def count_header(self: frames.FrameAssembler, data: bytes, position: int) -> int:
         counts["headers"] += 1
         return read_header(self, data, position)
 
@@ -47,8 +48,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         counts["validated"] += len(payload)
         return is_utf8(payload)
 
-    monkeypatch.setattr(frames._Assembler, "_read_header", count_header)
-    monkeypatch.setattr(frames, "_unmask", count_unmask)
+    monkeypatch.setattr(frames.FrameAssembler, "_read_header", count_header)
+    monkeypatch.setattr(frames, "unmask", count_unmask)
     monkeypatch.setattr(frames, "_is_utf8", count_is_utf8)
     return counts
 
@@ -183,7 +184,7 @@ def test_a_short_text_frame_that_arrives_whole_needs_no_assembler(monkeypatch: p
     def refuse(max_message_bytes: int) -> None:
         raise AssertionError("an assembler was made")
 
-    monkeypatch.setattr(frames, "_Assembler", refuse)
+    monkeypatch.setattr(frames, "FrameAssembler", refuse)
     reader = FrameReader(1 << 20)
     for size in [0, 1, 2, 3, 4, 5, 120, 125, 126, 127, 1000, 65535]:
         for character in ("x", "é"):

@@ -47,6 +47,7 @@ from sockudo.ratelimit.base import Limit, RateLimiter
 from sockudo.ratelimit.counters import RateLimitCounters
 from sockudo.ratelimit.memory import MemoryRateLimiter
 from sockudo.ratelimit.networks import Networks
+from sockudo.server.compression import Compression
 from sockudo.server.front import Front
 from sockudo.server.gates import NodeGates
 from sockudo.server.health import HealthChecks
@@ -345,13 +346,15 @@ def _quick_events(
 
 
 def _websockets(settings: Settings, parts: _NodeParts, timeouts: Timeouts) -> WebSocketContext:
+    websocket = settings.websocket
     return WebSocketContext(
         node=parts.node,
         session=parts.session,
         timeouts=timeouts,
         turn=TurnBudget(parts.node.clock),
         max_message_bytes=settings.websocket_max_payload_kb * _KILOBYTE,
-        max_buffer_bytes=settings.websocket.max_buffer_kb * _KILOBYTE,
+        max_buffer_bytes=websocket.max_buffer_kb * _KILOBYTE,
+        compression=None if websocket.compression == "disabled" else Compression(websocket.compression_min_bytes),
     )
 
 

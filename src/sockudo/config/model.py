@@ -184,7 +184,7 @@ class Settings(Section):
 
     def advice(self) -> list[str]:
         """What an operator should know about these settings although they are valid."""
-        found = self.cors.advice() + self.rate_limiter.advice() + self.ssl.advice()
+        found = self.cors.advice() + self.rate_limiter.advice() + self.ssl.advice() + self.websocket.advice()
         if self.adapter.driver == "rabbitmq":
             found += self.adapter.rabbitmq.advice()
         found += self.unix_socket.advice(self.mode, tls=self.ssl.enabled)

@@ -9,6 +9,7 @@ from collections import deque
 from typing import Final, Protocol
 
 from sockudo.apps.app import App
+from sockudo.hub.broadcast import Broadcast, Encoding
 from sockudo.hub.outbox import Flusher, Outbox
 from sockudo.hub.totals import UNCOUNTED, AppTotals
 from sockudo.pusher.members import Identity
@@ -20,6 +21,10 @@ UNREADABLE_SECONDS: Final = 10.0
 
 class Wire(Protocol):
     """The transport to one client."""
+
+    @property
+    def encoding(self) -> Encoding | None:
+        """The form of what is written; None where it is plain text frames."""
 
     def write(self, data: bytes) -> None:
         """Send frames, or take them into a bounded buffer; never wait."""
@@ -43,6 +48,7 @@ class Connection:
     Attributes:
         socket_id: `digits.digits`, unique in its app.
         write: the wire's `write`, bound once; a no-op after the end.
+        encoding: the wire's.
         outbox: frames queued in this tick.
         subscriptions: name of each joined channel -> the user id of this connection there, or None if the channel
             has no members; None as a whole until the first subscription.
@@ -66,6 +72,7 @@ class Connection:
         "authorised",
         "backlog",
         "deadline",
+        "encoding",
         "is_open",
         "last_activity",
         "opened_at",
@@ -85,6 +92,7 @@ class Connection:
         self.app = app
         self.wire = wire
         self.write = wire.write
+        self.encoding = wire.encoding
         self._flusher = flusher
         self.outbox: Outbox = None
         self.protocol_version = version
@@ -117,7 +125,14 @@ class Connection:
             self.outbox = [outbox, frame]
 
     def send(self, frame: bytes) -> None:
-        """Send one frame at the end of this tick, after what was queued before it."""
+        """Send one text frame at the end of this tick, after what was queued before it."""
+        self._send(frame if self.encoding is None else self.encoding.encode(Broadcast(frame)))
+
+    def deliver(self, broadcast: Broadcast) -> None:
+        """Send what others get, too, as `send` does."""
+        self._send(broadcast.text if self.encoding is None else broadcast.frame(self.encoding))
+
+    def _send(self, frame: bytes) -> None:
         totals = self.totals
         totals.messages_sent += 1
         totals.bytes_sent += len(frame)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
+from sockudo.hub.broadcast import Broadcast
 from sockudo.hub.changes import Joined, Left, Offline
 from sockudo.hub.channel import Channel
 from sockudo.hub.connection import Connection
@@ -117,7 +118,7 @@ class Hub:
             channel = routes.channels[name] = Channel(name, kind, totals)
             totals.channels[kind.label] += 1
         totals.subscriptions[kind.label] += 1
-        channel.subscribers[connection] = None
+        channel.add(connection)
         member_added = None
         if channel.members is not None:
             assert identity is not None, "a presence channel has members only"
@@ -141,8 +142,8 @@ class Hub:
         connection.user = user
         return self._apps[connection.app.id].users.add(user.user_id, connection)
 
-    def deliver(self, app_id: str, name: str, frame: bytes, except_id: str | None = None) -> int:
-        """Send one frame to every subscriber of a channel here, but the connection `except_id`; return how many."""
+    def deliver(self, app_id: str, name: str, broadcast: Broadcast, except_id: str | None = None) -> int:
+        """Send an event to every subscriber of a channel here, but the connection `except_id`; return how many."""
         # hot path
         routes = self._apps.get(app_id)
         if routes is None:
@@ -150,15 +151,15 @@ class Hub:
         channel = routes.channels.get(name)
         if channel is None:
             return 0
-        recipients = channel.broadcast(frame, None if except_id is None else routes.connections.get(except_id))
+        recipients = channel.broadcast(broadcast, None if except_id is None else routes.connections.get(except_id))
         self.flusher.wake()
         return recipients
 
-    def deliver_to_user(self, app_id: str, user_id: str, frame: bytes, except_id: str | None = None) -> None:
-        """Send one frame to every connection signed in as a user, but the connection `except_id`."""
+    def deliver_to_user(self, app_id: str, user_id: str, broadcast: Broadcast, except_id: str | None = None) -> None:
+        """Send an event to every connection signed in as a user, but the connection `except_id`."""
         for connection in self.user_connections(app_id, user_id):
             if connection.socket_id != except_id:
-                connection.send(frame)
+                connection.deliver(broadcast)
 
     def connections(self) -> Iterator[Connection]:
         """Yield every connection; the table must not change meanwhile."""
@@ -216,13 +217,13 @@ def is_quick_to_remove(connection: Connection) -> bool:
 
 def _leave(routes: AppRoutes, channel: Channel, connection: Connection, user_id: str | None) -> Left:
     """Take a connection off a channel: the one way out, whatever the cause."""
-    del channel.subscribers[connection]
+    channel.remove(connection)
     totals, label = routes.totals, channel.kind.label
     totals.unsubscriptions[label] += 1
     member_removed = None
     if user_id is not None and channel.members is not None and channel.members.leave(user_id):
         member_removed = user_id
-    last_here = not channel.subscribers
+    last_here = not channel.count
     if last_here:
         del routes.channels[channel.name]
         totals.channels[label] -= 1

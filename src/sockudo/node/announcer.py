@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sockudo.apps.base import AppManager
 from sockudo.cluster.peers import Peers
+from sockudo.hub.broadcast import Broadcast
 from sockudo.hub.changes import Joined, Left, Offline
 from sockudo.hub.channel import Channel
 from sockudo.hub.connection import Connection
@@ -54,7 +55,8 @@ class Announcer:
         if user_id is not None and identity is not None:
             self._journal.member_changed(app_id, channel.name, user_id, identity.user_info)
             if not self._replica.has_member(app_id, channel.name, user_id):
-                channel.broadcast(text_frame(member_added(channel.name, user_id, identity.user_info)), connection)
+                payload = member_added(channel.name, user_id, identity.user_info)
+                channel.broadcast(Broadcast(text_frame(payload)), connection)
                 self._hub.flusher.wake()
         else:
             self._journal.channel_changed(app_id, channel.name)
@@ -77,7 +79,7 @@ class Announcer:
             self._peers.release(app_id, channel.name)
             return
         if user_id is not None and not self._replica.has_member(app_id, channel.name, user_id):
-            channel.broadcast(text_frame(member_removed(channel.name, user_id)))
+            channel.broadcast(Broadcast(text_frame(member_removed(channel.name, user_id))))
             self._hub.flusher.wake()
         if connection.app.enable_subscription_count:
             self._counts.changed(connection.app, channel)

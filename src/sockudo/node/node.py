@@ -264,7 +264,7 @@ class Node:
             yield
         for channel in tuple(self.hub.channels(app_id)):
             if channel.members is not None and user_id in channel.members:
-                for one in tuple(channel.subscribers):
+                for one in channel.subscribers:
                     if one.subscriptions and one.subscriptions.get(channel.name) == user_id:
                         self.fail(one, problem)
                     yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sockudo.cluster.replication.replica import Change, ChangeKind
+from sockudo.hub.broadcast import Broadcast
 from sockudo.hub.channel import Channel
 from sockudo.node.cached_events import CachedEvents
 from sockudo.node.node import Node
@@ -29,9 +30,9 @@ class RemoteEvents:
         if is_stored:
             self._cached_events.heard(app_id, name, payload_of(frame))
         if name.startswith(SERVER_TO_USER):
-            self._node.hub.deliver_to_user(app_id, name[len(SERVER_TO_USER) :], frame, except_id)
+            self._node.hub.deliver_to_user(app_id, name[len(SERVER_TO_USER) :], Broadcast(frame), except_id)
         else:
-            self._deliver(app_id, name, frame, except_id)
+            self._deliver(app_id, name, Broadcast(frame), except_id)
 
     def awaits(self, app_id: str, name: str) -> bool:
         """Tell whether the shared cache has been asked about a channel: its events may be newer than the answer."""
@@ -77,7 +78,7 @@ class RemoteEvents:
                 payload = member_added(change.name, change.user_id, change.user_info)
             else:
                 payload = member_removed(change.name, change.user_id)
-            channel.broadcast(text_frame(payload))
+            channel.broadcast(Broadcast(text_frame(payload)))
             hub.flusher.wake()
 
     def _report(self, change: Change, channel: Channel | None) -> None:

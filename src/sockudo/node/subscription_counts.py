@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from sockudo.apps.app import App
+from sockudo.hub.broadcast import Broadcast
 from sockudo.hub.channel import Channel
 from sockudo.hub.hub import Hub
 from sockudo.node.view import View
@@ -46,9 +47,8 @@ class SubscriptionCounts:
         if not self._held:
             self._clock.call_later(INTERVAL, self._release)
         self._held[key] = self._clock.monotonic() + INTERVAL
-        self._hub.deliver(
-            app_id, name, text_frame(subscription_count(name, self._view.subscription_count(app_id, name)))
-        )
+        count = self._view.subscription_count(app_id, name)
+        self._hub.deliver(app_id, name, Broadcast(text_frame(subscription_count(name, count))))
 
     def _release(self) -> None:
         now = self._clock.monotonic()

@@ -44,7 +44,7 @@ class View:
     def subscription_count(self, app_id: str, name: str) -> int:
         """Return how many connections are on a channel."""
         here, there = self._hub.channel(app_id, name), self._replica.channel(app_id, name)
-        return (0 if here is None else len(here.subscribers)) + (0 if there is None else there.count)
+        return (0 if here is None else here.count) + (0 if there is None else there.count)
 
     def has_member(self, app_id: str, name: str, user_id: str) -> bool:
         """Tell whether a user is on a presence channel."""

@@ -5,6 +5,7 @@ Source: Pusher docs, `using_channels/watchlist-events`.
 
 from __future__ import annotations
 
+from sockudo.hub.broadcast import Broadcast
 from sockudo.hub.connection import Connection
 from sockudo.hub.outbox import Flusher
 from sockudo.node.view import View
@@ -56,7 +57,7 @@ class Watchlist:
         watchers = self._watchers.get((app_id, user_id))
         if not watchers:
             return
-        frame = text_frame(watchlist_events({state: [user_id]}))
+        broadcast = Broadcast(text_frame(watchlist_events({state: [user_id]})))
         for connection in watchers:
-            connection.send(frame)
+            connection.deliver(broadcast)
         self._flusher.wake()

@@ -96,7 +96,7 @@ class Diagnosis:
         for app_id in self._node.hub.app_ids():
             for channel in tuple(self._node.hub.channels(app_id)):
                 count += 1
-                size = len(channel.subscribers)
+                size = channel.count
                 if len(busiest) < MOST or size > busiest[-1][0]:
                     busiest = nlargest(MOST, [*busiest, (size, app_id, channel.name)])
                 if count % _STEP == 0:

@@ -24,6 +24,7 @@ from sockudo.ratelimit.base import Decision
 from sockudo.ratelimit.counters import RateLimitCounters
 from sockudo.server.accepted_socket import AcceptedSocket
 from sockudo.server.accepting.arrived import ArrivedSocket, Handing
+from sockudo.server.compressed_websocket import new_websocket
 from sockudo.server.http import refusals
 from sockudo.server.http.known_heads import KnownHeads
 from sockudo.server.http.service import HttpContext, QuickPublish, Socket
@@ -31,7 +32,7 @@ from sockudo.server.pending_upgrade import PendingUpgrade
 from sockudo.server.quick_upgrade import QuickUpgrades
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import TurnBudget
-from sockudo.server.websocket import WebSocketContext, WebSocketProtocol
+from sockudo.server.websocket import WebSocketContext
 from sockudo.supervisor.open_files import SocketRoom
 from sockudo.websocket.handshake import HandshakeError, accept, is_upgrade
 
@@ -75,7 +76,7 @@ class Front:
         self.publish_quickly: QuickPublish | None = None if http.quick_events is None else http.quick_events.publish
         self.known_heads = KnownHeads()
         # A throttle looks at the headers.
-        self.quick_upgrades = QuickUpgrades(apps, self._app_key) if throttle is None else None
+        self.quick_upgrades = QuickUpgrades(apps, self._app_key, websockets) if throttle is None else None
         self.is_draining = False
         self.room = SocketRoom()
         self._http: set[Socket] = set()
@@ -178,12 +179,14 @@ class Front:
             return app
         try:
             handshake = accept(request.method.encode(), http_version, request.headers)
+            compression = self.websockets.compression
+            agreed = None if compression is None else compression.agree_on_head(request.headers)
         except HandshakeError as refused:
             totals[app_label(app)].errors[connection_errors.UPGRADE_FAILED] += 1
             response = error_response(refused.status, refused.reason, *refused.headers)
             self.refused(response, request)
             return response
-        protocol = WebSocketProtocol(self.websockets)
+        protocol = new_websocket(self.websockets, agreed)
         protocol.take_over(transport)
         version = parse_query(request.query).last.get("protocol") if request.query else None
         opening = Opening(app, version, request.header(b"origin"), request.path, request.ids)

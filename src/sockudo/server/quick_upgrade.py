@@ -16,6 +16,7 @@ from sockudo.apps.base import AppManager
 from sockudo.eventual import Future, dropped
 from sockudo.node.node import Opening
 from sockudo.pusher.query import parse_query
+from sockudo.server.websocket import WebSocketContext
 from sockudo.websocket.handshake import accepted
 from sockudo.websocket.quick_handshake import QuickReader, fields_of, target_of
 
@@ -34,10 +35,10 @@ class QuickUpgrades:
         app_key: returns the key in a path, or None where the path is no WebSocket.
     """
 
-    def __init__(self, apps: AppManager, app_key: Callable[[str], str | None]) -> None:
+    def __init__(self, apps: AppManager, app_key: Callable[[str], str | None], websockets: WebSocketContext) -> None:
         self._apps = apps
         self._app_key = app_key
-        self._reader = QuickReader()
+        self._reader = QuickReader(negotiates=websockets.compression is not None)
         self._targets: dict[bytes, Target] = {}
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sockudo.apps.app import App
+from sockudo.hub.broadcast import Encoding
 from sockudo.hub.connection import Connection
 from sockudo.node import connection_errors
 from sockudo.node.node import Node, Opening
@@ -15,6 +16,7 @@ from sockudo.node.session import Session
 from sockudo.pusher.errors import CloseConnection
 from sockudo.pusher.events import error
 from sockudo.ratelimit.client_address import plain_address
+from sockudo.server.compression import Compression
 from sockudo.server.timeouts import Timeouts
 from sockudo.server.turn_budget import READ_COST, TurnBudget
 from sockudo.websocket.frames import BINARY, CLOSE, PING, PONG, TEXT, FrameReader, close_frame, encode_frame, text_frame
@@ -27,7 +29,7 @@ _MAX_EXCESS: Final = 64 * 1024
 
 # Bytes of one connection that are carried out between two looks at the clock: at worst 85 messages, or eight events for
 # all subscribers of a channel; or a part of one large message.
-_PART: Final = 512
+PART: Final = 512
 _MAX_PART: Final = 64 * 1024
 
 _NOTHING: Final = memoryview(b"")
@@ -40,6 +42,7 @@ class WebSocketContext:
     Attributes:
         max_message_bytes: of one inbound message.
         max_buffer_bytes: unsent, above which a connection is dropped.
+        compression: what agrees with clients on compression; None where it is switched off.
         sockets: those that are open, refused and closing ones included.
         on_idle: called when the last of them is gone.
     """
@@ -50,6 +53,7 @@ class WebSocketContext:
     turn: TurnBudget
     max_message_bytes: int
     max_buffer_bytes: int
+    compression: Compression | None = None
     sockets: set[WebSocketProtocol] = field(default_factory=set)
     on_idle: Callable[[], None] | None = None
 
@@ -63,7 +67,14 @@ class WebSocketProtocol(asyncio.Protocol):
     """One upgraded socket; the `Wire` of its connection.
 
     `write` is the transport's own: a frame passes through nothing of ours on its way out.
+
+    Attributes:
+        encoding: the form of what is written; None for plain text frames.
     """
+
+    encoding: Encoding | None = None
+    # Whether the reader must go on with what it has before it can take more.
+    _is_behind = False
 
     __slots__ = (
         "_connection",
@@ -222,17 +233,17 @@ class WebSocketProtocol(asyncio.Protocol):
         """Carry out what is kept, for a share of this turn, and read on when nothing is left."""
         self._is_waiting = False
         turn = self._turn
-        if self._kept and not self._is_held:
+        if (self._kept or self._is_behind) and not self._is_held:
             if turn.has_time():
                 self._work(turn.share())
-            if self._kept and not self._is_held:
+            if (self._kept or self._is_behind) and not self._is_held:
                 self._wait()
         if not (self._is_held or self._is_waiting or self._transport.is_closing()):
             self._transport.resume_reading()
 
     def _may_take(self, data: bytes) -> bool:
         """Tell whether bytes can be read at once; else keep them, and carry out as many as this turn has time for."""
-        if not self._kept and len(data) <= _PART and self._turn.has_time():
+        if not self._kept and len(data) <= PART and self._turn.has_time():
             return True
         self._kept = memoryview(self._kept.tobytes() + data if self._kept else data)
         if not self._is_waiting:
@@ -241,8 +252,8 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _work(self, until: float) -> None:
         turn = self._turn
-        while self._kept and not self._is_held:
-            size = max(_PART, min(self._reader.missing, _MAX_PART))
+        while (self._kept or self._is_behind) and not self._is_held:
+            size = 0 if self._is_behind else max(PART, min(self._reader.missing, _MAX_PART))
             part, self._kept = bytes(self._kept[:size]), self._kept[size:]
             # This part is admitted; who reads next looks at the clock.
             turn.left = len(part) + READ_COST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sockudo.hub.broadcast import Broadcast
 from sockudo.hub.hub import Hub
 from sockudo.tracing.tracing import Role, Tracing
 
@@ -11,19 +12,19 @@ class TracedHub(Hub):
 
     tracing: Tracing
 
-    def deliver(self, app_id: str, name: str, frame: bytes, except_id: str | None = None) -> int:
+    def deliver(self, app_id: str, name: str, broadcast: Broadcast, except_id: str | None = None) -> int:
         active = self.tracing.active
         if active is None:
-            return super().deliver(app_id, name, frame, except_id)
+            return super().deliver(app_id, name, broadcast, except_id)
         channel = self.channel(app_id, name)
-        count = 0 if channel is None else len(channel.subscribers)
+        count = 0 if channel is None else channel.count
         with self.tracing.span("deliver", Role.INTERNAL, active, app=app_id, subscribers=count):
-            return super().deliver(app_id, name, frame, except_id)
+            return super().deliver(app_id, name, broadcast, except_id)
 
-    def deliver_to_user(self, app_id: str, user_id: str, frame: bytes, except_id: str | None = None) -> None:
+    def deliver_to_user(self, app_id: str, user_id: str, broadcast: Broadcast, except_id: str | None = None) -> None:
         active = self.tracing.active
         if active is None:
-            super().deliver_to_user(app_id, user_id, frame, except_id)
+            super().deliver_to_user(app_id, user_id, broadcast, except_id)
             return
         with self.tracing.span("deliver", Role.INTERNAL, active, app=app_id):
-            super().deliver_to_user(app_id, user_id, frame, except_id)
+            super().deliver_to_user(app_id, user_id, broadcast, except_id)

@@ -6,7 +6,7 @@ answer. Its rules:
 * The bytes are one whole head of printable ASCII, at most `LONGEST` long, and nothing behind it.
 * The request is `GET TARGET HTTP/1.1`, with nothing in the target but letters, digits and `_.~/?&=%+:-`.
 * `Host`, `Upgrade`, `Connection`, `Sec-WebSocket-Key` and `Sec-WebSocket-Version` are there once, and right; `Origin`
-  is there once at most.
+  is there once at most. `Sec-WebSocket-Extensions` is not there where extensions are negotiated.
 * No header announces a body, an expectation or trailers. Every other name is a token (RFC 9110, section 5.6.2), and is
   ignored, as the general way ignores it.
 
@@ -37,6 +37,8 @@ _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONNECTION: Final = frozenset((b"upgrade", b"keep-alive, upgrade"))
 _REFUSED: Final = frozenset((b"content-length", b"transfer-encoding", b"expect", b"te", b"trailer", b"http2-settings"))
 
+_EXTENSIONS: Final = b"sec-websocket-extensions"
+
 # What a line is good for: a bit for each that may come once.
 _HOST, _UPGRADE, _CONNECTION_LINE, _VERSION, _KEY, _ORIGIN = 1, 2, 4, 8, 16, 32
 _NEEDED: Final = _HOST | _UPGRADE | _CONNECTION_LINE | _VERSION | _KEY
@@ -66,7 +68,7 @@ _ALIKE: Final = frozenset(
         b"sec-fetch-dest",
         b"sec-fetch-mode",
         b"sec-fetch-site",
-        b"sec-websocket-extensions",
+        _EXTENSIONS,
         b"sec-websocket-version",
         b"upgrade",
         b"user-agent",
@@ -82,9 +84,14 @@ QuickHandshake: TypeAlias = tuple[list[bytes], bytes, str | None]
 
 
 class QuickReader:
-    """Reads handshakes, and remembers lines and the names of headers."""
+    """Reads handshakes, and remembers lines and the names of headers.
 
-    def __init__(self) -> None:
+    Args:
+        negotiates: whether clients may agree on extensions, and a head that offers one is left to the general way.
+    """
+
+    def __init__(self, *, negotiates: bool = False) -> None:
+        self._refused = _REFUSED | {_EXTENSIONS} if negotiates else _REFUSED
         self._lines: dict[bytes, int] = {}
         self._names: dict[bytes, int] = {}
 
@@ -148,7 +155,7 @@ class QuickReader:
 
     def _learn(self, name: bytes) -> int:
         lower = name.lower()
-        if not _NAME.fullmatch(name) or lower in _REFUSED:
+        if not _NAME.fullmatch(name) or lower in self._refused:
             return _ODD_LINE
         if len(self._names) >= _MOST_NAMES:
             self._names.clear()

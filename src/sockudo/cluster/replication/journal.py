@@ -131,4 +131,4 @@ class DeltaJournal(Journal):
 
     def _add(self, batches: Batches, app_id: str, name: str, members: dict[str, bytes | None]) -> None:
         channel = self._hub.channel(app_id, name)
-        batches.channel(app_id, name, 0 if channel is None else len(channel.subscribers), members.items())
+        batches.channel(app_id, name, 0 if channel is None else channel.count, members.items())

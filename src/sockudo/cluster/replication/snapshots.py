@@ -87,7 +87,7 @@ class Snapshots:
             batches.app(app_id)
             for number, channel in enumerate(list(self._hub.channels(app_id))):
                 # A delta has what happened to it since.
-                if channel.subscribers:
+                if channel.count:
                     yield from self._add(batches, app_id, channel)
                 if number % _AT_ONCE == 0:
                     yield
@@ -98,7 +98,7 @@ class Snapshots:
 
     @staticmethod
     def _add(batches: Batches, app_id: str, channel: Channel) -> Iterator[None]:
-        count = len(channel.subscribers)
+        count = channel.count
         entries = {} if channel.members is None else dict(channel.members.pieces()[1])
         members: Iterator[tuple[str, bytes]] = ((key, roster_entry_info(key, entry)) for key, entry in entries.items())
         some = list(islice(members, _AT_ONCE))

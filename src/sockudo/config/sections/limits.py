@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from sockudo.config.kinds.section import Section, env
-from sockudo.config.kinds.values import Count, Flag, Positive, Share
+from sockudo.config.kinds.values import Count, Flag, OneOf, Positive, Share
+
+# The names that Sockudo has for windows of its compressors.
+_WINDOWS: Final = tuple(f"window{size}" for size in ("256b", "1kb", "2kb", "4kb", "8kb", "16kb", "32kb"))
 
 
 class ChannelLimits(Section):
@@ -71,8 +74,29 @@ class HttpApiSettings(Section):
 class WebSocketSettings(Section):
     """WebSocket connections."""
 
+    compression: Annotated[str, OneOf(("disabled", "shared", "dedicated", *_WINDOWS)), env("WEBSOCKET_COMPRESSION")] = (
+        Field(
+            default="disabled",
+            description="Compression of messages (permessage-deflate) for clients that offer it. An event is "
+            "compressed once for all of them, and no connection keeps a window; every other name means shared.",
+        )
+    )
+    compression_min_bytes: Annotated[Count, env("WEBSOCKET_COMPRESSION_MIN_BYTES")] = Field(
+        default=512,
+        description="Length of the shortest message that is compressed (bytes). Not a setting of the original.",
+    )
+
     max_buffer_kb: Positive = Field(
         default=1024,
         description="Unsent data a connection may have (KB) before it is dropped as too slow. "
         "Not a setting of the original.",
     )
+
+    def advice(self) -> list[str]:
+        """Say that a way to compress which the server does not have means the one that it has."""
+        if self.compression in ("disabled", "shared"):
+            return []
+        return [
+            f'websocket.compression "{self.compression}" means "shared" here: an event is compressed once for all '
+            "clients, and no connection has a window of its own"
+        ]
