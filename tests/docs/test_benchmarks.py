@@ -65,3 +65,10 @@ def test_three_nodes_are_measured_beside_one() -> None:
     lines = run("cluster", *options).splitlines()
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| alone", "| alone", "| redis", "| redis"]
     assert all(line.endswith("| yes |") for line in lines[2:])
+
+
+def test_compression_saves_bytes_on_the_wire() -> None:
+    lines = run("compression", "--sockets", "20", "--events", "16", "--rounds", "1").splitlines()
+    assert lines[0].split() == ["off", "on", "ratio"]
+    (wire,) = (line.split() for line in lines if line.startswith("wire"))
+    assert float(wire[2]) < 0.5 * float(wire[1])
