@@ -109,7 +109,8 @@ def main() -> None:
     print(f"{'':10}{'off':>10}{'on':>10}{'ratio':>8}")
     for row, unit in ROWS:
         off, on = (statistics.median(one[name][row] for one in rounds) for name in ("off", "on"))
-        ratio = statistics.median(one["on"][row] / one["off"][row] for one in rounds)
+        # A short run may cost less CPU than the clock can tell.
+        ratio = statistics.median(one["on"][row] / (one["off"][row] or 1.0) for one in rounds)
         print(f"{row:10}{off:10.2f}{on:10.2f}{ratio:8.2f}  {unit}")
 
 

@@ -98,3 +98,10 @@ def test_an_event_on_one_worker_is_measured_beside_two() -> None:
     assert few.startswith("| 10 sockets, 1000 a second | ")
     assert many.startswith("| 100 sockets, 200 a second | ")
     assert all(re.search(r"\| \d+ us \| \d+ us \| [\d.]+ x \|$", line) for line in (few, many))
+
+
+def test_compression_saves_bytes_on_the_wire() -> None:
+    lines = run("compression", "--sockets", "20", "--events", "16", "--rounds", "1").splitlines()
+    assert lines[0].split() == ["off", "on", "ratio"]
+    (wire,) = (line.split() for line in lines if line.startswith("wire"))
+    assert float(wire[2]) < 0.5 * float(wire[1])

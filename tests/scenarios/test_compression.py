@@ -129,7 +129,7 @@ async def test_nothing_is_agreed_on_where_compression_is_off(serve_alone: Serve)
         assert (await client.receive())["data"] == LONG
 
 
-async def test_a_batch_and_many_events_of_a_tick_come_in_order(serve: Serve) -> None:
+async def test_batches_come_in_order(serve: Serve) -> None:
     async with serve(**COMPRESSING) as server, PusherClient(server.port) as client:
         await client.subscribe("news")
         await server.settled()
@@ -169,11 +169,8 @@ OFFERS: Final = {
 @pytest.mark.parametrize("case", OFFERS)
 async def test_messages_of_every_size_and_fragmentation_arrive(case: str, serve_alone: Serve) -> None:
     """Alone, as frames are each node's own."""
-    changes: dict[str, Any] = {
-        "websocket": {"compression": "shared", "compression_min_bytes": 0},
-        "websocket_max_payload_kb": 300,
-    }
-    async with serve_alone(app(max_event_payload_in_kb=300), **changes) as server:
+    changes: dict[str, Any] = {"websocket": {"compression": "shared", "compression_min_bytes": 0}}
+    async with serve_alone(app(max_event_payload_in_kb=300), websocket_max_payload_kb=300, **changes) as server:
         sender = await joined(server.port, OFFERS[case], "private-echo")
         receiver = await joined(server.port, OFFERS[case], "private-echo")
         assert all(socket.protocol.extensions for socket in (sender, receiver))
@@ -193,7 +190,7 @@ async def test_messages_of_every_size_and_fragmentation_arrive(case: str, serve_
             assert socket.close_code == 1000
 
 
-async def test_13_7_the_first_offer_of_several_that_can_be_met_counts(serve_alone: Serve) -> None:
+async def test_13_7_the_first_offer_that_can_be_met_counts(serve_alone: Serve) -> None:
     """Alone, as handshakes are each node's own."""
     async with serve_alone(**COMPRESSING) as server, RawWebSocket(server.port) as client:
         offers = (
