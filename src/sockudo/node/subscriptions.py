@@ -7,7 +7,7 @@ Source: Pusher docs, `library_auth_reference/pusher-websockets-protocol`, `using
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sockudo.apps.app import App
 from sockudo.eventual import Future
@@ -46,6 +46,11 @@ class Stage(IntEnum):
     CAUGHT_UP = 2
 
 
+# By themselves: each look into the class of an enumeration costs 0.07 us.
+_APP_KNOWN: Final = Stage.APP_KNOWN
+_CAUGHT_UP: Final = Stage.CAUGHT_UP
+
+
 class Wait(NamedTuple):
     """What a command has to wait for before anything of it is done.
 
@@ -77,7 +82,7 @@ class Subscriptions:
         """
         name = command.channel
         try:
-            app = current_app(self._node.apps, connection, has_waited=stage >= Stage.APP_KNOWN)
+            app = current_app(self._node.apps, connection, has_waited=stage >= _APP_KNOWN)
         except AppGone as gone:
             raise SubscriptionRejected(name[:200], "AppError", str(gone), gone.code) from None
         if isinstance(app, Future):
@@ -119,7 +124,7 @@ class Subscriptions:
             CloseConnection: 4009, the signature or the user data is not valid.
         """
         try:
-            app = current_app(self._node.apps, connection, has_waited=stage >= Stage.APP_KNOWN)
+            app = current_app(self._node.apps, connection, has_waited=stage >= _APP_KNOWN)
         except AppGone as gone:
             raise CommandRejected(str(gone)) from None
         if isinstance(app, Future):
@@ -134,7 +139,7 @@ class Subscriptions:
         if previous is not None and previous.user_id != user.user_id:
             raise CommandRejected("Connection is already signed in as another user", Code.UNAUTHORIZED)
         own_channel = server_to_user(user.user_id)
-        arriving = self._node.peers.join(app.id, own_channel, has_caught_up=stage >= Stage.CAUGHT_UP)
+        arriving = self._node.peers.join(app.id, own_channel, has_caught_up=stage >= _CAUGHT_UP)
         if arriving is not None:
             return Wait(arriving, Stage.CAUGHT_UP)
         if len(user.watchlist) > MAX_WATCHLIST:
@@ -154,7 +159,7 @@ class Subscriptions:
 
     def _arriving(self, app_id: str, name: str, kind: ChannelKind, stage: Stage) -> Wait | None:
         is_kept = kind.cache and not self._cached_events.is_shared
-        has_caught_up = stage >= Stage.CAUGHT_UP
+        has_caught_up = stage >= _CAUGHT_UP
         arriving = self._node.peers.join(app_id, name, is_kept=is_kept, has_caught_up=has_caught_up)
         if arriving is None and kind.cache:
             arriving = self._cached_events.prepare(app_id, name)

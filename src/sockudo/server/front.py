@@ -75,16 +75,14 @@ class Front:
         self.after_bus = http.after_bus
         self.publish_quickly: QuickPublish | None = None if http.quick_events is None else http.quick_events.publish
         self.known_heads = KnownHeads()
+        # Makes the protocol of a new socket.
+        self.protocol: Callable[[], AcceptedSocket] = partial(AcceptedSocket, self)
         # A throttle looks at the headers.
         self.quick_upgrades = QuickUpgrades(apps, self._app_key, websockets) if throttle is None else None
         self.is_draining = False
         self.room = SocketRoom()
         self._http: set[Socket] = set()
         self._on_idle: Callable[[], None] | None = None
-
-    def protocol(self) -> AcceptedSocket:
-        """Return the protocol of a new socket."""
-        return AcceptedSocket(self)
 
     def arrived(self, arrival: Handing) -> ArrivedSocket:
         """Return the protocol of a socket that has come through a door."""
