@@ -47,6 +47,9 @@ _log = get_logger("sockudo.cluster")
 _BYTES_OF_A_UNIT: Final = 1024
 # Reports that are taken in one step.
 _REPORTS_AT_ONCE: Final = 25
+# In an event: the length of the excluded socket id, and the frame where that is 0.
+_EXCLUSION: Final = envelope.HEADER_BYTES
+_PLAIN_FRAME: Final = _EXCLUSION + 1
 # The cost of a new node: a line of the log, a question and an answer.
 _NEW_NODE: Final = 10
 
@@ -100,7 +103,11 @@ class Hearing:
         elif data[0] in envelope.EVENTS:
             channel = self._interest.channel(topic)
             if channel is not None and self.handler is not None:
-                frame, except_id = envelope.parse_event(data)
+                # Nearly every event excludes nobody.
+                if data[_EXCLUSION]:
+                    frame, except_id = envelope.parse_event(data)
+                else:
+                    frame, except_id = data[_PLAIN_FRAME:], None
                 if not is_text_frame(frame):
                     self._refusals.misunderstood(f"an event without a text frame, on {topic}", envelope.sender(data))
                     return

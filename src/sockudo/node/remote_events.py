@@ -20,6 +20,7 @@ class RemoteEvents:
 
     def __init__(self, node: Node, cached_events: CachedEvents) -> None:
         self._node = node
+        self._deliver = node.hub.deliver
         self._cached_events = cached_events
 
     def deliver(self, app_id: str, name: str, frame: bytes, except_id: str | None, is_stored: bool = False) -> None:
@@ -30,7 +31,7 @@ class RemoteEvents:
         if name.startswith(SERVER_TO_USER):
             self._node.hub.deliver_to_user(app_id, name[len(SERVER_TO_USER) :], frame, except_id)
         else:
-            self._node.hub.deliver(app_id, name, frame, except_id)
+            self._deliver(app_id, name, frame, except_id)
 
     def awaits(self, app_id: str, name: str) -> bool:
         """Tell whether the shared cache has been asked about a channel: its events may be newer than the answer."""

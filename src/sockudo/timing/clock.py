@@ -57,10 +57,12 @@ def is_due(deadline: float, now: float) -> bool:
 class LoopClock:
     """The clock of the machine and the timers of an event loop."""
 
-    __slots__ = ("_loop", "slice_time")
+    __slots__ = ("_loop", "call_soon", "slice_time")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        # The loop's own method: every tick with events calls it several times.
+        self.call_soon: Callable[[Callable[[], object]], Handle] = loop.call_soon
         self.slice_time = SliceTime(self.monotonic, self.call_soon)
 
     # Bound without a wrapper method: every disconnect calls them several times.
@@ -71,7 +73,3 @@ class LoopClock:
     def call_later(self, delay: float, callback: Callable[[], object]) -> Handle:
         """Run `callback` once, `delay` seconds from now."""
         return self._loop.call_later(delay, callback)
-
-    def call_soon(self, callback: Callable[[], object]) -> Handle:
-        """Run `callback` once, in the next tick of the loop."""
-        return self._loop.call_soon(callback)

@@ -26,7 +26,8 @@ def is_text_frame(frame: bytes) -> bool:
             return False
     else:
         return False
-    return size == start + length and is_utf8(frame[start:])
+    payload = frame[start:]
+    return size == start + length and (payload.isascii() or is_utf8(payload))
 
 
 def is_utf8(data: bytes) -> bool:

@@ -65,9 +65,10 @@ def test_any_bytes_are_frames_or_an_error(raw: bytes) -> None:
         b"\x03\x00\x00\x00\x00\x00\x00",
         b"\x02\x00\x00\x00\x01\x00\x00",
         b"\x03\x00\x00\x00\x01\x01\x00",
+        b"\x03\x00\x00\x00\x06\x01\x00",
         b"\xff\xff\xff\xff\x06\x00\x00",
     ],
-    ids=["kind", "no kind", "too short", "name beyond the end", "too long"],
+    ids=["kind", "no kind", "too short", "name beyond the end", "name of a message", "too long"],
 )
 def test_what_cannot_be_a_frame_is_refused(raw: bytes) -> None:
     with pytest.raises(wire.WireError):

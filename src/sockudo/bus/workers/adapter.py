@@ -63,6 +63,7 @@ class IpcAdapter:
 
     Attributes:
         dropped: messages that were published while the adapter was closed, or are too large for the wire.
+        inbox, names: as in `Ears`.
     """
 
     def __init__(self, directory: Path, index: int, options: IpcOptions | None = None) -> None:
@@ -70,9 +71,10 @@ class IpcAdapter:
         self.dropped = 0
         self._directory = directory
         self._options = options or IpcOptions()
-        self._inbox: Inbox | None = None
+        self.inbox: Inbox | None = None
         self._flusher = WorkerFlusher(self._options.max_unsent_bytes)
         self._topics = Topics()
+        self.names = self._topics.names
         self._others = OtherWorkers(directory, index, self)
         self._listeners: set[Listener] = set()
         self._audiences: dict[str, Audience] = {}
@@ -85,7 +87,7 @@ class IpcAdapter:
     @property
     def is_connected(self) -> bool:
         """Whether this worker listens."""
-        return self._inbox is not None
+        return self.inbox is not None
 
     @property
     def peers(self) -> int:
@@ -106,7 +108,7 @@ class IpcAdapter:
         listening = _listen(self._directory, self.index)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_unix_server(self._new_listener, sock=listening, backlog=_BACKLOG)
-        self._inbox = inbox
+        self.inbox = inbox
         # A worker that starts after this finds the socket; the scan now finds one that was there before.
         self._look_around()
         try:
@@ -121,7 +123,7 @@ class IpcAdapter:
         """Send `data` to the workers on `topic`."""
         # hot path
         audience = self._audiences.get(topic)
-        if self._inbox is None:
+        if self.inbox is None:
             self.dropped += 1
         elif audience is not None:
             if len(data) > wire.MAX_FRAME_BYTES // 2:
@@ -141,9 +143,9 @@ class IpcAdapter:
 
     async def aclose(self) -> None:
         """Send what was published, and leave."""
-        if self._inbox is None:
+        if self.inbox is None:
             return
-        self._inbox = None
+        self.inbox = None
         if self._scan is not None:
             self._scan.cancel()
         # The socket's name goes first, so that no worker dials one that leaves.
@@ -156,13 +158,6 @@ class IpcAdapter:
         await self._close_listeners()
 
     # Called by the connections
-
-    def message(self, name: bytes, data: bytes) -> None:
-        """Take a message from a feed."""
-        # hot path
-        topic = self._topics.names.get(name)
-        if topic is not None and self._inbox is not None:
-            self._inbox.received(topic, data)
 
     def done(self, feed: Feed, number: int) -> None:
         """Take an answer from a feed."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final, Protocol, cast
 
+from sockudo.bus.base import Inbox
 from sockudo.bus.workers import wire as wire
 
 # Bytes of one tick beyond this leave before the tick ends, so that copies stay small.
@@ -183,10 +184,15 @@ class Listener(WorkerConnection):
 
 
 class Ears(Protocol):
-    """The worker that receives, as its feeds call it."""
+    """The worker that receives, as its feeds call it.
 
-    def message(self, name: bytes, data: bytes) -> None:
-        """Take a message."""
+    Attributes:
+        inbox: takes messages; None while the worker is closed.
+        names: encoded name -> topic, of all joined topics.
+    """
+
+    inbox: Inbox | None
+    names: dict[bytes, str]
 
     def done(self, feed: Feed, number: int) -> None:
         """Note that the other worker has handled everything that came before a question."""
@@ -212,10 +218,12 @@ class Feed(WorkerConnection):
 
     def handle(self, frames: list[wire.Frame]) -> None:
         # hot path
-        message = self._ears.message
+        ears = self._ears
         for kind, name, data in frames:
             if kind == wire.MESSAGE:
-                message(name, data)
+                topic, inbox = ears.names.get(name), ears.inbox
+                if topic is not None and inbox is not None:
+                    inbox.received(topic, data)
             elif kind == wire.DONE:
                 self._ears.done(self, wire.number_of(data))
             elif kind == wire.HELLO:

