@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from sockudo.cluster.local import NoPeers
 from sockudo.eventual import Future
 from sockudo.pusher.channels import kind_of
+from sockudo.pusher.members import Identity
 from sockudo.pusher.triggers import Target, Trigger
+from tests.fakes.clock import FakeClock
 from tests.fakes.eventual import AskedCache, now
 from tests.fakes.node import PUBLISHING, Client, World, data_of, make_app
-from tests.fakes.wire import Frame
+from tests.fakes.wire import Frame, RecordingWire
 from tests.support.properties import QUICK, json_values
 
 
@@ -66,6 +69,42 @@ def test_the_connection_that_caused_an_event_can_be_left_out(world: World) -> No
     assert (first.events(), second.events()) == ([], ["event"])
     world.publish("news", socket_id="1.1")
     assert (first.events(), second.events()) == (["event"], ["event"])
+
+
+class TickBus(NoPeers):
+    """Sends messages at the end of the tick, as the adapters do, and notes that in a log."""
+
+    is_surely_alone = False
+
+    def __init__(self, clock: FakeClock, log: list[object]) -> None:
+        super().__init__()
+        self._clock = clock
+        self._log = log
+
+    def publish(self, app_id: str, name: str, frame: bytes, except_id: str | None, *, is_stored: bool = False) -> None:
+        self._clock.call_soon(lambda: self._log.append("bus"))
+
+    def publish_cached(self, app_id: str, name: str, frame: bytes, except_id: str | None) -> None:
+        self._clock.call_soon(lambda: self._log.append("bus"))
+
+
+@pytest.mark.parametrize("channel", ["news", "cache-news", "#server-to-user-u1", "private-news"])
+def test_an_event_leaves_for_the_bus_before_the_sockets_here(channel: str) -> None:
+    wire = RecordingWire()
+    world = World(make_peers=lambda hub, clock: TickBus(clock, wire.log))
+    sender, client = world.connect(), world.connect(wire)
+    if channel.startswith("#"):
+        world.hub.sign_in(client.connection, Identity("u1"))
+    else:
+        sender.subscribe(channel)
+        client.subscribe(channel)
+    wire.log.clear()
+    if channel == "private-news":
+        sender.send("client-event", "data", channel)
+    else:
+        world.publish(channel)
+    client.take()
+    assert wire.log == ["bus", "client-event" if channel == "private-news" else "event"]
 
 
 def test_events_of_one_tick_leave_in_order_with_one_write(world: World) -> None:

@@ -38,6 +38,9 @@ _TARGET: Final = 30
 class Publisher:
     """Sends events to the subscribers of channels.
 
+    An event goes to the bus first: at the end of the tick its message leaves before the frames of the subscribers here,
+    so the other nodes write theirs at the same time, and not after this node.
+
     Attributes:
         latency: what measures events of back ends, if anything does.
     """
@@ -74,23 +77,23 @@ class Publisher:
                 if isinstance(kept, Future):
                     keeping = [] if keeping is None else keeping
                     keeping.append(kept)
-                recipients = hub.deliver(app_id, name, frame, except_id)
-                if latency is not None and recipients:
-                    latency.note(app_id, kind.label, recipients)
                 if self._cached_events.is_shared:
                     peers.publish(app_id, name, frame, except_id, is_stored=True)
                 else:
                     peers.publish_cached(app_id, name, frame, except_id)
-            elif kind.user:
-                frame = text_frame(channel_event(trigger.name, name, trigger.data))
-                hub.deliver_to_user(app_id, name[len(SERVER_TO_USER) :], frame, except_id)
-                peers.publish(app_id, name, frame, except_id)
-            elif not peers.is_surely_alone or hub.channel(app_id, name) is not None:
-                frame = text_frame(channel_event(trigger.name, name, trigger.data))
                 recipients = hub.deliver(app_id, name, frame, except_id)
                 if latency is not None and recipients:
                     latency.note(app_id, kind.label, recipients)
+            elif kind.user:
+                frame = text_frame(channel_event(trigger.name, name, trigger.data))
                 peers.publish(app_id, name, frame, except_id)
+                hub.deliver_to_user(app_id, name[len(SERVER_TO_USER) :], frame, except_id)
+            elif not peers.is_surely_alone or hub.channel(app_id, name) is not None:
+                frame = text_frame(channel_event(trigger.name, name, trigger.data))
+                peers.publish(app_id, name, frame, except_id)
+                recipients = hub.deliver(app_id, name, frame, except_id)
+                if latency is not None and recipients:
+                    latency.note(app_id, kind.label, recipients)
         return None if keeping is None else all_done(keeping)
 
     def is_long(self, app: App, triggers: Sequence[Trigger]) -> bool:
@@ -151,9 +154,9 @@ class Publisher:
         data, user_id = event.data, subscriptions[name]
         payload = client_event(event.event, name, data, user_id)
         frame = text_frame(payload)
+        self._peers.publish(app.id, name, frame, connection.socket_id)
         channel.broadcast(frame, connection)
         self._hub.flusher.wake()
-        self._peers.publish(app.id, name, frame, connection.socket_id)
         if app.webhooks:
             self._webhooks.client_event(app, name, event.event, data, connection.socket_id, user_id)
 
