@@ -1,6 +1,7 @@
 """Measure what a second worker is worth.
 
     python benchmarks/workers.py [--share 0.4] [--rounds 3] [--seconds 5]
+    python benchmarks/workers.py --cpu [--rounds 10] [--seconds 3]
 
 `sockudo serve --workers 1` and `--workers 2` get the same loads, one after the other in each
 round: connecting; publishing where nobody is; and publishing on channels whose sockets are spread over the workers, 100
@@ -10,6 +11,11 @@ On a machine with two cores, two workers and the load generator would stand in e
 say nothing of the workers. So every worker gets `--share` of one core and no more, by a control group of its own (this
 needs Linux and root): then workers are what is scarce, whether there are one or two of them, and the generator is not.
 Printed are the units of work a second and how many times those of one worker two of them do, medians of the rounds.
+
+A share distorts how much a worker puts into one system call. So `--cpu` gives the workers no share. It compares the
+CPU of an event whose subscribers are on both workers with that of an event on one worker, at the same steady rates.
+Servers of one and of two workers run at the same time and get the same load at the same time, so that what else the
+machine does slows both of them.
 """
 
 from __future__ import annotations
@@ -20,6 +26,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.request import urlopen
@@ -35,6 +42,11 @@ LOADS = {
     "publishes": (("fanout", "--conns", "0", *PUBLISHERS), "published_per_s"),
     "events to 10 sockets": (("fanout", "--conns", "1000", "--channels", "100", *PUBLISHERS), "published_per_s"),
     "events to 100 sockets": (("fanout", "--conns", "1000", "--channels", "10", *PUBLISHERS), "published_per_s"),
+}
+# What `--cpu` compares: events to so many sockets, so many a second.
+STEADY = {
+    "10 sockets, 1000 a second": ("--conns", "1000", "--channels", "100", "--publishers", "8", "--rate", "1000"),
+    "100 sockets, 200 a second": ("--conns", "1000", "--channels", "10", "--publishers", "8", "--rate", "200"),
 }
 # Short, so that a worker that has used up its share waits for the next one for milliseconds only.
 PERIOD_US = 5000
@@ -60,15 +72,22 @@ def share_of_a_core(pid: int, share: float) -> Iterator[None]:
 
 
 @contextmanager
-def workers(folder: Path, count: int, share: float) -> Iterator[int]:
+def serving(folder: Path, count: int) -> Iterator[tuple[int, list[int]]]:
+    """Run workers; yield their port and processes once all of them answer."""
     config, port = folder / "workers.json", free_ports(1)
     config.write_text(json.dumps(CONFIG))
-    with running(sockudo_command(config, port, "--workers", str(count)), port) as pid, ExitStack() as shares:
+    with running(sockudo_command(config, port, "--workers", str(count)), port) as pid:
         # Any of the workers may answer, so that all of them do is a matter of asking often enough.
         for _ in range(20 * count):
             urlopen(f"http://127.0.0.1:{port}/up").close()
         # One worker is the process itself.
-        for worker in children(pid) or [pid]:
+        yield port, children(pid) or [pid]
+
+
+@contextmanager
+def workers(folder: Path, count: int, share: float) -> Iterator[int]:
+    with serving(folder, count) as (port, pids), ExitStack() as shares:
+        for worker in pids:
             shares.enter_context(share_of_a_core(worker, share))
         yield port
 
@@ -77,12 +96,32 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def compare_cpu(folder: Path, rounds: int, seconds: float) -> None:
+    """Print the CPU of an event on one worker and on two."""
+    print("| an event to | one worker | two workers | |\n|---|---|---|---|")
+    with serving(folder, 1) as one, serving(folder, 2) as two, ThreadPoolExecutor(2) as both:
+        for what, options in STEADY.items():
+            costs: list[list[float]] = []
+            for number in range(1, rounds + 1):
+                loads = [both.submit(run_load, ("rate", *options), *server, seconds) for server in (one, two)]
+                costs.append([load.result()["server_cpu_us_per_publish"] for load in loads])
+                print(f"round {number} {what}: {costs[-1]}", file=sys.stderr)
+            of_one, of_two = (statistics.median(cost) for cost in zip(*costs, strict=True))
+            ratio = statistics.median(second / first for first, second in costs)
+            print(f"| {what} | {of_one:.0f} us | {of_two:.0f} us | {ratio:.2f} x |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cpu", action="store_true")
     parser.add_argument("--share", type=float, default=0.4)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5)
     args = parser.parse_args()
+    if args.cpu:
+        with tempfile.TemporaryDirectory() as name:
+            compare_cpu(Path(name), args.rounds, args.seconds)
+        return
     rates: dict[tuple[str, int], list[float]] = {(name, count): [] for name in LOADS for count in (1, 2)}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -65,3 +65,11 @@ def test_three_nodes_are_measured_beside_one() -> None:
     lines = run("cluster", *options).splitlines()
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| alone", "| alone", "| redis", "| redis"]
     assert all(line.endswith("| yes |") for line in lines[2:])
+
+
+def test_an_event_on_one_worker_is_measured_beside_two() -> None:
+    lines = run("workers", "--cpu", "--rounds", "1", "--seconds", "0.5").splitlines()
+    few, many = lines[2:]
+    assert few.startswith("| 10 sockets, 1000 a second | ")
+    assert many.startswith("| 100 sockets, 200 a second | ")
+    assert all(re.search(r"\| \d+ us \| \d+ us \| [\d.]+ x \|$", line) for line in (few, many))
