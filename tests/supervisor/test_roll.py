@@ -147,6 +147,7 @@ async def test_a_successor_is_watched_while_the_old_worker_leaves(monkeypatch: p
         await until(lambda: lives() == 3 and run.crew.ready_count == 2)
         assert is_alive(old)
         os.kill(old, signal.SIGKILL)
+        await until(lambda: run.roll.is_idle)
 
 
 async def test_a_successor_that_never_serves_is_ended_and_tried_again(
