@@ -386,3 +386,14 @@ def test_what_subscribers_get_compressed_makes_a_publish_long_sooner() -> None:
     wire.encoding = Packed(bytes)
     world.connect(wire).subscribe("news")
     assert is_long(world.app, few)
+
+
+def test_what_users_get_compressed_makes_a_publish_long_sooner() -> None:
+    world, wire = World(make_app(enable_user_authentication=True)), RecordingWire()
+    is_long = world.publisher.is_long
+    few = [event_on("#server-to-user-7", data=b"x" * 10_000)] * 8
+    world.connect().sign_in("7")
+    assert not is_long(world.app, few)
+    wire.encoding = Packed(bytes)
+    world.connect(wire).sign_in("7")
+    assert is_long(world.app, few)

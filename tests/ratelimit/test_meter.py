@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sockudo.ratelimit.area import SharedArea, new_area
 from sockudo.ratelimit.base import Decision, Limit
 from sockudo.ratelimit.memory import SIZE, MemoryRateLimiter
+from sockudo.ratelimit.table import Shape
 from tests.fakes.clock import FakeClock
 
 # Thousandths of a millisecond and whole seconds.
@@ -91,6 +92,27 @@ def test_a_key_has_one_meter_however_many_there_are() -> None:
         limiter.meter(f"api::{number}", limit)()
     after = limiter.meter("api::a", limit)
     assert [before().allowed, after().allowed, before().allowed] == [True, False, False]
+
+
+def test_a_meter_that_another_one_follows_counts_with_it() -> None:
+    clock, limit = FakeClock(), Limit(100, 60)
+    limiter = MemoryRateLimiter(clock)
+    before = limiter.meter("api::a", limit)
+    for number in range(1024):
+        limiter.meter(f"api::{number}", limit)
+    after = limiter.meter("api::a", limit)
+    assert sum(meter().allowed for _ in range(150) for meter in (before, after)) == 100
+
+
+def test_keys_that_share_a_window_hold_back_nothing() -> None:
+    clock, limit = FakeClock(), Limit(100, 60)
+    limiter = MemoryRateLimiter(clock, shape=Shape(windows=1, spare=1, entries=50))
+    for number in range(500):
+        limiter.consume(f"api::{number}", limit)
+    same = [f"api::x{number}" for number in range(200) if limiter._place(f"api::x{number}")[0] == 0][:2]
+    clock.advance(30)
+    first, second = (limiter.meter(key, limit) for key in same)
+    assert sum(meter().allowed for _ in range(150) for meter in (first, second)) <= 100
 
 
 def test_workers_count_together_through_meters() -> None:

@@ -354,7 +354,11 @@ def _websockets(settings: Settings, parts: _NodeParts, timeouts: Timeouts) -> We
         turn=TurnBudget(parts.node.clock),
         max_message_bytes=settings.websocket_max_payload_kb * _KILOBYTE,
         max_buffer_bytes=websocket.max_buffer_kb * _KILOBYTE,
-        compression=None if websocket.compression == "disabled" else Compression(websocket.compression_min_bytes),
+        compression=(
+            None
+            if websocket.compression == "disabled"
+            else Compression(websocket.compression_min_bytes, parts.node.clock)
+        ),
     )
 
 

@@ -70,7 +70,8 @@ class Books:
 
     def take_leave(self, serial: int, figures: Figures) -> None:
         """Note the last figures of a worker."""
-        self._farewells[serial] = figures.counters()
+        # Another dict: what is told to a worker in slices may be this one.
+        self._farewells = {**self._farewells, serial: figures.counters()}
 
     def settle(self, answers: Mapping[int, Figures], silent: Collection[int]) -> Steps[Figures]:
         """Add up the figures of all workers, and write them down.

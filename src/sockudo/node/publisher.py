@@ -106,13 +106,17 @@ class Publisher:
         work = 0
         for trigger in triggers:
             each = _TARGET + len(trigger.data) // _BYTES
-            for name, _ in trigger.targets:
-                channel = self._hub.channel(app.id, name)
+            for name, kind in trigger.targets:
+                encodings = 0
                 work += each
-                if channel is not None:
+                if kind.user:
+                    connections = self._hub.user_connections(app.id, name[len(SERVER_TO_USER) :])
+                    encodings = len({one.encoding for one in connections} - {None})
+                elif (channel := self._hub.channel(app.id, name)) is not None:
                     work += channel.count
-                    if channel.encoded is not None:
-                        work += len(channel.encoded) * (_ENCODING + len(trigger.data) // _ENCODED_BYTES)
+                    encodings = 0 if channel.encoded is None else len(channel.encoded)
+                if encodings:
+                    work += encodings * (_ENCODING + len(trigger.data) // _ENCODED_BYTES)
         return work > _LONG
 
     def publish_steps(self, app: App, triggers: Sequence[Trigger]) -> Steps[None]:

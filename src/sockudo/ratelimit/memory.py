@@ -86,7 +86,9 @@ class MemoryRateLimiter:
             if len(self._meters) >= _MAX_METERS:
                 self._retire_meters()
             index, name = self._place(key)
-            meter = self._meters[key] = Meter(self._tables[index], name, limit, self._clock.monotonic)
+            meter = self._meters[key] = Meter(
+                self._tables[index], name, limit, self._clock.monotonic, partial(self.consume, key, limit)
+            )
         return meter.take
 
     def check(self) -> None:

@@ -23,9 +23,11 @@ class Meter:
     Args:
         name: what the table knows the key by.
         monotonic: the clock, in seconds.
+        consume: takes one unit as the limiter does without this meter.
     """
 
     __slots__ = (
+        "_consume",
         "_entry",
         "_held",
         "_is_retired",
@@ -41,12 +43,15 @@ class Meter:
         "_window",
     )
 
-    def __init__(self, table: Table, name: int, limit: Limit, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, table: Table, name: int, limit: Limit, monotonic: Callable[[], float], consume: Callable[[], Decision]
+    ) -> None:
         self._table = table
         self._name = name
         self._limit = limit
         self._requests = limit.requests
         self._monotonic = monotonic
+        self._consume = consume
         # Units that come until then are held back; the last came at this moment, and this many may come.
         self._until = _NEVER
         self._last = 0.0
@@ -79,20 +84,21 @@ class Meter:
             table.take(self._name, self._limit, held, last)
 
     def retire(self) -> None:
-        """Write what is held back, and hold back nothing more."""
+        """Write what is held back, and leave counting to `consume` from now on."""
         self.settle()
         self._is_retired = True
 
     def _take(self, now: float) -> Decision:
         # hot path
+        if self._is_retired:
+            return self._consume()
         self.settle()
         table = self._table
         decision = table.take(self._name, self._limit, 1, now)
-        if decision.remaining and decision.allowed and not self._is_retired:
+        if decision.remaining and decision.allowed:
             self._window, self._entry = table.newest_entry(self._name, now)
-            self._until, self._reset, self._remaining = (
-                now + _TOGETHER_SECONDS,
-                decision.reset_after,
-                decision.remaining,
-            )
+            # Keys that share a window would not know of what another one holds back.
+            if self._window:
+                self._until, self._remaining = now + _TOGETHER_SECONDS, decision.remaining
+                self._reset = decision.reset_after
         return decision

@@ -144,9 +144,10 @@ class Table:
         return Decision(allowed, requests, max(0, requests - used), min(max(1, ceil(left)), seconds))
 
     def newest_entry(self, name: int, now: float) -> tuple[int, int]:
-        """Return the window in which the key of a name counts, and its newest entry; zeros where it has none."""
+        """Return the window that the key of a name has to itself, and its newest entry; zeros where it has none."""
         window = self._find(name, now)
-        return (window, self._last[window]) if self._first[window] else (0, 0)
+        is_own = window <= self._shape.windows and self._first[window]
+        return (window, self._last[window]) if is_own else (0, 0)
 
     def add_to(self, window: int, entry: int, cost: int, until: float) -> bool:
         """Add units to the newest entry of a window, which leaves at this moment then; there must be room for them.

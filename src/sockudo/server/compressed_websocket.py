@@ -52,7 +52,7 @@ class CompressedWebSocket(WebSocketProtocol):
         if saved:
             # Inflating takes time as reading does.
             self._turn.left -= max(saved, 0)
-            if connection is not None and connection.is_open:
+            if connection is not None:
                 # The session has counted what was inflated; these are the bytes of the wire.
                 connection.totals.bytes_received -= saved
         if self._is_behind and not (self._is_working or self._is_waiting or self._is_held):

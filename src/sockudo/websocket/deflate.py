@@ -7,6 +7,7 @@ message refers to nothing of it, and saves a new compressor of 256 KB each time:
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from typing import Final
 
 from sockudo.websocket.frames import payload_of, text_frame
@@ -34,10 +35,13 @@ class Deflater:
 
     Args:
         min_bytes: payloads that are shorter are left alone.
+        may_take: whether there is time to compress so many bytes now; what there is no time for goes as it is, which
+            every client takes.
     """
 
-    def __init__(self, window_bits: int, min_bytes: int) -> None:
+    def __init__(self, window_bits: int, min_bytes: int, may_take: Callable[[int], bool] = lambda _: True) -> None:
         self._min_bytes = min_bytes
+        self._may_take = may_take
         self._compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -window_bits, _MEMORY_LEVEL)
         self._remembered: dict[bytes, bytes] = {}
         self._remembered_bytes = 0
@@ -51,6 +55,8 @@ class Deflater:
         known = self._remembered.get(plain)
         if known is not None:
             return known
+        if not self._may_take(len(payload)):
+            return plain
         compressor = self._compressor
         packed = compressor.compress(payload) + compressor.flush(zlib.Z_FULL_FLUSH)
         assert packed.endswith(_TAIL), "a full flush ends with an empty block"
