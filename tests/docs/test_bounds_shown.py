@@ -14,9 +14,11 @@ from sockudo.cluster.replication import incoming_snapshot, remote_work
 from sockudo.queues.memory import MemoryQueueOptions
 from sockudo.ratelimit import memory as windows
 from sockudo.redis_client.options import RedisTiming
+from sockudo.server import compression
 from sockudo.server.accepting import door
 from sockudo.webhooks import webhooks
 from sockudo.webhooks.reporting import app_lookup, pending, recent
+from sockudo.websocket import deflate
 from tests.support.pages import section
 from tests.support.source import ROOT
 
@@ -33,6 +35,10 @@ def spaced(number: int) -> str:
 # Its place in the code -> the bound of a row, as the page writes numbers.
 BOUNDS: Final = {
     "sockets before HTTP": f"{door.MOST_PENDING}, for 10 seconds",
+    "remembered offers of compression": f"{compression._MOST_OFFERS}, of {compression._LONGEST_OFFER} bytes at most",
+    "compressed messages that may repeat": (
+        f"{deflate._MOST_REMEMBERED} and {deflate._MOST_REMEMBERED_BYTES >> 20} MB for either window"
+    ),
     "clients that wait for their TLS handshake": f"{door._MOST_READY} and what came in one turn",
     "cached events in memory": "`cache.memory.max_capacity` entries, `cache.memory.max_memory_mb`",
     "cached events for an unreachable Redis": f"{spaced(shared_cache.MAX_WRITES)}, {shared_cache.MAX_BYTES >> 20} MB",
