@@ -327,7 +327,7 @@ async def test_a_start_that_fails_removes_the_unix_socket(tmp_path: Path, monkey
     path = tmp_path / "s.sock"
     assembly = put_together(path)
 
-    async def fail(_: int) -> None:
+    async def fail(*_: object) -> None:
         assert path.exists()
         raise DriverError("no metrics")
 

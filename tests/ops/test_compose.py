@@ -120,7 +120,9 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         started = []
         for name, node in nodes("three-nodes.yaml").items():
             (folder / name).mkdir()
-            environ = node["environment"] | {"REDIS_URL": f"{redis.url}/0", "SHUTDOWN_GRACE_PERIOD": "2"}
+            # In a container each has an address of its own, so all may have one port of metrics.
+            changes = {"REDIS_URL": f"{redis.url}/0", "SHUTDOWN_GRACE_PERIOD": "2", "METRICS_PORT": "0"}
+            environ = node["environment"] | changes
             port = ["--host", "127.0.0.1", "--port", str(free_port())]
             started.append(stack.enter_context(serving(folder / name, port, environ)))
         port_of_proxy = free_port()
