@@ -43,7 +43,7 @@ LOADS = {
     "events to 10 sockets": (("fanout", "--conns", "1000", "--channels", "100", *PUBLISHERS), "published_per_s"),
     "events to 100 sockets": (("fanout", "--conns", "1000", "--channels", "10", *PUBLISHERS), "published_per_s"),
 }
-# What `--cpu` compares: events to so many sockets, so many a second.
+# `--cpu` compares these loads, by their sockets and their events a second.
 STEADY = {
     "10 sockets, 1000 a second": ("--conns", "1000", "--channels", "100", "--publishers", "8", "--rate", "1000"),
     "100 sockets, 200 a second": ("--conns", "1000", "--channels", "10", "--publishers", "8", "--rate", "200"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sockudo.api import throttle
 from sockudo.apps import cached, shelf
 from sockudo.bus.broker import connection, pieces
 from sockudo.bus.workers.adapter import IpcOptions
@@ -14,11 +15,12 @@ from sockudo.cluster.replication import incoming_snapshot, remote_work
 from sockudo.queues.memory import MemoryQueueOptions
 from sockudo.ratelimit import memory as windows
 from sockudo.redis_client.options import RedisTiming
-from sockudo.server import compression
+from sockudo.server import compression, quick_upgrade
 from sockudo.server.accepting import door
+from sockudo.server.http import known_heads
 from sockudo.webhooks import webhooks
 from sockudo.webhooks.reporting import app_lookup, pending, recent
-from sockudo.websocket import deflate
+from sockudo.websocket import deflate, quick_handshake
 from tests.support.pages import section
 from tests.support.source import ROOT
 
@@ -35,6 +37,9 @@ def spaced(number: int) -> str:
 # Its place in the code -> the bound of a row, as the page writes numbers.
 BOUNDS: Final = {
     "sockets before HTTP": f"{door.MOST_PENDING}, for 10 seconds",
+    "remembered handshakes": f"{quick_handshake._MOST_LINES} of each",
+    "remembered heads of publishes": f"{known_heads.MAX_HEADS}, of {known_heads.MAX_HEAD_BYTES} bytes at most",
+    "addresses whose publishes": f"{windows._MAX_METERS}",
     "remembered offers of compression": f"{compression._MOST_OFFERS}, of {compression._LONGEST_OFFER} bytes at most",
     "compressed messages that may repeat": (
         f"{deflate._MOST_REMEMBERED} and {deflate._MOST_REMEMBERED_BYTES >> 20} MB for either window"
@@ -74,3 +79,11 @@ def test_every_bound_shown_is_that_of_the_code() -> None:
 def test_every_transport_bounds_unsent_messages_alike() -> None:
     assert connection.MOST_UNSENT == IpcOptions().max_unsent_bytes == RedisTiming().max_unsent_bytes
     assert app_lookup.MOST_ASKED == webhooks._MOST_COUNTS
+
+
+def test_each_table_of_handshakes_has_the_bound_shown() -> None:
+    assert quick_handshake._MOST_LINES == quick_handshake._MOST_NAMES == quick_upgrade._MOST_TARGETS
+
+
+def test_as_many_peers_as_addresses_have_a_counter() -> None:
+    assert throttle._MAX_METERS == windows._MAX_METERS

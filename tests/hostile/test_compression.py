@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.clients.attack import Bystander, Target, bystander, under_attack
+from tests.clients.attack import Bystander, Target, under_attack
 from tests.clients.client import ApiClient
 from tests.clients.frames import BINARY, CONTINUATION, PING, TEXT, masked_close, masked_frame
 from tests.clients.raw import RawWebSocket, upgrade_bytes
@@ -54,14 +54,6 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A server with compression."""
     with under_attack(tmp_path_factory.mktemp("target"), websocket={"compression": "shared"}) as target:
         yield target
-
-
-@pytest.fixture
-async def witness(target: Target) -> AsyncIterator[Bystander]:
-    """A bystander who must not notice."""
-    async with bystander(target.port) as watching:
-        yield watching
-    target.check()
 
 
 @asynccontextmanager

@@ -28,15 +28,7 @@ FILES: Final = sorted(NODE_FOLDER.glob("*.test.mjs"))
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name.removesuffix(".test.mjs"))
 def test_javascript_clients_work(file: Path, server: ServerProcess) -> None:
-    node = shutil.which("node")
-    if node is None or not has_node_packages():
-        missing("Node.js or the npm packages are missing: run `python -m tests.setup`")
-    environ = {
-        "TEST_HOST": "127.0.0.1",
-        "TEST_PORT": str(server.port),
-        "TEST_APP_ID": APP_ID,
-        "TEST_APP_KEY": KEY,
-        "TEST_APP_SECRET": SECRET,
+    environ = app_environ(server.port) | {
         "TEST_DISABLED_ID": DISABLED_ID,
         "TEST_DISABLED_KEY": DISABLED_KEY,
         "TEST_SERVE_COMMAND": json.dumps([sys.executable, "-m", "sockudo", "serve"]),
@@ -46,8 +38,27 @@ def test_javascript_clients_work(file: Path, server: ServerProcess) -> None:
         if browser is None:
             missing("Chromium is missing: run `python -m tests.setup`")
         environ["TEST_BROWSER"] = browser
-    status, output = run([node, "--test", "--test-force-exit", "--test-reporter=spec", str(file)], environ)
+    status, output = run([node_program(), "--test", "--test-force-exit", "--test-reporter=spec", str(file)], environ)
     assert status == 0, output
+
+
+def node_program() -> str:
+    """Return the path of Node.js, whose packages are there."""
+    node = shutil.which("node")
+    if node is None or not has_node_packages():
+        missing("Node.js or the npm packages are missing: run `python -m tests.setup`")
+    return node
+
+
+def app_environ(port: int) -> dict[str, str]:
+    """Return the variables that tell a program of `node/` its server and app."""
+    return {
+        "TEST_HOST": "127.0.0.1",
+        "TEST_PORT": str(port),
+        "TEST_APP_ID": APP_ID,
+        "TEST_APP_KEY": KEY,
+        "TEST_APP_SECRET": SECRET,
+    }
 
 
 def run(command: list[str], environ: dict[str, str]) -> tuple[int, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import shutil
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,12 +16,10 @@ from pusher.errors import PusherBadAuth
 
 from tests.clients.doors import TlsClient, tls_settings, trusting
 from tests.libraries.apps import APP, APP_ID
-from tests.libraries.test_node import run
+from tests.libraries.test_node import app_environ, node_program, run
 from tests.servers.certificates import Certificate, make_certificate
-from tests.servers.missing import missing
 from tests.servers.server import KEY, SECRET
 from tests.servers.workers import WorkersProcess, workers_process
-from tests.setup.npm import has_node_packages
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="workers are tested where their ports are balanced"),
@@ -53,18 +50,9 @@ def library(port: int, made: Certificate, secret: str = SECRET) -> Any:
 
 
 async def test_pusher_js_hears_the_node_library_over_tls(tmp_path: Path, made: Certificate, workers: int) -> None:
-    node = shutil.which("node")
-    if node is None or not has_node_packages():
-        missing("Node.js or the npm packages are missing: run `python -m tests.setup`")
+    node = node_program()
     async with serving(tmp_path, made, workers) as server:
-        environ = {
-            "TEST_HOST": "127.0.0.1",
-            "TEST_PORT": str(server.port),
-            "TEST_APP_ID": APP_ID,
-            "TEST_APP_KEY": KEY,
-            "TEST_APP_SECRET": SECRET,
-            "NODE_EXTRA_CA_CERTS": str(made.cert),
-        }
+        environ = app_environ(server.port) | {"NODE_EXTRA_CA_CERTS": str(made.cert)}
         status, output = await asyncio.to_thread(run, [node, "over-tls.mjs"], environ)
     assert (status, output.splitlines()[-1:]) == (0, ["18 events over TLS"]), output
 

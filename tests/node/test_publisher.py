@@ -377,23 +377,16 @@ def test_what_makes_a_publish_long_is_bytes_channels_and_subscribers() -> None:
     assert is_long(world.app, [event_on("news", "a")] * 70)
 
 
-def test_what_subscribers_get_compressed_makes_a_publish_long_sooner() -> None:
-    world, wire = World(), RecordingWire()
-    is_long = world.publisher.is_long
-    few = [event_on("news", data=b"x" * 10_000)] * 8
-    world.connect().subscribe("news")
-    assert not is_long(world.app, few)
-    wire.encoding = Packed(bytes)
-    world.connect(wire).subscribe("news")
-    assert is_long(world.app, few)
-
-
-def test_what_users_get_compressed_makes_a_publish_long_sooner() -> None:
+@pytest.mark.parametrize("name", ["news", "#server-to-user-7"])
+def test_what_clients_get_compressed_makes_a_publish_long_sooner(name: str) -> None:
     world, wire = World(make_app(enable_user_authentication=True)), RecordingWire()
-    is_long = world.publisher.is_long
-    few = [event_on("#server-to-user-7", data=b"x" * 10_000)] * 8
-    world.connect().sign_in("7")
-    assert not is_long(world.app, few)
+
+    def join(client: Client) -> None:
+        client.subscribe(name) if name == "news" else client.sign_in("7")
+
+    few = [event_on(name, data=b"x" * 10_000)] * 8
+    join(world.connect())
+    assert not world.publisher.is_long(world.app, few)
     wire.encoding = Packed(bytes)
-    world.connect(wire).sign_in("7")
-    assert is_long(world.app, few)
+    join(world.connect(wire))
+    assert world.publisher.is_long(world.app, few)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from sockudo.supervisor.stopping import Stopping
+import pytest
+
+from sockudo.supervisor.stopping import Stopping, run_until
 
 
 def state(stopping: Stopping) -> tuple[bool, bool]:
@@ -48,3 +50,27 @@ async def test_hurry_alone_is_enough() -> None:
     stopping.hurry("now")
     assert state(stopping) == (True, True)
     assert stopping.reason == "now"
+
+
+async def test_work_is_cancelled_when_its_ending_comes() -> None:
+    stopping, cancelled = Stopping(), asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    running = asyncio.create_task(run_until(stopping.asked(), work()))
+    await asyncio.sleep(0)
+    stopping.ask("test")
+    await running
+    assert cancelled.is_set()
+
+
+async def test_what_work_raises_is_raised_before_any_ending() -> None:
+    async def work() -> None:
+        raise ValueError("a fault")
+
+    with pytest.raises(ValueError, match="a fault"):
+        await run_until(asyncio.Event().wait(), work())

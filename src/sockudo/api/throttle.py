@@ -49,7 +49,7 @@ class Throttle:
         self._setting = f"rate_limiter.{name}_rate_limit"
         self._trust_hops, self._ipv6_prefix, self._trusted = clients
         self._outage = outage
-        # What counts the requests of a peer, where a limiter in memory is the only one.
+        # Count the requests of one peer each; filled only where the limiter is in memory.
         self._meters: dict[str | None, Callable[[], Decision]] = {}
 
     def admit(self, request: Request, checks: Checks) -> Eventual[Decision | Response]:

@@ -1,4 +1,4 @@
-"""What goes to many connections: one value, of which each encoding is made at most once, and only if somebody needs it.
+"""One event for many connections: it makes each encoding once at most, and only where a connection needs it.
 
 Connections that negotiated nothing take `Broadcast.text`. Every other one has an `Encoding`: an object that all
 connections with the same agreement share, so that one dict of its kind holds them all (`hub/channel.py`) and one look

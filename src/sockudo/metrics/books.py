@@ -76,7 +76,7 @@ class Books:
     def settle(self, answers: Mapping[int, Figures], silent: Collection[int]) -> Steps[Figures]:
         """Add up the figures of all workers, and write them down.
 
-        What is learnt meanwhile counts: of another scrape at once, of a worker that leaves in the next one.
+        News that come meanwhile count: those of another scrape at once, those of a worker that leaves in the next one.
 
         Args:
             answers: of each worker that has answered.

@@ -24,7 +24,7 @@ _SUFFIX: Final = ".sock"
 # A worker that takes longer to answer is left out of a scrape.
 ANSWER_SECONDS: Final = 2.0
 
-# What a message begins with: a question, which has a number behind it, or news.
+# A message begins with one of these: a question, with a number behind it, or news.
 _ASK: Final = b"?"
 _TELL: Final = b"!"
 _NUMBER_BYTES: Final = 8

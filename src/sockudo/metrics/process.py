@@ -32,7 +32,7 @@ def read_sockets(figures: Figures, front: Front, worker: str) -> Steps[None]:
         largest = max(largest, size)
         serving += socket.is_serving
         yield None
-    figures.set("sockets", len(front.http_connections), "http", worker)
+    figures.set("sockets", front.http_count, "http", worker)
     figures.set("sockets", serving, "websocket", worker)
     figures.set("sockets", len(websockets) - serving, "closing", worker)
     figures.set("sockets_refused_total", front.room.refused)

@@ -23,7 +23,7 @@ _IGNORING: Final = asyncio.Protocol()
 
 
 class Entrance(Service, Protocol):
-    """What answers on a socket, whatever it turns out to be."""
+    """Serves a socket, whatever protocol it turns out to speak."""
 
     websockets: WebSocketContext
     # Reads usual handshakes; None where every request must go the general way.

@@ -86,7 +86,7 @@ class Diagnosis:
                 outboxes = nlargest(MOST, [*outboxes, (size, connection.app.id, connection.socket_id)])
             if number % _STEP == 0:
                 yield
-        _log.warning("diagnosis: sockets", http=len(self._front.http_connections), websocket=dict(states))
+        _log.warning("diagnosis: sockets", http=self._front.http_count, websocket=dict(states))
         entries = [{"app": app, "socket_id": socket_id, "bytes": size} for size, app, socket_id in outboxes]
         _log.warning("diagnosis: largest outboxes", outboxes=entries)
 

@@ -197,9 +197,14 @@ class Front:
         return {*self._http, *self.timeouts.young}
 
     @property
+    def http_count(self) -> int:
+        """How many `http_connections` there are."""
+        return len(self._http) + len(self.timeouts.young)
+
+    @property
     def open_count(self) -> int:
         """How many sockets are open."""
-        return len(self._http) + len(self.timeouts.young) + self.websockets.open_count
+        return self.http_count + self.websockets.open_count
 
     def wind_down(self, on_idle: Callable[[], None]) -> None:
         """Let every HTTP connection end with its next answer.
@@ -225,7 +230,7 @@ class Front:
             connection.drain()
 
     def _tell_if_idle(self) -> None:
-        if self._on_idle is not None and not (self._http or self.timeouts.young):
+        if self._on_idle is not None and not self.http_count:
             self._on_idle()
 
     def _app_key(self, path: str) -> str | None:

@@ -186,7 +186,7 @@ class Server:
         await asyncio.sleep(_ACCEPT_SECONDS)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._front.http_connections:
+                while self._front.http_count:
                     idle.clear()
                     await idle.wait()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -67,3 +68,16 @@ class Stopping:
     async def hurried(self) -> None:
         """Wait until it is asked to hurry."""
         await self._hurried.wait()
+
+
+async def run_until(ending: Coroutine[Any, Any, object], work: Coroutine[Any, Any, object]) -> None:
+    """Do some work until it is done or `ending` is; the other one is cancelled. What the work raises is raised."""
+    waiting, working = asyncio.ensure_future(ending), asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({waiting, working}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        waiting.cancel()
+        working.cancel()
+        await asyncio.gather(waiting, working, return_exceptions=True)

@@ -23,7 +23,7 @@ from sockudo.supervisor.kept_signals import keep_signals, take_kept_signals
 from sockudo.supervisor.listening.listeners import Sockets, close_listeners
 from sockudo.supervisor.roll import Roll
 from sockudo.supervisor.service_manager import ServiceManager
-from sockudo.supervisor.stopping import Stopping
+from sockudo.supervisor.stopping import Stopping, run_until
 from sockudo.supervisor.task import Task
 from sockudo.supervisor.worker_place import WorkerPlace
 from sockudo.supervisor.worker_process import Shared
@@ -127,16 +127,7 @@ class Supervisor:
 
     async def _serve(self, on_start: OnStart) -> None:
         """Keep the workers' work going until they are to stop."""
-        asked = asyncio.ensure_future(self.stopping.asked())
-        rolling = asyncio.ensure_future(self._roll_when_proven(on_start))
-        try:
-            await asyncio.wait({asked, rolling}, return_when=asyncio.FIRST_COMPLETED)
-            if rolling.done():
-                rolling.result()
-        finally:
-            asked.cancel()
-            rolling.cancel()
-            await asyncio.gather(asked, rolling, return_exceptions=True)
+        await run_until(self.stopping.asked(), self._roll_when_proven(on_start))
 
     async def _roll_when_proven(self, on_start: OnStart) -> None:
         """Tell when every worker serves, and replace workers from then on, whenever that is asked for.

@@ -11,6 +11,7 @@ from sockudo.log import get_logger
 from sockudo.supervisor.crew import Crew
 from sockudo.supervisor.listening.listeners import Sockets, set_aside
 from sockudo.supervisor.orders import LINGER
+from sockudo.supervisor.stopping import run_until
 from sockudo.supervisor.worker_process import WorkerProcess
 
 _log = get_logger("sockudo.workers")
@@ -67,16 +68,7 @@ class WorkerPlace:
         """
         while True:
             self._taken_over.clear()
-            life = asyncio.create_task(self._life())
-            taken_over = asyncio.create_task(self._taken_over.wait())
-            try:
-                await asyncio.wait({life, taken_over}, return_when=asyncio.FIRST_COMPLETED)
-                if life.done():
-                    life.result()
-            finally:
-                life.cancel()
-                taken_over.cancel()
-                await asyncio.gather(life, taken_over, return_exceptions=True)
+            await run_until(self._taken_over.wait(), self._life())
 
     async def replace(self, grace: float) -> Replacement:
         """Start another worker, and let the old one go when the new one has served for a moment."""

@@ -98,7 +98,7 @@ def _read(
     except CompressedError as problem:
         unreadable(str(problem))
         return []
-    # Whatever the library stumbles over, in what anybody may have published.
+    # Anybody may have published bytes on which the library fails, in any way.
     except Exception as problem:
         unreadable(f"{type(problem).__name__}: {problem}")
         return []

@@ -31,7 +31,7 @@ _PLAIN_ANSWER: Final = (
 
 
 class ArrivalService(Service, Protocol):
-    """What answers the requests of a socket that arrives."""
+    """Serves a socket that has arrived."""
 
     def arrived(self, arrival: Handing) -> asyncio.Protocol:
         """Return the protocol of a socket that is ready for HTTP."""

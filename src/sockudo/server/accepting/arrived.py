@@ -11,7 +11,7 @@ from sockudo.server.http.service import Service
 
 
 class Handing(Protocol):
-    """What brings a socket to its protocol."""
+    """Brings a socket to its protocol."""
 
     # The address that a proxy gave; None where the peer's own counts.
     client: str | None
